@@ -1,0 +1,1 @@
+"""The thin Dagster layer: the only package allowed to import dagster."""

@@ -1,0 +1,93 @@
+"""The exception tree: every error a user of the package can meet.
+
+Errors say what happened, where (file, offset, line, accession) and what to do. They never carry
+secrets: connection URLs are shown without their password. Quarantined blocks are data, not errors,
+and do not belong here.
+"""
+
+from __future__ import annotations
+
+
+class GenbankAssetsError(Exception):
+    """Base of all errors raised on purpose; the command line prints it without a traceback."""
+
+
+class SettingsError(GenbankAssetsError):
+    """A setting (environment variable or option) has a value that cannot be used."""
+
+
+class SourceError(GenbankAssetsError):
+    """NCBI's server (or the folder that stands for it) cannot be reached or answered nonsense."""
+
+
+class SourceBusyError(SourceError):
+    """The server asked to slow down (503/429) for longer than the settings allow to wait."""
+
+
+class RemoteFileChangedError(SourceError):
+    """A remote file is no longer the one whose first bytes are already here."""
+
+
+class ReleaseError(GenbankAssetsError):
+    """A release is not coherent: numbers, listing or checksums disagree; nothing was published."""
+
+
+class ReleaseFlippedError(ReleaseError):
+    """The release number changed while its files were being fetched."""
+
+
+class IntegrityError(GenbankAssetsError):
+    """Bytes or totals are not what they have to be; the stage stopped before publishing."""
+
+
+class FlatFileError(GenbankAssetsError):
+    """A flat file stopped being readable.
+
+    Attributes:
+        file: name of the file.
+        offset: bytes into the uncompressed stream up to which everything was read.
+        line: 1-based line number at that point, if known.
+        accession: accession of the record at that point, if legible.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str,
+        offset: int | None = None,
+        line: int | None = None,
+        accession: str | None = None,
+    ) -> None:
+        self.file = file
+        self.offset = offset
+        self.line = line
+        self.accession = accession
+        where = file
+        if offset is not None:
+            where += f", byte {offset:,} of the uncompressed text"
+        if line is not None:
+            where += f", line {line:,}"
+        if accession:
+            where += f", record {accession}"
+        super().__init__(f"{message} ({where})")
+
+
+class CorruptGzipError(FlatFileError):
+    """A gzip stream is damaged or ends early; what came before was kept but is not published."""
+
+
+class ShrinkGuardError(GenbankAssetsError):
+    """A release lacks more of the loaded records than the settings allow; nothing was changed."""
+
+
+class DatabaseError(GenbankAssetsError):
+    """PostgreSQL cannot be reached, is the wrong version or holds a schema from the future."""
+
+
+class ObjectStoreError(GenbankAssetsError):
+    """The object store cannot be reached or does not hold what its manifest says."""
+
+
+class NotFoundError(GenbankAssetsError):
+    """An accession, digest, partition or file that was asked for does not exist."""

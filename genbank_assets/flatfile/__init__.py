@@ -1,0 +1,1 @@
+"""Stage 2: the flat-file format. Imports no later stage."""

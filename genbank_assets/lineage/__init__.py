@@ -1,0 +1,1 @@
+"""Across the stages: where a record came from and where it went."""

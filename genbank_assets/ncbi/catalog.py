@@ -1,0 +1,128 @@
+"""The closed lists: collections, divisions, and the names NCBI gives their files.
+
+Sources: GenBank release notes §2.2.1 (division codes) and §3.1 (file headers); the RefSeq release README
+(sections and file names). RefSeq's ``complete`` repeats all other sections and is left out. Whether a file
+exists belongs to ``listing``; which release is current belongs to ``releases``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from genbank_assets.errors import NotFoundError
+from genbank_assets.store import PartitionKey
+
+
+@dataclasses.dataclass(frozen=True)
+class Collection:
+    """A family of releases.
+
+    Attributes:
+        name: ``genbank`` or ``refseq``.
+        title: for people.
+        divisions: partition key → title, in NCBI's order.
+        path: folder under the source's root.
+        number_file: the file that holds the release number, relative to ``path``.
+    """
+
+    name: str
+    title: str
+    divisions: dict[str, str]
+    path: str
+    number_file: str
+
+
+GENBANK = Collection(
+    name="genbank",
+    title="GenBank",
+    divisions={
+        "bct": "Bacterial",
+        "con": "Constructed",
+        "env": "Environmental sampling",
+        "est": "Expressed sequence tags",
+        "gss": "Genome survey",
+        "htc": "High-throughput cDNA",
+        "htg": "High-throughput genomic",
+        "inv": "Invertebrate",
+        "mam": "Other mammalian",
+        "pat": "Patent",
+        "phg": "Phage",
+        "pln": "Plant, fungal and algal",
+        "pri": "Primate",
+        "rod": "Rodent",
+        "sts": "Sequence tagged sites",
+        "syn": "Synthetic and chimeric",
+        "tsa": "Transcriptome shotgun assembly",
+        "una": "Unannotated",
+        "vrl": "Viral",
+        "vrt": "Other vertebrate",
+    },
+    path="genbank",
+    number_file="GB_Release_Number",
+)
+
+REFSEQ = Collection(
+    name="refseq",
+    title="RefSeq",
+    divisions={
+        "archaea": "Archaea",
+        "bacteria": "Bacteria",
+        "fungi": "Fungi",
+        "invertebrate": "Invertebrates",
+        "mitochondrion": "Mitochondria",
+        "other": "Other",
+        "plant": "Plants",
+        "plasmid": "Plasmids",
+        "plastid": "Plastids",
+        "protozoa": "Protozoa",
+        "vertebrate_mammalian": "Mammals",
+        "vertebrate_other": "Other vertebrates",
+        "viral": "Viruses",
+    },
+    path="refseq/release",
+    number_file="RELEASE_NUMBER",
+)
+
+COLLECTIONS: dict[str, Collection] = {c.name: c for c in (GENBANK, REFSEQ)}
+
+_GENBANK_FILE = re.compile(r"gb([a-z]{3})([1-9]\d{0,5})\.seq\.gz")
+_REFSEQ_FILE = re.compile(
+    r"([a-z_]+?)\.((?:wp_protein|nonredundant_protein)\.)?(\d{1,6}(?:\.\d{1,6})?)\.(genomic|rna|protein)\.g[bp]ff\.gz"
+)
+
+
+def division_of_file(name: str, *, collection: Collection) -> str | None:
+    """The division a file name belongs to, or None when it is not a flat file of this collection.
+
+    Only a bare name can match: names with path separators or odd characters give None.
+    """
+    pattern = _GENBANK_FILE if collection is GENBANK else _REFSEQ_FILE
+    match = pattern.fullmatch(name)
+    if match is None or match[1] not in collection.divisions:
+        return None
+    return match[1]
+
+
+def file_sort_key(name: str) -> tuple[object, ...]:
+    """Orders ``gbbct2`` before ``gbbct10``: digits compare as numbers, the rest as text."""
+    return tuple((1, int(part)) if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name) if part)
+
+
+def parse_partition(text: str) -> PartitionKey:
+    """``"genbank/phg"`` → its key.
+
+    Raises:
+        NotFoundError: no such collection or division; the message lists what there is.
+    """
+    collection_name, _, division = text.strip().strip("/").partition("/")
+    collection = COLLECTIONS.get(collection_name)
+    if collection is None:
+        raise NotFoundError(
+            f"no collection {collection_name!r}: there are {', '.join(COLLECTIONS)} (as in genbank/phg)"
+        )
+    if division not in collection.divisions:
+        raise NotFoundError(
+            f"{collection.title} has no division {division!r}: there are {', '.join(collection.divisions)}"
+        )
+    return PartitionKey(collection.name, division)

@@ -1,0 +1,1 @@
+"""Stage 4: the database. Residues stay out of it."""

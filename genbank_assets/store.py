@@ -1,0 +1,187 @@
+"""Where things lie in the store folder, and the manifest a stage writes last.
+
+A partition of one release is one folder, ``STORE/<collection>/<release>/<division>/``, with a sub-folder per
+stage. A stage is published when its ``manifest.json`` exists: readers follow manifests and nothing else, so
+half-written files beside it are invisible. Belongs here: paths, manifests, atomic writes. What the files
+hold belongs to the stages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from genbank_assets.errors import IntegrityError
+from genbank_assets.measure import StageReport
+
+Stage = Literal["raw_files", "records", "unique_records", "postgres_table", "object_set"]
+STAGES: tuple[Stage, ...] = ("raw_files", "records", "unique_records", "postgres_table", "object_set")
+MANIFEST = "manifest.json"
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class PartitionKey:
+    """One division of one collection, such as ``genbank/phg``."""
+
+    collection: str
+    division: str
+
+    def __str__(self) -> str:
+        return f"{self.collection}/{self.division}"
+
+
+@dataclasses.dataclass(frozen=True)
+class PartitionRelease:
+    """One division of one collection in one release, and its folders under the store."""
+
+    store: Path
+    key: PartitionKey
+    release: str
+
+    @property
+    def folder(self) -> Path:
+        """``STORE/<collection>/<release>/<division>``."""
+        return self.store / self.key.collection / self.release / self.key.division
+
+    def stage_folder(self, stage: Stage) -> Path:
+        """The folder of one stage."""
+        return self.folder / stage
+
+    def manifest_path(self, stage: Stage) -> Path:
+        """The stage's manifest; its existence is what publishes the stage."""
+        return self.stage_folder(stage) / MANIFEST
+
+    def manifest(self, stage: Stage) -> Manifest | None:
+        """The stage's manifest, or None while the stage is not published."""
+        path = self.manifest_path(stage)
+        try:
+            return Manifest.from_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a stage published for one partition of one release.
+
+    Attributes:
+        stage: the stage.
+        code_version: version of the code that decides the bytes of this stage.
+        collection: ``genbank`` or ``refseq``.
+        release: the release as NCBI writes it, such as ``273.0`` or ``237``.
+        division: division code or RefSeq section.
+        input_digest: :attr:`digest` of the manifest this stage was made from ("" for raw files).
+        files: one mapping per file; JSON values only, each with at least ``name``.
+        extra: facts about the whole partition (release date, object keys ...); JSON values only.
+        report: the figures of the run that wrote the manifest.
+        run_id: the run that wrote it (a Dagster run id, or ``cli-...``).
+    """
+
+    stage: Stage
+    code_version: str
+    collection: str
+    release: str
+    division: str
+    input_digest: str
+    files: tuple[dict[str, Any], ...]
+    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+    report: StageReport = dataclasses.field(default_factory=StageReport)
+    run_id: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything but the run's own figures: equal content, equal digest."""
+        content = dataclasses.asdict(self)
+        del content["report"], content["run_id"]
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """The manifest as indented JSON."""
+        content = dataclasses.asdict(self)
+        content["report"] = self.report.as_dict()
+        return json.dumps(content, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """The reverse of :meth:`to_json`.
+
+        Raises:
+            IntegrityError: the text is not a manifest.
+        """
+        try:
+            content = json.loads(text)
+            content["files"] = tuple(content["files"])
+            content["report"] = StageReport.from_dict(content["report"])
+            return cls(**content)
+        except (ValueError, KeyError, TypeError) as error:
+            raise IntegrityError(f"a manifest cannot be read: {error}") from error
+
+
+def publish_manifest(manifest: Manifest, *, partition: PartitionRelease) -> Manifest:
+    """Write a stage's manifest; readers see the previous one or this one, never a mixture."""
+    write_atomically(partition.manifest_path(manifest.stage), manifest.to_json().encode())
+    return manifest
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a small file by temporary name, fsync and rename; readers see all of it or the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    temporary.replace(path)
+
+
+@contextlib.contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that becomes ``path`` when the block ends well.
+
+    The temporary file is removed when the block raises. Left-overs of killed processes have names that
+    start with a dot and end in ``.tmp``; nothing reads them.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def release_sort_key(release: str) -> tuple[int, int]:
+    """``"273.0"`` → (273, 0), ``"260"`` → (260, 0): releases in order of number."""
+    match = re.fullmatch(r"(\d+)(?:\.(\d+))?", release)
+    if match is None:
+        raise IntegrityError(f"not a release number: {release!r}")
+    return int(match[1]), int(match[2] or 0)
+
+
+def releases_in_store(store: Path, *, key: PartitionKey, stage: Stage) -> list[PartitionRelease]:
+    """The releases of a partition whose ``stage`` is published, oldest first."""
+    folder = store / key.collection
+    found = []
+    if folder.is_dir():
+        for entry in folder.iterdir():
+            if re.fullmatch(r"\d+(\.\d+)?", entry.name):
+                partition = PartitionRelease(store, key, entry.name)
+                if partition.manifest_path(stage).is_file():
+                    found.append(partition)
+    return sorted(found, key=lambda partition: release_sort_key(partition.release))
+
+
+def current_release(store: Path, *, key: PartitionKey, stage: Stage) -> PartitionRelease | None:
+    """The newest release of a partition whose ``stage`` is published."""
+    found = releases_in_store(store, key=key, stage=stage)
+    return found[-1] if found else None

@@ -1,0 +1,145 @@
+"""The one list of columns of the record tables; everything that shows columns is derived from it.
+
+From here come the Parquet schema, the PostgreSQL DDL and its comments, Dagster's column schema and the data
+dictionary. Adding a column means adding it here and filling it in the scanner. Rules of the format are cited
+as "gbrel §x" (GenBank release notes) and "FT" (the INSDC feature table definition).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pyarrow as pa
+
+TEXT = pa.string()
+DIGEST = pa.binary(32)
+
+SPAN = pa.struct(
+    [
+        pa.field("accession", TEXT),  # remote accession.version; null for this record
+        pa.field("start", pa.int64()),  # 1-based, inclusive; null for gap()
+        pa.field("end", pa.int64()),
+        pa.field("strand", pa.int8()),  # 1 or -1
+        pa.field("partial_start", pa.bool_()),  # "<" (or ">") before the lower coordinate
+        pa.field("partial_end", pa.bool_()),
+        pa.field("kind", TEXT),  # range | base | between | within | gap | unparsed
+    ]
+)
+QUALIFIER = pa.struct([pa.field("key", TEXT), pa.field("value", TEXT)])
+FEATURE = pa.struct(
+    [
+        pa.field("key", TEXT),
+        pa.field("location", TEXT),
+        pa.field("operator", TEXT),  # join | order | bond | one-of; null for a single span
+        pa.field("start", pa.int64()),
+        pa.field("end", pa.int64()),
+        pa.field("strand", pa.int8()),  # 1, -1; null when spans disagree or the location is unreadable
+        pa.field("partial_start", pa.bool_()),
+        pa.field("partial_end", pa.bool_()),
+        pa.field("spans_origin", pa.bool_()),
+        pa.field("spans", pa.list_(SPAN)),
+        pa.field("qualifiers", pa.list_(QUALIFIER)),
+    ]
+)
+REFERENCE = pa.struct(
+    [
+        pa.field("number", pa.int32()),
+        pa.field("location", TEXT),  # as in parentheses: "bases 1 to 68450", "sites", "residues 1 to 64"
+        pa.field("authors", TEXT),
+        pa.field("consortium", TEXT),
+        pa.field("title", TEXT),
+        pa.field("journal", TEXT),
+        pa.field("medline", TEXT),
+        pa.field("pubmed", TEXT),
+        pa.field("remark", TEXT),
+    ]
+)
+DBLINK = pa.struct([pa.field("key", TEXT), pa.field("value", TEXT)])
+STRUCTURED_COMMENT = pa.struct([pa.field("name", TEXT), pa.field("items", pa.list_(QUALIFIER))])
+WGS_RANGE = pa.struct([pa.field("key", TEXT), pa.field("value", TEXT)])
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column: its name, Arrow type, whether it may be null, and one line of meaning."""
+
+    name: str
+    type: pa.DataType
+    nullable: bool
+    meaning: str
+
+
+RECORD_COLUMNS: tuple[Column, ...] = (
+    Column(
+        "accession", TEXT, False, "Primary accession (ACCESSION, first token); the LOCUS name where ACCESSION is absent"
+    ),
+    Column("version", pa.int32(), True, "Version number after the dot of VERSION; null where the line has none"),
+    Column(
+        "accession_version", TEXT, False, "accession.version as written; the accession alone where there is no version"
+    ),
+    Column("locus_name", TEXT, False, "Name on the LOCUS line; neither stable nor unique (gbrel §3.4.4)"),
+    Column("collection", TEXT, False, "genbank or refseq; empty for files parsed outside a collection"),
+    Column("division", TEXT, True, "Division code on the LOCUS line, such as PHG; null where blank"),
+    Column(
+        "molecule_type", TEXT, True, "Molecule type on the LOCUS line without its strand prefix: DNA, RNA, mRNA ..."
+    ),
+    Column("strandedness", TEXT, True, "ss, ds or ms, where the LOCUS line says so"),
+    Column("topology", TEXT, True, "linear or circular; null in layouts that do not say"),
+    Column("update_date", pa.date32(), True, "Date on the LOCUS line: last substantial change"),
+    Column("length", pa.int64(), False, "Length on the LOCUS line, in length_unit"),
+    Column("length_unit", TEXT, False, "bp, aa, or rc (a master record that counts records, gbrel §3.4.4)"),
+    Column("definition", TEXT, True, "DEFINITION as one line, without its final period"),
+    Column(
+        "secondary_accessions",
+        pa.list_(TEXT),
+        False,
+        "Further tokens of ACCESSION in order; ranges A-B kept as written",
+    ),
+    Column("dblinks", pa.list_(DBLINK), False, "DBLINK (or PROJECT) entries: database and identifier"),
+    Column("keywords", pa.list_(TEXT), False, "KEYWORDS in order; empty for a lone period"),
+    Column("segment", TEXT, True, "SEGMENT line (obsolete since 2017)"),
+    Column("dbsource", TEXT, True, "DBSOURCE of protein records, line breaks kept"),
+    Column("source", TEXT, True, "SOURCE line: organelle, common name"),
+    Column("organism", TEXT, True, "Scientific name (ORGANISM)"),
+    Column("taxonomy", pa.list_(TEXT), False, "Lineage below ORGANISM, root first"),
+    Column("taxon_id", pa.int64(), True, "NCBI taxon of the first source feature"),
+    Column("taxon_ids", pa.list_(pa.int64()), False, "Taxa of all source features in order, each once"),
+    Column("references", pa.list_(REFERENCE), False, "REFERENCE blocks in order"),
+    Column("comment", TEXT, True, "All COMMENT text, line breaks kept"),
+    Column("structured_comments", pa.list_(STRUCTURED_COMMENT), False, "##Name-START## blocks of the comment"),
+    Column("primary", TEXT, True, "PRIMARY block of third-party annotation, line breaks kept"),
+    Column("contig", TEXT, True, "CONTIG: how the record is built from others, without white space"),
+    Column("wgs_ranges", pa.list_(WGS_RANGE), False, "WGS, WGS_SCAFLD, TSA and TLS lines of master records"),
+    Column("features", pa.list_(FEATURE), False, "Feature table in order (FT)"),
+    Column("notes", pa.list_(TEXT), False, "What the reader found odd but could keep, in words"),
+    Column("gc_fraction", pa.float64(), True, "(G+C+S)/(A+C+G+T+U+W+S) of the residues; null without nucleotides"),
+    Column(
+        "sequence_sha256", DIGEST, True, "SHA-256 of the residues in upper case; null for a record without residues"
+    ),
+    Column("record_sha256", DIGEST, False, "SHA-256 of the record's text, LOCUS to // with its line end"),
+    Column("release", TEXT, False, "Release as NCBI writes it; empty for files parsed outside a release"),
+    Column("source_file", TEXT, False, "Name of the file the record was read from"),
+    Column("record_offset", pa.int64(), False, "Byte of the L of LOCUS in the uncompressed file"),
+    Column("record_bytes", pa.int64(), False, "Bytes from there through the line of //"),
+    Column("record_ordinal", pa.int64(), False, "0-based position among the file's LOCUS blocks"),
+)
+RECORD_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in RECORD_COLUMNS])
+
+SEQUENCE_COLUMNS: tuple[Column, ...] = (
+    Column("record_ordinal", pa.int64(), False, "The record in the same file's record table"),
+    Column("chunk_ordinal", pa.int32(), False, "0-based position of the chunk in its sequence"),
+    Column("residues", TEXT, False, "Residues in upper case; at most a few MiB"),
+)
+SEQUENCE_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in SEQUENCE_COLUMNS])
+
+QUARANTINE_COLUMNS: tuple[Column, ...] = (
+    Column("source_file", TEXT, False, "Name of the file"),
+    Column("record_offset", pa.int64(), False, "Byte of the block's first character in the uncompressed file"),
+    Column("record_bytes", pa.int64(), False, "Bytes of the block"),
+    Column("record_ordinal", pa.int64(), False, "0-based position among the file's LOCUS blocks"),
+    Column("line", pa.int64(), False, "1-based line at which the reason was found"),
+    Column("accession", TEXT, True, "Accession, or LOCUS name, if legible"),
+    Column("reason", TEXT, False, "Why the block is not a row"),
+    Column("raw_text", pa.binary(), False, "The block's first bytes, at most 64 KiB"),
+)
+QUARANTINE_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in QUARANTINE_COLUMNS])
