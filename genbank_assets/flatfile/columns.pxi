@@ -1,0 +1,306 @@
+# Growable Arrow columns in C. One Col holds what Arrow keeps in up to three buffers: values, 32-bit offsets and
+# validity (a byte a row here, packed to bits when a batch is handed out). Columns are numbered in depth-first
+# order of RECORD_SCHEMA and SEQUENCE_SCHEMA (tables/schema.py); the module checks that at import.
+# Does not belong here: anything that knows what a flat file is.
+
+cdef struct Col:
+    uint8_t* data
+    size_t n, cap                 # bytes of values
+    int32_t* offsets              # text and lists: rows + 1 entries
+    size_t offsets_cap
+    uint8_t* valid
+    size_t valid_cap
+    size_t rows, nulls
+    int width                     # bytes per value; 0 text; -1 list
+    size_t mark_n, mark_rows, mark_nulls
+
+cdef enum:
+    C_ACCESSION, C_VERSION, C_ACCESSION_VERSION, C_LOCUS_NAME, C_COLLECTION, C_DIVISION, C_MOLECULE_TYPE
+    C_STRANDEDNESS, C_TOPOLOGY, C_UPDATE_DATE, C_LENGTH, C_LENGTH_UNIT, C_DEFINITION
+    C_SECONDARY, C_SECONDARY_ITEM, C_DBLINKS, C_DBLINK_KEY, C_DBLINK_VALUE, C_KEYWORDS, C_KEYWORD
+    C_SEGMENT, C_DBSOURCE, C_SOURCE, C_ORGANISM, C_TAXONOMY, C_TAXON_NAME, C_TAXON_ID, C_TAXON_IDS, C_TAXON_IDS_ITEM
+    C_REFERENCES, C_REF_NUMBER, C_REF_LOCATION, C_REF_AUTHORS, C_REF_CONSORTIUM, C_REF_TITLE, C_REF_JOURNAL
+    C_REF_MEDLINE, C_REF_PUBMED, C_REF_REMARK, C_COMMENT
+    C_STRUCTURED, C_STRUCTURED_NAME, C_STRUCTURED_ITEMS, C_STRUCTURED_KEY, C_STRUCTURED_VALUE
+    C_PRIMARY, C_CONTIG, C_WGS_RANGES, C_WGS_KEY, C_WGS_VALUE
+    C_FEATURES, C_FEATURE_KEY, C_LOCATION, C_OPERATOR, C_START, C_END, C_STRAND, C_PARTIAL_START, C_PARTIAL_END
+    C_SPANS_ORIGIN, C_SPANS, C_SPAN_ACCESSION, C_SPAN_START, C_SPAN_END, C_SPAN_STRAND, C_SPAN_PARTIAL_START
+    C_SPAN_PARTIAL_END, C_SPAN_KIND, C_QUALIFIERS, C_QUALIFIER_KEY, C_QUALIFIER_VALUE
+    C_NOTES, C_NOTE, C_GC_FRACTION, C_SEQUENCE_SHA256, C_RECORD_SHA256, C_RELEASE, C_SOURCE_FILE
+    C_RECORD_OFFSET, C_RECORD_BYTES, C_RECORD_ORDINAL
+    RECORD_COLS
+    C_CHUNK_RECORD = RECORD_COLS, C_CHUNK_ORDINAL, C_RESIDUES
+    ALL_COLS
+
+
+cdef inline int col_room(Col* c, size_t extra) except -1 nogil:
+    """Make room for `extra` more bytes of values."""
+    cdef size_t cap
+    cdef uint8_t* p
+    if c.n + extra > c.cap:
+        cap = c.cap * 2 if c.cap else 1024
+        while cap < c.n + extra:
+            cap *= 2
+        p = <uint8_t*> realloc(c.data, cap)
+        if p == NULL:
+            with gil:
+                raise MemoryError(f"no memory for a column of {cap} bytes")
+        c.data = p
+        c.cap = cap
+    return 0
+
+
+cdef inline int col_row_room(Col* c) except -1 nogil:
+    """Make room for one more row in validity and offsets."""
+    cdef size_t cap
+    cdef void* p
+    if c.rows + 1 > c.valid_cap:
+        cap = c.valid_cap * 2 if c.valid_cap else 256
+        p = realloc(c.valid, cap)
+        if p == NULL:
+            with gil:
+                raise MemoryError("no memory for a column")
+        c.valid = <uint8_t*> p
+        c.valid_cap = cap
+    if c.width <= 0 and c.rows + 2 > c.offsets_cap:
+        cap = c.offsets_cap * 2 if c.offsets_cap else 256
+        p = realloc(c.offsets, cap * sizeof(int32_t))
+        if p == NULL:
+            with gil:
+                raise MemoryError("no memory for a column")
+        c.offsets = <int32_t*> p
+        if c.offsets_cap == 0:
+            c.offsets[0] = 0
+        c.offsets_cap = cap
+    return 0
+
+
+cdef inline int col_append(Col* c, const uint8_t* p, size_t n) except -1 nogil:
+    """Append bytes to the open text row."""
+    col_room(c, n)
+    memcpy(c.data + c.n, p, n)
+    c.n += n
+    return 0
+
+
+cdef inline int col_byte(Col* c, uint8_t byte) except -1 nogil:
+    col_room(c, 1)
+    c.data[c.n] = byte
+    c.n += 1
+    return 0
+
+
+cdef inline size_t text_start(Col* c) noexcept nogil:
+    """Where the open text row begins in `data`."""
+    return <size_t> c.offsets[c.rows] if c.offsets_cap else 0
+
+
+cdef inline bint text_open(Col* c) noexcept nogil:
+    """Whether the open text row has bytes yet."""
+    return c.n > text_start(c)
+
+
+cdef inline int text_end(Col* c) except -1 nogil:
+    """Close the open text row as a value."""
+    col_row_room(c)
+    if c.n > <size_t> 0x7fffffff:
+        with gil:
+            raise OverflowError("a batch outgrew 2 GiB of text in one column")
+    c.valid[c.rows] = 1
+    c.rows += 1
+    c.offsets[c.rows] = <int32_t> c.n
+    return 0
+
+
+cdef inline int text_null(Col* c) except -1 nogil:
+    """Close the open text row as null; bytes appended to it are dropped."""
+    col_row_room(c)
+    c.n = text_start(c)
+    c.valid[c.rows] = 0
+    c.nulls += 1
+    c.rows += 1
+    c.offsets[c.rows] = <int32_t> c.n
+    return 0
+
+
+cdef inline int text_end_or_null(Col* c) except -1 nogil:
+    """Close the open text row; null when nothing was appended."""
+    if text_open(c):
+        return text_end(c)
+    return text_null(c)
+
+
+cdef inline int text_put(Col* c, const uint8_t* p, size_t n) except -1 nogil:
+    col_append(c, p, n)
+    return text_end(c)
+
+
+cdef inline int text_put_c(Col* c, const char* text) except -1 nogil:
+    return text_put(c, <const uint8_t*> text, strlen(text))
+
+
+cdef inline int list_end(Col* c, size_t child_rows) except -1 nogil:
+    """Close a list row whose children end at `child_rows`."""
+    col_row_room(c)
+    c.valid[c.rows] = 1
+    c.rows += 1
+    c.offsets[c.rows] = <int32_t> child_rows
+    return 0
+
+
+cdef inline int fixed_put(Col* c, const void* value) except -1 nogil:
+    col_row_room(c)
+    col_append(c, <const uint8_t*> value, c.width)
+    c.valid[c.rows] = 1
+    c.rows += 1
+    return 0
+
+
+cdef inline int fixed_null(Col* c) except -1 nogil:
+    col_row_room(c)
+    col_room(c, c.width)
+    memset(c.data + c.n, 0, c.width)
+    c.n += c.width
+    c.valid[c.rows] = 0
+    c.nulls += 1
+    c.rows += 1
+    return 0
+
+
+cdef inline int i64_put(Col* c, int64_t value) except -1 nogil:
+    return fixed_put(c, &value)
+
+
+cdef inline int i32_put(Col* c, int32_t value) except -1 nogil:
+    return fixed_put(c, &value)
+
+
+cdef inline int i8_put(Col* c, int8_t value) except -1 nogil:
+    return fixed_put(c, &value)
+
+
+cdef inline void col_mark(Col* c) noexcept nogil:
+    c.mark_n = c.n
+    c.mark_rows = c.rows
+    c.mark_nulls = c.nulls
+
+
+cdef inline void col_rollback(Col* c) noexcept nogil:
+    c.n = c.mark_n
+    c.rows = c.mark_rows
+    c.nulls = c.mark_nulls
+
+
+cdef void col_free(Col* c) noexcept nogil:
+    free(c.data)
+    free(c.offsets)
+    free(c.valid)
+    memset(c, 0, sizeof(Col))
+
+
+cdef class Owned:
+    """A malloc'ed block that Arrow may keep: freed when the last batch over it is gone."""
+
+    cdef void* p
+    cdef Py_ssize_t n
+
+    def __getbuffer__(self, Py_buffer* view, int flags):
+        PyBuffer_FillInfo(view, self, self.p, self.n, 1, flags)
+
+    def __dealloc__(self):
+        free(self.p)
+
+
+cdef object take_block(void* p, size_t n):
+    """Hand a malloc'ed block to Arrow."""
+    cdef Owned owner = Owned.__new__(Owned)
+    owner.p = p if p != NULL else malloc(1)       # Arrow wants an address even for no bytes
+    if owner.p == NULL:
+        raise MemoryError
+    owner.n = <Py_ssize_t> n
+    return pa.py_buffer(owner)
+
+
+cdef object take_validity(Col* c):
+    """Validity as Arrow's bitmap, or None when no row is null."""
+    cdef size_t i
+    cdef uint8_t* bits
+    if c.nulls == 0:
+        return None
+    bits = <uint8_t*> calloc((c.rows + 7) // 8, 1)
+    if bits == NULL:
+        raise MemoryError
+    with nogil:
+        for i in range(c.rows):
+            bits[i >> 3] |= <uint8_t> ((c.valid[i] & 1) << (i & 7))
+    return take_block(bits, (c.rows + 7) // 8)
+
+
+cdef object take_bools(Col* c):
+    """Byte-wide booleans as Arrow's bitmap."""
+    cdef size_t i
+    cdef uint8_t* bits = <uint8_t*> calloc((c.rows + 7) // 8 + 1, 1)
+    if bits == NULL:
+        raise MemoryError
+    with nogil:
+        for i in range(c.rows):
+            bits[i >> 3] |= <uint8_t> ((c.data[i] & 1) << (i & 7))
+    return take_block(bits, (c.rows + 7) // 8)
+
+
+cdef object take_array(Col* cols, int* at, object type_):
+    """The next column(s) as an Arrow array; the columns are left empty.
+
+    `at` moves depth first through `cols`, as the schema does.
+    """
+    cdef Col* c
+    if pa.types.is_struct(type_):
+        children = [take_array(cols, at, type_.field(i).type) for i in range(type_.num_fields)]
+        return pa.StructArray.from_arrays(children, fields=[type_.field(i) for i in range(type_.num_fields)])
+    c = &cols[at[0]]
+    at[0] += 1
+    rows, nulls, width = c.rows, c.nulls, c.width
+    validity = take_validity(c)
+    buffers = [validity]
+    if width <= 0:
+        if c.offsets_cap == 0:
+            col_row_room(c)
+        buffers.append(take_block(c.offsets, (rows + 1) * sizeof(int32_t)))
+        c.offsets = NULL
+    if width == 0:
+        buffers.append(take_block(c.data, c.n))
+        c.data = NULL
+    elif pa.types.is_boolean(type_):
+        buffers.append(take_bools(c))
+    elif width > 0:
+        buffers.append(take_block(c.data, c.n))
+        c.data = NULL
+    col_free(c)
+    c.width = width
+    if width == -1:
+        child = take_array(cols, at, type_.value_type)
+        return pa.Array.from_buffers(type_, rows, buffers, nulls, children=[child])
+    return pa.Array.from_buffers(type_, rows, buffers, nulls)
+
+
+def _widths(schema):
+    """(path, width) of every Col of a schema, depth first; the layout the C side is written against."""
+    found = []
+
+    def walk(path, type_):
+        if pa.types.is_struct(type_):
+            for i in range(type_.num_fields):
+                walk(f"{path}.{type_.field(i).name}", type_.field(i).type)
+        elif pa.types.is_list(type_):
+            found.append((path, -1))
+            walk(f"{path}[]", type_.value_type)
+        elif pa.types.is_string(type_):
+            found.append((path, 0))
+        elif pa.types.is_boolean(type_):
+            found.append((path, 1))
+        else:
+            found.append((path, type_.bit_width // 8))
+
+    for field in schema:
+        walk(field.name, field.type)
+    return found

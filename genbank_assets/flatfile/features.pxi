@@ -1,0 +1,317 @@
+# The feature table: keys, locations, qualifiers, and the un-wrapping of their values (gbrel §3.4.12, FT §3-4).
+
+cdef enum:
+    VALUE_WIDTH = 58              # columns 22-79: what NCBI's writer fills
+
+
+cdef int feature_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    """A line between FEATURES and the next keyword in column 1."""
+    cdef size_t indent
+    cdef bint tab
+    n = rtrim(p, n)
+    if n == 0:
+        return 0
+    if not is_blank(p[0]):
+        return keyword_line(s, p, n)
+    indent = indent_of(p, n)
+    tab = has_byte(p, indent, 9)
+    if indent < 16 and not tab and p[indent] != 47 and (indent == 5 or s.value_state != Q_OPEN):
+        return feature_begin(s, p + indent, n - indent)
+    if not s.feature_open:
+        return fail(s, b"a qualifier stands before any feature key: ", p + indent, n - indent)
+    return feature_more(s, p + indent, n - indent)
+
+
+cdef int feature_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    """`key   location`: at column 6 and 22 in NCBI's files, wherever the blanks are elsewhere."""
+    cdef size_t end = 0
+    close_feature(s)
+    while end < n and not is_blank(p[end]):
+        end += 1
+    if end == n and n > 16 and begins_location(p + 16, n - 16):
+        end = 16                  # a key that fills columns 6-21 leaves no blank before its location
+    s.feature_open = True
+    s.value_state = Q_NONE
+    s.location.n = 0
+    append_text(s, &s.cols[C_FEATURE_KEY], p, end)
+    text_end(&s.cols[C_FEATURE_KEY])
+    s.feature_is_source = same(p, end, b"source")
+    return append_joined(s, &s.location, p + end, n - end)
+
+
+cdef bint begins_location(const uint8_t* p, size_t n) noexcept nogil:
+    return (is_digit(p[0]) or p[0] == 60 or p[0] == 62 or starts(p, n, b"complement(") or starts(p, n, b"join(")
+            or starts(p, n, b"order("))
+
+
+cdef inline bint looks_like_qualifier(const uint8_t* p, size_t n) noexcept nogil:
+    """`/name` up to `=` or the end of the line."""
+    cdef size_t i = 1
+    if n < 2 or p[0] != 47:
+        return False
+    while i < n and is_word(p[i]):
+        i += 1
+    return i > 1 and (i == n or p[i] == 61)
+
+
+cdef int feature_more(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    """A qualifier, or the continuation of a location or value."""
+    cdef bint begins = looks_like_qualifier(p, n)
+    if s.value_state == Q_OPEN:
+        return value_more(s, p, n)
+    if s.value_state == Q_MAYBE_CLOSED and not begins:
+        return value_more(s, p, n)
+    if begins or (p[0] == 47 and s.value_state != Q_MAYBE_CLOSED):
+        close_qualifier(s)
+        return qualifier_begin(s, p, n)
+    if s.value_state == Q_NONE:
+        return append_joined(s, &s.location, p, n)
+    return value_more(s, p, n)
+
+
+cdef int qualifier_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    cdef uint8_t* equals = <uint8_t*> memchr(p, 61, n)
+    cdef size_t at = n if equals == NULL else <size_t> (equals - p)
+    cdef size_t key_n = rtrim(p + 1, at - 1)
+    append_text(s, &s.cols[C_QUALIFIER_KEY], p + 1, key_n)
+    text_end(&s.cols[C_QUALIFIER_KEY])
+    s.key.n = 0
+    col_append(&s.key, p + 1, key_n)
+    s.value.n = 0
+    s.value_state = Q_PLAIN
+    s.value_joined = (same(p + 1, key_n, b"translation") or same(p + 1, key_n, b"rpt_unit_seq")
+                      or same(p + 1, key_n, b"replace") or same(p + 1, key_n, b"transcription"))
+    if equals == NULL:
+        return 0
+    at += 1
+    at += indent_of(p + at, n - at)
+    s.prev_n = n
+    s.prev_blank = has_byte(p + at, n - at, 32)
+    col_byte(&s.value, 61)        # the "=" tells an empty value from none
+    append_text(s, &s.value, p + at, n - at)
+    if at < n and p[at] == 34:
+        s.value_state = Q_MAYBE_CLOSED if ends_quoted(p + at + 1, n - at - 1) else Q_OPEN
+    return 0
+
+
+cdef inline bint ends_quoted(const uint8_t* p, size_t n) noexcept nogil:
+    """The line ends in an odd run of quotes: an even run is quotes inside the value, doubled."""
+    cdef size_t run = 0
+    while run < n and p[n - 1 - run] == 34:
+        run += 1
+    return run & 1
+
+
+cdef int value_more(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    """A further line of a value, joined as NCBI's writer broke it."""
+    cdef bint quoted = s.value_state != Q_PLAIN
+    if s.value.n == 0:
+        # a valueless qualifier cannot go on: /pseudo followed by text
+        note(s, b"text after a qualifier without value: ", p, n)
+        col_byte(&s.value, 61)
+    elif not s.value_joined and broke_at_space(s, p, n):
+        col_byte(&s.value, 32)
+    append_text(s, &s.value, p, n)
+    s.prev_n = n
+    s.prev_blank = has_byte(p, n, 32)
+    if quoted:
+        s.value_state = Q_MAYBE_CLOSED if ends_quoted(p, n) else Q_OPEN
+    return 0
+
+
+cdef bint broke_at_space(Scan* s, const uint8_t* p, size_t n) noexcept nogil:
+    """Whether the writer dropped a space where the previous line ended.
+
+    NCBI's writer breaks at a space if the line has one, else after a comma or hyphen, else where the line is
+    full (C++ toolkit, NStr::Wrap with fWrap_FlatFile). A previous line without a blank that is not full either lost
+    a single space before a word too long for it, or ends in the comma or hyphen it was broken after: the latter
+    only if the next piece would not have fitted.
+    """
+    cdef size_t piece = 0
+    cdef uint8_t last
+    if s.prev_blank:
+        return True
+    if s.value_state == Q_PLAIN and has_byte(s.value.data, s.value.n, 40):
+        return False              # (pos:1..3,aa:Met,seq:atg) over several lines
+    if s.prev_n >= VALUE_WIDTH:
+        return False
+    last = s.value.data[s.value.n - 1]
+    if last != 44 and last != 45:
+        return True
+    while piece < n and not is_blank(p[piece]):
+        piece += 1
+        if p[piece - 1] == 44 or p[piece - 1] == 45:
+            break
+    return s.prev_n + piece <= VALUE_WIDTH
+
+
+cdef int close_qualifier(Scan* s) except -1 nogil:
+    """Value text -> value: quotes off, doubled quotes single, blanks out where they cannot be meant."""
+    cdef Col* c = &s.cols[C_QUALIFIER_VALUE]
+    cdef const uint8_t* p = s.value.data
+    cdef size_t n = s.value.n, at = 1, run
+    cdef uint8_t* quote
+    if s.value_state == Q_NONE:
+        return 0
+    if n == 0:
+        s.value_state = Q_NONE
+        return text_null(c)
+    if n > 1 and p[1] == 34 and s.value_state != Q_PLAIN:
+        at = 2
+        if s.value_state == Q_MAYBE_CLOSED:
+            n -= 1
+        else:
+            note(s, b"closing quote missing: /", s.key.data, s.key.n)
+    s.value_state = Q_NONE
+    if s.value_joined:
+        append_value_joined(c, p + at, n - at)
+    else:
+        while at < n:
+            quote = <uint8_t*> memchr(p + at, 34, n - at)
+            run = n - at if quote == NULL else <size_t> (quote - p) + 1 - at
+            col_append(c, p + at, run)
+            at += run
+            if quote != NULL and at < n and p[at] == 34:
+                at += 1
+    if s.feature_is_source and same(s.key.data, s.key.n, b"db_xref"):
+        take_taxon(s, c.data + text_start(c), c.n - text_start(c))
+    return text_end(c)
+
+
+cdef int append_value_joined(Col* c, const uint8_t* p, size_t n) except -1 nogil:
+    """Append a value that is one word whatever the line breaks (already UTF-8)."""
+    cdef size_t i
+    if not has_byte(p, n, 32) and not has_byte(p, n, 34):
+        return col_append(c, p, n)
+    for i in range(n):
+        if p[i] != 32:
+            col_byte(c, p[i])
+    return 0
+
+
+cdef int take_taxon(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    """`taxon:9606` of a source feature joins the record's taxa, once."""
+    cdef Col* c = &s.cols[C_TAXON_IDS_ITEM]
+    cdef int64_t taxon
+    cdef size_t row
+    if not starts(p, n, b"taxon:") or not parse_int(p + 6, n - 6, &taxon):
+        return 0
+    for row in range(c.mark_rows, c.rows):
+        if (<int64_t*> c.data)[row] == taxon:
+            return 0
+    return i64_put(c, taxon)
+
+
+cdef int close_feature(Scan* s) except -1 nogil:
+    if not s.feature_open:
+        return 0
+    close_qualifier(s)
+    s.feature_open = False
+    list_end(&s.cols[C_QUALIFIERS], s.cols[C_QUALIFIER_KEY].rows)
+    text_put(&s.cols[C_LOCATION], s.location.data, s.location.n)
+    if not parse_location(s.location.data, s.location.n, &s.spans):
+        if s.location.n:
+            note(s, b"location not understood: ", s.location.data, s.location.n)
+        else:
+            note(s, b"a feature has no location", NULL, 0)
+        s.spans.n = 0
+        s.spans.op = OP_NONE
+    put_spans(s)
+    return put_location(s)
+
+
+cdef int put_spans(Scan* s) except -1 nogil:
+    cdef size_t i
+    cdef Span* span
+    for i in range(s.spans.n):
+        span = &s.spans.spans[i]
+        if span.accession != NULL:
+            text_put(&s.cols[C_SPAN_ACCESSION], span.accession, span.accession_n)
+        else:
+            text_null(&s.cols[C_SPAN_ACCESSION])
+        if span.kind == KIND_GAP:
+            fixed_null(&s.cols[C_SPAN_START])
+            fixed_null(&s.cols[C_SPAN_END])
+        else:
+            i64_put(&s.cols[C_SPAN_START], span.start)
+            i64_put(&s.cols[C_SPAN_END], span.end)
+        i8_put(&s.cols[C_SPAN_STRAND], span.strand)
+        i8_put(&s.cols[C_SPAN_PARTIAL_START], span.partial_start)
+        i8_put(&s.cols[C_SPAN_PARTIAL_END], span.partial_end)
+        if span.kind == KIND_RANGE:
+            text_put_c(&s.cols[C_SPAN_KIND], b"range")
+        elif span.kind == KIND_BASE:
+            text_put_c(&s.cols[C_SPAN_KIND], b"base")
+        elif span.kind == KIND_BETWEEN:
+            text_put_c(&s.cols[C_SPAN_KIND], b"between")
+        elif span.kind == KIND_WITHIN:
+            text_put_c(&s.cols[C_SPAN_KIND], b"within")
+        else:
+            text_put_c(&s.cols[C_SPAN_KIND], b"gap")
+    return list_end(&s.cols[C_SPANS], s.cols[C_SPAN_START].rows)
+
+
+cdef int put_location(Scan* s) except -1 nogil:
+    """The feature's own extent: its spans on this record taken together."""
+    cdef size_t i
+    cdef Span* span
+    cdef Span* before = NULL
+    cdef int64_t low = 0, high = 0
+    cdef int strand = 0
+    cdef bint any_local = False, partial_start = False, partial_end = False, mixed = False, origin = False
+    for i in range(s.spans.n):
+        span = &s.spans.spans[i]
+        if span.kind == KIND_GAP or span.accession != NULL:
+            before = NULL
+            continue
+        if s.circular:
+            origin = origin or (span.start > span.end and span.kind != KIND_BETWEEN) or crosses_origin(s, before, span)
+        before = span
+        if not any_local or span.start < low:
+            low = span.start
+            partial_start = span.partial_start
+        elif span.start == low:
+            partial_start = partial_start or span.partial_start
+        if not any_local or span.end > high:
+            high = span.end
+            partial_end = span.partial_end
+        elif span.end == high:
+            partial_end = partial_end or span.partial_end
+        mixed = mixed or (any_local and span.strand != strand)
+        strand = span.strand
+        any_local = True
+    if any_local:
+        i64_put(&s.cols[C_START], low)
+        i64_put(&s.cols[C_END], high)
+    else:
+        fixed_null(&s.cols[C_START])
+        fixed_null(&s.cols[C_END])
+    if any_local and not mixed:
+        i8_put(&s.cols[C_STRAND], strand)
+    else:
+        fixed_null(&s.cols[C_STRAND])
+    i8_put(&s.cols[C_PARTIAL_START], partial_start)
+    i8_put(&s.cols[C_PARTIAL_END], partial_end)
+    i8_put(&s.cols[C_SPANS_ORIGIN], origin)
+    return put_operator(s)
+
+
+cdef bint crosses_origin(Scan* s, const Span* before, const Span* span) noexcept nogil:
+    """join(6800..7000,1..100) on a circular record of 7000 residues, in reading order on either strand."""
+    if before == NULL or before.strand != span.strand:
+        return False
+    if span.strand > 0:
+        return before.end == s.length and span.start == 1
+    return before.start == 1 and span.end == s.length
+
+
+cdef int put_operator(Scan* s) except -1 nogil:
+    if s.spans.op == OP_JOIN:
+        return text_put_c(&s.cols[C_OPERATOR], b"join")
+    if s.spans.op == OP_ORDER:
+        return text_put_c(&s.cols[C_OPERATOR], b"order")
+    if s.spans.op == OP_BOND:
+        return text_put_c(&s.cols[C_OPERATOR], b"bond")
+    if s.spans.op == OP_ONE_OF:
+        return text_put_c(&s.cols[C_OPERATOR], b"one-of")
+    return text_null(&s.cols[C_OPERATOR])

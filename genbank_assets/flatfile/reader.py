@@ -1,0 +1,141 @@
+"""Reads one flat file: inflated bytes through the native scanner, as a stream of Arrow batches.
+
+This is the entry to the format for the rest of the package and for users. Writing tables belongs to
+``tables``; the grammar itself is in the scanner (``scanner.pyx`` and its parts).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from genbank_assets.errors import CorruptGzipError
+from genbank_assets.flatfile.inflate import BUFFER_BYTES, inflated
+from genbank_assets.flatfile.scanner import Scanner
+from genbank_assets.tables.schema import QUARANTINE_SCHEMA
+
+Table = Literal["records", "sequences"]
+
+
+@dataclasses.dataclass(frozen=True)
+class DivisionHeader:
+    """The lines before the first LOCUS of a division file (gbrel §3.1); None where a line is missing.
+
+    Attributes:
+        name: the file's own idea of its name, such as ``GBPHG1.SEQ``.
+        date: as written, ``August 15 2026``.
+        release: ``273.0``.
+        title: ``Phage Sequences (Part 1)``.
+        loci: entries in the file.
+        bases: bases in the file.
+    """
+
+    name: str | None = None
+    date: str | None = None
+    release: str | None = None
+    title: str | None = None
+    loci: int | None = None
+    bases: int | None = None
+
+
+_LOCI = re.compile(r"\s*([\d,]+)\s+loci,\s*([\d,]+)\s+bases")
+_RELEASE = re.compile(r"NCBI-GenBank Flat File Release\s+(\d+(?:\.\d+)?)")
+_NAME = re.compile(r"(\S+)\s+Genetic Sequence Data Bank")
+_DATE = re.compile(
+    r"\s*((?:January|February|March|April|May|June|July|August|September|October|November|December)\s+\d{1,2},?\s+\d{4})\s*"
+)
+
+
+def parse_division_header(lines: list[str]) -> DivisionHeader | None:
+    """The header in the lines before the first LOCUS, or None when they are no header."""
+    found: dict[str, Any] = {}
+    for line in lines:
+        if match := _NAME.match(line):
+            found["name"] = match[1]
+        elif match := _RELEASE.search(line):
+            found["release"] = match[1]
+        elif match := _LOCI.match(line):
+            found["loci"] = int(match[1].replace(",", ""))
+            found["bases"] = int(match[2].replace(",", ""))
+        elif match := _DATE.fullmatch(line):
+            found["date"] = match[1]
+        elif "release" in found and "title" not in found and line.strip():
+            found["title"] = line.strip()
+    if "release" not in found:
+        return None
+    return DivisionHeader(**found)
+
+
+class FlatFileReader:
+    """One pass over one flat file.
+
+    Iterating yields ``("records" | "sequences", RecordBatch)`` in the order of the file; a sequence's chunks come
+    before or after its record's row, joined by ``record_ordinal``. Totals, header, quarantine and orphans are
+    complete when the iteration is over.
+
+    Raises:
+        CorruptGzipError: while iterating, after the batches of everything that was whole.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        collection: str = "",
+        release: str = "",
+        buffer_bytes: int = BUFFER_BYTES,
+        **limits: int,
+    ) -> None:
+        self.path = path
+        self._buffer_bytes = buffer_bytes
+        self._scanner = Scanner(source_file=path.name, collection=collection, release=release, **limits)
+
+    def __iter__(self) -> Iterator[tuple[Table, pa.RecordBatch]]:
+        feed = self._scanner.feed
+        try:
+            for buffer in inflated(self.path, buffer_bytes=self._buffer_bytes):
+                yield from feed(buffer)
+        except CorruptGzipError as error:
+            yield from self._scanner.abandon(f"the gzip stream breaks off in this record: {error}")
+            raise
+        yield from self._scanner.finish()
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """Figures of the file: ``locus_lines``, ``records``, ``quarantined``, ``residues``, ``text_bytes`` ..."""
+        totals = self._scanner.totals
+        if self.header is None:
+            totals["stray_lines"] += len(self._scanner.preamble)
+        return totals
+
+    @property
+    def header(self) -> DivisionHeader | None:
+        """The division file's header; None for RefSeq, daily and plain files."""
+        return parse_division_header(self._scanner.preamble)
+
+    @property
+    def orphans(self) -> list[int]:
+        """Ordinals of quarantined records whose first chunks were handed out before they failed."""
+        return self._scanner.orphans
+
+    def quarantine(self) -> pa.Table:
+        """The quarantined blocks, as QUARANTINE_SCHEMA."""
+        rows = [
+            {
+                "source_file": self.path.name,
+                "record_offset": offset,
+                "record_bytes": size,
+                "record_ordinal": ordinal,
+                "line": line,
+                "accession": accession,
+                "reason": reason,
+                "raw_text": raw,
+            }
+            for offset, size, ordinal, line, accession, reason, raw in self._scanner.quarantine
+        ]
+        return pa.Table.from_pylist(rows, schema=QUARANTINE_SCHEMA)

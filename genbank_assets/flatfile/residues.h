@@ -1,0 +1,102 @@
+/* Loops over residues and raw text that the compiler can turn into vector code.
+ *
+ * Layout of a sequence line: gbrel §3.4.13 -- a right-justified coordinate (9 columns, 10 from base
+ * 1,000,000,000 on), then six groups of ten residues. Only whole lines of sixty take the quick way;
+ * everything else goes through residues_slow.
+ */
+#ifndef GENBANK_ASSETS_RESIDUES_H
+#define GENBANK_ASSETS_RESIDUES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Copy sixty residues from "aaaaaaaaaa bbbbbbbbbb ..." in upper case; 1 when all are letters. */
+static inline int residues_sixty(const uint8_t *p, uint8_t *out) {
+    uint8_t bad = 0;
+    for (int g = 0; g < 6; g++) memcpy(out + 10 * g, p + 11 * g, 10);
+    for (int i = 0; i < 60; i++) {
+        uint8_t c = out[i] & 0xDF;
+        out[i] = c;
+        bad |= (uint8_t)(c - 'A') > 25;
+    }
+    return !bad;
+}
+
+/* Copy what are residues of a fragment; blanks are skipped. -1 when a byte is neither. */
+static inline ptrdiff_t residues_slow(const uint8_t *p, size_t n, uint8_t *out) {
+    uint8_t *to = out;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = p[i];
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+            *to++ = c & 0xDF;
+        else if (c == '*' || c == '-')
+            *to++ = c;
+        else if (c != ' ' && c != '\t' && c != '\r')
+            return -1;
+    }
+    return to - out;
+}
+
+/* Counts of G+C+S, and of A+C+G+T+U+W+S, added to gc and acgt. */
+static void residues_gc(const uint8_t *p, size_t n, uint64_t *gc, uint64_t *acgt) {
+    uint64_t strong = 0, weak = 0;
+    while (n) {
+        size_t block = n < 240 ? n : 240;
+        uint8_t s = 0, w = 0;
+        for (size_t i = 0; i < block; i++) {
+            uint8_t c = p[i];
+            s += (uint8_t)((c == 'G') | (c == 'C') | (c == 'S'));
+            w += (uint8_t)((c == 'A') | (c == 'T') | (c == 'U') | (c == 'W'));
+        }
+        strong += s, weak += w;
+        p += block, n -= block;
+    }
+    *gc += strong;
+    *acgt += strong + weak;
+}
+
+/* 1 when every byte is 1..127: such text needs no further look before it becomes UTF-8. */
+static int text_is_plain(const uint8_t *p, size_t n) {
+    while (n) {
+        size_t block = n < 4096 ? n : 4096;
+        uint8_t odd = 0;
+        for (size_t i = 0; i < block; i++) odd |= (uint8_t)((p[i] & 0x80) | (p[i] == 0));
+        if (odd) return 0;
+        p += block, n -= block;
+    }
+    return 1;
+}
+
+/* 1 when the bytes are well-formed UTF-8 (RFC 3629). */
+static int text_is_utf8(const uint8_t *p, size_t n) {
+    size_t i = 0;
+    while (i < n) {
+        uint8_t c = p[i];
+        size_t more;
+        uint32_t code;
+        if (c < 0x80) {
+            i++;
+            continue;
+        }
+        if (c >= 0xC2 && c <= 0xDF)
+            more = 1, code = c & 0x1F;
+        else if (c >= 0xE0 && c <= 0xEF)
+            more = 2, code = c & 0x0F;
+        else if (c >= 0xF0 && c <= 0xF4)
+            more = 3, code = c & 0x07;
+        else
+            return 0;
+        if (i + more >= n) return 0;
+        for (size_t k = 1; k <= more; k++) {
+            if ((p[i + k] & 0xC0) != 0x80) return 0;
+            code = code << 6 | (p[i + k] & 0x3F);
+        }
+        if (more == 2 && (code < 0x800 || (code >= 0xD800 && code <= 0xDFFF))) return 0;
+        if (more == 3 && (code < 0x10000 || code > 0x10FFFF)) return 0;
+        i += more + 1;
+    }
+    return 1;
+}
+
+#endif

@@ -1,0 +1,216 @@
+"""One flat file -> Parquet: records, sequences and, where needed, quarantine.
+
+Each table is written under a temporary name, checked against the reader's totals, and renamed; a reader of the
+folder sees complete tables or none. Which files make up a division belongs to ``records``; what the columns
+mean belongs to ``schema``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genbank_assets.errors import FlatFileError, IntegrityError, NotFoundError
+from genbank_assets.flatfile.reader import FlatFileReader
+from genbank_assets.measure import Stopwatch
+from genbank_assets.store import temporary_beside
+from genbank_assets.tables.schema import QUARANTINE_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
+
+ZSTD_LEVEL = 1
+# Statistics make lookups quick where a column is looked up; on long text they would only be dead weight.
+_STATISTICS = [
+    "accession",
+    "accession_version",
+    "version",
+    "record_ordinal",
+    "record_offset",
+    "taxon_id",
+    "update_date",
+]
+# Values that repeat; everything else is stored plain because building a dictionary would only cost time.
+_DICTIONARY = [
+    "collection", "division", "molecule_type", "strandedness", "topology", "length_unit", "release", "source_file",
+    "organism", "source", "update_date",
+    "taxonomy.list.element", "keywords.list.element",
+    "dblinks.list.element.key", "wgs_ranges.list.element.key",
+    "structured_comments.list.element.name", "structured_comments.list.element.items.list.element.key",
+    "references.list.element.journal", "references.list.element.authors", "references.list.element.title",
+    "references.list.element.location", "references.list.element.number",
+    "features.list.element.key", "features.list.element.operator", "features.list.element.strand",
+    "features.list.element.spans.list.element.kind", "features.list.element.spans.list.element.strand",
+    "features.list.element.qualifiers.list.element.key",
+]  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ParsedFile:
+    """What became of one flat file.
+
+    Attributes:
+        file: the file's name.
+        records_file: name of the record table, beside the others in the output folder.
+        sequences_file: name of the sequence table.
+        quarantine_file: name of the quarantine table; None when nothing was quarantined.
+        locus_lines: LOCUS lines seen; equals ``records + quarantined``.
+        locus_fragments: quarantined LOCUS lines that begin no record.
+        records: rows.
+        quarantined: quarantined blocks.
+        residues: sum of the LOCUS lengths of the rows, in bp or aa.
+        with_sequence: rows that carry residues.
+        features: features of the rows.
+        bytes: uncompressed bytes of the file.
+        stray_lines: non-blank lines outside of any record.
+        seconds: wall time.
+        header: the division header's fields, or None.
+    """
+
+    file: str
+    records_file: str
+    sequences_file: str
+    quarantine_file: str | None
+    locus_lines: int
+    locus_fragments: int
+    records: int
+    quarantined: int
+    residues: int
+    with_sequence: int
+    features: int
+    bytes: int
+    stray_lines: int
+    stray_line: int | None
+    sequence_sha256_xor: str
+    record_sha256_xor: str
+    records_bytes: int
+    sequences_bytes: int
+    records_file_sha256: str
+    sequences_file_sha256: str
+    seconds: float
+    header: dict[str, Any] | None
+
+
+def table_stem(name: str) -> str:
+    """``gbphg1.seq.gz`` → ``gbphg1``; other names lose ``.gz`` and one more suffix of a flat file."""
+    stem = name.removesuffix(".gz")
+    for suffix in (".seq", ".gbff", ".gpff", ".gbk", ".gb", ".gp", ".genbank", ".flat", ".txt"):
+        if stem.endswith(suffix) and stem != suffix:
+            return stem.removesuffix(suffix)
+    return stem
+
+
+def parse_file(path: Path, *, out: Path, collection: str = "", release: str = "") -> ParsedFile:
+    """Parse one flat file (plain or gzip) into Parquet tables in ``out``.
+
+    Raises:
+        NotFoundError: there is no such file.
+        FlatFileError: the file has no LOCUS line, or its gzip stream is damaged; nothing is published then.
+        IntegrityError: what was written does not add up; nothing is published then.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"no such file: {path}")
+    stem = table_stem(path.name)
+    quarantine_path = out / f"{stem}.quarantine.parquet"
+    reader = FlatFileReader(path, collection=collection, release=release)
+    with Stopwatch() as watch:
+        with contextlib.ExitStack() as renames:
+            records_path = renames.enter_context(temporary_beside(out / f"{stem}.records.parquet"))
+            sequences_path = renames.enter_context(temporary_beside(out / f"{stem}.sequences.parquet"))
+            _write_tables(reader, records_path=records_path, sequences_path=sequences_path)
+            totals = reader.totals
+            _prove(reader, records_path=records_path)
+            written = {
+                "records_bytes": records_path.stat().st_size,
+                "sequences_bytes": sequences_path.stat().st_size,
+                "records_file_sha256": file_sha256(records_path),
+                "sequences_file_sha256": file_sha256(sequences_path),
+            }
+            if totals["quarantined"]:
+                quarantine_temporary = renames.enter_context(temporary_beside(quarantine_path))
+                pq.write_table(reader.quarantine(), quarantine_temporary, compression="zstd")
+        if not totals["quarantined"]:
+            quarantine_path.unlink(missing_ok=True)
+    return ParsedFile(
+        file=path.name,
+        records_file=f"{stem}.records.parquet",
+        sequences_file=f"{stem}.sequences.parquet",
+        quarantine_file=quarantine_path.name if totals["quarantined"] else None,
+        bytes=totals["text_bytes"],
+        seconds=watch.seconds,
+        header=dataclasses.asdict(reader.header) if reader.header else None,
+        **{name: totals[name] for name in _FROM_TOTALS},
+        **written,
+    )
+
+
+_FROM_TOTALS = (
+    "locus_lines", "locus_fragments", "records", "quarantined", "residues", "with_sequence", "features",
+    "stray_lines", "stray_line", "sequence_sha256_xor", "record_sha256_xor",
+)  # fmt: skip
+
+
+def _write_tables(reader: FlatFileReader, *, records_path: Path, sequences_path: Path) -> None:
+    with (
+        _writer(records_path, RECORD_SCHEMA) as records,
+        _writer(sequences_path, SEQUENCE_SCHEMA) as sequences,
+    ):
+        for table, batch in reader:
+            (records if table == "records" else sequences).write_batch(batch)
+    if reader.orphans:
+        _drop_records(sequences_path, reader.orphans)
+
+
+@contextlib.contextmanager
+def _writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """A Parquet writer in which one batch becomes one row group, so that row groups are bounded in bytes."""
+    names = set(schema.names)
+    with pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        compression_level=ZSTD_LEVEL,
+        use_dictionary=[column for column in _DICTIONARY if column.split(".")[0] in names],
+        write_statistics=[column for column in _STATISTICS if column in names],
+    ) as writer:
+        yield writer
+
+
+def _drop_records(path: Path, ordinals: list[int]) -> None:
+    """Rewrite a sequence table without the chunks of records that were quarantined after some had left."""
+    dropped = pa.array(ordinals, pa.int64())
+    source = pq.ParquetFile(path)
+    with temporary_beside(path) as kept, _writer(kept, SEQUENCE_SCHEMA) as writer:
+        for group in range(source.num_row_groups):
+            table = source.read_row_group(group)
+            keep = pa.compute.invert(pa.compute.is_in(table["record_ordinal"], value_set=dropped))
+            writer.write_table(table.filter(keep))
+    source.close()
+
+
+def _prove(reader: FlatFileReader, *, records_path: Path) -> None:
+    """What must hold before the tables get their names."""
+    totals = reader.totals
+    if totals["locus_lines"] == 0 and reader.header is None:
+        raise FlatFileError("no LOCUS line: this is no GenBank flat file", file=reader.path.name)
+    if totals["records"] + totals["quarantined"] != totals["locus_lines"]:
+        raise IntegrityError(
+            f"{reader.path.name}: {totals['locus_lines']} LOCUS lines, but {totals['records']} rows "
+            f"and {totals['quarantined']} quarantined blocks"
+        )
+    rows = pq.read_metadata(records_path).num_rows
+    if rows != totals["records"]:
+        raise IntegrityError(f"{reader.path.name}: {totals['records']} records, but {rows} rows were written")
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+__all__ = ["QUARANTINE_SCHEMA", "ParsedFile", "file_sha256", "parse_file", "table_stem"]
