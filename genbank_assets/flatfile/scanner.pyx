@@ -46,6 +46,7 @@ cdef extern from "sha256.h" nogil:
     int sha256_detect()
     void sha256_init(sha256_t* h)
     void sha256_update(sha256_t* h, const uint8_t* p, size_t n)
+    void sha256_update_pair(sha256_t* h, const uint8_t* p, size_t n, sha256_t* g, const uint8_t* q, size_t m)
     void sha256_final(sha256_t* h, uint8_t* out)
 
 cdef extern from "residues.h" nogil:
@@ -75,7 +76,22 @@ cdef enum:
 
 # ---- residues ------------------------------------------------------------------------------------------------------
 
+cdef int take_both(Scan* s, const uint8_t* upto) except -1 nogil:
+    """Hash the residues of the open chunk and the record's text up to here side by side."""
+    cdef Col* c = &s.cols[C_RESIDUES]
+    cdef size_t n = c.n - s.hashed
+    sha256_update_pair(&s.record_hash, s.span, upto - s.span, &s.sequence_hash, c.data + s.hashed, n)
+    if s.raw.n < RAW_LIMIT:
+        col_append(&s.raw, s.span, min(<size_t> (upto - s.span), RAW_LIMIT - s.raw.n))
+    s.span = upto
+    if s.unit == UNIT_BP:
+        residues_gc(c.data + s.hashed, n, &s.gc, &s.acgt)
+    s.hashed = c.n
+    return 0
+
+
 cdef int take_residues(Scan* s) except -1 nogil:
+    """Hash and count the residues of the open chunk that are not yet."""
     cdef Col* c = &s.cols[C_RESIDUES]
     cdef size_t n = c.n - s.hashed
     if n:
@@ -165,7 +181,7 @@ cdef const uint8_t* whole_lines(Scan* s, const uint8_t* p, const uint8_t* end) e
             break
         if s.residues + 60 > s.length:
             break                 # the general way reports it
-        if c.n + 64 > c.cap:
+        if c.n + 80 > c.cap:
             col_room(c, 65536)
         if not residues_sixty(p + width + 1, c.data + c.n):
             break
@@ -175,7 +191,7 @@ cdef const uint8_t* whole_lines(Scan* s, const uint8_t* p, const uint8_t* end) e
         s.at += width + 67
         p += width + 67
         if c.n - s.hashed >= RESIDUE_STEP:
-            take_residues(s)
+            take_both(s, p)
     return p
 
 

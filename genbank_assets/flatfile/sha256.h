@@ -90,6 +90,57 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void sha256_blocks_ni(uint32_
     _mm_storeu_si128((__m128i *)&state[4], _mm_alignr_epi8(s1, tmp, 8));
 }
 
+/* Two independent streams at once: one stream alone waits for its own rounds most of the time. */
+__attribute__((target("sha,sse4.1,ssse3"))) static void sha256_pair_ni(uint32_t *left, const uint8_t *p,
+                                                                       uint32_t *right, const uint8_t *q,
+                                                                       size_t blocks) {
+    const __m128i order = _mm_set_epi64x(0x0c0d0e0f08090a0bULL, 0x0405060700010203ULL);
+    __m128i t = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)&left[0]), 0xB1);
+    __m128i a1 = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)&left[4]), 0x1B);
+    __m128i a0 = _mm_alignr_epi8(t, a1, 8);
+    a1 = _mm_blend_epi16(a1, t, 0xF0);
+    t = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)&right[0]), 0xB1);
+    __m128i b1 = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)&right[4]), 0x1B);
+    __m128i b0 = _mm_alignr_epi8(t, b1, 8);
+    b1 = _mm_blend_epi16(b1, t, 0xF0);
+    while (blocks--) {
+        const __m128i ka0 = a0, ka1 = a1, kb0 = b0, kb1 = b1;
+        __m128i m[4], w[4];
+        for (int i = 0; i < 4; i++) {
+            m[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 16 * i)), order);
+            w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(q + 16 * i)), order);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++) {
+            const __m128i k = _mm_load_si128((const __m128i *)&sha256_k[4 * i]);
+            __m128i x = _mm_add_epi32(m[i & 3], k), y = _mm_add_epi32(w[i & 3], k);
+            a1 = _mm_sha256rnds2_epu32(a1, a0, x);
+            b1 = _mm_sha256rnds2_epu32(b1, b0, y);
+            a0 = _mm_sha256rnds2_epu32(a0, a1, _mm_shuffle_epi32(x, 0x0E));
+            b0 = _mm_sha256rnds2_epu32(b0, b1, _mm_shuffle_epi32(y, 0x0E));
+            if (i < 12) {
+                x = _mm_sha256msg1_epu32(m[i & 3], m[(i + 1) & 3]);
+                y = _mm_sha256msg1_epu32(w[i & 3], w[(i + 1) & 3]);
+                x = _mm_add_epi32(x, _mm_alignr_epi8(m[(i + 3) & 3], m[(i + 2) & 3], 4));
+                y = _mm_add_epi32(y, _mm_alignr_epi8(w[(i + 3) & 3], w[(i + 2) & 3], 4));
+                m[i & 3] = _mm_sha256msg2_epu32(x, m[(i + 3) & 3]);
+                w[i & 3] = _mm_sha256msg2_epu32(y, w[(i + 3) & 3]);
+            }
+        }
+        a0 = _mm_add_epi32(a0, ka0), a1 = _mm_add_epi32(a1, ka1);
+        b0 = _mm_add_epi32(b0, kb0), b1 = _mm_add_epi32(b1, kb1);
+        p += 64, q += 64;
+    }
+    t = _mm_shuffle_epi32(a0, 0x1B);
+    a1 = _mm_shuffle_epi32(a1, 0xB1);
+    _mm_storeu_si128((__m128i *)&left[0], _mm_blend_epi16(t, a1, 0xF0));
+    _mm_storeu_si128((__m128i *)&left[4], _mm_alignr_epi8(a1, t, 8));
+    t = _mm_shuffle_epi32(b0, 0x1B);
+    b1 = _mm_shuffle_epi32(b1, 0xB1);
+    _mm_storeu_si128((__m128i *)&right[0], _mm_blend_epi16(t, b1, 0xF0));
+    _mm_storeu_si128((__m128i *)&right[4], _mm_alignr_epi8(b1, t, 8));
+}
+
 #include <cpuid.h>
 static int sha256_detect(void) {
     unsigned a, b, c, d;
@@ -136,6 +187,35 @@ static void sha256_update(sha256_t *h, const uint8_t *p, size_t n) {
     }
     sha256_blocks(h->state, p, n >> 6);
     if (n & 63) memcpy(h->block, p + (n & ~(size_t)63), n & 63);
+}
+
+/* Bring a stream to a block's edge; returns how many bytes that took. */
+static size_t sha256_align(sha256_t *h, const uint8_t *p, size_t n) {
+    size_t have = h->bytes & 63;
+    size_t want = have ? 64 - have : 0;
+    if (want > n) want = n;
+    if (want) sha256_update(h, p, want);
+    return want;
+}
+
+/* Update two streams; the same result as two updates. */
+static void sha256_update_pair(sha256_t *left, const uint8_t *p, size_t n, sha256_t *right, const uint8_t *q,
+                               size_t m) {
+#if SHA256_HAVE_NI
+    if (sha256_accelerated && n >= 256 && m >= 256) {
+        size_t taken = sha256_align(left, p, n);
+        p += taken, n -= taken;
+        taken = sha256_align(right, q, m);
+        q += taken, m -= taken;
+        size_t blocks = (n < m ? n : m) >> 6;
+        sha256_pair_ni(left->state, p, right->state, q, blocks);
+        left->bytes += blocks << 6, right->bytes += blocks << 6;
+        p += blocks << 6, n -= blocks << 6;
+        q += blocks << 6, m -= blocks << 6;
+    }
+#endif
+    sha256_update(left, p, n);
+    sha256_update(right, q, m);
 }
 
 static void sha256_final(sha256_t *h, uint8_t *out) {
