@@ -143,3 +143,30 @@ QUARANTINE_COLUMNS: tuple[Column, ...] = (
     Column("raw_text", pa.binary(), False, "The block's first bytes, at most 64 KiB"),
 )
 QUARANTINE_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in QUARANTINE_COLUMNS])
+
+UNIQUE_SEQUENCE_COLUMNS: tuple[Column, ...] = (
+    Column("sequence_sha256", DIGEST, False, "SHA-256 of the residues in upper case"),
+    Column("molecule_class", TEXT, False, "nucleotide or protein; part of the identity"),
+    Column("length", pa.int64(), False, "Residues"),
+    Column("member_count", pa.int64(), False, "Records of the division with these residues"),
+    Column("representative_accession_version", TEXT, False, "The member that comes first by accession and version"),
+    Column("representative_source_file", TEXT, False, "Raw file of the representative"),
+    Column("representative_record_ordinal", pa.int64(), False, "Its position in that file"),
+)
+UNIQUE_SEQUENCE_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in UNIQUE_SEQUENCE_COLUMNS])
+
+MEMBERSHIP_COLUMNS: tuple[Column, ...] = (
+    Column("accession", TEXT, False, "Primary accession; the table is sorted by it"),
+    Column("version", pa.int32(), True, "Version number"),
+    Column("accession_version", TEXT, False, "accession.version as written"),
+    Column("source_file", TEXT, False, "Raw file of the record"),
+    Column("record_ordinal", pa.int64(), False, "0-based position among the file's LOCUS blocks"),
+    Column("record_offset", pa.int64(), False, "Byte of the L of LOCUS in the uncompressed file"),
+    Column("record_bytes", pa.int64(), False, "Bytes from there through the line of //"),
+    Column("length", pa.int64(), False, "Length on the LOCUS line"),
+    Column("record_sha256", DIGEST, False, "SHA-256 of the record's text"),
+    Column("sequence_sha256", DIGEST, True, "SHA-256 of the residues; null for a record without residues"),
+    Column("molecule_class", TEXT, False, "nucleotide or protein"),
+    Column("is_representative", pa.bool_(), False, "Whether the record stands for its sequence"),
+)
+MEMBERSHIP_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in MEMBERSHIP_COLUMNS])

@@ -1,0 +1,80 @@
+"""Runs independent tasks in a pool of processes on this machine.
+
+A task is a picklable value, the function a module-level one. Workers are spawned, not forked: a fork of a process
+with threads (Arrow, gRPC, Dagster) can hang. What a task does belongs to its stage.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Generic, TypeVar
+
+from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.measure import Stopwatch, peak_memory_bytes
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskResult(Generic[R]):
+    """A task's value, its wall seconds, and the peak resident bytes of the process that ran it."""
+
+    value: R
+    seconds: float
+    peak_memory_bytes: int
+
+
+def run_tasks(
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    *,
+    workers: int,
+    on_done: Callable[[T, TaskResult[R]], None] | None = None,
+) -> list[TaskResult[R]]:
+    """Run ``function`` over ``tasks``; results come in the order of the tasks.
+
+    One task, or one worker, runs in this process: its peak memory then includes whatever the caller holds.
+    The first error stops tasks that have not begun and is raised as it is.
+
+    Raises:
+        GenbankAssetsError: a worker was killed, most often by the kernel for lack of memory.
+    """
+    if len(tasks) <= 1 or workers <= 1:
+        return [_reported(task, _measured(function, task), on_done) for task in tasks]
+    # Idle OpenBLAS threads of every worker would spin on the cores that parse.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
+        futures = {pool.submit(_measured, function, task): number for number, task in enumerate(tasks)}
+        results: dict[int, TaskResult[R]] = {}
+        try:
+            for future in as_completed(futures):
+                number = futures[future]
+                results[number] = _reported(tasks[number], future.result(), on_done)
+        except BrokenProcessPool as error:
+            lost = [str(tasks[number]) for number in range(len(tasks)) if number not in results]
+            raise GenbankAssetsError(
+                f"a worker process was killed (out of memory?); not finished: {'; '.join(lost[:3])}"
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [results[number] for number in range(len(tasks))]
+
+
+def _measured(function: Callable[[T], R], task: T) -> TaskResult[R]:
+    with Stopwatch() as watch:
+        value = function(task)
+    return TaskResult(value=value, seconds=watch.seconds, peak_memory_bytes=peak_memory_bytes())
+
+
+def _reported(task: T, result: TaskResult[R], on_done: Callable[[T, TaskResult[R]], None] | None) -> TaskResult[R]:
+    if on_done is not None:
+        on_done(task, result)
+    return result

@@ -1,0 +1,89 @@
+"""Sorting more rows than fit in memory: rows go to bucket files by key range, each bucket is sorted by itself.
+
+Because a bucket holds one range of keys, sorted buckets in order are a sorted whole. Digests are spread evenly, so
+their first bytes make the ranges; accessions are not, so theirs come from a sample. What the rows mean belongs to
+``dedup``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+# A bucket of this many rows takes about 0.5 GB while it is grouped and sorted.
+ROWS_PER_BUCKET = 2_000_000
+
+
+def bucket_count(rows: int) -> int:
+    """Buckets that keep each near :data:`ROWS_PER_BUCKET` rows; at most 4,096 open files."""
+    return min(4096, max(1, -(-rows // ROWS_PER_BUCKET)))
+
+
+class Buckets:
+    """Arrow IPC files in a folder, one per bucket, appended to batch by batch.
+
+    Rows of a bucket keep the order in which they were added. The folder is scratch: nothing reads it later.
+    """
+
+    def __init__(self, folder: Path, *, count: int) -> None:
+        self.count = count
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._writers: dict[int, pa.ipc.RecordBatchStreamWriter] = {}
+        self._open = contextlib.ExitStack()
+
+    def add(self, frame: pl.DataFrame, bucket: pl.Series) -> None:
+        """Append each row to the bucket with its number."""
+        numbered = frame.with_columns(bucket.cast(pl.UInt32).alias("_bucket"))
+        for (number,), part in numbered.partition_by(
+            "_bucket", as_dict=True, include_key=False, maintain_order=True
+        ).items():
+            table = part.to_arrow()
+            index = int(number)  # type: ignore[arg-type]
+            if index not in self._writers:
+                file = self._open.enter_context((self._folder / f"{index}.arrows").open("wb"))
+                self._writers[index] = pa.ipc.new_stream(file, table.schema)
+            self._writers[index].write_table(table)
+
+    def close(self) -> None:
+        """No more rows come."""
+        for writer in self._writers.values():
+            writer.close()
+        self._open.close()
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The buckets in order, one at a time; empty ones are left out."""
+        for number in range(self.count):
+            path = self._folder / f"{number}.arrows"
+            if path.exists():
+                with path.open("rb") as file, pa.ipc.open_stream(file) as reader:
+                    frame = pl.from_arrow(reader.read_all())
+                assert isinstance(frame, pl.DataFrame)
+                yield frame
+                path.unlink()
+
+
+def digest_bucket(digests: pl.Series, *, count: int) -> pl.Series:
+    """Bucket by the first four bytes of a digest, in the digests' order."""
+    first = digests.bin.slice(0, 4).bin.reinterpret(dtype=pl.UInt32, endianness="big")
+    return (first.cast(pl.UInt64) * count // 2**32).cast(pl.UInt32)
+
+
+def range_bucket(keys: pl.Series, *, splits: list[str]) -> pl.Series:
+    """Bucket by position among sorted split points: bucket i holds keys in [splits[i-1], splits[i])."""
+    if not splits:
+        return pl.Series([0], dtype=pl.UInt32).new_from_index(0, len(keys))
+    return pl.Series(splits).search_sorted(keys, side="right").cast(pl.UInt32)
+
+
+def split_points(sample: pl.Series, *, count: int) -> list[str]:
+    """``count - 1`` keys that cut a sample of the keys into even parts; fewer where keys repeat."""
+    if count <= 1 or sample.is_empty():
+        return []
+    ordered = sample.sort()
+    points = [str(ordered[len(ordered) * number // count]) for number in range(1, count)]
+    return sorted(set(points))

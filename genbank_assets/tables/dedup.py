@@ -1,0 +1,233 @@
+"""Stage 3: the record tables of a division -> distinct sequences and memberships.
+
+No record is ever dropped. ``sequences.parquet`` has one row per distinct sequence (digest and molecule class:
+"ACGT" is a legal peptide too), ``memberships.parquet`` one row per record. Records without residues share no
+digest and stay out of deduplication. The work is out of core (``buckets``), its result deterministic. Where a state
+differs from an earlier release belongs to ``postgres``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, temporary_beside
+from genbank_assets.tables.buckets import Buckets, bucket_count, digest_bucket, range_bucket, split_points
+from genbank_assets.tables.schema import MEMBERSHIP_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
+from genbank_assets.tables.writer import file_sha256
+
+CODE_VERSION = "1"
+BATCH_ROWS = 250_000
+ROW_GROUP_ROWS = 100_000
+SAMPLE_EVERY = 64
+_READ = [
+    "accession", "version", "accession_version", "source_file", "record_ordinal", "record_offset", "record_bytes",
+    "length", "length_unit", "record_sha256", "sequence_sha256",
+]  # fmt: skip
+_ORDER = ["accession", "version", "source_file", "record_ordinal"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Totals:
+    members: int
+    without_sequence: int
+    distinct_sequences: int
+
+
+def build_unique_records(
+    partition: PartitionRelease, *, settings: Settings, progress: Callable[[str], None], run_id: str
+) -> Manifest:
+    """Find a division's distinct sequences and publish both tables.
+
+    The representative of a sequence is its member that comes first by accession, version, file and position.
+
+    Raises:
+        NotFoundError: the record tables are not published.
+        IntegrityError: members do not add up to the records; nothing is published.
+    """
+    records = partition.manifest("records")
+    if records is None:
+        raise NotFoundError(f"{partition.key} {partition.release}: records are not there yet; materialize them first")
+    previous = partition.manifest("unique_records")
+    folder = partition.stage_folder("unique_records")
+    if previous is not None and _still_good(previous, records, folder):
+        progress("nothing changed: the same records were deduplicated before")
+        now = dataclasses.replace(previous.report, files_now=0, bytes_now=0, seconds=0.0)
+        return dataclasses.replace(previous, report=now)
+    with Stopwatch() as watch:
+        paths = [partition.stage_folder("records") / entry["records_file"] for entry in records.files]
+        totals = deduplicate(paths, out=folder, rows=sum(entry["records"] for entry in records.files))
+        _prove(totals, records)
+    progress(
+        f"{totals.members:,} records, {totals.distinct_sequences:,} distinct sequences, "
+        f"{totals.members - totals.without_sequence - totals.distinct_sequences:,} duplicates"
+    )
+    entries = tuple(_entry(folder / name) for name in ("sequences.parquet", "memberships.parquet"))
+    manifest = Manifest(
+        stage="unique_records",
+        code_version=CODE_VERSION,
+        collection=partition.key.collection,
+        release=partition.release,
+        division=partition.key.division,
+        input_digest=records.digest,
+        files=entries,
+        extra=dataclasses.asdict(totals),
+        report=_report(totals, records, entries, seconds=watch.seconds),
+        run_id=run_id,
+    )
+    return publish_manifest(manifest, partition=partition)
+
+
+def deduplicate(paths: list[Path], *, out: Path, rows: int, scratch: Path | None = None) -> _Totals:
+    """Write ``sequences.parquet`` and ``memberships.parquet`` for record tables of ``rows`` rows in all.
+
+    Memory is bounded by the bucket size, not by ``rows``. Each table appears under its name when it is complete.
+    """
+    scratch = scratch or out / ".scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    count = bucket_count(rows)
+    by_digest = Buckets(scratch / "digest", count=count)
+    without = 0
+    sample: list[pl.Series] = []
+    loose = Buckets(scratch / "loose", count=1)
+    for frame in _frames(paths):
+        sample.append(frame["accession"].gather_every(SAMPLE_EVERY))
+        with_sequence = frame.filter(pl.col("sequence_sha256").is_not_null())
+        by_digest.add(with_sequence, digest_bucket(with_sequence["sequence_sha256"], count=count))
+        rest = frame.filter(pl.col("sequence_sha256").is_null())
+        without += len(rest)
+        loose.add(rest.with_columns(is_representative=False), pl.Series([0]).new_from_index(0, len(rest)))
+    by_digest.close()
+    loose.close()
+    splits = split_points(pl.concat(sample) if sample else pl.Series([], dtype=pl.String), count=count)
+    by_accession = Buckets(scratch / "accession", count=len(splits) + 1)
+    out.mkdir(parents=True, exist_ok=True)
+    distinct = 0
+    with temporary_beside(out / "sequences.parquet") as temporary:
+        with _writer(temporary, UNIQUE_SEQUENCE_SCHEMA, sorted_by=["sequence_sha256"]) as writer:
+            for bucket in by_digest.frames():
+                members, sequences = _grouped(bucket)
+                distinct += len(sequences)
+                _write(writer, sequences, UNIQUE_SEQUENCE_SCHEMA)
+                by_accession.add(members, range_bucket(members["accession"], splits=splits))
+    for bucket in loose.frames():
+        by_accession.add(bucket, range_bucket(bucket["accession"], splits=splits))
+    by_accession.close()
+    written = 0
+    with temporary_beside(out / "memberships.parquet") as temporary:
+        with _writer(temporary, MEMBERSHIP_SCHEMA, sorted_by=["accession"]) as writer:
+            for bucket in by_accession.frames():
+                written += len(bucket)
+                _write(writer, bucket.sort(_ORDER), MEMBERSHIP_SCHEMA)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return _Totals(members=written, without_sequence=without, distinct_sequences=distinct)
+
+
+def _frames(paths: list[Path]) -> Iterator[pl.DataFrame]:
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=_READ):
+                frame = pl.from_arrow(batch)
+                assert isinstance(frame, pl.DataFrame)
+                protein = pl.col("length_unit") == "aa"
+                yield frame.with_columns(
+                    molecule_class=pl.when(protein).then(pl.lit("protein")).otherwise(pl.lit("nucleotide"))
+                ).drop("length_unit")
+
+
+def _grouped(bucket: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A digest bucket's members, marked, and its distinct sequences in order of digest."""
+    identity = ["sequence_sha256", "molecule_class"]
+    members = bucket.sort([*identity, *_ORDER]).with_columns(is_representative=pl.struct(identity).is_first_distinct())
+    sizes = members.group_by(identity).agg(pl.len().cast(pl.Int64).alias("member_count"))
+    sequences = (
+        members.filter("is_representative")
+        .join(sizes, on=identity, how="left")
+        .select(
+            *identity,
+            "length",
+            "member_count",
+            pl.col("accession_version").alias("representative_accession_version"),
+            pl.col("source_file").alias("representative_source_file"),
+            pl.col("record_ordinal").alias("representative_record_ordinal"),
+        )
+        .sort(identity)
+    )
+    return members, sequences
+
+
+def _writer(path: Path, schema: pa.Schema, *, sorted_by: list[str]) -> pq.ParquetWriter:
+    """Small sorted row groups with statistics: a lookup reads a footer and one group."""
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        sorting_columns=[pq.SortingColumn(schema.get_field_index(name)) for name in sorted_by],
+        write_page_index=True,
+    )
+
+
+def _write(writer: pq.ParquetWriter, frame: pl.DataFrame, schema: pa.Schema) -> None:
+    table = frame.select(schema.names).to_arrow().cast(schema)
+    writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    return {
+        "name": path.name,
+        "rows": pq.read_metadata(path).num_rows,
+        "bytes": path.stat().st_size,
+        "sha256": file_sha256(path),
+    }
+
+
+def _still_good(previous: Manifest, records: Manifest, folder: Path) -> bool:
+    return (
+        previous.input_digest == records.digest
+        and previous.code_version == CODE_VERSION
+        and all(
+            (folder / entry["name"]).is_file() and (folder / entry["name"]).stat().st_size == entry["bytes"]
+            for entry in previous.files
+        )
+    )
+
+
+def _prove(totals: _Totals, records: Manifest) -> None:
+    """Conservation: every record is a member, every member a record."""
+    expected = sum(entry["records"] for entry in records.files)
+    with_sequence = sum(entry["with_sequence"] for entry in records.files)
+    if totals.members != expected or totals.members - totals.without_sequence != with_sequence:
+        raise IntegrityError(
+            f"{expected:,} records ({with_sequence:,} with residues) became {totals.members:,} members "
+            f"({totals.members - totals.without_sequence:,} with residues)"
+        )
+
+
+def _report(totals: _Totals, records: Manifest, entries: tuple[dict[str, Any], ...], *, seconds: float) -> StageReport:
+    with_sequence = totals.members - totals.without_sequence
+    size = sum(entry["bytes"] for entry in entries)
+    return StageReport(
+        files=len(entries),
+        files_now=len(entries),
+        records=totals.members,
+        residues=sum(entry["residues"] for entry in records.files),
+        with_sequence=with_sequence,
+        quarantined=sum(entry["quarantined"] for entry in records.files),
+        distinct_sequences=totals.distinct_sequences,
+        duplicates=with_sequence - totals.distinct_sequences,
+        bytes_in=sum(entry["records_bytes"] for entry in records.files),
+        bytes_out=size,
+        bytes_now=size,
+        seconds=seconds,
+        peak_memory_bytes=peak_memory_bytes(),
+    )
