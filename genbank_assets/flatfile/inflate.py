@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from genbank_assets.errors import CorruptGzipError
 
@@ -45,7 +46,7 @@ def _gunzipped(file: BinaryIO, *, path: Path, buffer_bytes: int) -> Iterator[mem
     while True:
         try:
             got = reader.readinto(buffer)
-        except (OSError, EOFError, zlib.error) as error:
+        except (OSError, EOFError, zlib.error, IsalError) as error:
             yield from _salvaged(path, already=offset, because=str(error), buffer_bytes=buffer_bytes)
             return
         if not got:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from genbank_assets.errors import IntegrityError, RemoteFileChangedError, SourceBusyError, SourceError
 from genbank_assets.ncbi.sources import RemoteFile, Source
@@ -37,7 +38,7 @@ class FetchedFile:
     """A file that is in place: name, size and digest in bytes and hex, and the first bytes of its text."""
 
     name: str
-    bytes: int
+    size_bytes: int
     sha256: str
     remote: RemoteFile
     head: bytes
@@ -68,7 +69,7 @@ class GzipCheck:
             self._complete = False
             try:
                 piece = self._inflater.decompress(compressed, 4 * 1024 * 1024)
-            except (zlib.error, isal_zlib.error) as error:
+            except (zlib.error, IsalError) as error:
                 raise IntegrityError(f"{self._name} is damaged: {error}") from error
             self.inflated_bytes += len(piece)
             if len(self.head) < HEADER_BYTES:
@@ -242,7 +243,7 @@ def _verified(part: Path, *, name: str, remote: RemoteFile, checksum: str | None
         raise
     return FetchedFile(
         name=name,
-        bytes=part.stat().st_size,
+        size_bytes=part.stat().st_size,
         sha256=digest.hexdigest(),
         remote=remote,
         head=check.head,

@@ -190,10 +190,10 @@ class _Job:
         fetched = fetch_file(source, path, folder=folder, checksum=checksum, progress=progress)
         self._check_header(name, fetched.head, path=folder / name)
         records, bases = self._release.entries.get(name, (None, None))
-        progress(f"{name}: {fetched.bytes / 1e6:,.1f} MB, verified")
+        progress(f"{name}: {fetched.size_bytes / 1e6:,.1f} MB, verified")
         entry = {
             "name": name,
-            "bytes": fetched.bytes,
+            "bytes": fetched.size_bytes,
             "sha256": fetched.sha256,
             "url": source.url(path),
             "modified": fetched.remote.modified,

@@ -357,7 +357,7 @@ class FtpSource(Source):
                 while piece := data.recv(CHUNK_BYTES):
                     yield piece
             connection.voidresp()
-        except (*ftplib.all_errors, OSError) as error:
+        except ftplib.all_errors as error:
             connection.close()
             self._connection = None
             seconds = time.monotonic() - begun

@@ -43,7 +43,7 @@ class Buckets:
             "_bucket", as_dict=True, include_key=False, maintain_order=True
         ).items():
             table = part.to_arrow()
-            index = int(number)  # type: ignore[arg-type]
+            index = int(number)
             if index not in self._writers:
                 file = self._open.enter_context((self._folder / f"{index}.arrows").open("wb"))
                 self._writers[index] = pa.ipc.new_stream(file, table.schema)

@@ -124,7 +124,7 @@ def parse_file(path: Path, *, out: Path, collection: str = "", release: str = ""
             _write_tables(reader, records_path=records_path, sequences_path=sequences_path)
             totals = reader.totals
             _prove(reader, records_path=records_path)
-            written = {
+            written: dict[str, Any] = {
                 "records_bytes": records_path.stat().st_size,
                 "sequences_bytes": sequences_path.stat().st_size,
                 "records_file_sha256": file_sha256(records_path),

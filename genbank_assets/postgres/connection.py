@@ -1,0 +1,117 @@
+"""Pooled connections whose every statement, copied row and transaction second is counted.
+
+The totals end up in the metadata of each load; they are taken here, at the connection, so that nothing can pass
+uncounted. What is said to the database belongs to ``ddl``, ``load`` and ``lookup``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from genbank_assets.errors import DatabaseError
+from genbank_assets.postgres.embedded import ensure_server
+from genbank_assets.settings import Settings
+
+CONNECT_SECONDS = 30.0
+_PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@|(password=)\S+")
+
+
+@dataclasses.dataclass
+class SqlTotals:
+    """What went through a connection: BEGIN and COMMIT count as statements, as they do in the server's log."""
+
+    statements: int = 0
+    rows_copied: int = 0
+    rows_merged: int = 0
+    seconds: float = 0.0  # inside transactions
+
+    def add(self, other: SqlTotals) -> None:
+        """Add another connection's totals."""
+        for field in dataclasses.fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+
+
+class Session:
+    """One connection inside one transaction, counting."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self.totals = SqlTotals()
+
+    def execute(self, statement: LiteralString, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run one statement; its rows, or [] when it has none."""
+        self.totals.statements += 1
+        cursor = self._connection.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description is not None else []
+
+    def copy_in(self, statement: LiteralString, pieces: Iterable[bytes], *, rows: int) -> None:
+        """Send rows by one COPY; ``pieces`` is its binary stream."""
+        self.totals.statements += 1
+        with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for piece in pieces:
+                copy.write(piece)
+        self.totals.rows_copied += rows
+
+
+class Database:
+    """A pool of connections to the GenBank database."""
+
+    def __init__(self, url: str, *, pool_size: int) -> None:
+        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+            url,
+            min_size=0,
+            max_size=pool_size,
+            timeout=CONNECT_SECONDS,
+            open=False,
+            kwargs={"prepare_threshold": None, "application_name": "genbank-assets"},
+        )
+        self.shown_url = without_password(url)
+        self._url = url
+
+    def __enter__(self) -> Database:
+        try:
+            psycopg.connect(self._url, connect_timeout=int(CONNECT_SECONDS)).close()
+        except psycopg.OperationalError as error:
+            raise DatabaseError(
+                f"cannot reach PostgreSQL at {self.shown_url}: {without_password(str(error).strip())}"
+            ) from None
+        self._pool.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session whose statements become visible together, or not at all when the block raises."""
+        try:
+            with self._pool.connection() as connection:
+                session = Session(connection)
+                begun = time.perf_counter()
+                session.totals.statements += 2  # BEGIN and COMMIT, which psycopg sends by itself
+                yield session
+                connection.commit()
+                session.totals.seconds += time.perf_counter() - begun
+        except PoolTimeout as error:
+            raise DatabaseError(f"no connection to {self.shown_url} became free in time") from error
+        except psycopg.OperationalError as error:
+            raise DatabaseError(f"PostgreSQL failed: {without_password(str(error).strip())}") from error
+
+
+def without_password(text: str) -> str:
+    """A URL or message that is fit to be shown."""
+    return _PASSWORD.sub(lambda match: (match[1] + "***@") if match[1] else f"{match[2]}***", text)
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of the settings; unset, the embedded server's, which is started if need be."""
+    url = settings.postgres_url or ensure_server(settings.store).url("genbank")
+    return Database(url, pool_size=settings.postgres_pool_size)

@@ -1,0 +1,210 @@
+"""Record tables as the rows PostgreSQL wants: Arrow in, the binary stream of COPY out.
+
+Four kinds of rows come from one record table: keys (all records, narrow), and for the records that are wanted their
+columns, features and references. Each reads only its own Parquet columns, row group by row group. When they are sent
+belongs to ``load``; what the columns are is derived from ``ddl``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pgpq
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pgpq.encoders import LargeStringEncoderBuilder, StringEncoderBuilder
+from pgpq.schema import Jsonb
+
+from genbank_assets.postgres.ddl import record_columns, sql_type
+from genbank_assets.postgres.jsonpairs import pairs_json
+
+_KEY_COLUMNS = [
+    "record_ordinal", "accession", "version", "accession_version", "record_sha256", "sequence_sha256",
+    "molecule_class", "length", "record_offset", "record_bytes",
+]  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Copy:
+    """One COPY: its table, columns, and a source of Arrow batches."""
+
+    table: str
+    columns: tuple[str, ...]
+    batches: Callable[[], Iterator[pa.RecordBatch]]
+    json_columns: frozenset[str] = frozenset()
+
+    @property
+    def statement(self) -> str:
+        """``COPY … FROM STDIN (FORMAT binary)``; all names are our own."""
+        return f"COPY {self.table} ({', '.join(self.columns)}) FROM STDIN (FORMAT binary)"
+
+    def stream(self, count: Callable[[int], None]) -> Iterator[bytes]:
+        """The binary stream, batch by batch; ``count`` is told the rows of each."""
+        encoder = None
+        for batch in self.batches():
+            if encoder is None:
+                encoder = self._encoder(batch.schema)
+                yield encoder.write_header()
+            count(batch.num_rows)
+            yield encoder.write_batch(batch)
+        if encoder is not None:
+            yield encoder.finish()
+
+    def _encoder(self, schema: pa.Schema) -> Any:
+        encoders: dict[str, Any] = {}
+        for field in schema:
+            if field.name in self.json_columns:
+                builder = LargeStringEncoderBuilder if pa.types.is_large_string(field.type) else StringEncoderBuilder
+                encoders[field.name] = builder.new_with_output(field, Jsonb())
+            else:
+                encoders[field.name] = pgpq.ArrowToPostgresBinaryEncoder.infer_encoder(field)
+        return pgpq.ArrowToPostgresBinaryEncoder.new_with_encoders(schema, encoders)
+
+
+def key_copy(path: Path) -> Copy:
+    """Every record of the table: identity, digests, place in the file."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        columns = [*(name for name in _KEY_COLUMNS if name != "molecule_class"), "length_unit"]
+        for batch in _row_groups(path, columns):
+            yield _batch({name: _key_column(batch, name) for name in _KEY_COLUMNS})
+
+    return Copy("stage_key", tuple(_KEY_COLUMNS), batches)
+
+
+def record_copy(path: Path, wanted: pa.Array) -> Copy:
+    """The wanted records' own columns."""
+    columns = record_columns()
+    names = ("record_ordinal", "molecule_class", *(name for name, _ in columns))
+    json_columns = frozenset(name for name, column in columns if sql_type(column) == "jsonb")
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in _wanted(path, ["record_ordinal", *(column.name for _, column in columns)], wanted):
+            found = {"record_ordinal": batch["record_ordinal"], "molecule_class": _key_column(batch, "molecule_class")}
+            for name, column in columns:
+                found[name] = _as_json(batch[column.name]) if name in json_columns else batch[column.name]
+            yield _batch(found)
+
+    return Copy("stage_record", names, batches, json_columns)
+
+
+def feature_copy(path: Path, wanted: pa.Array) -> Copy:
+    """The wanted records' features, with the qualifiers people search by lifted out."""
+    names = (
+        "record_ordinal", "ordinal", "key", "location", "operator", "start_position", "end_position", "strand",
+        "partial_start", "partial_end", "spans_origin", "qualifiers", "gene", "locus_tag", "product", "db_xrefs",
+    )  # fmt: skip
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in _wanted(path, ["record_ordinal", "features"], wanted):
+            record_ordinal, ordinal, features = _flattened(batch, "features")
+            qualifiers = features.field("qualifiers")
+            found = {
+                "record_ordinal": record_ordinal,
+                "ordinal": ordinal,
+                "start_position": features.field("start"),
+                "end_position": features.field("end"),
+                "strand": features.field("strand").cast(pa.int16()),
+                "qualifiers": pairs_json(qualifiers),
+                "db_xrefs": _all_values(qualifiers, "db_xref"),
+            }
+            for name in ("key", "location", "operator", "partial_start", "partial_end", "spans_origin"):
+                found[name] = features.field(name)
+            for name in ("gene", "locus_tag", "product"):
+                found[name] = _first_value(qualifiers, name)
+            yield _batch({name: found[name] for name in names})
+
+    return Copy("stage_feature", names, batches, frozenset({"qualifiers"}))
+
+
+def reference_copy(path: Path, wanted: pa.Array) -> Copy:
+    """The wanted records' references."""
+    fields = ("number", "location", "authors", "consortium", "title", "journal", "medline", "pubmed", "remark")
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in _wanted(path, ["record_ordinal", "references"], wanted):
+            record_ordinal, ordinal, references = _flattened(batch, "references")
+            found = {"record_ordinal": record_ordinal, "ordinal": ordinal}
+            yield _batch(found | {name: references.field(name) for name in fields})
+
+    return Copy("stage_reference", ("record_ordinal", "ordinal", *fields), batches)
+
+
+def _row_groups(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            for batch in file.read_row_group(group, columns=columns).combine_chunks().to_batches():
+                if batch.num_rows:
+                    yield batch
+
+
+def _wanted(path: Path, columns: list[str], wanted: pa.Array) -> Iterator[pa.RecordBatch]:
+    extra = [] if "length_unit" in columns or "features" in columns or "references" in columns else ["length_unit"]
+    for batch in _row_groups(path, [*columns, *extra]):
+        mask = pc.is_in(batch["record_ordinal"], value_set=wanted)
+        if pc.any(mask).as_py():
+            yield batch.filter(mask)
+
+
+def _batch(columns: dict[str, pa.Array]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _key_column(batch: pa.RecordBatch, name: str) -> pa.Array:
+    if name != "molecule_class":
+        return batch[name]
+    return pc.if_else(pc.equal(batch["length_unit"], "aa"), "protein", "nucleotide")
+
+
+def _flattened(batch: pa.RecordBatch, column: str) -> tuple[pa.Array, pa.Array, pa.StructArray]:
+    """A list column as rows: the record each belongs to, its place in the list, and itself."""
+    lists = batch[column]
+    parents = pc.list_parent_indices(lists)
+    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+    starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    ordinal = pa.array((np.arange(len(starts)) - starts).astype(np.int32))
+    return batch["record_ordinal"].take(parents), ordinal, lists.flatten()
+
+
+def _with_key(qualifiers: pa.ListArray, key: str) -> tuple[np.ndarray[Any, Any], pa.Array]:
+    """Feature index and value of every qualifier of that name that has a value."""
+    flat = qualifiers.flatten()
+    mask = pc.and_(pc.equal(flat.field("key"), key), pc.is_valid(flat.field("value")))
+    parents = pc.list_parent_indices(qualifiers).filter(mask).to_numpy(zero_copy_only=False)
+    return parents, flat.field("value").filter(mask)
+
+
+def _first_value(qualifiers: pa.ListArray, key: str) -> pa.Array:
+    parents, values = _with_key(qualifiers, key)
+    features, first = np.unique(parents, return_index=True)
+    at = np.full(len(qualifiers), -1, dtype=np.int64)
+    at[features] = first
+    return values.take(pa.array(at, mask=at < 0))
+
+
+def _all_values(qualifiers: pa.ListArray, key: str) -> pa.Array:
+    """Lists of all values of a qualifier; null for a feature without it."""
+    parents, values = _with_key(qualifiers, key)
+    counts = np.bincount(parents, minlength=len(qualifiers)) if len(parents) else np.zeros(len(qualifiers), np.int64)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(counts == 0))
+
+
+def _as_json(column: pa.Array) -> pa.Array:
+    """``[[key, value], ...]``; structured comments nest one list deeper."""
+    fields = [column.type.value_type.field(i).name for i in range(column.type.value_type.num_fields)]
+    if fields == ["key", "value"]:
+        return pairs_json(column)
+    return pa.array(
+        [
+            json.dumps([[block["name"], [[i["key"], i["value"]] for i in block["items"]]] for block in blocks])
+            for blocks in column.to_pylist()
+        ],
+        pa.large_string(),
+    )
