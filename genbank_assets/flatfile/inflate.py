@@ -46,7 +46,7 @@ def _gunzipped(file: BinaryIO, *, path: Path, buffer_bytes: int) -> Iterator[mem
     while True:
         try:
             got = reader.readinto(buffer)
-        except (OSError, EOFError, zlib.error, IsalError) as error:
+        except (OSError, EOFError, zlib.error, IsalError) as error:  # type: ignore[misc]
             yield from _salvaged(path, already=offset, because=str(error), buffer_bytes=buffer_bytes)
             return
         if not got:

@@ -69,7 +69,7 @@ class GzipCheck:
             self._complete = False
             try:
                 piece = self._inflater.decompress(compressed, 4 * 1024 * 1024)
-            except (zlib.error, IsalError) as error:
+            except (zlib.error, IsalError) as error:  # type: ignore[misc]
                 raise IntegrityError(f"{self._name} is damaged: {error}") from error
             self.inflated_bytes += len(piece)
             if len(self.head) < HEADER_BYTES:
@@ -236,11 +236,12 @@ def _verified(part: Path, *, name: str, remote: RemoteFile, checksum: str | None
                 check.update(piece)
         check.finish()
         found = str(cksum.value()) if cksum is not None else md5.hexdigest()
-        if checksum is not None and found != checksum:
-            raise IntegrityError(f"{name}: NCBI's checksum is {checksum}, the file's is {found}")
     except IntegrityError:
         _discard(part)
         raise
+    if checksum is not None and found != checksum:
+        _discard(part)
+        raise IntegrityError(f"{name}: NCBI's checksum is {checksum}, the file's is {found}")
     return FetchedFile(
         name=name,
         size_bytes=part.stat().st_size,

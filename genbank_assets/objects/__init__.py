@@ -1,1 +1,1 @@
-"""Stage 5: the content-addressed object set."""
+"""Stage 5: the content-addressed object set, and reading from it."""

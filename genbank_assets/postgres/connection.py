@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString
 
@@ -46,7 +46,9 @@ class Session:
         self._connection = connection
         self.totals = SqlTotals()
 
-    def execute(self, statement: LiteralString, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+    def execute(
+        self, statement: LiteralString, parameters: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
         """Run one statement; its rows, or [] when it has none."""
         self.totals.statements += 1
         cursor = self._connection.execute(statement, parameters)

@@ -131,7 +131,7 @@ def _home(store: Path, account: pwd.struct_passwd | None) -> Path:
     if account is None or _run(["/bin/sh", "-c", f"cd '{home.parent}'"], account).returncode == 0:
         return home
     name = hashlib.sha256(str(home).encode()).hexdigest()[:12]
-    elsewhere = Path("/var/tmp") / f"genbank-assets-{name}"
+    elsewhere = Path("/var/tmp") / f"genbank-assets-{name}"  # noqa: S108 -- its owner is checked below
     elsewhere.mkdir(mode=0o711, exist_ok=True)
     if elsewhere.stat().st_uid != os.geteuid():
         raise DatabaseError(f"{elsewhere} belongs to somebody else; set GENBANK_ASSETS_STORE to another folder")
@@ -169,7 +169,7 @@ def _socket_folder(home: Path, account: pwd.struct_passwd | None) -> Path:
     folder = home / "socket"
     if len(os.fsencode(folder)) > SOCKET_PATH_BYTES:
         name = hashlib.sha256(str(home).encode()).hexdigest()[:12]
-        folder = Path("/tmp") / f"genbank-assets-{os.geteuid()}-{name}"
+        folder = Path("/tmp") / f"genbank-assets-{os.geteuid()}-{name}"  # noqa: S108 -- its owner is checked below
     owner = account.pw_uid if account else os.geteuid()
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid not in {owner, os.geteuid()}:

@@ -12,7 +12,6 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -166,7 +165,7 @@ def _refuse_older(session: Session, partition: PartitionRelease) -> None:
     newest = max((str(release) for (release,) in rows), key=release_sort_key, default=partition.release)
     if release_sort_key(newest) > release_sort_key(partition.release):
         raise DatabaseError(
-            f"{partition.key}: release {newest} is loaded already; {partition.release} is older and is not loaded over it"
+            f"{partition.key}: release {newest} is loaded already; the older {partition.release} is not loaded over it"
         )
 
 

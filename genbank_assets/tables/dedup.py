@@ -113,22 +113,26 @@ def deduplicate(paths: list[Path], *, out: Path, rows: int, scratch: Path | None
     by_accession = Buckets(scratch / "accession", count=len(splits) + 1)
     out.mkdir(parents=True, exist_ok=True)
     distinct = 0
-    with temporary_beside(out / "sequences.parquet") as temporary:
-        with _writer(temporary, UNIQUE_SEQUENCE_SCHEMA, sorted_by=["sequence_sha256"]) as writer:
-            for bucket in by_digest.frames():
-                members, sequences = _grouped(bucket)
-                distinct += len(sequences)
-                _write(writer, sequences, UNIQUE_SEQUENCE_SCHEMA)
-                by_accession.add(members, range_bucket(members["accession"], splits=splits))
+    with (
+        temporary_beside(out / "sequences.parquet") as temporary,
+        _writer(temporary, UNIQUE_SEQUENCE_SCHEMA, sorted_by=["sequence_sha256"]) as writer,
+    ):
+        for bucket in by_digest.frames():
+            members, sequences = _grouped(bucket)
+            distinct += len(sequences)
+            _write(writer, sequences, UNIQUE_SEQUENCE_SCHEMA)
+            by_accession.add(members, range_bucket(members["accession"], splits=splits))
     for bucket in loose.frames():
         by_accession.add(bucket, range_bucket(bucket["accession"], splits=splits))
     by_accession.close()
     written = 0
-    with temporary_beside(out / "memberships.parquet") as temporary:
-        with _writer(temporary, MEMBERSHIP_SCHEMA, sorted_by=["accession"]) as writer:
-            for bucket in by_accession.frames():
-                written += len(bucket)
-                _write(writer, bucket.sort(_ORDER), MEMBERSHIP_SCHEMA)
+    with (
+        temporary_beside(out / "memberships.parquet") as temporary,
+        _writer(temporary, MEMBERSHIP_SCHEMA, sorted_by=["accession"]) as writer,
+    ):
+        for bucket in by_accession.frames():
+            written += len(bucket)
+            _write(writer, bucket.sort(_ORDER), MEMBERSHIP_SCHEMA)
     shutil.rmtree(scratch, ignore_errors=True)
     return _Totals(members=written, without_sequence=without, distinct_sequences=distinct)
 

@@ -1,0 +1,138 @@
+"""Reads from the object set: residues by digest or accession, and a record's original text.
+
+An accession is looked up in the division's sorted membership table, a digest is a key by itself. The original text
+is cut from the raw file. Writing belongs to ``publish``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import obstore
+import polars as pl
+from obstore.exceptions import BaseError
+
+from genbank_assets.errors import IntegrityError, NotFoundError, ObjectStoreError
+from genbank_assets.flatfile.inflate import inflated
+from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.objects.keys import sequence_key
+from genbank_assets.objects.store import open_objects
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey, PartitionRelease, current_release
+
+LINE_RESIDUES = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A record in the store: its partition and its row of the membership table."""
+
+    partition: PartitionRelease
+    row: dict[str, Any]
+
+
+def find_record(settings: Settings, accession: str) -> list[Found]:
+    """The record named ``ACCESSION`` or ``ACCESSION.VERSION`` in every division's current release that has it.
+
+    Reads footers and one row group per division at most: the tables are sorted by accession.
+
+    Raises:
+        NotFoundError: no division has it; the message says which were searched.
+    """
+    primary, _, version = accession.strip().partition(".")
+    found, searched = [], []
+    for collection in COLLECTIONS.values():
+        for division in collection.divisions:
+            key = PartitionKey(collection.name, division)
+            partition = current_release(settings.store, key=key, stage="unique_records")
+            if partition is None:
+                continue
+            searched.append(f"{key} {partition.release}")
+            path = partition.stage_folder("unique_records") / "memberships.parquet"
+            rows = pl.scan_parquet(path).filter(pl.col("accession") == primary).collect()
+            if version:
+                rows = rows.filter(pl.col("accession_version") == accession.strip())
+            found += [Found(partition, row) for row in rows.iter_rows(named=True)]
+    if not found:
+        where = ", ".join(searched) if searched else "no division is materialized yet"
+        raise NotFoundError(f"no record {accession} in the store (searched: {where})")
+    return found
+
+
+def residues(
+    settings: Settings, digest: str, *, molecule_class: str = "nucleotide", start: int = 1, end: int | None = None
+) -> Iterator[bytes]:
+    """Residues ``start`` to ``end`` (1-based, inclusive) of a sequence, in pieces; one ranged request.
+
+    A whole sequence is checked against its digest; the error then comes after the last piece.
+
+    Raises:
+        NotFoundError: the range is not in the sequence.
+        ObjectStoreError: there is no such object, or the store failed.
+        IntegrityError: the object is not what its key says.
+    """
+    store = open_objects(settings)
+    key = sequence_key(digest, molecule_class=molecule_class)
+    try:
+        size = obstore.head(store, key)["size"]
+    except FileNotFoundError:
+        raise ObjectStoreError(f"the object set has no {key}") from None
+    except BaseError as error:
+        raise ObjectStoreError(f"cannot read {key}: {str(error).splitlines()[0]}") from error
+    end = size if end is None else end
+    if not 1 <= start <= end <= size:
+        raise NotFoundError(f"{start}..{end} is not within the {size:,} residues of {digest}")
+    if start == 1 and end == size:
+        hasher = hashlib.sha256()
+        for piece in obstore.get(store, key).stream(min_chunk_size=1024 * 1024):
+            hasher.update(piece)
+            yield bytes(piece)
+        if hasher.hexdigest() != digest:
+            raise IntegrityError(f"the object {key} does not have its digest")
+        return
+    step = 8 * 1024 * 1024
+    for at in range(start - 1, end, step):
+        yield bytes(obstore.get_range(store, key, start=at, end=min(end, at + step)))
+
+
+def original_text(found: Found) -> Iterator[bytes]:
+    """The record's text, byte for byte, cut from the raw file; checked against its digest at the end.
+
+    Raises:
+        NotFoundError: the raw file is no longer in the store.
+        IntegrityError: the text is not what was parsed.
+    """
+    path = found.partition.stage_folder("raw_files") / str(found.row["source_file"])
+    if not path.is_file():
+        raise NotFoundError(f"the raw file {path.name} of release {found.partition.release} is not in the store")
+    begin = int(found.row["record_offset"])
+    end = begin + int(found.row["record_bytes"])
+    at = 0
+    hasher = hashlib.sha256()
+    for piece in inflated(path):
+        if at + len(piece) > begin:
+            cut = bytes(piece[max(0, begin - at) : end - at])
+            hasher.update(cut)
+            yield cut
+        at += len(piece)
+        if at >= end:
+            break
+    if hasher.digest() != found.row["record_sha256"]:
+        raise IntegrityError(f"the text of {found.row['accession_version']} in {path.name} is not what was parsed")
+
+
+def as_fasta(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Residues as FASTA with lines of sixty."""
+    yield f">{name}\n".encode()
+    rest = b""
+    for piece in pieces:
+        rest += piece
+        whole = len(rest) - len(rest) % LINE_RESIDUES
+        yield re.sub(rb"(.{60})", rb"\1\n", rest[:whole])
+        rest = rest[whole:]
+    if rest:
+        yield rest + b"\n"

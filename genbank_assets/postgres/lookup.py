@@ -1,0 +1,84 @@
+"""Questions about what is loaded: one record with its history, the changes of a release, rows of a division.
+
+Answers come as plain mappings, digests in hex. Nothing here changes the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from genbank_assets.errors import DatabaseError
+from genbank_assets.postgres.connection import Session, open_database
+from genbank_assets.settings import Settings
+
+_ROW = """
+SELECT l.record_id, l.accession_version, l.is_current, l.organism, l.length, encode(l.record_sha256, 'hex'),
+       encode(l.sequence_sha256, 'hex'), l.first_release, l.last_release, l.last_file, l.raw_sha256, l.run_id,
+       l.loaded_at::text, l.transaction_id,
+       (SELECT count(*) FROM genbank.feature f WHERE f.record_id = l.record_id)
+FROM genbank.record_lineage l WHERE l.collection = %s AND l.section = %s AND l.accession = %s
+"""
+_ROW_NAMES = (
+    "record_id", "accession_version", "is_current", "organism", "length", "record_sha256", "sequence_sha256",
+    "first_release", "last_release", "file", "raw_sha256", "run_id", "loaded_at", "transaction_id", "features",
+)  # fmt: skip
+_EVENTS = """
+SELECT release, state, accession_version, previous_accession_version, encode(record_sha256, 'hex'), evidence, run_id,
+       at::text
+FROM genbank.record_event WHERE record_id = %s ORDER BY genbank.release_key(release), at
+"""
+_EVENT_NAMES = (
+    "release", "state", "accession_version", "previous_accession_version", "record_sha256", "evidence", "run_id", "at",
+)  # fmt: skip
+_CHANGES = """
+SELECT collection, division, release, state, accession, version, accession_version, previous_accession_version,
+       evidence, run_id
+FROM genbank.release_changes
+WHERE (%(collection)s::text IS NULL OR collection = %(collection)s)
+  AND (%(division)s::text IS NULL OR division = %(division)s)
+  AND (%(release)s::text IS NULL OR release = %(release)s)
+ORDER BY collection, division, genbank.release_key(release), state, accession
+"""
+_CHANGE_NAMES = (
+    "collection", "division", "release", "state", "accession", "version", "accession_version",
+    "previous_accession_version", "evidence", "run_id",
+)  # fmt: skip
+
+
+def record_row(settings: Settings, *, collection: str, division: str, accession: str) -> dict[str, Any] | None:
+    """The loaded row of an accession with its ledger entry and ``events``; None when it is not loaded.
+
+    Raises:
+        DatabaseError: the database cannot be reached.
+    """
+    with open_database(settings) as database, database.transaction() as session:
+        if not _has_schema(session):
+            return None
+        rows = session.execute(_ROW, [collection, division, accession])
+        if not rows:
+            return None
+        found = dict(zip(_ROW_NAMES, rows[0], strict=True))
+        events = session.execute(_EVENTS, [found["record_id"]])
+        found["events"] = [dict(zip(_EVENT_NAMES, event, strict=True)) for event in events]
+        return found
+
+
+def changes(
+    settings: Settings, *, collection: str | None = None, division: str | None = None, release: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Changes of state, one mapping each; without filters, of everything that is loaded.
+
+    Raises:
+        DatabaseError: the database cannot be reached, or nothing was ever loaded.
+    """
+    with open_database(settings) as database, database.transaction() as session:
+        if not _has_schema(session):
+            raise DatabaseError("nothing is loaded yet: materialize a division first")
+        parameters = {"collection": collection, "division": division, "release": release}
+        for row in session.execute(_CHANGES, parameters):
+            yield dict(zip(_CHANGE_NAMES, row, strict=True))
+
+
+def _has_schema(session: Session) -> bool:
+    return session.execute("SELECT to_regclass('genbank.record_event')")[0][0] is not None
