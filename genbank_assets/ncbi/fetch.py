@@ -21,7 +21,7 @@ from genbank_assets.ncbi.catalog import COLLECTIONS, REFSEQ, Collection, divisio
 from genbank_assets.ncbi.download import fetch_file
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.releases import Release, promised_files, read_number, read_release
-from genbank_assets.ncbi.sources import RemoteFile, Source, open_source
+from genbank_assets.ncbi.sources import RemoteFile, Source, open_source, without_credentials
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
 
@@ -74,7 +74,7 @@ def fetch_division(
         division=key.division,
         input_digest="",
         files=entries,
-        extra={"release_date": current.date, "source": settings.source},
+        extra={"release_date": current.date, "source": without_credentials(settings.source)},
         report=StageReport(
             files=len(entries),
             files_now=fetched,

@@ -44,11 +44,12 @@ class Source(abc.ABC):
     """A place that holds ``genbank/`` and ``refseq/``."""
 
     def __init__(self, root: str, *, limiter: Limiter) -> None:
-        self._root = root.rstrip("/")
+        self._address = root.rstrip("/")
+        self._root = without_credentials(self._address)
         self._limiter = limiter
 
     def url(self, path: str) -> str:
-        """The address of a path below the source."""
+        """The address of a path below the source, fit to be shown and kept."""
         return f"{self._root}/{path}"
 
     def __enter__(self) -> Self:
@@ -108,6 +109,14 @@ class Source(abc.ABC):
             if len(found) > SMALL_FILE_BYTES:
                 raise SourceError(f"{self.url(path)} is too large for a release document")
         return found.decode("latin-1")
+
+
+def without_credentials(url: str) -> str:
+    """A URL without user name and password."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def safe_name(name: str) -> str:
@@ -182,7 +191,7 @@ def _same_file(now: RemoteFile, expected: RemoteFile, *, url: str) -> None:
 class HttpSource(Source):
     """``https://``: pooled connections; ranges guarded by If-Range."""
 
-    _ROW = re.compile(r'<a href="([^"?]+)"[^>]*>[^<]*</a>', re.IGNORECASE)
+    _ROW = re.compile(r'<a href="([^"?]+)"[^>]*>[^<]*</a>([^<\n]*)', re.IGNORECASE)
 
     def __init__(self, root: str, *, limiter: Limiter) -> None:
         super().__init__(root, limiter=limiter)
@@ -199,12 +208,12 @@ class HttpSource(Source):
         response = self._request("GET", f"{folder}/")
         if response.status_code == 404:
             return []
-        names = {html.unescape(unquote(m[1])) for m in self._ROW.finditer(response.text)}
+        rows = {html.unescape(unquote(m[1])): m[2].strip() for m in self._ROW.finditer(response.text)}
         found = []
-        for name in sorted(names):
+        for name, date_and_size in sorted(rows.items()):
             if name.endswith("/") or name.startswith(("/", "http:", "https:")):
                 continue  # sub-folders, the parent link, and the server's own decorations
-            found.append(RemoteFile(safe_name(name), None))
+            found.append(RemoteFile(safe_name(name), None, modified=date_and_size or None))
         return found
 
     def stat(self, path: str) -> RemoteFile:
@@ -240,7 +249,7 @@ class HttpSource(Source):
         while True:
             self._limiter.wait_for_turn()
             try:
-                request = self._client.build_request(method, self.url(path), headers=headers)
+                request = self._client.build_request(method, f"{self._address}/{path}", headers=headers)
                 response = self._client.send(request, stream=True)
             except httpx.HTTPError as error:
                 raise SourceError(f"{self.url(path)}: {error}") from error

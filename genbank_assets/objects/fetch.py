@@ -136,3 +136,51 @@ def as_fasta(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
         rest = rest[whole:]
     if rest:
         yield rest + b"\n"
+
+
+def fetch(
+    settings: Settings, name: str, *, format_: str = "fasta", start: int = 1, end: int | None = None
+) -> Iterator[bytes]:
+    """What ``genbank-assets fetch`` prints: an accession's or digest's residues, or an accession's text.
+
+    Args:
+        settings: where the store and the object set are.
+        name: ``ACCESSION``, ``ACCESSION.VERSION``, or a SHA-256 in hex.
+        format_: ``fasta``, ``raw`` (residues without line breaks), or ``genbank`` (the original text).
+        start: first residue, from 1.
+        end: last residue; None for all.
+
+    Raises:
+        NotFoundError: no such record, or no such residues.
+    """
+    if re.fullmatch(r"[0-9a-f]{64}", name):
+        if format_ == "genbank":
+            raise NotFoundError("a digest names residues, not a record: ask for an accession")
+        digest, molecule_class, title = name, _class_of(settings, name), name
+    else:
+        found = find_record(settings, name)[0]
+        if format_ == "genbank":
+            yield from original_text(found)
+            return
+        if found.row["sequence_sha256"] is None:
+            raise NotFoundError(f"{name} has no residues of its own: it is built from others (see --format genbank)")
+        digest, molecule_class = found.row["sequence_sha256"].hex(), found.row["molecule_class"]
+        title = found.row["accession_version"]
+    pieces = residues(settings, digest, molecule_class=molecule_class, start=start, end=end)
+    if format_ == "raw":
+        yield from pieces
+        return
+    part = "" if start == 1 and end is None else f":{start}-{end or ''}"
+    yield from as_fasta(f"{title}{part}", pieces)
+
+
+def _class_of(settings: Settings, digest: str) -> str:
+    """Whether a digest names a nucleotide or a protein sequence of the set."""
+    store = open_objects(settings)
+    for molecule_class in ("nucleotide", "protein"):
+        try:
+            obstore.head(store, sequence_key(digest, molecule_class=molecule_class))
+        except FileNotFoundError:
+            continue
+        return molecule_class
+    raise NotFoundError(f"the object set has no sequence {digest}")

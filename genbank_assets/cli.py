@@ -1,0 +1,271 @@
+"""The command ``genbank-assets``: arguments in, core functions called, answers printed.
+
+Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage. What the commands do belongs to the
+core and to ``defs``, which is imported only by commands that run Dagster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import genbank_assets
+from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.settings import Settings, settings_from_environment
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        settings = _settings(options)
+        code: int = options.run(options, settings)
+    except GenbankAssetsError as error:
+        print(f"genbank-assets: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("genbank-assets: stopped; run it again to go on where it was", file=sys.stderr)
+        return 130
+    return code
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    settings = settings_from_environment()
+    changes = {
+        name: value
+        for name in ("source", "store", "max_absent_fraction")
+        if (value := getattr(options, name, None)) is not None
+    }
+    for name, value in changes.items():
+        # The run reads its settings from the environment, in this process and in its workers.
+        os.environ[f"GENBANK_ASSETS_{name.upper()}"] = str(value)
+    return dataclasses.replace(settings, **changes)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="genbank-assets",
+        description="Mirror GenBank and RefSeq: raw files, Parquet tables, PostgreSQL and an object set, with lineage.",
+        epilog="Settings come from GENBANK_ASSETS_* variables; the README lists them.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {genbank_assets.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    store = argparse.ArgumentParser(add_help=False)
+    store.add_argument("--store", type=Path, help="folder that keeps everything (GENBANK_ASSETS_STORE, default ./data)")
+    json_option = argparse.ArgumentParser(add_help=False)
+    json_option.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+    demo = commands.add_parser("demo", parents=[store], help="materialize the bundled sample and show what came of it")
+    demo.set_defaults(run=_demo)
+
+    dev = commands.add_parser("dev", parents=[store], help="serve Dagster's UI and daemon on this machine")
+    dev.add_argument("--port", type=int, default=3000, help="port of the UI on 127.0.0.1 (default 3000)")
+    dev.set_defaults(run=_dev)
+
+    parse = commands.add_parser("parse", parents=[json_option], help="parse flat files into Parquet, without a store")
+    parse.add_argument("files", nargs="+", type=Path, metavar="FILE", help="flat file, plain or gzip")
+    parse.add_argument("--out", type=Path, required=True, help="folder for the tables")
+    parse.set_defaults(run=_parse)
+
+    materialize = commands.add_parser(
+        "materialize", parents=[store], help="bring partitions up to date, all five assets"
+    )
+    materialize.add_argument("partitions", nargs="+", metavar="PARTITION", help="such as genbank/phg or refseq/viral")
+    materialize.add_argument("--source", help="https://, ftp:// or file:// (GENBANK_ASSETS_SOURCE, default NCBI)")
+    materialize.add_argument(
+        "--max-absent-fraction",
+        type=float,
+        metavar="F",
+        help="share of loaded records that may be gone from the release (default 0.02)",
+    )
+    materialize.set_defaults(run=_materialize)
+
+    status = commands.add_parser(
+        "status", parents=[store, json_option], help="what the store holds, a row per partition"
+    )
+    status.set_defaults(run=_status)
+
+    trace = commands.add_parser("trace", parents=[store, json_option], help="where a record came from and went to")
+    trace.add_argument("accession", metavar="ACCESSION[.VERSION]")
+    trace.add_argument("--verify", action="store_true", help="recompute every digest from the raw file on")
+    trace.add_argument("--raw", action="store_true", help="print the record's original text instead")
+    trace.set_defaults(run=_trace)
+
+    changes = commands.add_parser("changes", parents=[store, json_option], help="how records changed between releases")
+    changes.add_argument("--collection", help="genbank or refseq")
+    changes.add_argument("--division", help="such as phg or viral")
+    changes.add_argument("--release", help="only the changes this release brought")
+    changes.set_defaults(run=_changes)
+
+    fetch = commands.add_parser("fetch", parents=[store], help="print a record's residues or text")
+    fetch.add_argument("name", metavar="ACCESSION[.VERSION]|DIGEST")
+    fetch.add_argument("--start", type=int, default=1, help="first residue, from 1")
+    fetch.add_argument("--end", type=int, help="last residue")
+    fetch.add_argument("--format", choices=["fasta", "genbank", "raw"], default="fasta")
+    fetch.set_defaults(run=_fetch)
+
+    stop = commands.add_parser("stop", parents=[store], help="stop the embedded PostgreSQL of the store")
+    stop.set_defaults(run=_stop)
+    return parser
+
+
+def _show_progress() -> None:
+    """Progress lines of the stages go to standard error."""
+    logger = logging.getLogger("genbank_assets.progress")
+    if not logger.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+        logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def _demo(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.demo import demo_settings, report, sample_partitions
+
+    settings = demo_settings(settings)
+    os.environ["GENBANK_ASSETS_SOURCE"] = settings.source
+    keys = sample_partitions()
+    code = _materialize_keys([str(key) for key in keys], settings)
+    if code == 0:
+        print(report(settings, keys))
+        print("\nOpen the UI: make dev, then http://127.0.0.1:3000 (asset graph, partitions, checks, plots).")
+    return code
+
+
+def _materialize(options: argparse.Namespace, settings: Settings) -> int:
+    return _materialize_keys(options.partitions, settings)
+
+
+def _materialize_keys(partitions: Sequence[str], settings: Settings) -> int:
+    from genbank_assets.ncbi.catalog import parse_partition
+
+    keys = list(dict.fromkeys(parse_partition(text) for text in partitions))
+    _show_progress()
+    from genbank_assets.defs.run import materialize_partitions
+
+    runs = materialize_partitions(keys, settings=settings)
+    for run in runs:
+        for line in run.warnings:
+            print(f"genbank-assets: {run.key}: warning: {line}", file=sys.stderr)
+        if not run.ok:
+            print(f"genbank-assets: {run.key} failed: {run.reason} (Dagster run {run.run_id})", file=sys.stderr)
+    return 0 if all(run.ok for run in runs) else 1
+
+
+def _parse(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.tables.writer import parse_file
+
+    code = 0
+    for path in options.files:
+        try:
+            parsed = parse_file(path, out=options.out)
+        except GenbankAssetsError as error:
+            print(f"genbank-assets: {error}", file=sys.stderr)
+            if options.json:
+                print(json.dumps({"file": path.name, "error": str(error)}))
+            code = 1
+            continue
+        if options.json:
+            print(json.dumps(dataclasses.asdict(parsed)))
+        else:
+            print(
+                f"{parsed.file}: {parsed.records:,} records, {parsed.quarantined:,} quarantined, "
+                f"{parsed.residues:,} residues, {parsed.bytes:,} bytes in {parsed.seconds:.2f} s"
+            )
+    return code
+
+
+def _status(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.demo import status_table
+    from genbank_assets.lineage.status import status
+
+    rows = status(settings)
+    if options.json:
+        print(json.dumps([dataclasses.asdict(row) for row in rows], indent=1))
+    elif rows:
+        print(status_table(rows))
+    else:
+        print(f"nothing is materialized in {settings.store} yet; begin with: genbank-assets materialize genbank/una")
+    return 0
+
+
+def _trace(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.lineage.render import as_text
+    from genbank_assets.lineage.trace import trace
+    from genbank_assets.objects.fetch import find_record, original_text
+
+    if options.raw:
+        for piece in original_text(find_record(settings, options.accession)[0]):
+            sys.stdout.buffer.write(piece)
+        return 0
+    traces = trace(settings, options.accession, verify=options.verify)
+    if options.json:
+        print(json.dumps([found.as_dict() for found in traces], indent=1, default=str))
+    else:
+        print("\n\n".join(as_text(found) for found in traces))
+    return 0 if all(found.ok for found in traces) else 1
+
+
+def _changes(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.postgres.lookup import changes
+    from genbank_assets.show import table
+
+    rows = list(changes(settings, collection=options.collection, division=options.division, release=options.release))
+    if options.json:
+        print(json.dumps(rows, indent=1, default=str))
+    else:
+        names = ("collection", "division", "release", "state", "accession_version", "previous_accession_version")
+        print(table(names, [[row[name] for name in names] for row in rows]))
+    return 0
+
+
+def _fetch(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.objects.fetch import fetch
+
+    for piece in fetch(settings, options.name, format_=options.format, start=options.start, end=options.end):
+        sys.stdout.buffer.write(piece)
+    return 0
+
+
+def _stop(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.postgres.embedded import stop_server
+
+    print("stopped" if stop_server(settings.store) else "no embedded PostgreSQL was running")
+    return 0
+
+
+def _dev(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.defs.instance import prepare_instance, project_file
+
+    prepare_instance(settings)
+    os.environ.setdefault("GENBANK_ASSETS_STORE", str(settings.store.resolve()))
+    scripts = Path(sys.executable).parent
+    workspace = str(project_file("workspace.yaml"))
+    commands = [
+        [str(scripts / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(options.port), "-w", workspace],
+        [str(scripts / "dagster-daemon"), "run", "-w", workspace],
+    ]
+    print(f"Dagster's UI: http://127.0.0.1:{options.port} (Ctrl-C stops it; the embedded PostgreSQL stays up)")
+    running = [subprocess.Popen(command) for command in commands]
+    try:
+        return running[0].wait()
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

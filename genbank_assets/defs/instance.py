@@ -1,0 +1,61 @@
+"""The Dagster instance of a store: its home folder and its storage in the embedded PostgreSQL.
+
+``STORE/dagster`` is DAGSTER_HOME and holds a copy of the project's ``dagster.yaml``; the storage URL reaches it by an
+environment variable. What runs on the instance belongs to ``run``.
+See https://docs.dagster.io/deployment/oss/dagster-yaml
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+import genbank_assets
+from genbank_assets.errors import SettingsError
+from genbank_assets.postgres.embedded import ensure_server
+from genbank_assets.settings import Settings
+from genbank_assets.store import write_atomically
+
+STORAGE_VARIABLE = "GENBANK_ASSETS_DAGSTER_POSTGRES_URL"
+
+
+def project_file(name: str) -> Path:
+    """``dagster.yaml`` or ``workspace.yaml``: beside the package in a checkout, under ``share`` when installed.
+
+    Raises:
+        SettingsError: it is in neither place.
+    """
+    for folder in (Path(genbank_assets.__file__).parent.parent, Path(sys.prefix) / "share" / "genbank-assets"):
+        if (folder / name).is_file():
+            return folder / name
+    raise SettingsError(f"{name} is missing: it belongs beside the package genbank_assets")
+
+
+def prepare_instance(settings: Settings) -> Path:
+    """Make DAGSTER_HOME and start the embedded server if the storage is not elsewhere; sets the environment.
+
+    An environment that names its own DAGSTER_HOME is left alone.
+
+    Returns:
+        DAGSTER_HOME.
+    """
+    if os.environ.get("DAGSTER_HOME"):
+        return Path(os.environ["DAGSTER_HOME"])
+    home = settings.store.resolve() / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    content = project_file("dagster.yaml").read_bytes()
+    if not (home / "dagster.yaml").is_file() or (home / "dagster.yaml").read_bytes() != content:
+        write_atomically(home / "dagster.yaml", content)
+    if not os.environ.get(STORAGE_VARIABLE):
+        os.environ[STORAGE_VARIABLE] = ensure_server(settings.store).sqlalchemy_url("dagster")
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """The store's Dagster instance: what the UI shows too."""
+    prepare_instance(settings)
+    return dg.DagsterInstance.get()

@@ -1,0 +1,99 @@
+"""Sensors: one per collection that loads a new release of NCBI once it is whole and stands still.
+
+A release is requested when two polls in a row saw it complete and unchanged; one run per division whose files changed
+since the last request, with the release in run key and tags. Both sensors are stopped until somebody turns them on.
+What "complete" means belongs to ``ncbi.poll``.
+See https://docs.dagster.io/guides/automate/sensors
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from genbank_assets.defs.jobs import mirror_job_name
+from genbank_assets.defs.resources import MirrorResource
+from genbank_assets.defs.upstream import release_key
+from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
+from genbank_assets.ncbi.poll import ReleaseState, poll_release
+
+POLL_SECONDS = 3600
+
+
+def build_sensors() -> list[dg.SensorDefinition]:
+    """``genbank_release_sensor`` and ``refseq_release_sensor``."""
+    return [_build(collection) for collection in COLLECTIONS.values()]
+
+
+def _build(collection: Collection) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=f"{collection.name}_release_sensor",
+        job_name=mirror_job_name(collection.name),
+        minimum_interval_seconds=POLL_SECONDS,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description=(
+            f"Looks for a new release of {collection.title}. When one is whole and stands still between two looks, it "
+            "asks for a run per division that changed."
+        ),
+    )
+    def release_sensor(context: dg.SensorEvaluationContext, mirror: MirrorResource) -> dg.SensorResult | dg.SkipReason:
+        cursor: dict[str, Any] = json.loads(context.cursor) if context.cursor else {}
+        try:
+            state = poll_release(collection, settings=mirror.settings())
+        except GenbankAssetsError as error:
+            return dg.SkipReason(f"The source cannot be read: {error}")
+        if not state.complete:
+            return dg.SkipReason(f"Release {state.number or 'unknown'} is not whole: {state.reason}")
+        changed = _changed(state, cursor)
+        if not changed:
+            return dg.SkipReason(f"Release {state.number} is requested already and has not changed.")
+        if cursor.get("seen") != _seen(state):
+            waiting = json.dumps(cursor | {"seen": _seen(state)})
+            sentence = f"Release {state.number} looks whole; waiting for a second look that sees the same."
+            return dg.SensorResult(skip_reason=sentence, cursor=waiting)
+        return dg.SensorResult(
+            run_requests=list(_requests(collection, state, changed)),
+            asset_events=[_observed(collection, state)],
+            cursor=json.dumps({"seen": _seen(state), "requested": state.number, "divisions": state.fingerprints}),
+        )
+
+    return release_sensor
+
+
+def _seen(state: ReleaseState) -> dict[str, Any]:
+    return {"number": state.number, "divisions": state.fingerprints}
+
+
+def _changed(state: ReleaseState, cursor: dict[str, Any]) -> list[str]:
+    """Divisions whose files are not those of the last request; one that lost all its files counts too."""
+    before = cursor.get("divisions", {})
+    newer = cursor.get("requested") != state.number
+    return [
+        division
+        for division, fingerprint in state.fingerprints.items()
+        if fingerprint != before.get(division, "") or (newer and fingerprint)
+    ]
+
+
+def _requests(collection: Collection, state: ReleaseState, divisions: list[str]) -> Iterator[dg.RunRequest]:
+    for division in divisions:
+        fingerprint = state.fingerprints[division] or "empty"
+        yield dg.RunRequest(
+            run_key=f"{collection.name}-{state.number}-{division}-{fingerprint}",
+            partition_key=division,
+            tags={
+                "ncbi/collection": collection.name,
+                "ncbi/release": state.number,
+                "ncbi/division": f"{collection.name}-{division}",
+            },
+        )
+
+
+def _observed(collection: Collection, state: ReleaseState) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
+        asset_key=release_key(collection),
+        metadata={"release": state.number, "release_date": state.date, "files": state.files, "bytes": state.bytes},
+        tags={"dagster/data_version": state.number},
+    )

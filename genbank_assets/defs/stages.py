@@ -1,0 +1,212 @@
+"""The five assets of a collection, one factory per stage; each body calls one function of the core.
+
+Every asset is partitioned by division. A stage works on the newest release whose previous stage is published, so a
+re-run of one stage never mixes releases. What the stages do belongs to the core packages.
+See https://docs.dagster.io/guides/build/assets/defining-assets
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+from dagster_aws.s3 import S3Resource
+
+from genbank_assets.defs.metadata import failures, progress_of, result
+from genbank_assets.defs.partitions import DIVISIONS
+from genbank_assets.defs.resources import MirrorResource, object_store
+from genbank_assets.defs.upstream import release_key
+from genbank_assets.errors import NotFoundError
+from genbank_assets.ncbi import fetch
+from genbank_assets.ncbi.catalog import Collection
+from genbank_assets.objects import publish
+from genbank_assets.postgres import load
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey, PartitionRelease, Stage, current_release
+from genbank_assets.tables import dedup, records
+from genbank_assets.tables.schema import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
+
+OWNERS = ["team:genbank-assets"]
+RETRIES = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+
+class LoadConfig(dg.Config):
+    """What a person may allow for one load.
+
+    Attributes:
+        max_absent_fraction: share of the division's loaded records that may be gone from the release.
+    """
+
+    max_absent_fraction: float | None = None
+
+
+def build_stages(collection: Collection) -> list[dg.AssetsDefinition]:
+    """The five assets of a collection, in order."""
+    return [build(collection) for build in (_raw_files, _records, _unique_records, _postgres_table, _object_set)]
+
+
+def _asset(collection: Collection, stage: Stage, **options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """What all stages share."""
+    decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+        key=dg.AssetKey([collection.name, stage]),
+        partitions_def=DIVISIONS[collection.name],
+        group_name=collection.name,
+        owners=OWNERS,
+        **options,
+    )
+    return decorate
+
+
+def latest(settings: Settings, key: PartitionKey, stage: Stage) -> PartitionRelease:
+    """The newest release of a division whose ``stage`` is published.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    partition = current_release(settings.store, key=key, stage=stage)
+    if partition is None:
+        raise NotFoundError(f"{key}: no release has {stage} yet; materialize it first")
+    return partition
+
+
+def _key(context: dg.AssetExecutionContext, collection: Collection) -> PartitionKey:
+    return PartitionKey(collection.name, context.partition_key)
+
+
+def _raw_files(collection: Collection) -> dg.AssetsDefinition:
+    @_asset(
+        collection,
+        "raw_files",
+        deps=[release_key(collection)],
+        kinds={"file"},
+        tags={"stage": "fetch"},
+        pool="ncbi",
+        retry_policy=RETRIES,
+        code_version=fetch.CODE_VERSION,
+        description=(
+            f"The division's flat files of {collection.title}'s current release, fetched from NCBI as they are (gzip), "
+            "resumed after a break, verified to the last byte. Either all files of one coherent release or nothing."
+        ),
+    )
+    def raw_files(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
+        settings = mirror.settings()
+        key = _key(context, collection)
+        with failures():
+            manifest = fetch.fetch_division(
+                key, settings=settings, progress=progress_of(context), run_id=context.run.run_id
+            )
+        partition = PartitionRelease(settings.store, key, manifest.release)
+        return result(manifest, partition=partition, extra={"release_date": manifest.extra["release_date"]})
+
+    return raw_files
+
+
+def _records(collection: Collection) -> dg.AssetsDefinition:
+    @_asset(
+        collection,
+        "records",
+        deps=[dg.AssetKey([collection.name, "raw_files"])],
+        kinds={"parquet", "arrow"},
+        tags={"stage": "parse"},
+        code_version=records.CODE_VERSION,
+        description=(
+            "One row per record: every header field, reference, feature and qualifier, with file, byte offset and "
+            "two digests; residues in a chunked table beside it. What cannot be a row is quarantined with its reason."
+        ),
+    )
+    def parsed(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
+        settings = mirror.settings()
+        with failures():
+            partition = latest(settings, _key(context, collection), "raw_files")
+            manifest = records.build_records(
+                partition, settings=settings, progress=progress_of(context), run_id=context.run.run_id
+            )
+        return result(manifest, partition=partition, columns=RECORD_COLUMNS)
+
+    return parsed
+
+
+def _unique_records(collection: Collection) -> dg.AssetsDefinition:
+    @_asset(
+        collection,
+        "unique_records",
+        deps=[dg.AssetKey([collection.name, "records"])],
+        kinds={"parquet", "polars"},
+        tags={"stage": "dedup"},
+        code_version=dedup.CODE_VERSION,
+        description=(
+            "Distinct sequences by SHA-256 of their residues, and the membership of every record. None is dropped: "
+            "duplicates share residues, not identity; records without residues stay out."
+        ),
+    )
+    def unique_records(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
+        settings = mirror.settings()
+        with failures():
+            partition = latest(settings, _key(context, collection), "records")
+            manifest = dedup.build_unique_records(
+                partition, settings=settings, progress=progress_of(context), run_id=context.run.run_id
+            )
+        return result(manifest, partition=partition, columns=MEMBERSHIP_COLUMNS)
+
+    return unique_records
+
+
+def _postgres_table(collection: Collection) -> dg.AssetsDefinition:
+    @_asset(
+        collection,
+        "postgres_table",
+        deps=[dg.AssetKey([collection.name, "unique_records"])],
+        kinds={"postgres"},
+        tags={"stage": "load"},
+        pool="postgres",
+        code_version=load.CODE_VERSION,
+        description=(
+            "The division in PostgreSQL's schema genbank: records, features, references and the history of states. "
+            "COPY into staging and one set-based merge per file, each in one transaction."
+        ),
+    )
+    def postgres_table(
+        context: dg.AssetExecutionContext, config: LoadConfig, mirror: MirrorResource
+    ) -> dg.MaterializeResult[Any]:
+        settings = mirror.settings(max_absent_fraction=config.max_absent_fraction)
+        with failures():
+            partition = latest(settings, _key(context, collection), "unique_records")
+            manifest = load.load_division(
+                partition, settings=settings, progress=progress_of(context), run_id=context.run.run_id
+            )
+        return result(manifest, partition=partition, extra={"dagster/table_name": "genbank.record"})
+
+    return postgres_table
+
+
+def _object_set(collection: Collection) -> dg.AssetsDefinition:
+    @_asset(
+        collection,
+        "object_set",
+        deps=[dg.AssetKey([collection.name, "unique_records"])],
+        kinds={"s3"},
+        tags={"stage": "publish"},
+        pool="object_store",
+        retry_policy=RETRIES,
+        code_version=publish.CODE_VERSION,
+        description=(
+            "Each distinct sequence once, as an object named by its digest, in S3 or a folder; the manifest object, "
+            "written last, lists what the division consists of."
+        ),
+    )
+    def object_set(
+        context: dg.AssetExecutionContext, mirror: MirrorResource, s3: S3Resource
+    ) -> dg.MaterializeResult[Any]:
+        settings = mirror.settings()
+        with failures():
+            partition = latest(settings, _key(context, collection), "unique_records")
+            manifest = publish.publish_division(
+                partition,
+                settings=settings,
+                progress=progress_of(context),
+                run_id=context.run.run_id,
+                store=object_store(s3, settings),
+            )
+        extra = {"objects_url": manifest.extra["url"], "manifest_key": manifest.extra["manifest_key"]}
+        return result(manifest, partition=partition, extra=extra)
+
+    return object_set

@@ -1,0 +1,65 @@
+"""What the store holds: one row per partition, from the manifests alone. Showing it belongs to ``cli``."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.settings import Settings
+from genbank_assets.store import STAGES, PartitionKey, current_release
+
+
+@dataclasses.dataclass(frozen=True)
+class PartitionStatus:
+    """A partition's newest release in the store; figures of stages that are not published are None."""
+
+    collection: str
+    division: str
+    release: str
+    files: int
+    records: int | None
+    residues: int | None
+    distinct_sequences: int | None
+    quarantined: int | None
+    rows_loaded: int | None
+    objects: int | None
+    seconds: float
+    peak_memory_bytes: int
+    sql_statements: int
+
+
+def status(settings: Settings) -> list[PartitionStatus]:
+    """All partitions with raw files, in the catalogue's order."""
+    found = []
+    for collection in COLLECTIONS.values():
+        for division in collection.divisions:
+            row = _status(settings, PartitionKey(collection.name, division))
+            if row is not None:
+                found.append(row)
+    return found
+
+
+def _status(settings: Settings, key: PartitionKey) -> PartitionStatus | None:
+    partition = current_release(settings.store, key=key, stage="raw_files")
+    if partition is None:
+        return None
+    reports = {stage: m.report for stage in STAGES if (m := partition.manifest(stage)) is not None}
+    records = reports.get("records")
+    unique = reports.get("unique_records")
+    loaded = reports.get("postgres_table")
+    objects = reports.get("object_set")
+    return PartitionStatus(
+        collection=key.collection,
+        division=key.division,
+        release=partition.release,
+        files=reports["raw_files"].files or 0,
+        records=records.records if records else None,
+        residues=records.residues if records else None,
+        distinct_sequences=unique.distinct_sequences if unique else None,
+        quarantined=records.quarantined if records else None,
+        rows_loaded=loaded.rows_loaded if loaded else None,
+        objects=objects.objects if objects else None,
+        seconds=sum(report.seconds or 0.0 for report in reports.values()),
+        peak_memory_bytes=max(report.peak_memory_bytes or 0 for report in reports.values()),
+        sql_statements=loaded.sql_statements or 0 if loaded else 0,
+    )
