@@ -28,8 +28,10 @@ cdef int feature_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     close_feature(s)
     while end < n and not is_blank(p[end]):
         end += 1
-    if end == n and n > 16 and begins_location(p + 16, n - 16):
-        end = 16                  # a key that fills columns 6-21 leaves no blank before its location
+    if n > 16 and begins_location(p + 16, n - 16) and (end == n or not begins_location_after(p, end, n)):
+        # A key that fills columns 6-21 leaves no blank before its location; one of two words is no key of the
+        # feature table, but its location stands at column 22 all the same.
+        end = rtrim(p, 16)
     s.feature_open = True
     s.value_state = Q_NONE
     s.location.n = 0
@@ -39,9 +41,16 @@ cdef int feature_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     return append_joined(s, &s.location, p + end, n - end)
 
 
+cdef bint begins_location_after(const uint8_t* p, size_t at, size_t n) noexcept nogil:
+    """What follows the first word is a location, or nothing."""
+    while at < n and is_blank(p[at]):
+        at += 1
+    return at == n or begins_location(p + at, n - at)
+
+
 cdef bint begins_location(const uint8_t* p, size_t n) noexcept nogil:
     return (is_digit(p[0]) or p[0] == 60 or p[0] == 62 or starts(p, n, b"complement(") or starts(p, n, b"join(")
-            or starts(p, n, b"order("))
+            or starts(p, n, b"order(") or starts(p, n, b"bond(") or starts(p, n, b"one-of(") or p[0] == 40)
 
 
 cdef inline bint looks_like_qualifier(const uint8_t* p, size_t n) noexcept nogil:

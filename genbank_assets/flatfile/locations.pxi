@@ -113,7 +113,6 @@ cdef bint take_span(const uint8_t* p, size_t n, size_t* at, Location* loc) excep
     cdef int64_t low, high, low2, high2
     cdef bint partial, fuzzy
     cdef size_t colon = 0
-    cdef uint8_t sign
     while i < n and (is_word(p[i]) or p[i] == 46 or p[i] == 124 or p[i] == 58):
         if p[i] == 58:
             colon = i
@@ -124,16 +123,14 @@ cdef bint take_span(const uint8_t* p, size_t n, size_t* at, Location* loc) excep
         span.accession = p + at[0]
         span.accession_n = colon - at[0]
         at[0] = colon + 1
-    sign = p[at[0]] if at[0] < n else 0
     if not take_position(p, n, at, &low, &high, &partial, &fuzzy):
         return False
     span.start = low
     span.end = high
     span.partial_start = partial
     span.kind = KIND_WITHIN if fuzzy else KIND_BASE
-    if partial and not (at[0] < n and p[at[0]] == 46) and sign == 62:
-        span.partial_start = False    # a lone ">5" is open at its far end
-        span.partial_end = True
+    if partial and not (at[0] < n and p[at[0]] == 46):
+        span.partial_end = True       # a lone "<5" lies somewhere before residue 5 as a whole
     if at[0] + 1 < n and p[at[0]] == 46 and p[at[0] + 1] == 46:
         at[0] += 2
         span.kind = KIND_WITHIN if fuzzy else KIND_RANGE

@@ -11,6 +11,7 @@ cdef enum:
     # values of the open qualifier
     Q_NONE, Q_PLAIN, Q_OPEN, Q_MAYBE_CLOSED
     MAX_NOTES = 50
+    ACCESSION_LIMIT = 200         # real ones have at most 20 characters
     RAW_LIMIT = 65536
     LINE_LIMIT = 33554432         # a longer line is not a flat file's
     RESIDUE_STEP = 16384          # residues hashed and counted at a time, while they are in cache
@@ -578,18 +579,22 @@ cdef int finish_accession(Scan* s) except -1 nogil:
     dot = version_n
     while dot and s.version.data[dot - 1] != 46:
         dot -= 1
+    if dot == 1:
+        version_n = 0             # ".0": a version of nothing
     if primary == NULL and version_n:
         primary = s.version.data
         primary_n = dot - 1 if dot else version_n
     if primary == NULL or primary_n == 0:
         primary = s.name.data
         primary_n = s.name.n
+    if primary_n > ACCESSION_LIMIT:
+        return fail(s, b"the accession is absurdly long: ", primary, primary_n)
     text_put(&s.cols[C_ACCESSION], primary, primary_n)
     if version_n:
         text_put(&s.cols[C_ACCESSION_VERSION], s.version.data, version_n)
     else:
         text_put(&s.cols[C_ACCESSION_VERSION], primary, primary_n)
-    if dot > 1 and parse_int(s.version.data + dot, version_n - dot, &number) and number < 0x7fffffff:
+    if version_n and dot and parse_int(s.version.data + dot, version_n - dot, &number) and number < 0x7fffffff:
         i32_put(&s.cols[C_VERSION], <int32_t> number)
     else:
         fixed_null(&s.cols[C_VERSION])
@@ -695,6 +700,8 @@ cdef int finish_header(Scan* s) except -1 nogil:
     """Close every header column of the record."""
     cdef Col* c = &s.cols[C_DEFINITION]
     finish_accession(s)
+    if s.bad:
+        return 0
     if text_open(c) and c.data[c.n - 1] == 46:
         c.n -= 1
     text_end_or_null(c)

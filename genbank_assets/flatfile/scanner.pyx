@@ -217,12 +217,13 @@ cdef int end_record(Scan* s, int64_t end_at) except -1 nogil:
         close_feature(s)
     if not s.bad and s.unit != UNIT_RC and s.residues and s.residues != s.length:
         fail(s, b"residues do not number what the LOCUS line says", NULL, 0)
+    if not s.bad:
+        finish_header(s)
     if s.bad:
         s.in_record = False
         with gil:
             (<Scanner> s.owner)._quarantine(end_at)
         return 0
-    finish_header(s)
     if s.residues:
         if text_open(c):
             end_chunk(s)

@@ -1,0 +1,9 @@
+"""Where test input lies: the bundled sample, and the shared mirrors where they are present."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "genbank_assets" / "sample"
+SHARED = ROOT.parent / "shared"
+MIRROR_273 = SHARED / "mirror" / "ncbi-273"
+MIRROR_274 = SHARED / "mirror" / "ncbi-274"
