@@ -3,7 +3,8 @@
     build_sample.py OUT NAME=FOLDER [NAME=FOLDER ...]
 
 Each FOLDER is an unpacked package (its NAME goes into ORIGIN.tsv): Biopython's source distribution, Debian's
-emboss-test, BioPerl's source. Only whole records that the reader takes without a note are used, each accession once. The same
+emboss-test, BioPerl's source. Only whole records that the reader takes without a note are used, each accession once.
+The same
 input gives the same bytes. What is made for the sample is the layout alone: division headers, gbrel.txt, lists.
 """
 

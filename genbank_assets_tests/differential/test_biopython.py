@@ -138,7 +138,7 @@ def check_qualifiers(ours: dict, theirs: dict) -> None:
         assert [v.replace('"', "") for v in grouped[key]] == [squeezed(v).replace('"', "") for v in values], key
 
 
-def check_location(ours: dict, feature) -> None:  # noqa: ANN001
+def check_location(ours: dict, feature) -> None:
     location = feature.location
     if location is None or not ours["spans"]:
         return  # difference "locations": each reads some that the other does not

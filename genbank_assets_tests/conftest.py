@@ -1,0 +1,62 @@
+"""Fixtures every test may use: a store, one embedded PostgreSQL for the session, services in their own modules."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from genbank_assets.postgres.embedded import EmbeddedServer, ensure_server, stop_server
+from genbank_assets.settings import Settings
+from genbank_assets_tests.paths import MIRROR_273, MIRROR_274
+
+pytest_plugins = ["genbank_assets_tests.fix_ncbi", "genbank_assets_tests.fix_s3"]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedServer]:
+    """A real PostgreSQL for the whole session, in a folder of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="gba-pg-"))
+    folder.chmod(0o755)
+    try:
+        yield ensure_server(folder)
+    finally:
+        stop_server(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(server: EmbeddedServer, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh database for one test."""
+    name = f"test_{abs(hash(request.node.nodeid)) % 10**12}"
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield server.url(name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, postgres_url: str) -> Settings:
+    """Settings of a store of its own; the source has to be chosen."""
+    return Settings(store=tmp_path / "store", postgres_url=postgres_url, workers=1, requests_per_second=10_000)
+
+
+@pytest.fixture
+def mirror_273() -> str:
+    """The earlier shared mirror as a source."""
+    if not MIRROR_273.is_dir():
+        pytest.skip("the shared mirrors are not here")
+    return MIRROR_273.as_uri()
+
+
+@pytest.fixture
+def mirror_274() -> str:
+    """The later shared mirror as a source."""
+    if not MIRROR_274.is_dir():
+        pytest.skip("the shared mirrors are not here")
+    return MIRROR_274.as_uri()
