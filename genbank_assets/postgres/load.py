@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genbank_assets.compute.local import TaskResult, run_tasks
@@ -299,7 +300,7 @@ def _prove(partition: PartitionRelease, unique: Manifest, *, rows: int) -> None:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(columns=["accession"]):
             column = batch["accession"]
-            runs = pa.compute.run_end_encode(column).values
+            runs = pc.run_end_encode(column).values
             distinct += len(runs) - (1 if len(runs) and runs[0].as_py() == last else 0)
             last = runs[-1].as_py() if len(runs) else last
     if rows != distinct:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genbank_assets.errors import FlatFileError, IntegrityError, NotFoundError
@@ -187,7 +188,7 @@ def _drop_records(path: Path, ordinals: list[int]) -> None:
     with temporary_beside(path) as kept, _writer(kept, SEQUENCE_SCHEMA) as writer:
         for group in range(source.num_row_groups):
             table = source.read_row_group(group)
-            keep = pa.compute.invert(pa.compute.is_in(table["record_ordinal"], value_set=dropped))
+            keep = pc.invert(pc.is_in(table["record_ordinal"], value_set=dropped))
             writer.write_table(table.filter(keep))
     source.close()
 

@@ -1,0 +1,70 @@
+"""The graph as Dagster sees it: it loads, its keys are these, and everything in it is described."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from genbank_assets.definitions import build_defs
+from genbank_assets.defs.instance import STORAGE_VARIABLE
+from genbank_assets.postgres.embedded import EmbeddedServer
+from genbank_assets.store import STAGES
+from genbank_assets_tests.paths import ROOT
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return build_defs()
+
+
+def test_it_loads(definitions: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(definitions)
+
+
+def test_the_keys_are_these(definitions: dg.Definitions) -> None:
+    keys = {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
+    stages = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in STAGES}
+    assert keys == stages | {"ncbi/genbank_release", "ncbi/refseq_release"}
+
+
+def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
+    for spec in definitions.resolve_all_asset_specs():
+        assert spec.description, spec.key
+        assert len(spec.description) > 60, spec.key
+        assert spec.group_name in {"genbank", "refseq", "ncbi"}
+        assert spec.owners == ["team:genbank-assets"]
+        assert spec.kinds
+        if spec.group_name != "ncbi":
+            assert spec.code_version
+
+
+def test_partitions_are_ncbis_divisions(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for collection, count in (("genbank", 20), ("refseq", 13)):
+        partitions = graph.get(dg.AssetKey([collection, "records"])).partitions_def
+        assert partitions is not None
+        assert len(partitions.get_partition_keys()) == count
+
+
+def test_sensors_are_off_until_turned_on(definitions: dg.Definitions) -> None:
+    sensors = list(definitions.sensors or [])
+    assert {sensor.name for sensor in sensors} == {"genbank_release_sensor", "refseq_release_sensor"}
+    assert all(sensor.default_status == dg.DefaultSensorStatus.STOPPED for sensor in sensors)
+
+
+def test_integrity_checks_block_and_limits_warn(definitions: dg.Definitions) -> None:
+    specs = [spec for check in definitions.asset_checks or [] for spec in check.check_specs]
+    blocking = {spec.name for spec in specs if spec.blocking}
+    assert blocking == {"control_totals", "conservation", "database_totals", "object_totals"}
+    assert len(specs) == 20
+
+
+def test_workspace_and_instance_files_are_valid(server: EmbeddedServer) -> None:
+    environment = os.environ | {STORAGE_VARIABLE: server.sqlalchemy_url("dagster")}
+    command = [sys.executable, "-W", "ignore", "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -1,0 +1,67 @@
+"""The embedded server's life: made once, shared, started again after a kill, stopped when asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from genbank_assets.errors import DatabaseError
+from genbank_assets.postgres.connection import Database, without_password
+from genbank_assets.postgres.embedded import ensure_server, stop_server
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    stop_server(tmp_path)
+
+
+def pid_of(store: Path) -> int:
+    return int((ensure_server(store).data / "postmaster.pid").read_text().split()[0])
+
+
+def test_it_is_one_server_however_often_it_is_asked_for(store: Path) -> None:
+    assert pid_of(store) == pid_of(store)
+
+
+def test_it_comes_back_after_a_kill_with_what_was_committed(store: Path) -> None:
+    server = ensure_server(store)
+    with psycopg.connect(server.url("genbank")) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    os.kill(pid_of(store), signal.SIGKILL)
+    with psycopg.connect(ensure_server(store).url("genbank")) as connection:
+        assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+
+
+def test_processes_that_start_it_at_once_share_it(store: Path) -> None:
+    script = (
+        f"from pathlib import Path; from genbank_assets.postgres.embedded import *; ensure_server(Path({str(store)!r}))"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(4)]
+    assert [process.wait() for process in processes] == [0, 0, 0, 0]
+
+
+def test_it_does_not_listen_on_the_network(store: Path) -> None:
+    with psycopg.connect(ensure_server(store).url("postgres")) as connection:
+        assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
+
+
+def test_stopping_says_whether_there_was_one(store: Path) -> None:
+    assert stop_server(store) is False
+    ensure_server(store)
+    assert stop_server(store) is True
+
+
+def test_a_server_that_cannot_be_reached_is_named_without_its_password() -> None:
+    url = "postgresql://user:very-secret@127.0.0.1:1/x"
+    with pytest.raises(DatabaseError) as raised, Database(url, pool_size=1):
+        pass
+    assert "very-secret" not in str(raised.value)
+    assert without_password(url) == "postgresql://user:***@127.0.0.1:1/x"

@@ -1,0 +1,130 @@
+"""The load: statements as the server's own log counts them, four divisions at once, columns against the tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+from pathlib import Path
+
+import polars as pl
+import psycopg
+import pytest
+
+from genbank_assets.postgres.connection import open_database
+from genbank_assets.postgres.ddl import ensure_schema, record_columns
+from genbank_assets.postgres.embedded import EmbeddedServer
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets_tests.integration.test_mirror import mirror
+from genbank_assets_tests.paths import SAMPLE
+
+MOST_STATEMENTS_PER_FILE = 12
+
+
+def test_a_file_takes_few_statements_by_the_servers_own_log(
+    settings: Settings, server: EmbeddedServer, mirror_274: str
+) -> None:
+    settings = dataclasses.replace(settings, source=mirror_274)
+    key = PartitionKey("genbank", "syn")
+    mirror(key, settings, stages=3)
+    with open_database(settings) as opened:
+        ensure_schema(opened)
+    database = (settings.postgres_url or "").split("/")[-1].split("?")[0]
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE \"{database}\" SET log_statement = 'all'")
+    log = server.data.parent / "server.log"
+    before = len(log.read_text())
+    loaded = mirror(key, settings, stages=4)[3]
+    lines = [line for line in log.read_text()[before:].splitlines() if "statement:" in line or "execute" in line]
+    begins = [number for number, line in enumerate(lines) if "begin_file" in line]
+    assert len(begins) == 1
+    of_file = 1 + next(n for n, line in enumerate(lines[begins[0] :]) if "COMMIT" in line) + 1  # and its BEGIN
+    assert of_file <= MOST_STATEMENTS_PER_FILE
+    assert len(lines) <= (loaded.report.sql_statements or 0) + 2
+
+
+def load_one(division: str, settings: Settings) -> None:
+    mirror(PartitionKey("genbank", division), settings, stages=4)
+
+
+def test_four_divisions_load_at_once(settings: Settings, mirror_274: str) -> None:
+    settings = dataclasses.replace(settings, source=mirror_274)
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=load_one, args=(d, settings)) for d in ("bct", "pri", "vrl", "pln")]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+    with open_database(settings) as database, database.transaction() as session:
+        assert session.execute("SELECT count(*) FROM genbank.record")[0][0] == 111 + 21 + 49 + 66
+
+
+def test_rows_are_what_the_tables_hold(settings: Settings) -> None:
+    settings = dataclasses.replace(settings, source=SAMPLE.as_uri())
+    key = PartitionKey("genbank", "pln")
+    _, records, _, _ = mirror(key, settings, stages=4)
+    folder = PartitionRelease(settings.store, key, "1.0").stage_folder("records")
+    frame = pl.read_parquet(folder / records.files[0]["records_file"])
+    with open_database(settings) as database, database.transaction() as session:
+        for row in frame.iter_rows(named=True):
+            found = session.execute(
+                "SELECT definition, organism, taxonomy, keywords, taxon_id, length, update_date, sequence_sha256, "
+                "comment, record_id FROM genbank.record WHERE accession = %s",
+                [row["accession"]],
+            )[0]
+            names = (
+                "definition",
+                "organism",
+                "taxonomy",
+                "keywords",
+                "taxon_id",
+                "length",
+                "update_date",
+                "sequence_sha256",
+                "comment",
+            )
+            assert found[:9] == tuple(row[name] for name in names)
+            features = session.execute(
+                "SELECT key, location, start_position, end_position, strand, qualifiers FROM genbank.feature "
+                "WHERE record_id = %s ORDER BY ordinal",
+                [found[9]],
+            )
+            assert features == [
+                (
+                    f["key"],
+                    f["location"],
+                    f["start"],
+                    f["end"],
+                    f["strand"],
+                    [[q["key"], q["value"]] for q in f["qualifiers"]],
+                )
+                for f in row["features"]
+            ]
+            references = session.execute(
+                "SELECT number, authors, title, journal, pubmed FROM genbank.reference WHERE record_id = %s "
+                "ORDER BY ordinal",
+                [found[9]],
+            )
+            assert references == [
+                (r["number"], r["authors"], r["title"], r["journal"], r["pubmed"]) for r in row["references"]
+            ]
+
+
+@pytest.mark.slow
+def test_a_release_can_be_seen_as_it_was(settings: Settings, mirror_273: str, mirror_274: str, tmp_path: Path) -> None:
+    key = PartitionKey("genbank", "vrl")
+    for source in (mirror_273, mirror_274):
+        mirror(key, dataclasses.replace(settings, source=source), stages=4)
+    with open_database(settings) as database, database.transaction() as session:
+        counts = [
+            session.execute("SELECT count(*) FROM genbank.records_as_of('genbank', %s)", [release])[0][0]
+            for release in ("273.0", "274.0")
+        ]
+        commented = session.execute(
+            "SELECT count(*) FROM information_schema.columns c JOIN pg_class t ON t.relname = c.table_name "
+            "WHERE c.table_schema = 'genbank' AND c.table_name = 'record' "
+            "AND col_description(t.oid, c.ordinal_position) IS NOT NULL"
+        )[0][0]
+    assert counts == [46, 49]
+    assert commented == len(record_columns())

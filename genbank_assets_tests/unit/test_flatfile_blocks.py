@@ -1,0 +1,186 @@
+"""Every block from LOCUS to // is a row or is quarantined; nothing stops the file."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from genbank_assets.errors import CorruptGzipError, FlatFileError
+from genbank_assets.flatfile.reader import FlatFileReader
+from genbank_assets.flatfile.scanner import sha256
+from genbank_assets.tables.writer import parse_file
+from genbank_assets_tests.flatfiles import origin, record, scan
+
+GOOD = record(name="AB000009")
+
+
+@pytest.mark.parametrize(
+    ("block", "reason"),
+    [
+        (record(residues="acgtacgt", locus="LOCUS  X  9 bp DNA linear BCT 01-JAN-2020"), "do not number"),
+        (record(residues="acgtacgt", locus="LOCUS  X  7 bp DNA linear BCT 01-JAN-2020"), "more residues"),
+        (record(tail="ORIGIN\n        1 acgtacgta%\n"), "not a residue"),
+        (record(tail="ORIGIN\nacgtacgtac\n"), "without coordinate"),
+        (record(header="%%%%\n"), "not a line of a flat file"),
+        (record(header="COMMENT     a\0b\n"), "binary data"),
+        (record(features='                     /gene="x"\n     CDS             1..2\n'), "before any feature key"),
+        (record()[:-3], "before //"),
+        (record(name="A" * 300), "absurdly long"),
+    ],
+)
+def test_a_bad_block_is_quarantined_and_the_next_one_read(block: str, reason: str) -> None:
+    scanner, rows, _ = scan(block + GOOD)
+    assert [row["accession"] for row in rows] == ["AB000009"]
+    ((offset, size, ordinal, line, _, why, raw),) = scanner.quarantine
+    assert reason in why
+    assert (offset, ordinal, size) == (0, 0, len(block))
+    assert raw == block.encode()
+    assert 1 <= line <= block.count("\n") + 1
+
+
+def test_the_end_of_the_file_inside_a_record_is_quarantined() -> None:
+    scanner, rows, _ = scan(GOOD + GOOD[:-4])
+    assert len(rows) == 1
+    assert "file ends before //" in scanner.quarantine[0][5]
+
+
+def test_text_outside_of_records_is_counted() -> None:
+    scanner, rows, _ = scan(GOOD + "garbage\nmore\n\n" + GOOD)
+    assert len(rows) == 2
+    assert (scanner.totals["stray_lines"], scanner.totals["stray_offset"]) == (2, len(GOOD))
+
+
+def test_a_locus_line_in_the_place_of_a_definition_does_not_cost_the_record() -> None:
+    lines = GOOD.splitlines(keepends=True)
+    scanner, rows, _ = scan(lines[0] + "LOCUS       CYC1 [Saccharomyces cerevisiae].\n" + "".join(lines[2:]))
+    assert [row["accession"] for row in rows] == ["AB000009"]
+    assert scanner.totals["locus_fragments"] == 1
+    assert scanner.totals["locus_lines"] == 2
+
+
+def test_offsets_and_digests_lead_back_to_the_text() -> None:
+    data = ("header\n" + GOOD + record(name="AB000002", residues="ACGTNNNN" * 20)).encode()
+    _, rows, residues = scan(data)
+    for row in rows:
+        text = data[row["record_offset"] : row["record_offset"] + row["record_bytes"]]
+        assert text.startswith(b"LOCUS")
+        assert hashlib.sha256(text).digest() == row["record_sha256"]
+        assert hashlib.sha256(residues[row["record_ordinal"]].encode()).digest() == row["sequence_sha256"]
+
+
+def test_a_record_without_residues_has_no_digest() -> None:
+    _, rows, residues = scan(record(tail="CONTIG      join(AB000002.1:1..5,\n            AB000003.1:1..5)\n"))
+    assert rows[0]["sequence_sha256"] is None
+    assert rows[0]["contig"] == "join(AB000002.1:1..5,AB000003.1:1..5)"
+    assert residues == {}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends_of_all_systems(end: str) -> None:
+    _, rows, residues = scan((GOOD + record(name="AB000002")).replace("\n", end))
+    assert [row["accession"] for row in rows] == ["AB000009", "AB000002"]
+    assert residues[1] == "ACGTACGTAC"
+
+
+def test_latin_1_and_utf_8_both_become_text() -> None:
+    comment = "COMMENT     caf\xe9\n"
+    assert scan(record(header=comment))[1][0]["comment"] == "café"
+    assert scan(record(header=comment).encode("utf-8"))[1][0]["comment"] == "café"
+
+
+def test_a_sequence_in_one_endless_line_is_streamed() -> None:
+    residues = "acgt" * 1_000_000
+    locus = f"LOCUS       AB000001 {len(residues)} bp DNA linear BCT 01-JAN-2020"
+    text = record(locus=locus, residues=residues, tail=f"ORIGIN\n        1 {residues}\n")
+    _, rows, found = scan(text, step=100_000)
+    assert found[0] == residues.upper()
+    assert rows[0]["gc_fraction"] == 0.5
+
+
+def test_chunks_of_a_quarantined_record_are_orphans() -> None:
+    residues = "acgt" * 5000
+    locus = f"LOCUS       AB000001 {len(residues) + 1} bp DNA linear BCT 01-JAN-2020"
+    scanner, rows, found = scan(
+        record(locus=locus, residues=residues) + GOOD, chunk_bytes=1000, sequence_batch_bytes=2000
+    )
+    assert len(rows) == 1
+    assert scanner.orphans == [0]
+    assert set(found) == {0, 1}
+
+
+def test_orphans_do_not_reach_the_sequence_table(tmp_path: Path) -> None:
+    import polars as pl
+
+    residues = "acgt" * 5_000_000
+    locus = f"LOCUS       AB000001 {len(residues) + 1} bp DNA linear BCT 01-JAN-2020"
+    path = tmp_path / "x.seq"
+    path.write_text(record(locus=locus, residues=residues) + GOOD)
+    parsed = parse_file(path, out=tmp_path / "out")
+    assert (parsed.records, parsed.quarantined) == (1, 1)
+    frame = pl.read_parquet(tmp_path / "out" / parsed.sequences_file)
+    assert frame["record_ordinal"].to_list() == [1]
+
+
+def test_a_record_with_endless_annotation_is_given_up() -> None:
+    note = '                     /note="' + "x" * 50 + '"\n'
+    scanner, rows, _ = scan(
+        record(features="     CDS             1..2\n" + note * 4000) + GOOD, step=10_000, annotation_limit=50_000
+    )
+    assert len(rows) == 1
+    assert "larger than the reader's limit" in scanner.quarantine[0][5]
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.6, 0.95])
+def test_a_broken_gzip_stream_keeps_what_was_whole(tmp_path: Path, keep: float) -> None:
+    path = tmp_path / "x.seq.gz"
+    text = "".join(
+        record(
+            name=f"AB{n:06}",
+            residues=hashlib.sha256(str(n).encode())
+            .hexdigest()
+            .translate(str.maketrans("0123456789abcdef", "acgtacgtacgtacgt")),
+        )
+        for n in range(2000)
+    )
+    content = gzip.compress(text.encode())
+    path.write_bytes(content[: int(len(content) * keep)])
+    reader = FlatFileReader(path)
+    with pytest.raises(CorruptGzipError) as raised:
+        for _ in reader:
+            pass
+    assert reader.totals["records"] > 2000 * keep * 0.8
+    assert raised.value.offset == reader.totals["text_bytes"]
+    with pytest.raises(CorruptGzipError):
+        parse_file(path, out=tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_gzip_members_may_follow_one_another(tmp_path: Path) -> None:
+    path = tmp_path / "x.seq.gz"
+    path.write_bytes(gzip.compress(GOOD[:100].encode()) + gzip.compress((GOOD[100:] + GOOD).encode()))
+    assert parse_file(path, out=tmp_path / "out").records == 2
+
+
+def test_a_file_without_records_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text("hello\n")
+    with pytest.raises(FlatFileError, match="no LOCUS line"):
+        parse_file(path, out=tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 127, 128, 1000, 70_001])
+def test_sha256_is_sha256(size: int) -> None:
+    data = bytes(i * 7 % 256 for i in range(size))
+    expected = hashlib.sha256(data).digest()
+    assert sha256(data) == sha256(data, accelerated=False) == expected
+
+
+def test_sequence_lines_beyond_a_thousand_million_are_read() -> None:
+    lines = origin("acgtacgtac" * 12).splitlines()
+    wide = "\n".join([lines[0], *(f"1{line}" if n else line for n, line in enumerate(lines[1:]))])
+    shifted = wide.replace("1       61", "1000000021")
+    _, _, residues = scan(record(residues="acgtacgtac" * 12, tail=shifted + "\n"))
+    assert len(residues[0]) == 120
