@@ -10,7 +10,7 @@ record_presence → record): the merge deletes and inserts them under the same l
 from __future__ import annotations
 
 from genbank_assets.errors import DatabaseError
-from genbank_assets.postgres.connection import Database, Session
+from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.merge import MERGE_FUNCTIONS
 from genbank_assets.tables.schema import RECORD_COLUMNS, Column
 
@@ -133,8 +133,11 @@ _COMMENTS = {
 }
 
 
-def ensure_schema(database: Database) -> None:
+def ensure_schema(database: Database) -> SqlTotals:
     """Create the schema, or check that it is of this version; concurrent callers wait for the first.
+
+    Returns:
+        What that took.
 
     Raises:
         DatabaseError: the schema was made by a later version of this package.
@@ -144,12 +147,13 @@ def ensure_schema(database: Database) -> None:
         there = session.execute("SELECT to_regclass('genbank.schema_version')")[0][0] is not None
         if not there:
             _create(session)
-            return
+            return session.totals
         version = session.execute("SELECT max(version) FROM genbank.schema_version")[0][0]
         if version > SCHEMA_VERSION:
             raise DatabaseError(
                 f"the database holds schema version {version}, this genbank-assets knows {SCHEMA_VERSION}: upgrade it"
             )
+    return session.totals
 
 
 def _create(session: Session) -> None:

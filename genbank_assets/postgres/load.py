@@ -82,7 +82,7 @@ def load_division(
         raise NotFoundError(f"{partition.key} {partition.release}: materialize records and unique_records first")
     totals = SqlTotals()
     with Stopwatch() as watch, open_database(settings) as database:
-        ensure_schema(database)
+        totals.add(ensure_schema(database))
         tasks = _tasks(partition, records, settings=settings, run_id=run_id)
         with database.transaction() as session:
             loaded = _ledger(session, partition)
