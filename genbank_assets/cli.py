@@ -257,6 +257,7 @@ def _dev(options: argparse.Namespace, settings: Settings) -> int:
         [str(scripts / "dagster-daemon"), "run", "-w", workspace],
     ]
     print(f"Dagster's UI: http://127.0.0.1:{options.port} (Ctrl-C stops it; the embedded PostgreSQL stays up)")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that both are stopped with us
     running = [subprocess.Popen(command) for command in commands]
     try:
         return running[0].wait()

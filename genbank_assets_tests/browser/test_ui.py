@@ -1,0 +1,110 @@
+"""The UI as a person uses it: Chromium opens the graph, materializes a partition, sees checks and figures, traces."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from genbank_assets.postgres.embedded import stop_server
+from genbank_assets_tests.paths import SAMPLE
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+LONG_MS = 60_000
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: scripts/install-test-packages installs it"),
+]
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`genbank-assets dev` over the sample, on a port of its own."""
+    store = tmp_path_factory.mktemp("ui")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("GENBANK_ASSETS_", "DAGSTER_"))}
+    environment |= {"GENBANK_ASSETS_SOURCE": SAMPLE.as_uri(), "GENBANK_ASSETS_STORE": str(store)}
+    command = [str(Path(sys.executable).parent / "genbank-assets"), "dev", "--port", str(port)]
+    log = (store / "dev.log").open("wb")
+    process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(f"{address}/server_info", timeout=5).close()
+                break
+            except OSError:
+                assert process.poll() is None, (store / "dev.log").read_text()[-2000:]
+                assert time.monotonic() < deadline, (store / "dev.log").read_text()[-2000:]
+                time.sleep(0.5)
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        log.close()
+        stop_server(store)
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        opened = browser.new_page(viewport={"width": 1500, "height": 900})
+        opened.set_default_timeout(LONG_MS)
+        yield opened
+        browser.close()
+
+
+def test_a_partition_is_materialized_and_a_record_traced(ui: str, page: Page) -> None:
+    page.goto(f"{ui}/locations/genbank/jobs/mirror_genbank")
+    for stage in ("raw_files", "records", "unique_records", "postgres_table", "object_set"):
+        expect(page.get_by_text(stage, exact=True).first).to_be_visible(timeout=LONG_MS)
+    page.get_by_role("button", name="Materialize all").first.click()
+    page.get_by_text("Select a partition or create one").click()
+    page.keyboard.type("phg")
+    page.get_by_text("phg", exact=True).last.click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Launch").last.click()
+
+    page.goto(f"{ui}/runs")
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=LONG_MS)
+
+    page.goto(f"{ui}/assets/genbank/records?view=partitions&partition=phg")
+    expect(page.get_by_text("5386", exact=True).first).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_text("records_per_second", exact=True).first).to_be_visible()
+
+    page.goto(f"{ui}/assets/genbank/records?view=checks")
+    expect(page.get_by_text("control_totals", exact=True).first).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_text("1 Passed").first.or_(page.get_by_text("Passed").first)).to_be_visible(timeout=LONG_MS)
+
+    page.goto(f"{ui}/locations/genbank/jobs/trace_record/playground")
+    page.locator(".CodeMirror").first.wait_for()
+    config = "ops: {trace_one_record: {config: {accession: J02482}}}"
+    page.evaluate("text => document.querySelector('.CodeMirror').CodeMirror.setValue(text)", config)
+    page.get_by_role("button", name="Launch Run").click()
+    page.wait_for_url("**/runs/**", timeout=LONG_MS)
+    expect(page.get_by_text("genbank/phg, release 1.0").first).to_be_visible(timeout=LONG_MS)
