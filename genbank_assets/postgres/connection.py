@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString
 
@@ -21,6 +21,8 @@ from genbank_assets.postgres.embedded import ensure_server
 from genbank_assets.settings import Settings
 
 CONNECT_SECONDS = 30.0
+STREAMED_ROWS = 5_000
+_LOCKS = 726_340  # any number of our own: the class of advisory locks taken by name
 _PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@|(password=)\S+")
 
 
@@ -54,13 +56,25 @@ class Session:
         cursor = self._connection.execute(statement, parameters)
         return cursor.fetchall() if cursor.description is not None else []
 
-    def copy_in(self, statement: LiteralString, pieces: Iterable[bytes], *, rows: int) -> None:
-        """Send rows by one COPY; ``pieces`` is its binary stream."""
+    def stream(
+        self, statement: LiteralString, parameters: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Run one query and hand out its rows as they come, a few thousand in memory at a time."""
         self.totals.statements += 1
-        with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for piece in pieces:
-                copy.write(piece)
-        self.totals.rows_copied += rows
+        with self._connection.cursor(name="rows") as cursor:
+            cursor.itersize = STREAMED_ROWS
+            yield from cursor.execute(statement, parameters)
+
+    def copy_in(self, statement: str, pieces: Iterable[bytes]) -> int:
+        """Send rows by one COPY and return how many arrived; ``pieces`` is its binary stream."""
+        self.totals.statements += 1
+        with self._connection.cursor() as cursor:
+            # Made of our own table and column names, never of input.
+            with cursor.copy(statement) as copy:
+                for piece in pieces:
+                    copy.write(piece)
+            self.totals.rows_copied += cursor.rowcount
+            return cursor.rowcount
 
 
 class Database:
@@ -92,6 +106,24 @@ class Database:
         self._pool.close()
 
     @contextmanager
+    def exclusive(self, name: str, *, totals: SqlTotals, on_wait: Callable[[], None]) -> Iterator[None]:
+        """Hold the lock of that name while the block runs; others that ask for it wait until then.
+
+        The lock lives on a connection of its own: a process that is killed loses it.
+        """
+        lock = [_LOCKS, name]
+        try:
+            with psycopg.connect(self._url, autocommit=True) as connection:
+                totals.statements += 1
+                if connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", lock).fetchone() != (True,):
+                    on_wait()
+                    totals.statements += 1
+                    connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", lock)
+                yield
+        except psycopg.OperationalError as error:
+            raise DatabaseError(f"PostgreSQL failed: {without_password(str(error).strip())}") from None
+
+    @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session whose statements become visible together, or not at all when the block raises."""
         try:
@@ -102,6 +134,8 @@ class Database:
                 yield session
                 connection.commit()
                 session.totals.seconds += time.perf_counter() - begun
+        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+            raise  # for the caller to try again
         except PoolTimeout as error:
             raise DatabaseError(f"no connection to {self.shown_url} became free in time") from error
         except psycopg.OperationalError as error:

@@ -1,21 +1,15 @@
-"""The schema ``genbank``: tables from the one column list, indexes, comments, the merge function, and its version.
+"""The schema ``genbank``: tables from the one column list, indexes, views, comments on all of them.
 
 ``record`` holds the current state of each accession of a division, ``record_presence`` where the newest release has
 it (narrow, because it changes with every release), ``record_event`` one row per change of state, so that "as of
-release N" is a query. Foreign keys are left out where a merge would pay for them per row (feature, reference,
-record_presence → record): the merge deletes and inserts them under the same lock as the record. Bulk data moves in
-``load``.
+release N" is a query. Foreign keys are left out where a load would pay for them per row (feature, reference and
+record_presence → record): those rows come and go only together with their record, in its transaction. How an older
+schema becomes this one belongs to ``versions``; bulk data moves in ``load``.
 """
 
 from __future__ import annotations
 
-from genbank_assets.errors import DatabaseError
-from genbank_assets.postgres.connection import Database, Session, SqlTotals
-from genbank_assets.postgres.merge import MERGE_FUNCTIONS
 from genbank_assets.tables.schema import RECORD_COLUMNS, Column
-
-SCHEMA_VERSION = 1
-_LOCK = 7_263_402_117  # any number of our own: one process at a time creates or migrates
 
 # Columns of the record table that live elsewhere in the database, or are named otherwise because SQL reserves the word.
 _ELSEWHERE = {"features", "references", "record_offset", "record_bytes", "record_ordinal"}
@@ -38,16 +32,27 @@ def record_columns() -> list[tuple[str, Column]]:
     return [(_RENAMED.get(c.name, c.name), c) for c in RECORD_COLUMNS if c.name not in _ELSEWHERE]
 
 
-_TABLES = """
+TABLES = """
 CREATE TABLE genbank.release (
     collection text NOT NULL, release text NOT NULL, release_major integer NOT NULL, release_minor integer NOT NULL,
     first_loaded_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (collection, release));
+CREATE TABLE genbank.division_release (
+    collection text NOT NULL, section text NOT NULL, release text NOT NULL, input_digest text NOT NULL,
+    files bigint NOT NULL, records bigint NOT NULL, run_id text NOT NULL,
+    finished_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (collection, section, release),
+    FOREIGN KEY (collection, release) REFERENCES genbank.release);
 CREATE TABLE genbank.source_file (
     source_file_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     collection text NOT NULL, release text NOT NULL, section text NOT NULL, name text NOT NULL,
     raw_sha256 text NOT NULL, records bigint NOT NULL, quarantined bigint NOT NULL, residues bigint NOT NULL,
     run_id text NOT NULL, loaded_at timestamptz NOT NULL DEFAULT now(), transaction_id bigint NOT NULL,
+    code_version text NOT NULL DEFAULT '', superseded bigint NOT NULL DEFAULT 0,
+    records_new bigint NOT NULL DEFAULT 0, records_sequence_changed bigint NOT NULL DEFAULT 0,
+    records_annotation_changed bigint NOT NULL DEFAULT 0, records_unchanged bigint NOT NULL DEFAULT 0,
+    records_returned bigint NOT NULL DEFAULT 0, rows_copied bigint NOT NULL DEFAULT 0,
+    rows_merged bigint NOT NULL DEFAULT 0, sql_statements bigint NOT NULL DEFAULT 0,
     UNIQUE (collection, section, release, name),
     FOREIGN KEY (collection, release) REFERENCES genbank.release);
 CREATE TABLE genbank.sequence (
@@ -57,7 +62,9 @@ CREATE TABLE genbank.record (
     record_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     section text NOT NULL, is_current boolean NOT NULL, molecule_class text NOT NULL,
     {record_columns},
-    UNIQUE (collection, section, accession));
+    code_version text NOT NULL DEFAULT '',
+    CONSTRAINT record_collection_section_accession_key
+        UNIQUE (collection, section, accession) INCLUDE (record_id, is_current));
 CREATE TABLE genbank.record_presence (
     record_id bigint PRIMARY KEY, first_release text NOT NULL, last_release text NOT NULL,
     source_file_id bigint NOT NULL, record_offset bigint NOT NULL, record_bytes bigint NOT NULL,
@@ -80,7 +87,7 @@ CREATE TABLE genbank.record_event (
     PRIMARY KEY (record_id, release, state));
 """
 
-_INDEXES = """
+INDEXES = """
 CREATE INDEX record_accession ON genbank.record (accession);
 CREATE INDEX record_accession_version ON genbank.record (accession_version);
 CREATE INDEX record_sequence ON genbank.record (sequence_sha256);
@@ -96,7 +103,16 @@ CREATE INDEX record_event_release ON genbank.record_event (collection, release, 
 CREATE INDEX record_event_accession ON genbank.record_event (accession);
 """
 
-_VIEWS = """
+# Views and functions hold no data: a migration drops them and makes them anew.
+DROP_VIEWS = """
+DROP VIEW IF EXISTS genbank.release_changes, genbank.record_lineage;
+DO $$ DECLARE found regprocedure; BEGIN
+    FOR found IN SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'genbank'::regnamespace LOOP
+        EXECUTE format('DROP FUNCTION %s', found);
+    END LOOP;
+END $$;
+"""
+VIEWS = """
 CREATE VIEW genbank.release_changes AS
     SELECT accession, version, accession_version, state, release, collection, section AS division,
            previous_accession_version, encode(record_sha256, 'hex') AS record_sha256, evidence, run_id, at
@@ -105,7 +121,7 @@ CREATE VIEW genbank.record_lineage AS
     SELECT r.*, p.first_release, p.last_release, f.name AS last_file, f.raw_sha256, f.run_id, f.loaded_at,
            f.transaction_id, p.record_offset, p.record_bytes, p.record_ordinal
     FROM genbank.record r JOIN genbank.record_presence p USING (record_id)
-         JOIN genbank.source_file f USING (source_file_id);
+         LEFT JOIN genbank.source_file f USING (source_file_id);
 CREATE FUNCTION genbank.release_key(release text) RETURNS integer[] LANGUAGE sql IMMUTABLE
     RETURN string_to_array(release, '.')::integer[];
 CREATE FUNCTION genbank.records_as_of(wanted_collection text, wanted_release text)
@@ -121,80 +137,111 @@ CREATE FUNCTION genbank.records_as_of(wanted_collection text, wanted_release tex
         WHERE last.state <> 'absent' $$;
 """
 
-_COMMENTS = {
+_TABLE_COMMENTS = {
+    "release": "Releases that were loaded, whole or in part",
+    "division_release": "Divisions whose load of a release is finished: written last, absent records included",
+    "source_file": "The ledger: each raw file that was loaded, from which bytes, by which run, in which transaction",
+    "sequence": "Distinct residues by digest and molecule class; the residues are in the object set",
     "record": "Current state of each accession of a division; no residues",
     "record_presence": "Where the newest loaded release has the record",
     "record_event": "One row per change of a record's state; unchanged records have none",
-    "source_file": "The ledger: each raw file that was loaded, from which bytes, by which run, in which transaction",
-    "sequence": "Distinct residues by digest and molecule class; the residues are in the object set",
-    "feature": "Feature table; qualifiers is [[key, value], ...] in the order of the file, value null without one",
-    "reference": "REFERENCE blocks in order",
-    "release": "Releases that were loaded, whole or in part",
+    "feature": "Feature table of the current state",
+    "reference": "REFERENCE blocks of the current state",
+    "schema_version": "Versions of this schema the database went through",
 }
+_COLLECTION, _RELEASE = "genbank or refseq", "Release as NCBI writes it"
+_SECTION = "GenBank division (phg) or RefSeq section (viral): the partition"
+_RUN, _RECORD = "Run that did it: a Dagster run id, or cli-...", "The record in genbank.record"
+_STATE = "Records of the file that were "
+_COLUMN_COMMENTS = {
+    "release": {
+        "collection": _COLLECTION, "release": _RELEASE, "release_major": "273 of 273.0",
+        "release_minor": "0 of 273.0", "first_loaded_at": "When its first division began to load",
+    },
+    "division_release": {
+        "collection": _COLLECTION, "section": _SECTION, "release": _RELEASE,
+        "input_digest": "SHA-256 of the unique_records manifest it was loaded from", "files": "Raw files",
+        "records": "Accessions current in the division after the load", "run_id": _RUN, "finished_at": "When it ended",
+    },
+    "source_file": {
+        "source_file_id": "Number of the loaded file", "collection": _COLLECTION, "release": _RELEASE,
+        "section": _SECTION, "name": "Name of the raw file", "raw_sha256": "SHA-256 of the raw file as fetched",
+        "records": "Records of the file", "quarantined": "Blocks of the file that are no record",
+        "residues": "Sum of their lengths", "run_id": _RUN, "loaded_at": "Begin of its transaction",
+        "transaction_id": "PostgreSQL's number of its transaction", "code_version": "Version of the parsing code",
+        "superseded": "Records left out because their accession stands elsewhere in the division with a later state",
+        "records_new": _STATE + "seen for the first time",
+        "records_sequence_changed": _STATE + "loaded with other residues or another version before",
+        "records_annotation_changed": _STATE + "loaded with the same residues and another text before",
+        "records_unchanged": _STATE + "loaded in this very state before",
+        "records_returned": _STATE + "absent before",
+        "rows_copied": "Rows sent by COPY", "rows_merged": "Rows written by the merge",
+        "sql_statements": "Statements of its transaction",
+    },
+    "sequence": {
+        "sequence_sha256": "SHA-256 of the residues in upper case", "molecule_class": "nucleotide or protein",
+        "length": "Residues",
+    },
+    "record": {
+        "record_id": "Number of the record, kept through all its states", "section": _SECTION,
+        "is_current": "Whether the newest loaded release of its division has it",
+        "molecule_class": "nucleotide or protein", "code_version": "Version of the code that parsed this row",
+    },
+    "record_presence": {
+        "record_id": _RECORD, "first_release": "First release it was loaded from",
+        "last_release": "Newest release that has it", "source_file_id": "The file of that release",
+    },
+    "record_event": {
+        "record_id": _RECORD, "release": "Release that brought the change",
+        "state": "new, sequence_changed, annotation_changed, returned or absent", "collection": _COLLECTION,
+        "section": _SECTION, "accession": "Primary accession", "version": "Version number after the change",
+        "accession_version": "accession.version after the change; the last one of an absent record",
+        "record_sha256": "SHA-256 of the record's text after the change", "sequence_sha256": "The same of its residues",
+        "previous_accession_version": "accession.version before the change",
+        "evidence": "NCBI's list that names the removal, or the division the record moved from",
+        "run_id": _RUN, "at": "Begin of the transaction that loaded it",
+    },
+    "feature": {
+        "record_id": _RECORD, "ordinal": "0-based place in the feature table", "key": "Feature key, such as CDS",
+        "location": "Location as written, without white space",
+        "operator": "join, order, bond or one-of; null for a single span", "start_position": "Lowest base, from 1",
+        "end_position": "Highest base", "strand": "1, -1; null when spans disagree",
+        "partial_start": "< before the lowest base", "partial_end": "> before the highest base",
+        "spans_origin": "Whether it crosses the origin of a circular record",
+        "qualifiers": "[[key, value], ...] in the order of the file; null for a qualifier without value",
+        "gene": "First /gene", "locus_tag": "First /locus_tag", "product": "First /product",
+        "db_xrefs": "All /db_xref",
+    },
+    "reference": {
+        "record_id": _RECORD, "ordinal": "0-based place in the record", "number": "Number as written",
+        "location": "As in parentheses: bases 1 to 68450, sites", "authors": "AUTHORS", "consortium": "CONSRTM",
+        "title": "TITLE", "journal": "JOURNAL", "medline": "MEDLINE", "pubmed": "PUBMED", "remark": "REMARK",
+    },
+    "schema_version": {"version": "Number of the schema's version", "at": "When the database reached it"},
+}  # fmt: skip
 
 
-def ensure_schema(database: Database) -> SqlTotals:
-    """Create the schema, or check that it is of this version; concurrent callers wait for the first.
-
-    Returns:
-        What that took.
-
-    Raises:
-        DatabaseError: the schema was made by a later version of this package.
-    """
-    with database.transaction() as session:
-        session.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        there = session.execute("SELECT to_regclass('genbank.schema_version')")[0][0] is not None
-        if not there:
-            _create(session)
-            return session.totals
-        version = session.execute("SELECT max(version) FROM genbank.schema_version")[0][0]
-        if version > SCHEMA_VERSION:
-            raise DatabaseError(
-                f"the database holds schema version {version}, this genbank-assets knows {SCHEMA_VERSION}: upgrade it"
-            )
-    return session.totals
-
-
-def _create(session: Session) -> None:
+def tables_statement() -> str:
+    """CREATE TABLE for all tables."""
     columns = ",\n    ".join(
         f"{name} {sql_type(column)}{'' if column.nullable else ' NOT NULL'}" for name, column in record_columns()
     )
-    statements = [
-        "CREATE SCHEMA IF NOT EXISTS genbank",
-        "CREATE TABLE genbank.schema_version (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())",
-        _TABLES.format(record_columns=columns),
-        _INDEXES,
-        _VIEWS,
-        MERGE_FUNCTIONS.format(**merge_lists()),
-        *comment_statements(),
+    return TABLES.format(record_columns=columns)
+
+
+def comment_statement() -> str:
+    """COMMENT ON every table and every column; those of the record table say what the column list says."""
+    by_name = {column.name: column.meaning for column in RECORD_COLUMNS}
+    columns = {table: dict(comments) for table, comments in _COLUMN_COMMENTS.items()}
+    columns["record"] |= {name: column.meaning for name, column in record_columns()}
+    columns["record_presence"] |= {name: by_name[name] for name in ("record_offset", "record_bytes", "record_ordinal")}
+    lines = [f"COMMENT ON TABLE genbank.{table} IS {_quoted(text)}" for table, text in _TABLE_COMMENTS.items()]
+    lines += [
+        f"COMMENT ON COLUMN genbank.{table}.{name} IS {_quoted(text)}"
+        for table, comments in columns.items()
+        for name, text in comments.items()
     ]
-    for statement in statements:
-        session.execute(statement)
-    session.execute("INSERT INTO genbank.schema_version (version) VALUES (%s)", [SCHEMA_VERSION])
-
-
-def merge_lists() -> dict[str, str]:
-    """Column lists of the record table as the merge function needs them."""
-    names = [name for name, _ in record_columns()]
-    return {
-        "columns": ", ".join(names),
-        "staged": ", ".join(f"s.{name}" for name in names),
-        "updates": ", ".join(f"{name} = s.{name}" for name in names if name not in {"collection", "accession"}),
-        "staging_columns": ", ".join(f"{name} {sql_type(column)}" for name, column in record_columns()),
-    }
-
-
-def comment_statements() -> list[str]:
-    """COMMENT ON for every table, and for every column that comes from the column list."""
-    found = [f"COMMENT ON TABLE genbank.{table} IS {_quoted(text)}" for table, text in _COMMENTS.items()]
-    found += [
-        f"COMMENT ON COLUMN genbank.record.{name} IS {_quoted(column.meaning)}" for name, column in record_columns()
-    ]
-    by_name = {column.name: column for column in RECORD_COLUMNS}
-    for name in ("record_offset", "record_bytes", "record_ordinal"):
-        found.append(f"COMMENT ON COLUMN genbank.record_presence.{name} IS {_quoted(by_name[name].meaning)}")
-    return found
+    return ";\n".join(lines)
 
 
 def _quoted(text: str) -> str:

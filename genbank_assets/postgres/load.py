@@ -1,34 +1,36 @@
 """Stage 4: a division's record tables -> PostgreSQL, one transaction per file.
 
-Per file: keys by COPY, one query for the records not yet loaded in that state, those records by COPY, one merge: nine
-statements whatever the size. A kill leaves a file's whole change or nothing; the ledger (``source_file``) makes a
-re-run skip what is loaded. Before a division's first file is touched, the shrink guard counts what the release lacks.
-The merge itself is in ``merge``, the rows in ``staging``.
+Per file: keys by COPY into staging, one set-based comparison that answers which records are wanted, those by COPY
+into the tables, one set-based merge of what follows: nine statements whatever the size. A kill leaves a file's whole
+change or nothing; the ledger (``source_file``) makes a re-run skip what is loaded. Before a division's first file is
+touched, ``survey`` counts what the release lacks; after its last one, what no file has becomes absent and the
+division is noted as finished. The SQL of the merge is in ``merge``, the rows in ``staging``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genbank_assets.compute.local import TaskResult, run_tasks
-from genbank_assets.errors import DatabaseError, IntegrityError, NotFoundError, ShrinkGuardError
+from genbank_assets.errors import DatabaseError, IntegrityError, NotFoundError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.ncbi.catalog import GENBANK
 from genbank_assets.postgres.connection import Database, Session, SqlTotals, open_database, without_password
-from genbank_assets.postgres.ddl import ensure_schema
-from genbank_assets.postgres.staging import Copy, feature_copy, key_copy, record_copy, reference_copy
+from genbank_assets.postgres.merge import STAGE_EVIDENCE, STAGE_KEY
+from genbank_assets.postgres.staging import Copy, Wanted, feature_copy, key_copy, record_copy, reference_copy
+from genbank_assets.postgres.survey import Survey, check_shrinkage, survey
+from genbank_assets.postgres.versions import ensure_schema
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, release_sort_key
 
-CODE_VERSION = "1"
-FEWEST_ABSENT = 20  # fewer absent records than this never stop a load
+CODE_VERSION = "2"
 _RETRIES = 3
 _STATES = ("new", "sequence_changed", "annotation_changed", "unchanged", "returned")
 
@@ -45,9 +47,12 @@ class LoadTask:
     records_path: Path
     name: str
     raw_sha256: str
+    code_version: str
     records: int
     quarantined: int
     residues: int
+    ordinals: int  # LOCUS blocks of the file, which number its records
+    superseded: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -55,12 +60,21 @@ class LoadTask:
 
 @dataclasses.dataclass(frozen=True)
 class LoadedFile:
-    """What one file changed, and what that took."""
+    """What loading one file took; what it changed is in the ledger."""
 
     name: str
-    states: dict[str, int]
-    duplicate_accessions: int
+    sent: int  # records sent, the others were loaded in that state
     totals: SqlTotals
+
+
+@dataclasses.dataclass(frozen=True)
+class _Outcome:
+    """The division as PostgreSQL has it after a load."""
+
+    rows: int
+    absent: int
+    superseded: int
+    states: dict[str, int]
 
 
 def load_division(
@@ -68,7 +82,8 @@ def load_division(
 ) -> Manifest:
     """Bring PostgreSQL to the state of a division's record tables.
 
-    Until the last file is in, readers see some files of the new release and some of the old; each file is whole.
+    Until the last file is in, readers see some files of the new release and some of the old; each file is whole. Runs
+    that load the same division at the same time wait for each other.
 
     Raises:
         NotFoundError: the record tables or memberships are not published.
@@ -80,26 +95,18 @@ def load_division(
     unique = partition.manifest("unique_records")
     if records is None or unique is None or unique.input_digest != records.digest:
         raise NotFoundError(f"{partition.key} {partition.release}: materialize records and unique_records first")
-    totals = SqlTotals()
+    tasks = _tasks(partition, records, settings=settings, run_id=run_id)
     with Stopwatch() as watch, open_database(settings) as database:
-        totals.add(ensure_schema(database))
-        tasks = _tasks(partition, records, settings=settings, run_id=run_id)
-        with database.transaction() as session:
-            loaded = _ledger(session, partition)
-            _refuse_older(session, partition)
-            todo = [task for task in tasks if loaded.get(task.name) != task.raw_sha256]
-            totals.add(session.totals)
-        finished = not todo and set(loaded) == {task.name for task in tasks}
-        if not finished:
-            _guard(database, partition, totals=totals, settings=settings)
-        results = _load_files(todo, settings=settings, progress=progress, reused=len(tasks) - len(todo))
-        for result in results:
-            totals.add(result.value.totals)
-        absent, rows = _finish(database, partition, tasks, totals=totals, run_id=run_id)
-    duplicates = sum(result.value.duplicate_accessions for result in results)
-    _prove(partition, unique, rows=rows)
-    progress(f"{rows:,} records loaded, {totals.statements} SQL statements, {totals.rows_copied:,} rows copied")
-    states = {state: sum(result.value.states[state] for result in results) for state in _STATES}
+        totals = ensure_schema(database)
+        with database.exclusive(
+            str(partition.key),
+            totals=totals,
+            on_wait=lambda: progress(f"another run loads {partition.key}: waiting for it"),
+        ):
+            job = _Job(database, partition, totals=totals, settings=settings, progress=progress)
+            results = job.run(tasks, unique=unique, run_id=run_id)
+            outcome = job.outcome()
+    progress(f"{outcome.rows:,} records loaded, {totals.statements} SQL statements, {totals.rows_copied:,} rows copied")
     manifest = Manifest(
         stage="postgres_table",
         code_version=CODE_VERSION,
@@ -108,26 +115,40 @@ def load_division(
         division=partition.key.division,
         input_digest=unique.digest,
         files=tuple({"name": task.name, "rows": task.records, "raw_sha256": task.raw_sha256} for task in tasks),
-        extra={"rows_loaded": rows},
-        report=StageReport(
-            files=len(tasks),
-            files_now=len(todo),
-            records=sum(task.records for task in tasks),
-            residues=sum(task.residues for task in tasks),
-            duplicates=duplicates,
-            rows_loaded=rows,
-            rows_copied=totals.rows_copied,
-            rows_merged=totals.rows_merged,
-            sql_statements=totals.statements,
-            sql_seconds=totals.seconds,
-            records_absent=absent,
-            seconds=watch.seconds,
-            peak_memory_bytes=max((r.peak_memory_bytes for r in results), default=peak_memory_bytes()),
-            **{f"records_{state}": number for state, number in states.items()},
-        ),
+        extra={"rows_loaded": outcome.rows, "states": {**outcome.states, "absent": outcome.absent}},
+        report=_report(tasks, results, outcome, totals=totals, seconds=watch.seconds),
         run_id=run_id,
     )
+    previous = partition.manifest("postgres_table")
+    if previous is not None and previous.digest == manifest.digest:
+        return dataclasses.replace(previous, report=manifest.report)
     return publish_manifest(manifest, partition=partition)
+
+
+def _report(
+    tasks: list[LoadTask],
+    results: list[TaskResult[LoadedFile]],
+    outcome: _Outcome,
+    *,
+    totals: SqlTotals,
+    seconds: float,
+) -> StageReport:
+    return StageReport(
+        files=len(tasks),
+        files_now=len(results),
+        records=sum(task.records for task in tasks),
+        residues=sum(task.residues for task in tasks),
+        duplicates=outcome.superseded,
+        rows_loaded=outcome.rows,
+        rows_copied=totals.rows_copied,
+        rows_merged=totals.rows_merged,
+        sql_statements=totals.statements,
+        sql_seconds=totals.seconds,
+        records_absent=outcome.absent,
+        seconds=seconds,
+        peak_memory_bytes=max((result.peak_memory_bytes for result in results), default=peak_memory_bytes()),
+        **{f"records_{state}": number for state, number in outcome.states.items()},
+    )
 
 
 def _tasks(partition: PartitionRelease, records: Manifest, *, settings: Settings, run_id: str) -> list[LoadTask]:
@@ -142,98 +163,183 @@ def _tasks(partition: PartitionRelease, records: Manifest, *, settings: Settings
             records_path=folder / entry["records_file"],
             name=entry["name"],
             raw_sha256=entry["raw_sha256"],
+            code_version=entry["code_version"],
             records=entry["records"],
             quarantined=entry["quarantined"],
             residues=entry["residues"],
+            ordinals=entry["locus_lines"],
         )
         for entry in records.files
     ]
 
 
-def _ledger(session: Session, partition: PartitionRelease) -> dict[str, str]:
-    rows = session.execute(
-        "SELECT name, raw_sha256 FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s",
-        [partition.key.collection, partition.key.division, partition.release],
-    )
-    return dict(rows)
+class _Job:
+    """The load of one division of one release, in order; totals are added up as it goes."""
 
+    def __init__(
+        self,
+        database: Database,
+        partition: PartitionRelease,
+        *,
+        totals: SqlTotals,
+        settings: Settings,
+        progress: Callable[[str], None],
+    ) -> None:
+        self._database = database
+        self._partition = partition
+        self._totals = totals
+        self._settings = settings
+        self._progress = progress
+        self._key = [partition.key.collection, partition.key.division]
+        self._release_key = [*self._key, partition.release]
 
-def _refuse_older(session: Session, partition: PartitionRelease) -> None:
-    rows = session.execute(
-        "SELECT DISTINCT release FROM genbank.source_file WHERE collection = %s AND section = %s",
-        [partition.key.collection, partition.key.division],
-    )
-    newest = max((str(release) for (release,) in rows), key=release_sort_key, default=partition.release)
-    if release_sort_key(newest) > release_sort_key(partition.release):
-        raise DatabaseError(
-            f"{partition.key}: release {newest} is loaded already; the older {partition.release} is not loaded over it"
+    def run(self, tasks: list[LoadTask], *, unique: Manifest, run_id: str) -> list[TaskResult[LoadedFile]]:
+        """Load what is not loaded; [] when the division is finished already."""
+        with self._database.transaction() as session:
+            self._refuse_older(session)
+            finished = session.execute(
+                "SELECT input_digest FROM genbank.division_release "
+                "WHERE collection = %s AND section = %s AND release = %s",
+                self._release_key,
+            ) == [(unique.digest,)]
+            loaded = self._ledger(session)
+            # Here and not with the first file: its transaction would make those of other divisions wait.
+            session.execute(
+                "INSERT INTO genbank.release (collection, release, release_major, release_minor) "
+                "VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                [self._key[0], self._partition.release, *release_sort_key(self._partition.release)],
+            )
+        self._totals.add(session.totals)
+        todo = [task for task in tasks if loaded.get(task.name) != (task.raw_sha256, task.code_version)]
+        if finished and not todo:
+            self._progress("nothing to do: the ledger has every file")
+            return []
+        found = survey(self._partition)
+        with self._database.transaction() as session:
+            check_shrinkage(session, self._partition, max_absent_fraction=self._settings.max_absent_fraction)
+        self._totals.add(session.totals)
+        results = self._load_files(todo, found, reused=len(tasks) - len(todo))
+        self._finish(tasks, found, unique=unique, run_id=run_id)
+        return results
+
+    def _refuse_older(self, session: Session) -> None:
+        rows = session.execute(
+            "SELECT release FROM genbank.division_release WHERE collection = %s AND section = %s "
+            "UNION SELECT release FROM genbank.source_file WHERE collection = %s AND section = %s",
+            [*self._key, *self._key],
         )
+        release = self._partition.release
+        newest = max((str(found) for (found,) in rows), key=release_sort_key, default=release)
+        if release_sort_key(newest) > release_sort_key(release):
+            raise DatabaseError(
+                f"{self._partition.key}: release {newest} is loaded already; the older {release} is not loaded over it"
+            )
 
+    def _ledger(self, session: Session) -> dict[str, tuple[str, str]]:
+        rows = session.execute(
+            "SELECT name, raw_sha256, code_version FROM genbank.source_file "
+            "WHERE collection = %s AND section = %s AND release = %s",
+            self._release_key,
+        )
+        return {name: (raw_sha256, code_version) for name, raw_sha256, code_version in rows}
 
-def _guard(database: Database, partition: PartitionRelease, *, totals: SqlTotals, settings: Settings) -> None:
-    """Count the loaded records the release lacks, before anything is changed.
+    def _load_files(self, todo: list[LoadTask], found: Survey, *, reused: int) -> list[TaskResult[LoadedFile]]:
+        if reused:
+            self._progress(f"{reused} file(s) are in the ledger already")
+        tasks = [dataclasses.replace(task, superseded=found.superseded.get(task.name, ())) for task in todo]
 
-    Upstream faults look exactly like deletions, so too many stop the load for a person to decide.
-    """
-    key = [partition.key.collection, partition.key.division]
-    with database.transaction() as session:
-        current = "SELECT count(*) FROM genbank.record WHERE collection = %s AND section = %s AND is_current"
-        loaded = session.execute(current, key)[0][0]
-        absent = 0
-        if loaded:
-            session.execute("CREATE TEMP TABLE stage_accession (accession text) ON COMMIT DROP")
-            _send(session, _accessions(partition))
+        def on_done(task: LoadTask, result: TaskResult[LoadedFile]) -> None:
+            self._totals.add(result.value.totals)
+            self._progress(
+                f"loaded {task.name}: {result.value.sent:,} of {task.records:,} records sent in {result.seconds:.1f} s"
+            )
+
+        return run_tasks(load_file, tasks, workers=self._settings.workers, on_done=on_done)
+
+    def _finish(self, tasks: list[LoadTask], found: Survey, *, unique: Manifest, run_id: str) -> None:
+        """Mark what the release no longer has, prove the count, and note the division as finished: all or nothing."""
+        with self._database.transaction() as session:
+            session.execute(
+                "DELETE FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s "
+                "AND name <> ALL (%s)",
+                [*self._release_key, [task.name for task in tasks]],
+            )
+            session.execute(STAGE_EVIDENCE)
+            if (copy := _evidence(self._partition)) is not None:
+                session.copy_in(copy.statement, copy.stream())
+            session.execute("SELECT genbank.mark_absent(%s, %s, %s, %s)", [*self._release_key, run_id])
+            rows = self._current(session)
+            if rows != found.accessions:
+                raise IntegrityError(
+                    f"{self._partition.key} {unique.release}: {found.accessions:,} accessions are in the tables, "
+                    f"{rows:,} in PostgreSQL"
+                )
+            session.execute(
+                "INSERT INTO genbank.division_release "
+                "(collection, section, release, input_digest, files, records, run_id) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s) "
+                "ON CONFLICT (collection, section, release) DO UPDATE SET input_digest = excluded.input_digest, "
+                "files = excluded.files, records = excluded.records, run_id = excluded.run_id, finished_at = now()",
+                [*self._release_key, unique.digest, len(tasks), rows, run_id],
+            )
+        self._totals.add(session.totals)
+
+    def _current(self, session: Session) -> int:
+        rows = session.execute(
+            "SELECT count(*) FROM genbank.record WHERE collection = %s AND section = %s AND is_current", self._key
+        )
+        return int(rows[0][0])
+
+    def outcome(self) -> _Outcome:
+        """The division's totals in this release, whichever runs brought them about."""
+        with self._database.transaction() as session:
+            states = session.execute(
+                "SELECT coalesce(sum(superseded), 0)::bigint, coalesce(sum(records_new), 0)::bigint, "
+                "coalesce(sum(records_sequence_changed), 0)::bigint, "
+                "coalesce(sum(records_annotation_changed), 0)::bigint, coalesce(sum(records_unchanged), 0)::bigint, "
+                "coalesce(sum(records_returned), 0)::bigint "
+                "FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s",
+                self._release_key,
+            )[0]
             absent = session.execute(
-                "SELECT count(*) FROM genbank.record r WHERE collection = %s AND section = %s AND is_current "
-                "AND NOT EXISTS (SELECT FROM stage_accession s WHERE s.accession = r.accession)",
-                key,
+                "SELECT count(*) FROM genbank.record_event "
+                "WHERE collection = %s AND section = %s AND release = %s AND state = 'absent'",
+                self._release_key,
             )[0][0]
-    totals.add(session.totals)
-    if absent > FEWEST_ABSENT and absent > settings.max_absent_fraction * loaded:
-        raise ShrinkGuardError(
-            f"{partition.key} {partition.release} lacks {absent:,} of {loaded:,} loaded records "
-            f"({absent / loaded:.1%}, allowed are {settings.max_absent_fraction:.1%}); nothing was changed. "
-            "If this is right, allow it: materialize --max-absent-fraction "
-            f"{min(1.0, absent / loaded + 0.0005):.3f}, or set max_absent_fraction in the run's configuration"
-        )
+            rows = self._current(session)
+        self._totals.add(session.totals)
+        return _Outcome(rows, absent, states[0], dict(zip(_STATES, states[1:], strict=True)))
 
 
-def _accessions(partition: PartitionRelease) -> Copy:
-    path = partition.stage_folder("unique_records") / "memberships.parquet"
+def _evidence(partition: PartitionRelease) -> Copy | None:
+    """NCBI's own lists of removed records, where they came with the raw files."""
+    raw = partition.manifest("raw_files")
+    name = raw.extra.get("evidence_file") if raw is not None else None
+    if name is None:
+        return None
+    path = partition.stage_folder("raw_files") / str(name)
+    columns = ("accession", "list", "source_file")
 
-    def batches() -> Iterator[pa.RecordBatch]:
+    def batches() -> Any:
         with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(columns=["accession"])
+            yield from file.iter_batches(columns=list(columns))
 
-    return Copy("stage_accession", ("accession",), batches)
-
-
-def _load_files(
-    tasks: list[LoadTask], *, settings: Settings, progress: Callable[[str], None], reused: int
-) -> list[TaskResult[LoadedFile]]:
-    if reused:
-        progress(f"{reused} file(s) are in the ledger already")
-
-    def on_done(task: LoadTask, result: TaskResult[LoadedFile]) -> None:
-        states = ", ".join(f"{number:,} {state}" for state, number in result.value.states.items() if number)
-        progress(f"loaded {task.name}: {states or 'nothing to change'} in {result.seconds:.1f} s")
-
-    return run_tasks(load_file, tasks, workers=settings.workers, on_done=on_done)
+    return Copy("stage_evidence", columns, batches)
 
 
 def load_file(task: LoadTask) -> LoadedFile:
     """Load one file in one transaction; runs in a worker process.
 
-    Two files that name the same new accession at the same moment collide; the later one is tried again and then
-    finds it loaded.
+    Loads of other divisions lock rows in the same order, so a deadlock is not to be expected; should PostgreSQL see
+    one all the same, or two divisions bring the same record at the same moment, the file is tried again.
     """
     for attempt in range(_RETRIES):
         try:
             with open_database(task.settings) as database, database.transaction() as session:
                 return _load(session, task)
-        except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected):
+        except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected) as error:
             if attempt == _RETRIES - 1:
-                raise
+                raise DatabaseError(f"{task.name}: {str(error).strip()}") from error
             time.sleep(0.2 * 2**attempt)
         except psycopg.Error as error:
             raise DatabaseError(f"{task.name}: {without_password(str(error).strip())}") from error
@@ -241,69 +347,29 @@ def load_file(task: LoadTask) -> LoadedFile:
 
 
 def _load(session: Session, task: LoadTask) -> LoadedFile:
-    session.execute("SELECT genbank.begin_file()")
-    _send(session, key_copy(task.records_path))
-    rows = session.execute("SELECT genbank.wanted_ordinals(%s, %s)", [task.collection, task.division])
-    wanted = pa.array([ordinal for (ordinal,) in rows], pa.int64())
-    if len(wanted):
-        for make in (record_copy, feature_copy, reference_copy):
-            _send(session, make(task.records_path, wanted))
-    merged = session.execute(
-        "SELECT * FROM genbank.merge_file(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+    session.execute(STAGE_KEY)
+    _send(session, key_copy(task.records_path, superseded=task.superseded))
+    disjoint = task.collection == GENBANK.name  # RefSeq's sections overlap: a plasmid is also in bacteria
+    pairs = session.execute(
+        "SELECT genbank.plan_file(%s, %s, %s, %s, %s)",
+        [task.collection, task.division, task.release, task.code_version, disjoint],
+    )[0][0]
+    wanted = Wanted.from_pairs(pairs, ordinals=task.ordinals)
+    if wanted:
+        _send(
+            session,
+            record_copy(task.records_path, wanted, section=task.division, code_version=task.code_version),
+        )
+        _send(session, feature_copy(task.records_path, wanted))
+        _send(session, reference_copy(task.records_path, wanted))
+    session.totals.rows_merged += session.execute(
+        "SELECT genbank.finish_file(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [task.collection, task.division, task.release, task.name, task.raw_sha256, task.records, task.quarantined,
-         task.residues, task.run_id],
-    )[0]  # fmt: skip
-    session.totals.rows_merged += merged[0]
-    return LoadedFile(
-        name=task.name,
-        states=dict(zip(_STATES, merged[1:6], strict=True)),
-        duplicate_accessions=merged[6],
-        totals=session.totals,
-    )
+         task.residues, task.run_id, task.code_version, len(task.superseded), session.totals.rows_copied,
+         session.totals.statements + 1],
+    )[0][0]  # fmt: skip
+    return LoadedFile(name=task.name, sent=len(wanted), totals=session.totals)
 
 
 def _send(session: Session, copy: Copy) -> None:
-    """One COPY, its rows counted as they pass."""
-    sent = 0
-
-    def count(rows: int) -> None:
-        nonlocal sent
-        sent += rows
-
-    session.copy_in(copy.statement, copy.stream(count), rows=0)
-    session.totals.rows_copied += sent
-
-
-def _finish(
-    database: Database, partition: PartitionRelease, tasks: list[LoadTask], *, totals: SqlTotals, run_id: str
-) -> tuple[int, int]:
-    """Mark what the release no longer has; returns (records absent now, records current)."""
-    key = [partition.key.collection, partition.key.division]
-    with database.transaction() as session:
-        session.execute(
-            "DELETE FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s "
-            "AND name <> ALL (%s)",
-            [*key, partition.release, [task.name for task in tasks]],
-        )
-        absent = session.execute("SELECT genbank.mark_absent(%s, %s, %s, %s)", [*key, partition.release, run_id])
-        rows = session.execute(
-            "SELECT count(*) FROM genbank.record WHERE collection = %s AND section = %s AND is_current", key
-        )
-    totals.add(session.totals)
-    return int(absent[0][0]), int(rows[0][0])
-
-
-def _prove(partition: PartitionRelease, unique: Manifest, *, rows: int) -> None:
-    """The database holds as many current records as the division has distinct accessions."""
-    path = partition.stage_folder("unique_records") / "memberships.parquet"
-    distinct, last = 0, None
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(columns=["accession"]):
-            column = batch["accession"]
-            runs = pc.run_end_encode(column).values
-            distinct += len(runs) - (1 if len(runs) and runs[0].as_py() == last else 0)
-            last = runs[-1].as_py() if len(runs) else last
-    if rows != distinct:
-        raise IntegrityError(
-            f"{partition.key} {unique.release}: {distinct:,} accessions are in the tables, {rows:,} in PostgreSQL"
-        )
+    session.copy_in(copy.statement, copy.stream())

@@ -1,164 +1,174 @@
 """The set-based merge of one staged file, as functions inside the database.
 
-A file's rows come in temporary tables (``stage_*``, made by ``begin_file``); ``merge_file`` compares them with what is
-loaded and applies the whole change. It runs inside the caller's transaction, touches rows in order of their keys, so
-that loads of different divisions cannot deadlock, and takes a fixed number of statements whatever the file's size.
-Sending the rows belongs to ``load``.
+All keys of a file come in the temporary table ``stage_key``. ``plan_file`` compares them with what is loaded, removes
+the rows that are to be replaced, and answers which records are wanted and under which ``record_id``; those go by COPY
+into the tables themselves; ``finish_file`` writes what follows from them. Everything runs in the caller's one
+transaction, takes a fixed number of statements whatever the file's size, and locks rows in order of their keys, so
+that loads of different divisions cannot deadlock. Sending the rows belongs to ``load``.
 """
 
 from typing import Final, LiteralString
 
+STAGE_KEY: Final[LiteralString] = """
+CREATE TEMP TABLE stage_key (
+    record_ordinal bigint, accession text, version integer, accession_version text, record_sha256 bytea,
+    sequence_sha256 bytea, molecule_class text, length bigint, record_offset bigint, record_bytes bigint)
+    ON COMMIT DROP
+"""
+STAGE_ACCESSION: Final[LiteralString] = "CREATE TEMP TABLE stage_accession (accession text) ON COMMIT DROP"
+STAGE_EVIDENCE: Final[LiteralString] = (
+    "CREATE TEMP TABLE stage_evidence (accession text, list text, source_file text) ON COMMIT DROP"
+)
+
 MERGE_FUNCTIONS: Final[LiteralString] = """
-CREATE FUNCTION genbank.begin_file() RETURNS void LANGUAGE sql AS $$
-    CREATE TEMP TABLE stage_key (
-        record_ordinal bigint, accession text, version integer, accession_version text, record_sha256 bytea,
-        sequence_sha256 bytea, molecule_class text, length bigint, record_offset bigint, record_bytes bigint)
-        ON COMMIT DROP;
-    CREATE TEMP TABLE stage_record (record_ordinal bigint, molecule_class text, {staging_columns}) ON COMMIT DROP;
-    CREATE TEMP TABLE stage_feature (
-        record_ordinal bigint, ordinal integer, key text, location text, operator text, start_position bigint,
-        end_position bigint, strand smallint, partial_start boolean, partial_end boolean, spans_origin boolean,
-        qualifiers jsonb, gene text, locus_tag text, product text, db_xrefs text[]) ON COMMIT DROP;
-    CREATE TEMP TABLE stage_reference (
-        record_ordinal bigint, ordinal integer, number integer, location text, authors text, consortium text,
-        title text, journal text, medline text, pubmed text, remark text) ON COMMIT DROP;
-$$;
-
--- Ordinals of the staged records that are not loaded in this very state.
-CREATE FUNCTION genbank.wanted_ordinals(in_collection text, in_section text) RETURNS SETOF bigint
-    LANGUAGE plpgsql AS $$
+-- What each staged record means for what is loaded. Returns (record_ordinal, record_id) of the records to send, both
+-- as 8 bytes. in_disjoint: a record is in one division of the collection at a time, so that one which turns up in
+-- another division has moved there, with its history.
+CREATE FUNCTION genbank.plan_file(
+        in_collection text, in_section text, in_release text, in_code_version text, in_disjoint boolean)
+    RETURNS bytea LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN QUERY SELECT k.record_ordinal FROM stage_key k
-    LEFT JOIN genbank.record r
-        ON r.collection = in_collection AND r.section = in_section AND r.accession = k.accession
-        AND r.record_sha256 = k.record_sha256
-    WHERE r.record_id IS NULL ORDER BY 1;
-END $$;
-
-CREATE FUNCTION genbank.merge_file(
-        in_collection text, in_section text, in_release text, in_name text, in_raw_sha256 text,
-        in_records bigint, in_quarantined bigint, in_residues bigint, in_run_id text,
-        OUT merged bigint, OUT is_new bigint, OUT is_sequence_changed bigint, OUT is_annotation_changed bigint,
-        OUT is_unchanged bigint, OUT is_returned bigint, OUT duplicate_accessions bigint)
-    LANGUAGE plpgsql AS $$
-DECLARE
-    file_id bigint;
-    found bigint;
-BEGIN
-    INSERT INTO genbank.release (collection, release, release_major, release_minor)
-        VALUES (in_collection, in_release, split_part(in_release, '.', 1)::integer,
-                coalesce(nullif(split_part(in_release, '.', 2), ''), '0')::integer)
-        ON CONFLICT DO NOTHING;
-    DELETE FROM genbank.source_file f
-        WHERE f.collection = in_collection AND f.section = in_section AND f.release = in_release AND f.name = in_name;
-    INSERT INTO genbank.source_file (collection, release, section, name, raw_sha256, records, quarantined, residues,
-                                     run_id, transaction_id)
-        VALUES (in_collection, in_release, in_section, in_name, in_raw_sha256, in_records, in_quarantined,
-                in_residues, in_run_id, txid_current())
-        RETURNING source_file_id INTO file_id;
-
-    -- What each staged record means for what is loaded. An accession that stands twice in a file counts once, by
-    -- its last record, as later entries supersede earlier ones.
+    ANALYZE stage_key;
     CREATE TEMP TABLE stage_change ON COMMIT DROP AS
-        SELECT k.record_ordinal, k.accession, r.record_id, r.accession_version AS previous_accession_version,
+        SELECT k.*, r.record_id, r.accession_version AS previous_accession_version, NULL::text AS moved_from,
                CASE WHEN r.record_id IS NULL THEN 'new'
                     WHEN NOT r.is_current THEN 'returned'
                     WHEN r.record_sha256 = k.record_sha256 THEN 'unchanged'
                     WHEN r.sequence_sha256 IS DISTINCT FROM k.sequence_sha256
                          OR r.accession_version <> k.accession_version THEN 'sequence_changed'
                     ELSE 'annotation_changed' END AS state,
-               r.record_id IS NULL OR r.record_sha256 <> k.record_sha256 AS differs
-        FROM (SELECT DISTINCT ON (accession) * FROM stage_key ORDER BY accession, record_ordinal DESC) k
-        LEFT JOIN genbank.record r
+               r.record_id IS NULL OR r.record_sha256 <> k.record_sha256 OR r.code_version <> in_code_version
+                    AS differs
+        FROM stage_key k LEFT JOIN genbank.record r
             ON r.collection = in_collection AND r.section = in_section AND r.accession = k.accession
-        ORDER BY k.accession;
+        ORDER BY k.record_ordinal;
     ANALYZE stage_change;
+    IF in_disjoint THEN
+        UPDATE stage_change c SET record_id = r.record_id, previous_accession_version = r.accession_version,
+                moved_from = r.section,
+                state = CASE WHEN NOT r.is_current AND p.last_absent IS DISTINCT FROM in_release THEN 'returned'
+                             WHEN r.record_sha256 = c.record_sha256 THEN 'unchanged'
+                             WHEN r.sequence_sha256 IS DISTINCT FROM c.sequence_sha256
+                                  OR r.accession_version <> c.accession_version THEN 'sequence_changed'
+                             ELSE 'annotation_changed' END
+            FROM genbank.record r JOIN LATERAL (
+                SELECT last_release, (SELECT e.release FROM genbank.record_event e
+                                      WHERE e.record_id = r.record_id AND e.state = 'absent'
+                                      ORDER BY e.at DESC LIMIT 1) AS last_absent
+                FROM genbank.record_presence WHERE record_id = r.record_id) p ON true
+            WHERE c.record_id IS NULL AND r.collection = in_collection AND r.section <> in_section
+              AND r.accession = c.accession AND NOT (r.is_current AND p.last_release = in_release);
+    END IF;
+    UPDATE stage_change SET record_id = nextval(pg_get_serial_sequence('genbank.record', 'record_id'))
+        WHERE record_id IS NULL;
 
-    INSERT INTO genbank.sequence (sequence_sha256, molecule_class, length)
-        SELECT DISTINCT k.sequence_sha256, k.molecule_class, k.length
-        FROM stage_key k JOIN stage_change c USING (record_ordinal)
-        WHERE c.differs AND k.sequence_sha256 IS NOT NULL
-        ORDER BY 1, 2
-        ON CONFLICT DO NOTHING;
-
-    UPDATE genbank.record r SET is_current = true, section = in_section, molecule_class = s.molecule_class, {updates}
-        FROM stage_record s JOIN stage_change c USING (record_ordinal)
-        WHERE r.record_id = c.record_id AND c.differs;
-    UPDATE genbank.record r SET is_current = true FROM stage_change c
-        WHERE r.record_id = c.record_id AND c.state = 'returned' AND NOT c.differs;
-    WITH added AS (
-        INSERT INTO genbank.record (section, is_current, molecule_class, {columns})
-            SELECT in_section, true, s.molecule_class, {staged}
-            FROM stage_record s JOIN stage_change c USING (record_ordinal)
-            WHERE c.state = 'new' ORDER BY s.accession
-            RETURNING record_id, accession)
-    UPDATE stage_change c SET record_id = added.record_id FROM added WHERE c.accession = added.accession;
-    GET DIAGNOSTICS found = ROW_COUNT;
-    merged := found;
-
-    INSERT INTO genbank.record_presence AS p
-            (record_id, first_release, last_release, source_file_id, record_offset, record_bytes, record_ordinal)
-        SELECT c.record_id, in_release, in_release, file_id, k.record_offset, k.record_bytes, k.record_ordinal
-        FROM stage_change c JOIN stage_key k USING (record_ordinal) ORDER BY c.record_id
-        ON CONFLICT (record_id) DO UPDATE SET
-            last_release = excluded.last_release, source_file_id = excluded.source_file_id,
-            record_offset = excluded.record_offset, record_bytes = excluded.record_bytes,
-            record_ordinal = excluded.record_ordinal;
-
+    -- Locks in order of record_id; what a load of another division committed meanwhile is seen from here on.
+    PERFORM 1 FROM genbank.record r
+        WHERE r.record_id IN (SELECT record_id FROM stage_change
+                              WHERE state <> 'new' AND (differs OR state = 'returned'))
+        ORDER BY r.record_id FOR UPDATE;
     DELETE FROM genbank.feature f USING stage_change c
         WHERE f.record_id = c.record_id AND c.differs AND c.state <> 'new';
     DELETE FROM genbank.reference f USING stage_change c
         WHERE f.record_id = c.record_id AND c.differs AND c.state <> 'new';
-    INSERT INTO genbank.feature
-        SELECT c.record_id, s.ordinal, s.key, s.location, s.operator, s.start_position, s.end_position, s.strand,
-               s.partial_start, s.partial_end, s.spans_origin, s.qualifiers, s.gene, s.locus_tag,
-               s.product, s.db_xrefs
-        FROM stage_feature s JOIN stage_change c USING (record_ordinal);
-    GET DIAGNOSTICS found = ROW_COUNT;
-    merged := merged + found;
-    INSERT INTO genbank.reference
-        SELECT c.record_id, s.ordinal, s.number, s.location, s.authors, s.consortium, s.title, s.journal,
-               s.medline, s.pubmed, s.remark
-        FROM stage_reference s JOIN stage_change c USING (record_ordinal);
-    GET DIAGNOSTICS found = ROW_COUNT;
-    merged := merged + found;
-
-    INSERT INTO genbank.record_event (record_id, release, state, collection, section, accession, version,
-                                      accession_version, record_sha256, sequence_sha256,
-                                      previous_accession_version, run_id)
-        SELECT c.record_id, in_release, c.state, in_collection, in_section, k.accession, k.version,
-               k.accession_version, k.record_sha256, k.sequence_sha256, c.previous_accession_version, in_run_id
-        FROM stage_change c JOIN stage_key k USING (record_ordinal)
-        WHERE c.state <> 'unchanged'
-        ON CONFLICT (record_id, release, state) DO UPDATE SET
-            accession_version = excluded.accession_version, version = excluded.version,
-            record_sha256 = excluded.record_sha256, sequence_sha256 = excluded.sequence_sha256;
-
-    SELECT count(*) FILTER (WHERE state = 'new'), count(*) FILTER (WHERE state = 'sequence_changed'),
-           count(*) FILTER (WHERE state = 'annotation_changed'), count(*) FILTER (WHERE state = 'unchanged'),
-           count(*) FILTER (WHERE state = 'returned'), in_records - count(*)
-        INTO is_new, is_sequence_changed, is_annotation_changed, is_unchanged, is_returned, duplicate_accessions
-        FROM stage_change;
-    merged := merged + is_sequence_changed + is_annotation_changed + is_returned;
+    DELETE FROM genbank.record r USING stage_change c
+        WHERE r.record_id = c.record_id AND c.differs AND c.state <> 'new';
+    UPDATE genbank.record r SET is_current = true FROM stage_change c
+        WHERE r.record_id = c.record_id AND c.state = 'returned' AND NOT c.differs;
+    RETURN (SELECT string_agg(int8send(record_ordinal) || int8send(record_id), '' ORDER BY record_ordinal)
+            FROM stage_change WHERE differs);
 END $$;
 
--- Records of a division that the release no longer has become absent; returns how many.
+CREATE FUNCTION genbank.finish_file(
+        in_collection text, in_section text, in_release text, in_name text, in_raw_sha256 text,
+        in_records bigint, in_quarantined bigint, in_residues bigint, in_run_id text, in_code_version text,
+        in_superseded bigint, in_rows_copied bigint, in_sql_statements bigint, OUT merged bigint)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    file_id bigint;
+    written bigint;
+BEGIN
+    INSERT INTO genbank.sequence (sequence_sha256, molecule_class, length)
+        SELECT DISTINCT sequence_sha256, molecule_class, length FROM stage_change
+        WHERE differs AND sequence_sha256 IS NOT NULL
+        ORDER BY 1, 2
+        ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS merged = ROW_COUNT;
+
+    DELETE FROM genbank.source_file f
+        WHERE f.collection = in_collection AND f.section = in_section AND f.release = in_release AND f.name = in_name;
+    INSERT INTO genbank.source_file (
+            collection, release, section, name, raw_sha256, records, quarantined, residues, run_id, transaction_id,
+            code_version, superseded, records_new, records_sequence_changed, records_annotation_changed,
+            records_unchanged, records_returned, rows_copied, sql_statements)
+        SELECT in_collection, in_release, in_section, in_name, in_raw_sha256, in_records, in_quarantined, in_residues,
+               in_run_id, txid_current(), in_code_version, in_superseded,
+               count(*) FILTER (WHERE state = 'new'), count(*) FILTER (WHERE state = 'sequence_changed'),
+               count(*) FILTER (WHERE state = 'annotation_changed'), count(*) FILTER (WHERE state = 'unchanged'),
+               count(*) FILTER (WHERE state = 'returned'), in_rows_copied, in_sql_statements
+        FROM stage_change
+        RETURNING source_file_id INTO file_id;
+
+    INSERT INTO genbank.record_presence AS p
+            (record_id, first_release, last_release, source_file_id, record_offset, record_bytes, record_ordinal)
+        SELECT record_id, in_release, in_release, file_id, record_offset, record_bytes, record_ordinal
+        FROM stage_change ORDER BY record_id
+        ON CONFLICT (record_id) DO UPDATE SET
+            last_release = excluded.last_release, source_file_id = excluded.source_file_id,
+            record_offset = excluded.record_offset, record_bytes = excluded.record_bytes,
+            record_ordinal = excluded.record_ordinal;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    merged := merged + written;
+
+    -- A division that was loaded before this one may have called a record absent that had only moved here.
+    DELETE FROM genbank.record_event e USING stage_change c
+        WHERE c.moved_from IS NOT NULL AND e.record_id = c.record_id AND e.release = in_release
+          AND e.state = 'absent';
+    INSERT INTO genbank.record_event (record_id, release, state, collection, section, accession, version,
+                                      accession_version, record_sha256, sequence_sha256,
+                                      previous_accession_version, evidence, run_id)
+        SELECT record_id, in_release, state, in_collection, in_section, accession, version, accession_version,
+               record_sha256, sequence_sha256, previous_accession_version, 'moved from ' || moved_from, in_run_id
+        FROM stage_change
+        WHERE state <> 'unchanged'
+        ON CONFLICT (record_id, release, state) DO UPDATE SET
+            accession_version = excluded.accession_version, version = excluded.version, section = excluded.section,
+            record_sha256 = excluded.record_sha256, sequence_sha256 = excluded.sequence_sha256,
+            evidence = excluded.evidence, run_id = excluded.run_id, at = excluded.at;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    merged := merged + written;
+    UPDATE genbank.source_file SET rows_merged = merged WHERE source_file_id = file_id;
+END $$;
+
+-- Records of a division that no file of the release has become absent, with the evidence that is staged.
 CREATE FUNCTION genbank.mark_absent(in_collection text, in_section text, in_release text, in_run_id text)
     RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     gone bigint;
 BEGIN
+    CREATE TEMP TABLE stage_gone ON COMMIT DROP AS
+        SELECT r.record_id FROM genbank.record r JOIN genbank.record_presence p USING (record_id)
+        WHERE r.collection = in_collection AND r.section = in_section AND r.is_current
+          AND NOT EXISTS (SELECT FROM genbank.source_file f
+                          WHERE f.source_file_id = p.source_file_id AND f.collection = in_collection
+                            AND f.section = in_section AND f.release = in_release);
+    ANALYZE stage_gone;
+    PERFORM 1 FROM genbank.record r WHERE r.record_id IN (SELECT record_id FROM stage_gone)
+        ORDER BY r.record_id FOR UPDATE;
     WITH gone_now AS (
-        UPDATE genbank.record r SET is_current = false FROM genbank.record_presence p
-            WHERE p.record_id = r.record_id AND r.collection = in_collection AND r.section = in_section
-              AND r.is_current AND p.last_release <> in_release
-            RETURNING r.record_id, r.accession, r.version, r.accession_version)
+        UPDATE genbank.record r SET is_current = false FROM stage_gone g
+            WHERE r.record_id = g.record_id AND r.section = in_section AND r.is_current
+            RETURNING r.record_id, r.accession, r.version, r.accession_version),
+    named AS (
+        SELECT DISTINCT ON (accession) accession, list || ': ' || source_file AS evidence
+        FROM stage_evidence ORDER BY accession, source_file, list)
     INSERT INTO genbank.record_event (record_id, release, state, collection, section, accession, version,
-                                      accession_version, previous_accession_version, run_id)
-        SELECT record_id, in_release, 'absent', in_collection, in_section, accession, version, accession_version,
-               accession_version, in_run_id
-        FROM gone_now
-        ON CONFLICT DO NOTHING;
+                                      accession_version, previous_accession_version, evidence, run_id)
+        SELECT g.record_id, in_release, 'absent', in_collection, in_section, g.accession, g.version,
+               g.accession_version, g.accession_version, n.evidence, in_run_id
+        FROM gone_now g LEFT JOIN named n USING (accession)
+        ON CONFLICT (record_id, release, state) DO UPDATE SET
+            section = excluded.section, evidence = excluded.evidence, run_id = excluded.run_id, at = excluded.at;
     GET DIAGNOSTICS gone = ROW_COUNT;
     RETURN gone;
 END $$;

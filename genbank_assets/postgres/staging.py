@@ -1,8 +1,9 @@
 """Record tables as the rows PostgreSQL wants: Arrow in, the binary stream of COPY out.
 
 Four kinds of rows come from one record table: keys (all records, narrow), and for the records that are wanted their
-columns, features and references. Each reads only its own Parquet columns, row group by row group. When they are sent
-belongs to ``load``; what the columns are is derived from ``ddl``.
+columns, features and references. Each reads only its own Parquet columns, row group by row group, so that memory is
+bounded by the largest row group. PostgreSQL's limits are wide: 1 GB a field, 255 MB the qualifiers of one feature.
+When rows are sent belongs to ``load``; what the columns are is derived from ``ddl``.
 """
 
 from __future__ import annotations
@@ -31,6 +32,34 @@ _KEY_COLUMNS = [
 
 
 @dataclasses.dataclass(frozen=True)
+class Wanted:
+    """Which records of a file are to be sent, and the ``record_id`` of each.
+
+    Attributes:
+        ids: record_id by record ordinal; 0 for a record that is not wanted.
+    """
+
+    ids: np.ndarray[Any, Any]
+
+    @classmethod
+    def from_pairs(cls, pairs: bytes | None, *, ordinals: int) -> Wanted:
+        """From what ``genbank.plan_file`` answers: ordinal and record_id, 8 bytes each; None wants nothing."""
+        ids = np.zeros(ordinals, np.int64)
+        if pairs:
+            both = np.frombuffer(pairs, ">i8").reshape(-1, 2)
+            ids[both[:, 0]] = both[:, 1]
+        return cls(ids)
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self.ids))
+
+    def among(self, ordinals: pa.Array) -> np.ndarray[Any, Any]:
+        """The record_id of each of these ordinals, or 0."""
+        found: np.ndarray[Any, Any] = self.ids[ordinals.to_numpy()]
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
 class Copy:
     """One COPY: its table, columns, and a source of Arrow batches."""
 
@@ -44,14 +73,13 @@ class Copy:
         """``COPY … FROM STDIN (FORMAT binary)``; all names are our own."""
         return f"COPY {self.table} ({', '.join(self.columns)}) FROM STDIN (FORMAT binary)"
 
-    def stream(self, count: Callable[[int], None]) -> Iterator[bytes]:
-        """The binary stream, batch by batch; ``count`` is told the rows of each."""
+    def stream(self) -> Iterator[bytes]:
+        """The binary stream, batch by batch."""
         encoder = None
         for batch in self.batches():
             if encoder is None:
                 encoder = self._encoder(batch.schema)
                 yield encoder.write_header()
-            count(batch.num_rows)
             yield encoder.write_batch(batch)
         if encoder is not None:
             yield encoder.finish()
@@ -67,46 +95,56 @@ class Copy:
         return pgpq.ArrowToPostgresBinaryEncoder.new_with_encoders(schema, encoders)
 
 
-def key_copy(path: Path) -> Copy:
-    """Every record of the table: identity, digests, place in the file."""
+def key_copy(path: Path, *, superseded: tuple[int, ...] = ()) -> Copy:
+    """Every record of the table but the superseded ones: identity, digests, place in the file."""
+    left_out = pa.array(superseded, pa.int64())
 
     def batches() -> Iterator[pa.RecordBatch]:
         columns = [*(name for name in _KEY_COLUMNS if name != "molecule_class"), "length_unit"]
         for batch in _row_groups(path, columns):
-            yield _batch({name: _key_column(batch, name) for name in _KEY_COLUMNS})
+            if superseded:
+                batch = batch.filter(pc.invert(pc.is_in(batch["record_ordinal"], value_set=left_out)))
+            if batch.num_rows:
+                yield _batch({name: _key_column(batch, name) for name in _KEY_COLUMNS})
 
     return Copy("stage_key", tuple(_KEY_COLUMNS), batches)
 
 
-def record_copy(path: Path, wanted: pa.Array) -> Copy:
+def record_copy(path: Path, wanted: Wanted, *, section: str, code_version: str) -> Copy:
     """The wanted records' own columns."""
     columns = record_columns()
-    names = ("record_ordinal", "molecule_class", *(name for name, _ in columns))
+    names = ("record_id", "section", "is_current", "molecule_class", "code_version", *(name for name, _ in columns))
     json_columns = frozenset(name for name, column in columns if sql_type(column) == "jsonb")
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch in _wanted(path, ["record_ordinal", *(column.name for _, column in columns)], wanted):
-            found = {"record_ordinal": batch["record_ordinal"], "molecule_class": _key_column(batch, "molecule_class")}
+        for batch, ids in _wanted(path, [column.name for _, column in columns], wanted):
+            found = {
+                "record_id": ids,
+                "section": pa.repeat(section, len(ids)),
+                "is_current": pa.repeat(True, len(ids)),  # noqa: FBT003 -- a value
+                "molecule_class": _key_column(batch, "molecule_class"),
+                "code_version": pa.repeat(code_version, len(ids)),
+            }
             for name, column in columns:
                 found[name] = _as_json(batch[column.name]) if name in json_columns else batch[column.name]
             yield _batch(found)
 
-    return Copy("stage_record", names, batches, json_columns)
+    return Copy("genbank.record", names, batches, json_columns)
 
 
-def feature_copy(path: Path, wanted: pa.Array) -> Copy:
+def feature_copy(path: Path, wanted: Wanted) -> Copy:
     """The wanted records' features, with the qualifiers people search by lifted out."""
     names = (
-        "record_ordinal", "ordinal", "key", "location", "operator", "start_position", "end_position", "strand",
+        "record_id", "ordinal", "key", "location", "operator", "start_position", "end_position", "strand",
         "partial_start", "partial_end", "spans_origin", "qualifiers", "gene", "locus_tag", "product", "db_xrefs",
     )  # fmt: skip
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch in _wanted(path, ["record_ordinal", "features"], wanted):
-            record_ordinal, ordinal, features = _flattened(batch, "features")
+        for batch, ids in _wanted(path, ["features"], wanted):
+            record_ids, ordinal, features = _flattened(batch["features"], ids)
             qualifiers = features.field("qualifiers")
             found = {
-                "record_ordinal": record_ordinal,
+                "record_id": record_ids,
                 "ordinal": ordinal,
                 "start_position": features.field("start"),
                 "end_position": features.field("end"),
@@ -120,36 +158,47 @@ def feature_copy(path: Path, wanted: pa.Array) -> Copy:
                 found[name] = _first_value(qualifiers, name)
             yield _batch({name: found[name] for name in names})
 
-    return Copy("stage_feature", names, batches, frozenset({"qualifiers"}))
+    return Copy("genbank.feature", names, batches, frozenset({"qualifiers"}))
 
 
-def reference_copy(path: Path, wanted: pa.Array) -> Copy:
+def reference_copy(path: Path, wanted: Wanted) -> Copy:
     """The wanted records' references."""
     fields = ("number", "location", "authors", "consortium", "title", "journal", "medline", "pubmed", "remark")
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch in _wanted(path, ["record_ordinal", "references"], wanted):
-            record_ordinal, ordinal, references = _flattened(batch, "references")
-            found = {"record_ordinal": record_ordinal, "ordinal": ordinal}
+        for batch, ids in _wanted(path, ["references"], wanted):
+            record_ids, ordinal, references = _flattened(batch["references"], ids)
+            found = {"record_id": record_ids, "ordinal": ordinal}
             yield _batch(found | {name: references.field(name) for name in fields})
 
-    return Copy("stage_reference", ("record_ordinal", "ordinal", *fields), batches)
+    return Copy("genbank.reference", ("record_id", "ordinal", *fields), batches)
 
 
 def _row_groups(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
-            for batch in file.read_row_group(group, columns=columns).combine_chunks().to_batches():
-                if batch.num_rows:
-                    yield batch
+            yield from _group_batches(file, group, columns)
 
 
-def _wanted(path: Path, columns: list[str], wanted: pa.Array) -> Iterator[pa.RecordBatch]:
-    extra = [] if "length_unit" in columns or "features" in columns or "references" in columns else ["length_unit"]
-    for batch in _row_groups(path, [*columns, *extra]):
-        mask = pc.is_in(batch["record_ordinal"], value_set=wanted)
-        if pc.any(mask).as_py():
-            yield batch.filter(mask)
+def _wanted(path: Path, columns: list[str], wanted: Wanted) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
+    """The wanted records' columns and their record_ids; row groups without any are not read."""
+    columns = list(dict.fromkeys([*columns, "record_ordinal"]))
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            ordinals = file.read_row_group(group, columns=["record_ordinal"])["record_ordinal"]
+            if not wanted.among(ordinals).any():
+                continue
+            for batch in _group_batches(file, group, columns):
+                ids = wanted.among(batch["record_ordinal"])
+                if not ids.all():
+                    batch = batch.filter(pa.array(ids != 0))
+                yield batch, pa.array(ids[ids != 0])
+
+
+def _group_batches(file: pq.ParquetFile, group: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    for batch in file.read_row_group(group, columns=columns).combine_chunks().to_batches():
+        if batch.num_rows:
+            yield batch
 
 
 def _batch(columns: dict[str, pa.Array]) -> pa.RecordBatch:
@@ -162,14 +211,12 @@ def _key_column(batch: pa.RecordBatch, name: str) -> pa.Array:
     return pc.if_else(pc.equal(batch["length_unit"], "aa"), "protein", "nucleotide")
 
 
-def _flattened(batch: pa.RecordBatch, column: str) -> tuple[pa.Array, pa.Array, pa.StructArray]:
-    """A list column as rows: the record each belongs to, its place in the list, and itself."""
-    lists = batch[column]
-    parents = pc.list_parent_indices(lists)
+def _flattened(lists: pa.Array, ids: pa.Array) -> tuple[pa.Array, pa.Array, pa.StructArray]:
+    """A list column as rows: the record_id each belongs to, its place in the list, and itself."""
     lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
     starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
     ordinal = pa.array((np.arange(len(starts)) - starts).astype(np.int32))
-    return batch["record_ordinal"].take(parents), ordinal, lists.flatten()
+    return pa.array(np.repeat(ids.to_numpy(), lengths)), ordinal, lists.flatten()
 
 
 def _with_key(qualifiers: pa.ListArray, key: str) -> tuple[np.ndarray[Any, Any], pa.Array]:

@@ -1,0 +1,1 @@
+-- 1: the first version. New databases are made as the newest version at once (ddl.py), so nothing leads here.

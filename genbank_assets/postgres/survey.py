@@ -1,0 +1,119 @@
+"""What a division is about to change, found before anything is: superseded records, and the shrink guard.
+
+Both read the division's memberships (sorted by accession) as a stream. Changing the database belongs to ``load``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from genbank_assets.errors import ShrinkGuardError
+from genbank_assets.ncbi.catalog import file_sort_key
+from genbank_assets.postgres.connection import Session
+from genbank_assets.postgres.merge import STAGE_ACCESSION
+from genbank_assets.postgres.staging import Copy
+from genbank_assets.store import PartitionRelease
+
+FEWEST_ABSENT = 20  # fewer absent records than this never stop a load
+_CURRENT = "FROM genbank.record r WHERE collection = %s AND section = %s AND is_current"
+_IDENTITY = ["accession", "version", "source_file", "record_ordinal"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """A division's accessions.
+
+    Attributes:
+        accessions: how many different ones there are.
+        superseded: file → ordinals of records that another record of the same accession supersedes.
+    """
+
+    accessions: int
+    superseded: dict[str, tuple[int, ...]]
+
+
+def survey(partition: PartitionRelease) -> Survey:
+    """Count a division's accessions and decide which record stands for one that occurs more than once.
+
+    NCBI lists an accession once; daily or mended files may not. The highest version stands for it, among equals the
+    one that comes last in the order of files and records, so that the end state never depends on which file was
+    loaded first.
+    """
+    repeated = defaultdict[str, dict[tuple[str, int], dict[str, Any]]](dict)
+    for row in _repeated(_memberships(partition, _IDENTITY)):
+        repeated[row["accession"]][row["source_file"], row["record_ordinal"]] = row
+    superseded = defaultdict[str, list[int]](list)
+    for group in repeated.values():
+        for row in sorted(group.values(), key=_precedence)[:-1]:
+            superseded[row["source_file"]].append(row["record_ordinal"])
+    lost = sum(len(ordinals) for ordinals in superseded.values())
+    records = pq.read_metadata(_path(partition)).num_rows
+    return Survey(records - lost, {name: tuple(sorted(ordinals)) for name, ordinals in superseded.items()})
+
+
+def _precedence(row: dict[str, Any]) -> tuple[int, tuple[object, ...], int]:
+    version = -1 if row["version"] is None else int(row["version"])
+    return version, file_sort_key(row["source_file"]), int(row["record_ordinal"])
+
+
+def _repeated(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
+    """Rows whose accession also stands in the row before or after; the last row of a batch may be told twice."""
+    last: pa.RecordBatch | None = None
+    for batch in batches:
+        joined = pa.Table.from_batches([last, batch] if last is not None else [batch]).combine_chunks()
+        accession = joined["accession"].combine_chunks()
+        same = pc.equal(accession[1:], accession[:-1]).to_numpy(zero_copy_only=False).astype(bool)
+        mask = np.zeros(len(joined), bool)
+        mask[1:] |= same
+        mask[:-1] |= same
+        yield from joined.filter(pa.array(mask)).to_pylist()
+        last = batch.slice(batch.num_rows - 1)
+
+
+def check_shrinkage(session: Session, partition: PartitionRelease, *, max_absent_fraction: float) -> None:
+    """Count the loaded records the release lacks, before anything is changed.
+
+    Upstream faults look exactly like deletions, so too many stop the load for a person to decide.
+
+    Raises:
+        ShrinkGuardError: too many are gone.
+    """
+    key = [partition.key.collection, partition.key.division]
+    loaded = session.execute(f"SELECT count(*) {_CURRENT}", key)[0][0]
+    if not loaded:
+        return
+    session.execute(STAGE_ACCESSION)
+    copy = Copy("stage_accession", ("accession",), lambda: _memberships(partition, ["accession"]))
+    session.copy_in(copy.statement, copy.stream())
+    absent = session.execute(
+        f"SELECT count(*) {_CURRENT} "  # noqa: S608 -- a constant
+        "AND NOT EXISTS (SELECT FROM stage_accession s WHERE s.accession = r.accession)",
+        key,
+    )[0][0]
+    if absent >= FEWEST_ABSENT and absent > max_absent_fraction * loaded:
+        raise ShrinkGuardError(
+            f"{partition.key} {partition.release} lacks {absent:,} of {loaded:,} loaded records "
+            f"({absent / loaded:.1%}, allowed are {max_absent_fraction:.1%}); nothing was changed. "
+            "If this is right, allow it: materialize --max-absent-fraction "
+            f"{min(1.0, absent / loaded + 0.0005):.3f}, or set max_absent_fraction in the run's configuration"
+        )
+
+
+def _memberships(partition: PartitionRelease, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(_path(partition)) as file:
+        for batch in file.iter_batches(columns=columns):
+            if batch.num_rows:
+                yield batch
+
+
+def _path(partition: PartitionRelease) -> Path:
+    return partition.stage_folder("unique_records") / "memberships.parquet"
