@@ -27,6 +27,8 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         asset_checks=[check for c in COLLECTIONS.values() for check in build_checks(c)],
         jobs=build_jobs(),
         sensors=build_sensors(),
+        # A run is a process already; one more per step would cost seconds each and isolate nothing that matters.
+        executor=dg.in_process_executor,
         resources={"mirror": MirrorResource(), "s3": S3Resource(), **(resources or {})},
     )
 
