@@ -1,47 +1,59 @@
 # make demo and make test are all a new user needs; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= python3
+PYTHON ?=
+PORT ?= 3000
+FUZZ_SECONDS ?= 60
 BIN := .venv/bin
-NATIVE := $(wildcard genbank_assets/flatfile/*.pyx genbank_assets/flatfile/*.pxi genbank_assets/flatfile/*.h \
-	genbank_assets/postgres/*.pyx)
+# Whatever changes the built environment; anything else is used in place.
+BUILT_FROM := setup.py pyproject.toml scripts/setup-venv $(wildcard genbank_assets/flatfile/*.pyx \
+	genbank_assets/flatfile/*.pxi genbank_assets/flatfile/*.h genbank_assets/postgres/*.pyx)
 
-.PHONY: help setup demo dev test test-fast lint bench dictionary clean
+.PHONY: help setup demo dev test test-fast test-packages lint type bench fuzz dictionary clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-setup: .venv/.ready  ## make .venv with everything in it and build the native scanner
+setup: .venv/.ready  ## make .venv with everything in it and build the native modules
 
-.venv/.ready: setup.py pyproject.toml $(NATIVE) scripts/setup-venv
+.venv/.ready: $(BUILT_FROM)
 	@PYTHON="$(PYTHON)" scripts/setup-venv
 	@touch $@
 
 demo: setup  ## materialize the bundled sample through all five assets and show what came of it
 	@$(BIN)/genbank-assets demo
 
-dev: setup  ## serve Dagster's UI and daemon on http://127.0.0.1:3000
-	@$(BIN)/genbank-assets dev
+dev: setup  ## serve Dagster's UI and daemon on http://127.0.0.1:3000 (PORT=N for another port)
+	@$(BIN)/genbank-assets dev --port $(PORT)
 
-test: setup lint  ## lint, types and all tests
-	@scripts/install-test-packages
+test: lint type test-packages  ## lint, types and all tests
 	@$(BIN)/python -m pytest
 
 test-fast: setup  ## the tests that take seconds
 	@$(BIN)/python -m pytest -m "not slow and not browser"
 
-lint: setup  ## ruff, mypy --strict, and whether Dagster can load the graph
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+test-packages: setup
+	@scripts/install-test-packages
+
+lint: setup  ## ruff, and whether Dagster can load the graph
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/python -W ignore -c "import dagster; from genbank_assets.definitions import defs; \
 		dagster.Definitions.validate_loadable(defs)"
 
-bench: setup  ## measure the reader beside its peers; results go to benchmarks/results
-	@$(BIN)/pip install --quiet ".[bench]" 2>/dev/null || $(BIN)/pip install --quiet gb-io biobear
-	@$(BIN)/python benchmarks/reader.py
+type: setup  ## mypy --strict
+	@$(BIN)/mypy
+
+bench: setup  ## measure against peers, minutes to an hour; results go to benchmarks/results
+	@$(BIN)/python -m pip install --quiet --no-build-isolation -e ".[bench]"
+	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+fuzz: setup  ## mutate real files under AddressSanitizer for FUZZ_SECONDS (default 60)
+	@$(BIN)/python scripts/fuzz_scanner.py --seconds $(FUZZ_SECONDS)
 
 dictionary: setup  ## write docs/data-dictionary.md anew from the column list
 	@$(BIN)/python scripts/build_data_dictionary.py
 
 clean:  ## remove what was built; data stays
-	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find genbank_assets -name '*.so' -delete
+	@rm -f genbank_assets/flatfile/scanner.c genbank_assets/postgres/jsonpairs.c
