@@ -16,7 +16,7 @@ from isal.igzip_lib import IsalError
 
 from genbank_assets.errors import CorruptGzipError
 
-BUFFER_BYTES = 256 * 1024
+BUFFER_BYTES = 512 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 
 

@@ -90,7 +90,7 @@ cdef bint take_position(const uint8_t* p, size_t n, size_t* at, int64_t* low, in
     return True
 
 
-cdef bint take_gap(const uint8_t* p, size_t n, size_t* at, Location* loc) except? True nogil:
+cdef int take_gap(const uint8_t* p, size_t n, size_t* at, Location* loc) except -1 nogil:
     """`gap()`, `gap(100)`, `gap(unk100)` inside a join."""
     cdef size_t i = at[0] + 4
     cdef Span* span
@@ -106,7 +106,7 @@ cdef bint take_gap(const uint8_t* p, size_t n, size_t* at, Location* loc) except
     return True
 
 
-cdef bint take_span(const uint8_t* p, size_t n, size_t* at, Location* loc) except? True nogil:
+cdef int take_span(const uint8_t* p, size_t n, size_t* at, Location* loc) except -1 nogil:
     """One span, with its remote accession if it has one."""
     cdef size_t i = at[0]
     cdef Span* span
@@ -194,7 +194,7 @@ cdef bint one_of_is_operator(const uint8_t* p, size_t n) noexcept nogil:
     return True
 
 
-cdef bint parse_location(const uint8_t* p, size_t n, Location* loc) except? True nogil:
+cdef int parse_location(const uint8_t* p, size_t n, Location* loc) except -1 nogil:
     """Fill `loc` from a location without white space; False when the grammar does not fit."""
     cdef int stack[MAX_DEPTH]
     cdef size_t first[MAX_DEPTH]

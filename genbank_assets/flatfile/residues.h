@@ -89,7 +89,36 @@ static inline __attribute__((always_inline)) int text_is_plain_body(const uint8_
 /* The same two loops compiled twice: once with AVX2 for processors that have it. */
 #if defined(__x86_64__) && defined(__GNUC__)
 static int wide_vectors = -1;
+#include <immintrin.h>
+
+/* By hand, because the compiler widens the counters: thirty-two residues in fourteen instructions. */
 __attribute__((target("avx2"))) static void residues_gc_wide(const uint8_t *p, size_t n, uint64_t *gc, uint64_t *acgt) {
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i strong = zero, weak = zero;
+    while (n >= 32) {
+        size_t steps = n >> 5 < 255 ? n >> 5 : 255;
+        __m256i s = zero, w = zero;
+        n -= steps << 5;
+        for (; steps; steps--, p += 32) {
+            __m256i v = _mm256_loadu_si256((const __m256i *)p);
+            __m256i gcs = _mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('G')),
+                                                          _mm256_cmpeq_epi8(v, _mm256_set1_epi8('C'))),
+                                          _mm256_cmpeq_epi8(v, _mm256_set1_epi8('S')));
+            /* A, T, U, W: T and U differ in their lowest bit alone. */
+            __m256i atuw = _mm256_or_si256(
+                _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('A')), _mm256_cmpeq_epi8(v, _mm256_set1_epi8('W'))),
+                _mm256_cmpeq_epi8(_mm256_or_si256(v, _mm256_set1_epi8(1)), _mm256_set1_epi8('U')));
+            s = _mm256_sub_epi8(s, gcs);
+            w = _mm256_sub_epi8(w, atuw);
+        }
+        strong = _mm256_add_epi64(strong, _mm256_sad_epu8(s, zero));
+        weak = _mm256_add_epi64(weak, _mm256_sad_epu8(w, zero));
+    }
+    uint64_t a[4], b[4];
+    _mm256_storeu_si256((__m256i *)a, strong);
+    _mm256_storeu_si256((__m256i *)b, weak);
+    *gc += a[0] + a[1] + a[2] + a[3];
+    *acgt += a[0] + a[1] + a[2] + a[3] + b[0] + b[1] + b[2] + b[3];
     residues_gc_body(p, n, gc, acgt);
 }
 __attribute__((target("avx2"))) static int text_is_plain_wide(const uint8_t *p, size_t n) {

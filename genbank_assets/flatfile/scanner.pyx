@@ -76,12 +76,12 @@ cdef enum:
 
 # ---- residues ------------------------------------------------------------------------------------------------------
 
-cdef int take_both(Scan* s, const uint8_t* upto) except -1 nogil:
+cdef int take_both(Scan* s, const uint8_t* upto, bint keep) except -1 nogil:
     """Hash the residues of the open chunk and the record's text up to here side by side."""
     cdef Col* c = &s.cols[C_RESIDUES]
     cdef size_t n = c.n - s.hashed
     sha256_update_pair(&s.record_hash, s.span, upto - s.span, &s.sequence_hash, c.data + s.hashed, n)
-    if s.raw.n < RAW_LIMIT:
+    if keep and s.raw.n < RAW_LIMIT:
         col_append(&s.raw, s.span, min(<size_t> (upto - s.span), RAW_LIMIT - s.raw.n))
     s.span = upto
     if s.unit == UNIT_BP:
@@ -182,7 +182,7 @@ cdef const uint8_t* whole_lines(Scan* s, const uint8_t* p, const uint8_t* end) e
         if s.residues + 60 > s.length:
             break                 # the general way reports it
         if c.n + 80 > c.cap:
-            col_room(c, 65536)
+            col_room(c, s.chunk_bytes + 80)
         if not residues_sixty(p + width + 1, c.data + c.n):
             break
         c.n += 60
@@ -191,7 +191,7 @@ cdef const uint8_t* whole_lines(Scan* s, const uint8_t* p, const uint8_t* end) e
         s.at += width + 67
         p += width + 67
         if c.n - s.hashed >= RESIDUE_STEP:
-            take_both(s, p)
+            take_both(s, p, True)
     return p
 
 
@@ -311,7 +311,10 @@ cdef int take_line(Scan* s, const uint8_t* p, size_t n, size_t total, const uint
     if n >= 2 and p[0] == 47 and p[1] == 47:
         s.tail = s.span
         s.tail_n = after - s.span
-        hash_span(s, after, False)
+        if s.bad:
+            hash_span(s, after, False)
+        else:
+            take_both(s, after, False)
         return end_record(s, s.at + <int64_t> total)
     if s.bad:
         return 0
