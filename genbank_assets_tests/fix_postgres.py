@@ -1,0 +1,131 @@
+"""Divisions made of a few records, for tests of the load: files as text in, published tables out.
+
+The records go through the real reader and the real deduplication; only the release around them is made up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from genbank_assets.postgres.connection import open_database
+from genbank_assets.postgres.load import load_division
+from genbank_assets.postgres.lookup import changes
+from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
+from genbank_assets.tables.dedup import build_unique_records
+from genbank_assets.tables.records import build_records
+from genbank_assets_tests.flatfiles import origin
+
+EVIDENCE_SCHEMA = pa.schema([("accession", pa.string()), ("list", pa.string()), ("source_file", pa.string())])
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One record of a made-up file."""
+
+    accession: str
+    version: int = 1
+    residues: str = "acgtacgtac"
+    title: str = "A record"
+    division: str = "BCT"
+
+    def text(self) -> str:
+        """As a flat file has it."""
+        length = len(self.residues)
+        lines = [
+            f"LOCUS       {self.accession:<16} {length:>11} bp    DNA     linear   {self.division} 01-JAN-2020",
+            f"DEFINITION  {self.title}.",
+            f"ACCESSION   {self.accession}",
+            f"VERSION     {self.accession}.{self.version}",
+            f"REFERENCE   1  (bases 1 to {length})",
+            "  AUTHORS   Doe,J.",
+            "  TITLE     Work",
+            "FEATURES             Location/Qualifiers",
+            "     source          1..10",
+            '                     /organism="Phage"',
+            '                     /db_xref="taxon:1"',
+            "     gene            1..6",
+            f'                     /gene="g{self.accession}"',
+        ]
+        return "\n".join(lines) + "\n" + origin(self.residues) + "//\n"
+
+
+class Divisions:
+    """Makes divisions in a store and loads them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.lines: list[str] = []
+
+    def make(
+        self,
+        key: str,
+        release: str,
+        files: Mapping[str, Sequence[Entry | str]],
+        *,
+        evidence: Sequence[tuple[str, str, str]] | None = None,
+    ) -> PartitionRelease:
+        """Write raw files, record tables and memberships of ``genbank/bct``, say."""
+        collection, division = key.split("/")
+        partition = PartitionRelease(self.settings.store, PartitionKey(collection, division), release)
+        raw = partition.stage_folder("raw_files")
+        raw.mkdir(parents=True, exist_ok=True)
+        entries = [self._raw_file(raw / name, records) for name, records in files.items()]
+        extra: dict[str, Any] = {"release_date": None, "source": "file:///made-up"}
+        if evidence is not None:
+            table = pa.Table.from_pylist(
+                [dict(zip(EVIDENCE_SCHEMA.names, row, strict=True)) for row in evidence], EVIDENCE_SCHEMA
+            )
+            pq.write_table(table, raw / "evidence.parquet")
+            extra["evidence_file"] = "evidence.parquet"
+        manifest = Manifest(
+            stage="raw_files", code_version="1", collection=collection, release=release, division=division,
+            input_digest="", files=tuple(entries), extra=extra,
+        )  # fmt: skip
+        publish_manifest(manifest, partition=partition)
+        for stage in (build_records, build_unique_records):
+            stage(partition, settings=self.settings, progress=self.lines.append, run_id="made")
+        return partition
+
+    def load(self, partition: PartitionRelease, **changed: Any) -> Manifest:
+        """Load it; keyword arguments are settings."""
+        settings = dataclasses.replace(self.settings, **changed)
+        return load_division(partition, settings=settings, progress=self.lines.append, run_id="run")
+
+    def states(self, release: str, *, collection: str = "genbank") -> dict[str, str]:
+        """``division/accession`` → state, as ``release_changes`` tells it."""
+        found = changes(self.settings, collection=collection, release=release)
+        return {f"{row['division']}/{row['accession']}": row["state"] for row in found}
+
+    def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Ask the database directly."""
+        with open_database(self.settings) as database, database.transaction() as session:
+            return session.execute(statement, list(parameters) or None)
+
+    @staticmethod
+    def _raw_file(path: Path, records: Sequence[Entry | str]) -> dict[str, Any]:
+        text = "".join(record if isinstance(record, str) else record.text() for record in records)
+        content = gzip.compress(text.encode(), mtime=0)
+        path.write_bytes(content)
+        unknown = dict.fromkeys(("modified", "etag", "md5", "expected_records", "expected_bases"))
+        return {
+            "name": path.name,
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "url": "",
+        } | unknown
+
+
+@pytest.fixture
+def divisions(settings: Settings) -> Divisions:
+    """A store and a fresh database to load made-up divisions into."""
+    return Divisions(settings)

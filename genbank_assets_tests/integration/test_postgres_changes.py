@@ -1,0 +1,194 @@
+"""Change states between releases, on made-up divisions: every state, moves, duplicates, guards, evidence."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from genbank_assets.errors import DatabaseError, ShrinkGuardError
+from genbank_assets.postgres import lookup
+from genbank_assets_tests.fix_postgres import Divisions, Entry
+
+ONE = "gbbct1.seq.gz"
+TWO = "gbbct2.seq.gz"
+
+
+def many(count: int, *, prefix: str = "AB") -> list[Entry]:
+    return [
+        Entry(f"{prefix}{number:06}", residues=f"acgt{number:020b}".replace("0", "a").replace("1", "c"))
+        for number in range(count)
+    ]
+
+
+def rows_of(divisions: Divisions) -> list[tuple]:
+    return divisions.query(
+        "SELECT section, accession_version, definition, is_current FROM genbank.record ORDER BY section, accession"
+    )
+
+
+def test_every_state_is_told_and_unchanged_ones_are_not(divisions: Divisions) -> None:
+    same, annotated, changed, raised, gone = (Entry(f"AB00000{n}", residues="acgt" * (n + 3)) for n in range(5))
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: [same, annotated, changed, raised, gone]}))
+    second = {
+        ONE: [
+            same,
+            dataclasses.replace(annotated, title="Another title"),
+            dataclasses.replace(changed, residues="ttttt"),
+            dataclasses.replace(raised, version=2),
+            Entry("AB000009", residues="ggggg"),
+        ]
+    }
+    loaded = divisions.load(divisions.make("genbank/bct", "2.0", second))
+    assert divisions.states("2.0") == {
+        "bct/AB000001": "annotation_changed",
+        "bct/AB000002": "sequence_changed",
+        "bct/AB000003": "sequence_changed",
+        "bct/AB000009": "new",
+        "bct/AB000004": "absent",
+    }
+    report = loaded.report
+    assert (report.records_new, report.records_unchanged, report.records_absent) == (1, 1, 1)
+    assert (report.records_sequence_changed, report.records_annotation_changed) == (2, 1)
+    third = {ONE: [same, gone, dataclasses.replace(annotated, title="Another title")]}
+    divisions.load(divisions.make("genbank/bct", "3.0", third))
+    assert divisions.states("3.0") == {
+        "bct/AB000004": "returned", "bct/AB000002": "absent", "bct/AB000003": "absent", "bct/AB000009": "absent",
+    }  # fmt: skip
+    as_of = "SELECT accession_version FROM genbank.records_as_of('genbank', %s) ORDER BY 1"
+    assert [len(divisions.query(as_of, release)) for release in ("0.9", "1.0", "2.0", "3.0", "4.0")] == [0, 5, 5, 3, 3]
+    assert divisions.query(as_of, "2.0")[3] == ("AB000003.2",)
+    assert rows_of(divisions)[1] == ("bct", "AB000001.1", "Another title", True)
+
+
+def test_a_record_keeps_its_number_and_its_features_are_replaced(divisions: Divisions) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: [Entry("AB000001"), Entry("AB000002")]}))
+    ids = divisions.query("SELECT accession, record_id FROM genbank.record ORDER BY 1")
+    changed = Entry("AB000001", version=2, residues="acgtacgttt")
+    loaded = divisions.load(divisions.make("genbank/bct", "2.0", {ONE: [changed, Entry("AB000002")]}))
+    assert divisions.query("SELECT accession, record_id FROM genbank.record ORDER BY 1") == ids
+    assert divisions.query("SELECT count(*) FROM genbank.feature") == [(4,)]
+    assert divisions.query("SELECT count(*) FROM genbank.reference") == [(2,)]
+    # two keys and accessions for the guard, then one record, its two features and its reference
+    assert loaded.report.rows_copied == 2 + 2 + 1 + 2 + 1
+
+
+def test_an_accession_that_stands_twice_counts_once_whatever_comes_first(divisions: Divisions) -> None:
+    older, newer = Entry("AB000001", version=1), Entry("AB000001", version=2, residues="acgtacgttt")
+    again = dataclasses.replace(newer, title="Said again")
+    files = {ONE: [newer, Entry("AB000002"), older], TWO: [again, Entry("AB000003")]}
+    partition = divisions.make("genbank/bct", "1.0", files)
+    loaded = divisions.load(partition)
+    assert (loaded.report.rows_loaded, loaded.report.duplicates, loaded.report.records) == (3, 2, 5)
+    assert rows_of(divisions)[0] == ("bct", "AB000001.2", "Said again", True)
+    assert divisions.states("1.0")["bct/AB000001"] == "new"
+    again_loaded = divisions.load(partition)
+    assert (again_loaded.report.files_now, again_loaded.report.duplicates) == (0, 2)
+    assert again_loaded.digest == loaded.digest
+
+
+def test_an_emptied_division_meets_the_guard(divisions: Divisions) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: many(20)}))
+    empty = divisions.make("genbank/bct", "2.0", {})
+    for _ in range(2):
+        with pytest.raises(ShrinkGuardError, match=r"lacks 20 of 20 .*--max-absent-fraction 1\.000"):
+            divisions.load(empty)
+    assert divisions.query("SELECT count(*) FROM genbank.record WHERE is_current") == [(20,)]
+    assert divisions.query("SELECT release FROM genbank.release") == [("1.0",), ("2.0",)]
+    loaded = divisions.load(empty, max_absent_fraction=1.0)
+    assert (loaded.report.rows_loaded, loaded.report.records_absent, loaded.report.files) == (0, 20, 0)
+    assert divisions.load(empty).report.records_absent == 20  # finished: nobody is asked again
+
+
+def test_a_few_absent_records_stop_nothing(divisions: Divisions) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: many(19)}))
+    assert divisions.load(divisions.make("genbank/bct", "2.0", {})).report.records_absent == 19
+
+
+def test_a_division_that_was_always_empty_is_an_empty_load(divisions: Divisions) -> None:
+    loaded = divisions.load(divisions.make("genbank/htc", "1.0", {}))
+    assert (loaded.report.rows_loaded, loaded.report.rows_copied) == (0, 0)
+
+
+def test_a_file_without_a_record_is_an_empty_file(divisions: Divisions) -> None:
+    files = {ONE: ["LOCUS       broken\n//\n"], TWO: [Entry("AB000001")]}
+    assert divisions.load(divisions.make("genbank/bct", "1.0", files)).report.rows_loaded == 1
+
+
+def test_an_older_release_is_not_loaded_over_a_newer_one(divisions: Divisions) -> None:
+    divisions.load(divisions.make("genbank/bct", "10.0", {ONE: [Entry("AB000001")]}))
+    with pytest.raises(DatabaseError, match=r"release 10\.0 is loaded already; the older 9\.0"):
+        divisions.load(divisions.make("genbank/bct", "9.0", {ONE: [Entry("AB000001")]}))
+
+
+def test_evidence_of_removal_is_kept_with_the_event(divisions: Divisions) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: many(3)}))
+    evidence = [("AB000000", "gbdel", "gbdel.txt.gz"), ("ZZ000000", "gbdel", "gbdel.txt.gz")]
+    divisions.load(divisions.make("genbank/bct", "2.0", {ONE: many(3)[2:]}, evidence=evidence))
+    found = {row["accession"]: row["evidence"] for row in lookup.changes(divisions.settings, release="2.0")}
+    assert found == {"AB000000": "gbdel: gbdel.txt.gz", "AB000001": None}
+
+
+@pytest.mark.parametrize("leaving_first", [True, False])
+def test_a_genbank_record_that_moves_between_divisions_is_neither_absent_nor_new(
+    divisions: Divisions, leaving_first: bool
+) -> None:
+    stays, moves = Entry("AB000001", division="BCT"), Entry("AB000002", division="BCT")
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: [stays, moves]}))
+    left = divisions.make("genbank/bct", "2.0", {ONE: [stays]})
+    entered = divisions.make("genbank/phg", "2.0", {"gbphg1.seq.gz": [dataclasses.replace(moves, division="PHG")]})
+    for partition in (left, entered) if leaving_first else (entered, left):
+        divisions.load(partition)
+    assert divisions.states("2.0") == {"phg/AB000002": "annotation_changed"}
+    assert [row[:2] for row in rows_of(divisions)] == [("bct", "AB000001.1"), ("phg", "AB000002.1")]
+    (event,) = lookup.changes(divisions.settings, release="2.0")
+    assert event["evidence"] == "moved from bct"
+    as_of = "SELECT division, accession FROM genbank.records_as_of('genbank', %s) ORDER BY 2"
+    assert divisions.query(as_of, "1.0") == [("bct", "AB000001"), ("bct", "AB000002")]
+    assert divisions.query(as_of, "2.0") == [("bct", "AB000001"), ("phg", "AB000002")]
+
+
+def test_refseq_sections_may_share_a_record(divisions: Divisions) -> None:
+    for section in ("bacteria", "plasmid"):
+        name = f"{section}.1.genomic.gbff.gz"
+        divisions.load(divisions.make(f"refseq/{section}", "1", {name: [Entry("NC_000001")]}))
+    assert divisions.states("1", collection="refseq") == {
+        "bacteria/NC_000001": "new", "plasmid/NC_000001": "new",
+    }  # fmt: skip
+    assert len(rows_of(divisions)) == 2
+
+
+def test_a_release_that_is_issued_again_is_compared_with_itself(divisions: Divisions) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: many(3), TWO: many(2, prefix="CD")}))
+    loaded = divisions.load(divisions.make("genbank/bct", "1.0", {ONE: many(2)}))
+    assert loaded.report.rows_loaded == 2
+    gone = [row["accession"] for row in lookup.changes(divisions.settings) if row["state"] == "absent"]
+    assert gone == ["AB000002", "CD000000", "CD000001"]
+    assert len(divisions.query("SELECT * FROM genbank.records_as_of('genbank', '1.0')")) == 2
+    assert divisions.query("SELECT name FROM genbank.source_file") == [(ONE,)]
+
+
+def test_rows_parsed_by_other_code_are_loaded_anew_without_events(divisions: Divisions) -> None:
+    partition = divisions.make("genbank/bct", "1.0", {ONE: many(3)})
+    divisions.load(partition)
+    events = divisions.query("SELECT * FROM genbank.record_event ORDER BY 1")
+    divisions.query("UPDATE genbank.record SET code_version = '0', definition = 'as older code read it'")
+    divisions.query("UPDATE genbank.source_file SET code_version = '0'")
+    loaded = divisions.load(partition)
+    assert (loaded.report.files_now, loaded.report.records_unchanged) == (1, 3)
+    assert {row[2] for row in rows_of(divisions)} == {"A record"}
+    assert divisions.query("SELECT * FROM genbank.record_event ORDER BY 1") == events
+    assert divisions.query("SELECT count(*) FROM genbank.feature") == [(6,)]
+
+
+def test_a_record_row_names_its_file_its_run_and_its_history(divisions: Divisions, tmp_path: Path) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: [Entry("AB000001")]}))
+    divisions.load(divisions.make("genbank/bct", "2.0", {ONE: [Entry("AB000001", version=2, residues="ttt")]}))
+    row = lookup.record_row(divisions.settings, collection="genbank", division="bct", accession="AB000001")
+    assert row is not None
+    assert (row["accession_version"], row["first_release"], row["last_release"]) == ("AB000001.2", "1.0", "2.0")
+    assert (row["file"], row["run_id"], row["features"]) == (ONE, "run", 2)
+    assert [(e["release"], e["state"]) for e in row["events"]] == [("1.0", "new"), ("2.0", "sequence_changed")]
+    missing = lookup.record_row(divisions.settings, collection="genbank", division="bct", accession="ZZ1")
+    assert missing is None

@@ -1,0 +1,131 @@
+"""The schema: new as the newest version, brought forward from the first, described, indexed, refused from later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from genbank_assets.errors import DatabaseError
+from genbank_assets.postgres.connection import Database
+from genbank_assets.postgres.versions import SCHEMA_VERSION, ensure_schema, migration_steps
+from genbank_assets_tests.fix_postgres import Divisions, Entry
+
+VERSION_1 = Path(__file__).with_name("postgres_schema_v1.sql")
+_CATALOG = (
+    "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, "
+    "col_description(c.oid, a.attnum) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
+    "WHERE c.relnamespace = 'genbank'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0 ORDER BY 1, a.attnum",
+    "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'genbank' ORDER BY 1, 2",
+    "SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'genbank'::regnamespace ORDER BY 1",
+    "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+    "WHERE connamespace = 'genbank'::regnamespace AND contype <> 'n' ORDER BY 1",
+)
+
+
+def catalog(url: str) -> list[list[tuple]]:
+    with psycopg.connect(url) as connection:
+        return [connection.execute(query).fetchall() for query in _CATALOG]
+
+
+def make(url: str) -> None:
+    with Database(url, pool_size=2) as database:
+        ensure_schema(database)
+
+
+def test_every_table_and_column_is_described(postgres_url: str) -> None:
+    make(postgres_url)
+    with psycopg.connect(postgres_url) as connection:
+        columns = connection.execute(
+            "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
+            "WHERE c.relnamespace = 'genbank'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 "
+            "AND NOT a.attisdropped AND col_description(c.oid, a.attnum) IS NULL"
+        ).fetchall()
+        tables = connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'genbank'::regnamespace AND relkind = 'r' "
+            "AND obj_description(oid) IS NULL"
+        ).fetchall()
+    assert (columns, tables) == ([], [])
+
+
+def test_the_first_version_goes_forward_to_what_a_new_database_is(postgres_url: str) -> None:
+    make(postgres_url)
+    new = catalog(postgres_url)
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("DROP SCHEMA genbank CASCADE")
+        connection.execute("SET check_function_bodies = off")
+        connection.execute(VERSION_1.read_text(encoding="utf-8"))
+        connection.execute(
+            "INSERT INTO genbank.record (section, is_current, molecule_class, locus_name, accession, "
+            "accession_version, collection, length, length_unit, secondary_accessions, dblinks, keywords, taxonomy, "
+            "taxon_ids, structured_comments, wgs_ranges, notes, record_sha256, release, source_file) "
+            "VALUES ('bct', true, 'nucleotide', 'AB000001', 'AB000001', 'AB000001.1', 'genbank', 1, 'bp', '{}', '[]', "
+            "'{}', '{}', '{}', '[]', '[]', '{}', '\\x00', '1.0', 'gbbct1.seq.gz')"
+        )
+    make(postgres_url)
+    assert catalog(postgres_url) == new
+    with psycopg.connect(postgres_url) as connection:
+        kept = connection.execute("SELECT accession_version, code_version FROM genbank.record").fetchall()
+        versions = connection.execute("SELECT version FROM genbank.schema_version ORDER BY 1").fetchall()
+    assert (kept, versions) == ([("AB000001.1", "1")], [(1,), (SCHEMA_VERSION,)])
+
+
+def test_steps_are_numbered_without_gaps() -> None:
+    assert list(migration_steps()) == list(range(1, SCHEMA_VERSION + 1))
+
+
+def test_a_schema_from_the_future_is_refused(postgres_url: str) -> None:
+    make(postgres_url)
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("INSERT INTO genbank.schema_version (version) VALUES (99)")
+    with pytest.raises(DatabaseError, match="holds schema version 99"):
+        make(postgres_url)
+
+
+def test_a_database_of_another_encoding_is_refused(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0 "
+                           "LOCALE_PROVIDER libc")  # fmt: skip
+    name = psycopg.conninfo.conninfo_to_dict(postgres_url)["dbname"]
+    try:
+        with pytest.raises(DatabaseError, match="encoded in LATIN1"):
+            make(postgres_url.replace(f"/{name}?", "/latin?"))
+    finally:
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute("DROP DATABASE latin WITH (FORCE)")
+
+
+@pytest.mark.parametrize(
+    ("index", "condition"),
+    [
+        ("record_accession", "record WHERE accession = 'AB000001'"),
+        ("record_accession_version", "record WHERE accession_version = 'AB000001.1'"),
+        ("record_sequence", "record WHERE sequence_sha256 = '\\x00'"),
+        ("record_taxon", "record WHERE taxon_id = 1"),
+        ("record_organism", "record WHERE organism = 'Phage'"),
+        ("record_division_date", "record WHERE division = 'BCT' AND update_date > '2020-01-01'"),
+        ("feature_interval", "feature WHERE record_id = 1 AND start_position <= 20 AND end_position >= 10"),
+        ("feature_gene", "feature WHERE gene = 'dnaA'"),
+        ("feature_locus_tag", "feature WHERE locus_tag = 'b0001'"),
+        ("feature_product", "feature WHERE product = 'DNA polymerase'"),
+        ("feature_db_xref", "feature WHERE db_xrefs @> '{taxon:1}'"),
+        ("record_collection_section_accession_key",
+         "record WHERE collection = 'genbank' AND section = 'bct' AND accession = 'AB000001'"),
+    ],
+)  # fmt: skip
+def test_questions_people_ask_find_their_index(divisions: Divisions, index: str, condition: str) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {"gbbct1.seq.gz": [Entry("AB000001")]}))
+    with psycopg.connect(divisions.settings.postgres_url or "") as connection:
+        connection.execute("SET enable_seqscan = off")
+        # Only the index in question: with so few rows the planner would be as happy with any other.
+        others = connection.execute(
+            "SELECT indexname FROM pg_indexes WHERE schemaname = 'genbank' AND tablename = split_part(%s, ' ', 1) "
+            "AND indexname <> %s AND indexname NOT IN (SELECT conname FROM pg_constraint)",
+            [condition, index],
+        ).fetchall()
+        for (name,) in others:
+            connection.execute(f"DROP INDEX genbank.{name}")
+        plan = connection.execute(f"EXPLAIN SELECT * FROM genbank.{condition}").fetchall()
+        connection.rollback()
+    assert any(index in line for (line,) in plan), plan

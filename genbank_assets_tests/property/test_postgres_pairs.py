@@ -1,0 +1,26 @@
+"""Lists of key/value pairs as JSON text: whatever the characters, slices and nulls, json reads back what went in."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genbank_assets.postgres.jsonpairs import pairs_json
+from genbank_assets.tables.schema import QUALIFIER
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
+ROWS = st.lists(st.lists(st.tuples(TEXT, st.none() | TEXT), max_size=5), max_size=8)
+
+
+@given(rows=ROWS, start=st.integers(0, 8), length=st.integers(0, 8))
+def test_pairs_read_back(rows: list[list[tuple[str, str | None]]], start: int, length: int) -> None:
+    values = [[{"key": key, "value": value} for key, value in row] for row in rows]
+    array = pa.array(values, pa.list_(QUALIFIER))[min(start, len(rows)) :][:length]
+    text = pairs_json(array)
+    text.validate(full=True)
+    assert [json.loads(row) for row in text.to_pylist()] == [
+        [[key, value] for key, value in row] for row in rows[start:][:length]
+    ]
