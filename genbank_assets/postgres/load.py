@@ -1,70 +1,32 @@
 """Stage 4: a division's record tables -> PostgreSQL, one transaction per file.
 
-Per file: keys by COPY into staging, one set-based comparison that answers which records are wanted, those by COPY
-into the tables, one set-based merge of what follows: nine statements whatever the size. A kill leaves a file's whole
-change or nothing; the ledger (``source_file``) makes a re-run skip what is loaded. Before a division's first file is
-touched, ``survey`` counts what the release lacks; after its last one, what no file has becomes absent and the
-division is noted as finished. The SQL of the merge is in ``merge``, the rows in ``staging``.
+The ledger (``source_file``) makes a re-run skip what is loaded. Before a division's first file is touched, ``survey``
+counts what the release lacks; after its last one, what no file has becomes absent and the division is noted as
+finished. How one file is loaded belongs to ``one_file``, the SQL of the merge to ``merge``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pyarrow.parquet as pq
 
 from genbank_assets.compute.local import TaskResult, run_tasks
 from genbank_assets.errors import DatabaseError, IntegrityError, NotFoundError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
-from genbank_assets.ncbi.catalog import GENBANK
-from genbank_assets.postgres.connection import Database, Session, SqlTotals, open_database, without_password
-from genbank_assets.postgres.merge import STAGE_EVIDENCE, STAGE_KEY
-from genbank_assets.postgres.staging import Copy, Wanted, feature_copy, key_copy, record_copy, reference_copy
+from genbank_assets.postgres.connection import Database, Session, SqlTotals, open_database
+from genbank_assets.postgres.merge import STAGE_EVIDENCE
+from genbank_assets.postgres.one_file import LoadedFile, LoadTask, load_file
+from genbank_assets.postgres.staging import Copy
 from genbank_assets.postgres.survey import Survey, check_shrinkage, survey
 from genbank_assets.postgres.versions import ensure_schema
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, release_sort_key
 
 CODE_VERSION = "2"
-_RETRIES = 3
 _STATES = ("new", "sequence_changed", "annotation_changed", "unchanged", "returned")
-
-
-@dataclasses.dataclass(frozen=True)
-class LoadTask:
-    """One file to load; small and picklable."""
-
-    settings: Settings
-    collection: str
-    division: str
-    release: str
-    run_id: str
-    records_path: Path
-    name: str
-    raw_sha256: str
-    code_version: str
-    records: int
-    quarantined: int
-    residues: int
-    ordinals: int  # LOCUS blocks of the file, which number its records
-    superseded: tuple[int, ...] = ()
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclasses.dataclass(frozen=True)
-class LoadedFile:
-    """What loading one file took; what it changed is in the ledger."""
-
-    name: str
-    sent: int  # records sent, the others were loaded in that state
-    totals: SqlTotals
 
 
 @dataclasses.dataclass(frozen=True)
@@ -325,51 +287,3 @@ def _evidence(partition: PartitionRelease) -> Copy | None:
             yield from file.iter_batches(columns=list(columns))
 
     return Copy("stage_evidence", columns, batches)
-
-
-def load_file(task: LoadTask) -> LoadedFile:
-    """Load one file in one transaction; runs in a worker process.
-
-    Loads of other divisions lock rows in the same order, so a deadlock is not to be expected; should PostgreSQL see
-    one all the same, or two divisions bring the same record at the same moment, the file is tried again.
-    """
-    for attempt in range(_RETRIES):
-        try:
-            with open_database(task.settings) as database, database.transaction() as session:
-                return _load(session, task)
-        except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected) as error:
-            if attempt == _RETRIES - 1:
-                raise DatabaseError(f"{task.name}: {str(error).strip()}") from error
-            time.sleep(0.2 * 2**attempt)
-        except psycopg.Error as error:
-            raise DatabaseError(f"{task.name}: {without_password(str(error).strip())}") from error
-    raise AssertionError("unreachable")
-
-
-def _load(session: Session, task: LoadTask) -> LoadedFile:
-    session.execute(STAGE_KEY)
-    _send(session, key_copy(task.records_path, superseded=task.superseded))
-    disjoint = task.collection == GENBANK.name  # RefSeq's sections overlap: a plasmid is also in bacteria
-    pairs = session.execute(
-        "SELECT genbank.plan_file(%s, %s, %s, %s, %s)",
-        [task.collection, task.division, task.release, task.code_version, disjoint],
-    )[0][0]
-    wanted = Wanted.from_pairs(pairs, ordinals=task.ordinals)
-    if wanted:
-        _send(
-            session,
-            record_copy(task.records_path, wanted, section=task.division, code_version=task.code_version),
-        )
-        _send(session, feature_copy(task.records_path, wanted))
-        _send(session, reference_copy(task.records_path, wanted))
-    session.totals.rows_merged += session.execute(
-        "SELECT genbank.finish_file(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [task.collection, task.division, task.release, task.name, task.raw_sha256, task.records, task.quarantined,
-         task.residues, task.run_id, task.code_version, len(task.superseded), session.totals.rows_copied,
-         session.totals.statements + 1],
-    )[0][0]  # fmt: skip
-    return LoadedFile(name=task.name, sent=len(wanted), totals=session.totals)
-
-
-def _send(session: Session, copy: Copy) -> None:
-    session.copy_in(copy.statement, copy.stream())

@@ -76,7 +76,7 @@ def changes(
         if not _has_schema(session):
             raise DatabaseError("nothing is loaded yet: materialize a division first")
         parameters = {"collection": collection, "division": division, "release": release}
-        for row in session.execute(_CHANGES, parameters):
+        for row in session.stream(_CHANGES, parameters):
             yield dict(zip(_CHANGE_NAMES, row, strict=True))
 
 
