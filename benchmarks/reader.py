@@ -1,0 +1,228 @@
+"""The reader beside its peers on one machine, in one run: rates, memory, ratios.
+
+    python benchmarks/reader.py [--megabytes 1000] [--repeats 5] [--files A.seq.gz B.seq.gz]
+
+Without --files, two division files are made by ../shared/tools/make_division.py (small viral-like records, and
+feature-rich bacterial ones). Each measurement is a process of its own; the table has medians, and goes to
+benchmarks/results/. Rates are bytes of uncompressed flat file per second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import gzip
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+def inflate(path: Path) -> int:
+    """ISA-L alone: inflate and drop."""
+    from genbank_assets.flatfile.inflate import inflated
+
+    for _ in inflated(path):
+        pass
+    return 0
+
+
+def arrow(path: Path) -> int:
+    """.gz to Arrow batches with both digests."""
+    from genbank_assets.flatfile.reader import FlatFileReader
+
+    reader = FlatFileReader(path)
+    for _ in reader:
+        pass
+    return int(reader.totals["records"])
+
+
+def parquet(path: Path) -> int:
+    """.gz to zstd Parquet: records and sequences."""
+    from genbank_assets.tables.writer import parse_file
+
+    with tempfile.TemporaryDirectory() as out:
+        return parse_file(path, out=Path(out)).records
+
+
+def biopython(path: Path) -> int:
+    """Bio.SeqIO.parse, records dropped."""
+    from Bio import SeqIO
+
+    warnings.simplefilter("ignore")
+    with gzip.open(path, "rt") as file:
+        return sum(1 for _ in SeqIO.parse(file, "genbank"))
+
+
+def biobear(path: Path) -> int:
+    """Biobear's genbank_scan into an Arrow table."""
+    import biobear as bb
+
+    return int(bb.connect().sql(f"SELECT * FROM genbank_scan('{path}')").to_arrow().num_rows)
+
+
+def gb_io(path: Path) -> int:
+    """gb-io into Polars into zstd Parquet, with the fields it has."""
+    import gb_io
+    import polars as pl
+
+    rows = []
+    with gzip.open(path, "rb") as file:
+        for record in gb_io.iter(file):
+            rows.append(  # noqa: PERF401 -- a comprehension of this length hides what is compared
+                {
+                    "name": record.name,
+                    "length": record.length,
+                    "molecule_type": record.molecule_type,
+                    "division": record.division,
+                    "definition": record.definition,
+                    "accession": record.accession,
+                    "version": record.version,
+                    "keywords": record.keywords,
+                    "sequence": bytes(record.sequence),
+                    "references": [
+                        {"title": r.title, "authors": r.authors, "journal": r.journal} for r in record.references
+                    ],
+                    "features": [
+                        {
+                            "kind": f.kind,
+                            "start": f.location.start,
+                            "end": f.location.end,
+                            "qualifiers": [{"key": q.key, "value": q.value} for q in f.qualifiers],
+                        }
+                        for f in record.features
+                    ],
+                }
+            )
+    with tempfile.TemporaryDirectory() as out:
+        pl.DataFrame(rows).write_parquet(Path(out) / "x.parquet", compression="zstd")
+    return len(rows)
+
+
+METHODS = {
+    "isal inflate": inflate,
+    "ours: Arrow + digests": arrow,
+    "ours: Parquet": parquet,
+    "biobear read": biobear,
+    "gb-io + Polars + Parquet": gb_io,
+    "Biopython SeqIO.parse": biopython,
+}
+PEERS = {"biobear read": "biobear", "gb-io + Polars + Parquet": "gb-io", "Biopython SeqIO.parse": "biopython"}
+
+
+def measure(method: str, path: Path) -> tuple[float, int, int]:
+    """(seconds, records, peak bytes) of one run in a process of its own."""
+    command = [sys.executable, __file__, "--one", method, "--files", str(path)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    )
+    seconds, records, peak = json.loads(done.stdout.splitlines()[-1])
+    return seconds, records, peak
+
+
+def two_at_once(paths: list[Path]) -> float:
+    """Seconds of two files parsed by two processes at once."""
+    command = [sys.executable, __file__, "--one", "ours: Parquet", "--files"]
+    begun = time.perf_counter()
+    running = [subprocess.Popen([*command, str(path)], stdout=subprocess.DEVNULL) for path in paths]
+    for process in running:
+        process.wait()
+    return time.perf_counter() - begun
+
+
+def make_files(folder: Path, megabytes: int) -> list[Path]:
+    """Two division files of about ``megabytes`` each."""
+    tool = SHARED / "tools" / "make_division.py"
+    if not tool.is_file():
+        raise SystemExit("the generator is not here: name files with --files")
+    for division in ("vrl", "bct"):
+        templates = sorted((SHARED / "mirror" / "ncbi-273" / "genbank").glob(f"gb{division}*.seq.gz"))
+        command = [sys.executable, str(tool), "--division", division, "--part", "1", "--release", "273.0"]
+        command += ["--megabytes", str(megabytes), "--out", str(folder), *map(str, templates)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return [folder / "gbvrl1.seq.gz", folder / "gbbct1.seq.gz"]
+
+
+def table(files: list[Path], repeats: int) -> list[str]:
+    """Measure everything, one method after another, and put it in Markdown."""
+    lines = ["| file | method | MB/s | records/s | peak MB | to Biopython |", "|---|---|--:|--:|--:|--:|"]
+    for path in files:
+        text_bytes = sum(len(piece) for piece in _pieces(path))
+        rates = {}
+        for method in METHODS:
+            runs = [
+                measure(method, path) for _ in range(repeats if "Bio" not in method and "gb-io" not in method else 1)
+            ]
+            seconds = statistics.median(run[0] for run in runs)
+            rates[method] = (text_bytes / seconds / 1e6, runs[0][1] / seconds, max(run[2] for run in runs) / 1e6)
+            print(method, f"{rates[method][0]:.0f} MB/s", flush=True)
+        base = rates["Biopython SeqIO.parse"][0]
+        for method, (rate, records, peak) in rates.items():
+            lines.append(
+                f"| {path.name} | {method} | {rate:,.0f} | {records:,.0f} | {peak:,.0f} | {rate / base:.1f}x |"
+            )
+        share = rates["ours: Arrow + digests"][0] / rates["isal inflate"][0]
+        lines.append(f"| {path.name} | Arrow to inflating alone | {share:.2f}x | | | |")
+    one = statistics.median(two_at_once([files[0]]) for _ in range(min(3, repeats)))
+    two = statistics.median(two_at_once([files[0], files[0]]) for _ in range(min(3, repeats)))
+    lines.append(f"| {files[0].name} | two files on two cores, to one | {2 * one / two:.2f}x | | | |")
+    return lines
+
+
+def _pieces(path: Path):
+    from genbank_assets.flatfile.inflate import inflated
+
+    return inflated(path)
+
+
+def versions() -> str:
+    """What was compared, and on what."""
+    found = []
+    for name in ("genbank-assets", "biopython", "gb-io", "biobear", "isal", "pyarrow", "polars"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} (not installed)")
+    model = next(
+        (x.split(":")[1].strip() for x in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in x), ""
+    )
+    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}; " + ", ".join(found)
+
+
+def main() -> None:
+    """Run one measurement, or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--one")
+    parser.add_argument("--files", nargs="+", type=Path)
+    parser.add_argument("--megabytes", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    if options.one:
+        from genbank_assets.measure import peak_memory_bytes
+
+        begun = time.perf_counter()
+        records = METHODS[options.one](options.files[0])
+        print(json.dumps([time.perf_counter() - begun, records, peak_memory_bytes()]))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        files = options.files or make_files(Path(folder), options.megabytes)
+        lines = table(files, options.repeats)
+    text = "\n".join([f"# Reader, {dt.date.today().isoformat()}", "", versions(), "", *lines, ""])
+    target = ROOT / "benchmarks" / "results" / f"reader-{version('genbank-assets')}.md"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
