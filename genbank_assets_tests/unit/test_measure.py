@@ -1,0 +1,53 @@
+"""The report of a stage, and the measuring of time and memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+
+import pytest
+
+from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+
+
+def test_a_report_shows_what_applies_and_reads_back() -> None:
+    report = StageReport(files=2, files_now=0, records=10, seconds=2.5)
+    assert report.as_dict() == {"files": 2, "files_now": 0, "records": 10, "seconds": 2.5}
+    assert StageReport.from_dict(report.as_dict()) == report
+
+
+def test_figures_of_a_later_version_are_ignored() -> None:
+    assert StageReport.from_dict({"files": 1, "entropy": 0.5}) == StageReport(files=1)
+
+
+@pytest.mark.parametrize(
+    ("report", "rate"),
+    [
+        (StageReport(records=10, seconds=2.0), 5.0),
+        (StageReport(records=0, seconds=2.0), 0.0),
+        (StageReport(records=10, seconds=0.0), None),
+        (StageReport(records=10), None),
+        (StageReport(seconds=2.0), None),
+    ],
+)
+def test_records_per_second(report: StageReport, rate: float | None) -> None:
+    assert report.records_per_second == rate
+
+
+def test_a_stopwatch_runs_until_its_block_is_left() -> None:
+    with Stopwatch() as watch:
+        first = watch.seconds
+        assert watch.seconds >= first
+    end = watch.seconds
+    time.sleep(0.002)
+    assert watch.seconds == end
+
+
+def test_a_spawned_worker_reports_its_own_peak_memory() -> None:
+    """getrusage would report the parent's: it survives exec."""
+    ballast = bytearray(300_000_000)
+    ballast[::4096] = b"x" * len(ballast[::4096])
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        worker = pool.apply(peak_memory_bytes)
+    assert peak_memory_bytes() > len(ballast)
+    assert 1_000_000 < worker < len(ballast)

@@ -1,0 +1,124 @@
+"""Paths and manifests of the store: what readers see while others write. Round trips are in ``test_core``."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from genbank_assets.errors import IntegrityError
+from genbank_assets.measure import StageReport
+from genbank_assets.store import (
+    STAGES,
+    Manifest,
+    PartitionKey,
+    PartitionRelease,
+    current_release,
+    publish_manifest,
+    release_sort_key,
+    releases_in_store,
+    temporary_beside,
+    write_atomically,
+)
+
+KEY = PartitionKey("genbank", "phg")
+
+
+def manifest(*, stage: str = "records", release: str = "273.0", rows: int = 1) -> Manifest:
+    return Manifest(
+        stage=stage,  # type: ignore[arg-type]
+        code_version="1",
+        collection="genbank",
+        release=release,
+        division="phg",
+        input_digest="",
+        files=({"name": "a", "rows": rows},),
+        report=StageReport(files=1),
+        run_id="test",
+    )
+
+
+def test_the_folder_of_a_stage_is_where_the_docs_say(tmp_path: Path) -> None:
+    partition = PartitionRelease(tmp_path, KEY, "273.0")
+    assert str(KEY) == "genbank/phg"
+    assert partition.manifest_path("records") == tmp_path / "genbank" / "273.0" / "phg" / "records" / "manifest.json"
+    assert [partition.manifest(stage) for stage in STAGES] == [None] * 5
+
+
+def test_a_published_manifest_is_what_readers_get(tmp_path: Path) -> None:
+    partition = PartitionRelease(tmp_path, KEY, "273.0")
+    publish_manifest(manifest(rows=1), partition=partition)
+    publish_manifest(manifest(rows=2), partition=partition)
+    assert partition.manifest("records") == manifest(rows=2)
+    assert [path.name for path in partition.stage_folder("records").iterdir()] == ["manifest.json"]
+
+
+def test_readers_never_see_half_a_manifest(tmp_path: Path) -> None:
+    partition = PartitionRelease(tmp_path, KEY, "273.0")
+    publish_manifest(manifest(rows=1), partition=partition)
+    seen: set[int] = set()
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            found = partition.manifest("records")
+            assert found is not None
+            seen.add(found.files[0]["rows"])
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for rows in range(2, 60):
+        publish_manifest(manifest(rows=rows), partition=partition)
+    stop.set()
+    reader.join()
+    assert seen <= set(range(1, 60))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"stage": "records"}', '{"files": 1, "report": {}}'])
+def test_what_is_no_manifest_says_so(text: str) -> None:
+    with pytest.raises(IntegrityError, match="manifest cannot be read"):
+        Manifest.from_json(text)
+
+
+def test_a_manifest_is_json_that_people_can_read() -> None:
+    content = json.loads(manifest().to_json())
+    assert content["files"] == [{"name": "a", "rows": 1}]
+    assert content["report"] == {"files": 1}
+
+
+def test_a_temporary_file_is_hidden_and_beside_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "table.parquet"
+    with temporary_beside(path) as temporary:
+        temporary.write_bytes(b"rows")
+        assert temporary.parent == path.parent
+        assert temporary.name.startswith(".")
+        assert not path.exists()
+    assert path.read_bytes() == b"rows"
+    assert not temporary.exists()
+
+
+def test_a_small_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b.json"
+    write_atomically(path, b"1")
+    write_atomically(path, b"22")
+    assert path.read_bytes() == b"22"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_only_published_releases_count(tmp_path: Path) -> None:
+    for release in ("272.0", "273.0"):
+        publish_manifest(manifest(release=release), partition=PartitionRelease(tmp_path, KEY, release))
+    PartitionRelease(tmp_path, KEY, "274.0").stage_folder("records").mkdir(parents=True)
+    (tmp_path / "genbank" / "not-a-release" / "phg" / "records").mkdir(parents=True)
+    found = releases_in_store(tmp_path, key=KEY, stage="records")
+    assert [partition.release for partition in found] == ["272.0", "273.0"]
+    assert current_release(tmp_path, key=KEY, stage="object_set") is None
+    assert releases_in_store(tmp_path / "elsewhere", key=KEY, stage="records") == []
+
+
+@pytest.mark.parametrize("release", ["", "273.", "v273", "273.0.1", "-1", "273 "])
+def test_what_is_no_release_number_is_refused(release: str) -> None:
+    with pytest.raises(IntegrityError):
+        release_sort_key(release)
