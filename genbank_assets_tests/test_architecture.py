@@ -19,12 +19,9 @@ SHARED_MODULES = {"genbank_assets.tables.schema"}
 LONG_MODULES = {
     "flatfile/scanner.pyx": "the line loop and the class around it share the record's state",
     "flatfile/record.pxi": "one function per header field",
-    "postgres/load.py": "the whole life of a load, in order",
     "ncbi/sources.py": "three sources with one interface",
-    "ncbi/download.py": "one file's way from the first byte to its name",
     "flatfile/features.pxi": "one function per part of the feature table",
     "flatfile/columns.pxi": "Arrow columns in C",
-    "flatfile/locations.pxi": "the whole location grammar",
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -1,0 +1,69 @@
+"""What the documents say exists: commands, options, variables, checks, make targets, links."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from genbank_assets.defs.checks import CHECKS
+from genbank_assets.settings import Settings
+from genbank_assets_tests.paths import ROOT
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "genbank_assets" / "sample" / "README.md"])
+OWN_VARIABLES = {"GENBANK_ASSETS_DAGSTER_POSTGRES_URL"} | {
+    f"GENBANK_ASSETS_{field.name.upper()}" for field in dataclasses.fields(Settings)
+}
+
+
+def help_of(*command: str) -> str:
+    arguments = [str(Path(sys.executable).parent / "genbank-assets"), *command, "--help"]
+    return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+
+
+def commands() -> dict[str, str]:
+    """Command → the row of the README's table that shows it."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.split("## Commands")[1].split("## ")[0]
+    return {match[1]: match[0] for match in re.finditer(r"^\| `(\w+)[ `][^\n]*$", section, re.MULTILINE)}
+
+
+def test_the_readme_shows_every_command() -> None:
+    told = set(re.findall(r"^    (\w+)(?: |$)", help_of().split("commands:")[1], re.MULTILINE))
+    assert set(commands()) == told
+
+
+@pytest.mark.parametrize("command", sorted(commands()))
+def test_options_in_the_readme_exist(command: str) -> None:
+    known = help_of(command)
+    assert set(re.findall(r"--[a-z-]+", commands()[command])) <= set(re.findall(r"--[a-z-]+", known))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_names_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert set(re.findall(r"GENBANK_ASSETS_[A-Z_]+[A-Z]", text)) <= OWN_VARIABLES
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {name for line in re.findall(r"(?m)^\$ make ([a-z -]+)", text) for name in line.split()[:1]} <= targets
+    assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
+    for command in re.findall(r"^\$ (?:\S+/)?genbank-assets (\w+)", text, re.MULTILINE):
+        assert command in commands(), command
+    for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
+        assert (page.parent / link).exists(), link
+    assert not re.search(r"\b(?:TODO|FIXME|XXX|TBD)\b", text)
+
+
+def test_the_guide_says_what_to_do_for_every_check() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").split("## When a check fails")[1]
+    text = text.split("failures of the stages")[0]
+    assert {check.name for check in CHECKS} == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+
+
+def test_anchors_within_the_guide_exist() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    headings = {re.sub(r"[^a-z -]", "", h.lower()).replace(" ", "-") for h in re.findall(r"(?m)^#+ (.+)$", text)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= headings
