@@ -7,10 +7,12 @@ mean belongs to ``schema``.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from genbank_assets.store import temporary_beside
 from genbank_assets.tables.schema import QUARANTINE_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 
 ZSTD_LEVEL = 1
+BATCHES_AHEAD = 2
 # Statistics make lookups quick where a column is looked up; on long text they would only be dead weight.
 _STATISTICS = [
     "accession",
@@ -156,12 +159,22 @@ _FROM_TOTALS = (
 
 
 def _write_tables(reader: FlatFileReader, *, records_path: Path, sequences_path: Path) -> None:
+    """Scan in this thread, encode and compress in another: both leave Python alone while they work.
+
+    At most ``BATCHES_AHEAD`` batches wait between the two, so memory stays bounded.
+    """
     with (
         _writer(records_path, RECORD_SCHEMA) as records,
         _writer(sequences_path, SEQUENCE_SCHEMA) as sequences,
+        ThreadPoolExecutor(1, thread_name_prefix="parquet") as encoder,
     ):
+        waiting: collections.deque[Future[None]] = collections.deque()
         for table, batch in reader:
-            (records if table == "records" else sequences).write_batch(batch)
+            waiting.append(encoder.submit((records if table == "records" else sequences).write_batch, batch))
+            if len(waiting) > BATCHES_AHEAD:
+                waiting.popleft().result()
+        for written in waiting:
+            written.result()
     if reader.orphans:
         _drop_records(sequences_path, reader.orphans)
 
