@@ -226,11 +226,10 @@ class _Job:
                 "AND name <> ALL (%s)",
                 [*self._release_key, [task.name for task in tasks]],
             )
-            session.execute(STAGE_EVIDENCE)
-            if (copy := _evidence(self._partition)) is not None:
-                session.copy_in(copy.statement, copy.stream())
-            session.execute("SELECT genbank.mark_absent(%s, %s, %s, %s)", [*self._release_key, run_id])
             rows = self._current(session)
+            if rows != found.accessions:  # every accession of the tables is current now, so that more are absent ones
+                self._mark_absent(session, run_id=run_id)
+                rows = self._current(session)
             if rows != found.accessions:
                 raise IntegrityError(
                     f"{self._partition.key} {unique.release}: {found.accessions:,} accessions are in the tables, "
@@ -245,6 +244,12 @@ class _Job:
                 [*self._release_key, unique.digest, len(tasks), rows, run_id],
             )
         self._totals.add(session.totals)
+
+    def _mark_absent(self, session: Session, *, run_id: str) -> None:
+        session.execute(STAGE_EVIDENCE)
+        if (copy := _evidence(self._partition)) is not None:
+            session.copy_in(copy.statement, copy.stream())
+        session.execute("SELECT genbank.mark_absent(%s, %s, %s, %s)", [*self._release_key, run_id])
 
     def _current(self, session: Session) -> int:
         rows = session.execute(

@@ -21,6 +21,15 @@ STAGE_EVIDENCE: Final[LiteralString] = (
 )
 
 MERGE_FUNCTIONS: Final[LiteralString] = """
+-- Rows that are about to be replaced. Never by a sequential scan: of tables that have just grown the planner knows too
+-- little, and would read all features of the division for a handful of records.
+CREATE FUNCTION genbank.remove_records(ids bigint[]) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+    DELETE FROM genbank.feature WHERE record_id = ANY (ids);
+    DELETE FROM genbank.reference WHERE record_id = ANY (ids);
+    DELETE FROM genbank.record WHERE record_id = ANY (ids);
+END $$;
+
 -- What each staged record means for what is loaded. Returns (record_ordinal, record_id) of the records to send, both
 -- as 8 bytes. in_disjoint: a record is in one division of the collection at a time, so that one which turns up in
 -- another division has moved there, with its history.
@@ -28,7 +37,7 @@ CREATE FUNCTION genbank.plan_file(
         in_collection text, in_section text, in_release text, in_code_version text, in_disjoint boolean)
     RETURNS bytea LANGUAGE plpgsql AS $$
 BEGIN
-    ANALYZE stage_key;
+    ANALYZE stage_key (accession);
     CREATE TEMP TABLE stage_change ON COMMIT DROP AS
         SELECT k.*, r.record_id, r.accession_version AS previous_accession_version, NULL::text AS moved_from,
                CASE WHEN r.record_id IS NULL THEN 'new'
@@ -42,7 +51,7 @@ BEGIN
         FROM stage_key k LEFT JOIN genbank.record r
             ON r.collection = in_collection AND r.section = in_section AND r.accession = k.accession
         ORDER BY k.record_ordinal;
-    ANALYZE stage_change;
+    ANALYZE stage_change (record_id, accession, state, differs);
     IF in_disjoint THEN
         UPDATE stage_change c SET record_id = r.record_id, previous_accession_version = r.accession_version,
                 moved_from = r.section,
@@ -67,12 +76,8 @@ BEGIN
         WHERE r.record_id IN (SELECT record_id FROM stage_change
                               WHERE state <> 'new' AND (differs OR state = 'returned'))
         ORDER BY r.record_id FOR UPDATE;
-    DELETE FROM genbank.feature f USING stage_change c
-        WHERE f.record_id = c.record_id AND c.differs AND c.state <> 'new';
-    DELETE FROM genbank.reference f USING stage_change c
-        WHERE f.record_id = c.record_id AND c.differs AND c.state <> 'new';
-    DELETE FROM genbank.record r USING stage_change c
-        WHERE r.record_id = c.record_id AND c.differs AND c.state <> 'new';
+    PERFORM genbank.remove_records(
+        ARRAY(SELECT record_id FROM stage_change WHERE differs AND state <> 'new' ORDER BY record_id));
     UPDATE genbank.record r SET is_current = true FROM stage_change c
         WHERE r.record_id = c.record_id AND c.state = 'returned' AND NOT c.differs;
     RETURN (SELECT string_agg(int8send(record_ordinal) || int8send(record_id), '' ORDER BY record_ordinal)
@@ -109,14 +114,16 @@ BEGIN
         FROM stage_change
         RETURNING source_file_id INTO file_id;
 
-    INSERT INTO genbank.record_presence AS p
+    UPDATE genbank.record_presence p SET
+            last_release = in_release, source_file_id = file_id, record_offset = c.record_offset,
+            record_bytes = c.record_bytes, record_ordinal = c.record_ordinal
+        FROM stage_change c WHERE p.record_id = c.record_id AND c.state <> 'new';
+    GET DIAGNOSTICS written = ROW_COUNT;
+    merged := merged + written;
+    INSERT INTO genbank.record_presence
             (record_id, first_release, last_release, source_file_id, record_offset, record_bytes, record_ordinal)
         SELECT record_id, in_release, in_release, file_id, record_offset, record_bytes, record_ordinal
-        FROM stage_change ORDER BY record_id
-        ON CONFLICT (record_id) DO UPDATE SET
-            last_release = excluded.last_release, source_file_id = excluded.source_file_id,
-            record_offset = excluded.record_offset, record_bytes = excluded.record_bytes,
-            record_ordinal = excluded.record_ordinal;
+        FROM stage_change WHERE state = 'new' ORDER BY record_id;
     GET DIAGNOSTICS written = ROW_COUNT;
     merged := merged + written;
 

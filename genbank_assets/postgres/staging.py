@@ -24,11 +24,14 @@ from pgpq.schema import Jsonb
 
 from genbank_assets.postgres.ddl import record_columns, sql_type
 from genbank_assets.postgres.jsonpairs import pairs_json
+from genbank_assets.tables.schema import FEATURE
 
 _KEY_COLUMNS = [
     "record_ordinal", "accession", "version", "accession_version", "record_sha256", "sequence_sha256",
     "molecule_class", "length", "record_offset", "record_bytes",
 ]  # fmt: skip
+# Spans stay in Parquet: reading them would take as long as all the rest of a feature.
+_FEATURE_COLUMNS = [f"features.list.element.{field.name}" for field in FEATURE if field.name != "spans"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +143,7 @@ def feature_copy(path: Path, wanted: Wanted) -> Copy:
     )  # fmt: skip
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch, ids in _wanted(path, ["features"], wanted):
+        for batch, ids in _wanted(path, _FEATURE_COLUMNS, wanted):
             record_ids, ordinal, features = _flattened(batch["features"], ids)
             qualifiers = features.field("qualifiers")
             found = {
