@@ -14,13 +14,14 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-# A bucket of this many rows takes about 0.5 GB while it is grouped and sorted.
-ROWS_PER_BUCKET = 2_000_000
+# A bucket of this many rows takes about 0.4 GB while it is grouped and sorted (benchmarks/dedup.py).
+ROWS_PER_BUCKET = 250_000
+MOST_BUCKETS = 800  # each is an open file; 1,024 is the usual limit of a process
 
 
 def bucket_count(rows: int) -> int:
-    """Buckets that keep each near :data:`ROWS_PER_BUCKET` rows; at most 4,096 open files."""
-    return min(4096, max(1, -(-rows // ROWS_PER_BUCKET)))
+    """Buckets that keep each near :data:`ROWS_PER_BUCKET` rows; at most :data:`MOST_BUCKETS`."""
+    return min(MOST_BUCKETS, max(1, -(-rows // ROWS_PER_BUCKET)))
 
 
 class Buckets:
