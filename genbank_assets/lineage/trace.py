@@ -167,14 +167,13 @@ def _sequence_hop(found: Found) -> Hop:
     digest = found.row["sequence_sha256"]
     if digest is None:
         return Hop("sequence", "none", {"length": found.row["length"]}, "the record has no residues of its own")
-    path = found.partition.stage_folder("unique_records") / "memberships.parquet"
-    members = (
-        pl.scan_parquet(path)
-        .filter((pl.col("sequence_sha256") == digest) & (pl.col("molecule_class") == found.row["molecule_class"]))
-        .select("accession_version", "is_representative")
-        .collect()
-    )
-    others = [name for name in members["accession_version"] if name != found.row["accession_version"]]
+    folder = found.partition.stage_folder("unique_records")
+    same = (pl.col("sequence_sha256") == digest) & (pl.col("molecule_class") == found.row["molecule_class"])
+    (sequence,) = pl.scan_parquet(folder / "sequences.parquet").filter(same).collect().to_dicts()
+    others: list[str] = []
+    if sequence["member_count"] > 1:  # only then is the table that is sorted by accession read by digest
+        members = pl.scan_parquet(folder / "memberships.parquet").filter(same).select("accession_version").collect()
+        others = [name for name in members["accession_version"] if name != found.row["accession_version"]]
     return Hop(
         "sequence",
         "ok",
@@ -182,9 +181,9 @@ def _sequence_hop(found: Found) -> Hop:
             "sequence_sha256": digest.hex(),
             "molecule_class": found.row["molecule_class"],
             "length": found.row["length"],
-            "members": len(members),
+            "members": sequence["member_count"],
             "duplicates": others[:SHOWN_DUPLICATES],
-            "representative": members.filter("is_representative")["accession_version"][0],
+            "representative": sequence["representative_accession_version"],
         },
     )
 
