@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import json
 import os
@@ -158,6 +159,16 @@ def temporary_beside(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def lock_partition(store: Path, key: PartitionKey) -> Iterator[None]:
+    """Wait until no other process works on the partition; the lock ends with the process that holds it."""
+    path = store / key.collection / "locks" / f"{key.division}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def release_sort_key(release: str) -> tuple[int, int]:

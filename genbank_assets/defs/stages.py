@@ -21,7 +21,7 @@ from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.objects import publish
 from genbank_assets.postgres import load
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey, PartitionRelease, Stage, current_release
+from genbank_assets.store import PartitionKey, PartitionRelease, Stage, current_release, lock_partition
 from genbank_assets.tables import dedup, records
 from genbank_assets.tables.schema import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
 
@@ -90,7 +90,7 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
     def raw_files(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
         settings = mirror.settings()
         key = _key(context, collection)
-        with failures():
+        with failures(), lock_partition(settings.store, key):
             manifest = fetch.fetch_division(
                 key, settings=settings, progress=progress_of(context), run_id=context.run.run_id
             )
@@ -115,8 +115,9 @@ def _records(collection: Collection) -> dg.AssetsDefinition:
     )
     def parsed(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
         settings = mirror.settings()
-        with failures():
-            partition = latest(settings, _key(context, collection), "raw_files")
+        key = _key(context, collection)
+        with failures(), lock_partition(settings.store, key):
+            partition = latest(settings, key, "raw_files")
             manifest = records.build_records(
                 partition, settings=settings, progress=progress_of(context), run_id=context.run.run_id
             )
@@ -140,8 +141,9 @@ def _unique_records(collection: Collection) -> dg.AssetsDefinition:
     )
     def unique_records(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
         settings = mirror.settings()
-        with failures():
-            partition = latest(settings, _key(context, collection), "records")
+        key = _key(context, collection)
+        with failures(), lock_partition(settings.store, key):
+            partition = latest(settings, key, "records")
             manifest = dedup.build_unique_records(
                 partition, settings=settings, progress=progress_of(context), run_id=context.run.run_id
             )
@@ -168,8 +170,9 @@ def _postgres_table(collection: Collection) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: LoadConfig, mirror: MirrorResource
     ) -> dg.MaterializeResult[Any]:
         settings = mirror.settings(max_absent_fraction=config.max_absent_fraction)
-        with failures():
-            partition = latest(settings, _key(context, collection), "unique_records")
+        key = _key(context, collection)
+        with failures(), lock_partition(settings.store, key):
+            partition = latest(settings, key, "unique_records")
             manifest = load.load_division(
                 partition, settings=settings, progress=progress_of(context), run_id=context.run.run_id
             )
@@ -197,8 +200,9 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, mirror: MirrorResource, s3: S3Resource
     ) -> dg.MaterializeResult[Any]:
         settings = mirror.settings()
-        with failures():
-            partition = latest(settings, _key(context, collection), "unique_records")
+        key = _key(context, collection)
+        with failures(), lock_partition(settings.store, key):
+            partition = latest(settings, key, "unique_records")
             manifest = publish.publish_division(
                 partition,
                 settings=settings,
