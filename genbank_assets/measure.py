@@ -53,8 +53,8 @@ class StageReport:
 
     @property
     def records_per_second(self) -> float | None:
-        """Records of the partition over the seconds of this run."""
-        if self.records is None or not self.seconds:
+        """Records of the partition over the seconds of this run; None when it found everything in place."""
+        if self.records is None or not self.seconds or self.files_now == 0:
             return None
         return self.records / self.seconds
 

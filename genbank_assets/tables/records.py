@@ -15,7 +15,7 @@ from typing import Any
 
 from genbank_assets.compute.local import TaskResult, run_tasks
 from genbank_assets.errors import IntegrityError, NotFoundError
-from genbank_assets.measure import StageReport, Stopwatch
+from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, write_atomically
 from genbank_assets.tables.writer import parse_file
@@ -193,5 +193,5 @@ def _report(
         bytes_out=total("records_bytes") + total("sequences_bytes"),
         bytes_now=sum(r.value["records_bytes"] + r.value["sequences_bytes"] for r in results),
         seconds=seconds,
-        peak_memory_bytes=max((result.peak_memory_bytes for result in results), default=None),
+        peak_memory_bytes=max((result.peak_memory_bytes for result in results), default=peak_memory_bytes()),
     )
