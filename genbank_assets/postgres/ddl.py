@@ -210,7 +210,7 @@ _COLUMN_COMMENTS = {
         "spans_origin": "Whether it crosses the origin of a circular record",
         "qualifiers": "[[key, value], ...] in the order of the file; null for a qualifier without value",
         "gene": "First /gene", "locus_tag": "First /locus_tag", "product": "First /product",
-        "db_xrefs": "All /db_xref",
+        "db_xrefs": "All /db_xref of at most 1,000 bytes",
     },
     "reference": {
         "record_id": _RECORD, "ordinal": "0-based place in the record", "number": "Number as written",

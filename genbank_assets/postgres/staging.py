@@ -30,6 +30,7 @@ _KEY_COLUMNS = [
     "record_ordinal", "accession", "version", "accession_version", "record_sha256", "sequence_sha256",
     "molecule_class", "length", "record_offset", "record_bytes",
 ]  # fmt: skip
+LONGEST_INDEXED_BYTES = 1_000  # a GIN index refuses values over 2.7 kB; longer ones are in the qualifiers only
 # Spans stay in Parquet: reading them would take as long as all the rest of a feature.
 _FEATURE_COLUMNS = [f"features.list.element.{field.name}" for field in FEATURE if field.name != "spans"]
 
@@ -239,8 +240,10 @@ def _first_value(qualifiers: pa.ListArray, key: str) -> pa.Array:
 
 
 def _all_values(qualifiers: pa.ListArray, key: str) -> pa.Array:
-    """Lists of all values of a qualifier; null for a feature without it."""
+    """Lists of all values of a qualifier that an index can take; null for a feature without any."""
     parents, values = _with_key(qualifiers, key)
+    short = pc.less_equal(pc.binary_length(values), LONGEST_INDEXED_BYTES)
+    parents, values = parents[short.to_numpy(zero_copy_only=False)], values.filter(short)
     counts = np.bincount(parents, minlength=len(qualifiers)) if len(parents) else np.zeros(len(qualifiers), np.int64)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(counts == 0))

@@ -16,6 +16,7 @@ from genbank_assets.postgres.embedded import EmbeddedServer
 from genbank_assets.postgres.versions import ensure_schema
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets_tests.fix_postgres import Divisions
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.paths import SAMPLE
 
@@ -136,3 +137,27 @@ def test_a_release_can_be_seen_as_it_was(settings: Settings, mirror_273: str, mi
             for release in ("273.0", "274.0")
         ]
     assert counts == [46, 49]
+
+
+def test_long_texts_and_many_qualifiers_fit(divisions: Divisions) -> None:
+    note = "".join(f'                     /note="{n}"\n' for n in range(20_000))
+    long = "x" * 40
+    lines = [long] * 200  # 8 kB
+    wrapped = "\n                     ".join(lines)
+    product = f'                     /product="{wrapped}"\n                     /db_xref="{wrapped}"\n'
+    contig = ",\n            ".join(f"AB{n:06}.1:1..1000" for n in range(100_000))
+    text = (
+        "LOCUS       AB000001                  10 bp    DNA     linear   CON 01-JAN-2020\nDEFINITION  Long.\n"
+        "ACCESSION   AB000001\nVERSION     AB000001.1\n"
+        "FEATURES             Location/Qualifiers\n     gene            1..6\n"
+        f'                     /gene="{wrapped}"\n                     /db_xref="GeneID:1"\n{product}{note}'
+        f"CONTIG      join({contig})\n//\n"
+    )
+    divisions.load(divisions.make("genbank/con", "1.0", {"gbcon1.seq.gz": [text]}))
+    ((contig_bytes,),) = divisions.query("SELECT length(contig) FROM genbank.record")
+    assert contig_bytes == len("join()") + 100_000 * len("AB000000.1:1..1000,") - 1
+    ((count, product_bytes, gene_bytes, xrefs),) = divisions.query(
+        "SELECT jsonb_array_length(qualifiers), length(product), length(gene), db_xrefs FROM genbank.feature"
+    )
+    assert (count, xrefs) == (20_004, ["GeneID:1"])
+    assert product_bytes == gene_bytes == 200 * 41 - 1

@@ -1,0 +1,317 @@
+r"""How fast a division gets into PostgreSQL, beside three other ways of putting the same records there.
+
+Ours is ``load_division``: Parquet in, the indexed and versioned schema out. The others are (a) ``psql \copy`` of the
+rows it made into the same indexed tables, (b) INSERTs in pipelined batches of 500 into the same tables, (c) Biopython's
+BioSQL loader. Then the same division again with 2 % of its records changed. Each runs in a fresh database of one
+embedded server. (b) and (c) are far slower and get a share of the records; the rates are per row and per record.
+
+    python benchmarks/load.py [FILE.seq.gz ...]     without files, the bundled sample is grown to --megabytes
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from genbank_assets.postgres.connection import Database
+from genbank_assets.postgres.embedded import EmbeddedServer, ensure_server, stop_server
+from genbank_assets.postgres.load import load_division
+from genbank_assets.postgres.places import find_places
+from genbank_assets.postgres.versions import ensure_schema
+from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
+from genbank_assets.tables.dedup import build_unique_records
+from genbank_assets.tables.records import build_records
+
+ROOT = Path(__file__).parent.parent
+TABLES = ("sequence", "record", "record_presence", "feature", "reference", "record_event")
+KEY = PartitionKey("genbank", "bct")
+BATCH = 500
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("files", nargs="*", type=Path, help="GenBank flat files of one division")
+    parser.add_argument("--megabytes", type=int, default=100, help="of text to grow the sample to, without files")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--insert-records", type=int, default=1000, help="records that (b) loads")
+    parser.add_argument("--biosql-records", type=int, default=100, help="records that (c) loads")
+    parser.add_argument("--biosql-schema", type=Path, help="biosqldb-pg.sql; otherwise from Biopython's sdist on PyPI")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="genbank-assets-bench-") as folder:
+        Path(folder).chmod(0o755)
+        try:
+            results = Bench(Path(folder), options).run()
+        finally:
+            stop_server(Path(folder))
+    show(results)
+    target = ROOT / "benchmarks" / "results" / "load.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+class Bench:
+    """One store and one server; each measurement in a database of its own."""
+
+    def __init__(self, folder: Path, options: argparse.Namespace) -> None:
+        self.folder = folder
+        self.options = options
+        self.server: EmbeddedServer = ensure_server(folder)
+        self.bin = find_places(folder).binaries()
+        self.databases = 0
+        self.files = {table: folder / f"{table}.copy" for table in TABLES}  # the rows of the last load
+
+    def run(self) -> dict[str, Any]:
+        texts = [gzip.decompress(path.read_bytes()) for path in self.options.files] or [grown(self.options.megabytes)]
+        first = self.partition("273.0", [text.replace(b"Release 274", b"Release 273") for text in texts])
+        second = self.partition("274.0", [revised(text) for text in texts])
+        runs = [self.ours(first, second, text_bytes=sum(map(len, texts))) for _ in range(self.options.repeats)]
+        results: dict[str, Any] = {"machine": f"{platform.machine()}, {platform.system()} {platform.release()}"}
+        results |= runs[-1]
+        for name in ("ours_seconds", "update_seconds"):
+            results[name] = statistics.median(run[name] for run in runs)
+        results["copy_seconds"] = statistics.median(self.psql_copy() for _ in range(self.options.repeats))
+        results["insert"] = self.inserts(str(results.pop("url")))
+        results["biosql"] = self.biosql(texts[0])
+        return results
+
+    def partition(self, release: str, texts: list[bytes]) -> PartitionRelease:
+        partition = PartitionRelease(self.folder, KEY, release)
+        raw = partition.stage_folder("raw_files")
+        raw.mkdir(parents=True)
+        entries = []
+        for number, text in enumerate(texts, 1):
+            path = raw / f"gbbct{number}.seq.gz"
+            path.write_bytes(gzip.compress(text, compresslevel=1, mtime=0))
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            unknown = dict.fromkeys(("modified", "etag", "md5", "expected_records", "expected_bases"))
+            entry = {"name": path.name, "bytes": path.stat().st_size, "sha256": digest, "url": ""}
+            entries.append(entry | unknown)
+        manifest = Manifest(
+            stage="raw_files", code_version="1", collection=KEY.collection, release=release, division=KEY.division,
+            input_digest="", files=tuple(entries), extra={"release_date": None, "source": ""},
+        )  # fmt: skip
+        publish_manifest(manifest, partition=partition)
+        settings = Settings(store=self.folder, workers=1)
+        for stage in (build_records, build_unique_records):
+            stage(partition, settings=settings, progress=note, run_id="bench")
+        return partition
+
+    def ours(self, first: PartitionRelease, second: PartitionRelease, *, text_bytes: int) -> dict[str, Any]:
+        url = self.database()
+        settings = Settings(store=self.folder, workers=1, postgres_url=url)
+        seconds, loaded = timed(lambda: load_division(first, settings=settings, progress=note, run_id="bench"))
+        rows = dict(zip(TABLES, self.counts(url), strict=True))
+        for table, path in self.files.items():
+            self.psql(url, f"\\copy genbank.{table} TO '{path}'")
+        again, updated = timed(lambda: load_division(second, settings=settings, progress=note, run_id="bench"))
+        return {
+            "url": url,
+            "server": self.version(url),
+            "text_megabytes": round(text_bytes / 1e6, 1),
+            "records": rows["record"],
+            "rows": sum(rows.values()),
+            "ours_seconds": seconds,
+            "ours_statements": loaded.report.sql_statements,
+            "update_seconds": again,
+            "update_sent": updated.report.records_annotation_changed,
+        }
+
+    def database(self) -> str:
+        """A fresh database with the schema in it."""
+        self.databases += 1
+        name = f"bench{self.databases}"
+        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute("CHECKPOINT")
+        with Database(self.server.url(name), pool_size=1) as database:
+            ensure_schema(database)
+        return self.server.url(name)
+
+    def version(self, url: str) -> str:
+        with psycopg.connect(url) as connection:
+            return str((connection.execute("SHOW server_version").fetchone() or ("?",))[0])
+
+    def counts(self, url: str) -> list[int]:
+        with psycopg.connect(url) as connection:
+            return [one(connection.execute(f"SELECT count(*) FROM genbank.{table}")) for table in TABLES]
+
+    def psql_copy(self) -> float:
+        r"""(a): one transaction, one ``\copy`` a table, into the same tables with the same indexes."""
+        url = self.database()
+        commands = [f"\\copy genbank.{table} FROM '{path}'" for table, path in self.files.items()]
+        return timed(lambda: self.psql(url, "BEGIN", *commands, "COMMIT"))[0]
+
+    def psql(self, url: str, *commands: str) -> None:
+        arguments = [part for command in commands for part in ("-c", command)]
+        program = [str(self.bin / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", url]
+        subprocess.run(program + arguments, check=True, stdout=subprocess.DEVNULL)
+
+    def inserts(self, url: str) -> dict[str, Any]:
+        """(b): the rows of some records, prepared beforehand, by ``executemany`` in pipelined batches of 500."""
+        with psycopg.connect(url) as connection:
+            chosen = (
+                f"record_id IN (SELECT record_id FROM genbank.record ORDER BY 1 LIMIT {self.options.insert_records})"
+            )
+            tables = [table for table in TABLES if table != "sequence"]
+            columns = {t: [c.name for c in connection.execute(f"SELECT * FROM genbank.{t} LIMIT 0").description or []]
+                       for t in tables}  # fmt: skip
+            text = {t: ", ".join(f"{c}::text" for c in columns[t]) for t in tables}
+            types = {t: [r[0] for r in connection.execute(
+                "SELECT format_type(atttypid, atttypmod) FROM pg_attribute "
+                "WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum", [f"genbank.{t}"],
+            )] for t in tables}  # fmt: skip
+            rows = {
+                t: connection.execute(f"SELECT {text[t]} FROM genbank.{t} WHERE {chosen}").fetchall() for t in tables
+            }
+        target = self.database()
+        begun = time.perf_counter()
+        with psycopg.connect(target) as connection, connection.cursor() as cursor:
+            for table in tables:
+                values = ", ".join(f"%s::{type_}" for type_ in types[table])
+                overriding = "OVERRIDING SYSTEM VALUE " if table == "record" else ""
+                statement = f"INSERT INTO genbank.{table} ({', '.join(columns[table])}) {overriding}VALUES ({values})"
+                for start in range(0, len(rows[table]), BATCH):
+                    cursor.executemany(statement, rows[table][start : start + BATCH])
+            connection.commit()
+        seconds = time.perf_counter() - begun
+        return {"rows": sum(map(len, rows.values())), "seconds": seconds}
+
+    def biosql(self, text: bytes) -> dict[str, Any] | None:
+        """(c): parsing is left out; what is timed is ``load`` and ``commit``."""
+        try:
+            from Bio import SeqIO
+            from BioSQL import BioSeqDatabase
+
+            schema = self.options.biosql_schema or sdist_schema(self.folder)
+        except (ImportError, subprocess.CalledProcessError, OSError) as error:
+            note(f"BioSQL is left out: {error}")
+            return None
+        url = self.database()
+        self.psql_file(url, schema)
+        part = self.folder / "biosql.gb"
+        start = text.index(b"LOCUS   ") if not text.startswith(b"LOCUS   ") else 0
+        part.write_bytes(b"//\n".join(text[start:].split(b"//\n", self.options.biosql_records)[:-1]) + b"//\n")
+        records = list(SeqIO.parse(part, "genbank"))
+        parameters = psycopg.conninfo.conninfo_to_dict(url)
+        server = BioSeqDatabase.open_database(
+            driver="psycopg2", user="postgres", host=urllib.parse.unquote(str(parameters["host"])),
+            database=parameters["dbname"],
+        )  # fmt: skip
+        seconds, _ = timed(lambda: (server.new_database("bench").load(records), server.commit()))
+        server.close()
+        return {"records": len(records), "megabytes": part.stat().st_size / 1e6, "seconds": seconds}
+
+    def psql_file(self, url: str, path: Path) -> None:
+        subprocess.run([str(self.bin / "psql"), "-X", "-q", "-f", str(path), url], check=True, capture_output=True)
+
+
+def sdist_schema(folder: Path) -> Path:
+    """``biosqldb-pg.sql`` out of Biopython's source distribution."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=:all:", "biopython"]
+    subprocess.run([*command, "-d", str(folder)], check=True, capture_output=True)
+    archive = next(folder.glob("biopython-*.tar.gz"))
+    name = f"{archive.name.removesuffix('.tar.gz')}/Tests/BioSQL/biosqldb-pg.sql"
+    subprocess.run(["tar", "-xzf", str(archive), "-C", str(folder), name], check=True)
+    return folder / name
+
+
+def grown(megabytes: int) -> bytes:
+    """The bundled sample's records over and over, each time under new accessions and with other residues."""
+    sample = sorted((ROOT / "genbank_assets" / "sample" / "genbank").glob("*.seq.gz"))
+    records = [r for path in sample for r in records_of(gzip.decompress(path.read_bytes())) if b"\nORIGIN" in r]
+    found, size = [], 0
+    for number, record in endless(records):
+        name = f"ZZ{number:08}".encode()
+        old = re.search(rb"(?m)^ACCESSION +(\S+)", record)
+        assert old is not None
+        record = re.sub(rb"(?m)^(LOCUS +)\S+", rb"\g<1>" + name, record, count=1)
+        record = re.sub(rb"(?m)^ACCESSION .*", b"ACCESSION   " + name, record, count=1)
+        record = re.sub(rb"(?m)^VERSION .*", b"VERSION     " + name + b".1", record, count=1)
+        mark = "".join("acgt"[number >> shift & 3] for shift in range(0, 20, 2)).encode()
+        record = re.sub(rb"(?m)^( +1 )[a-z]{10}", rb"\g<1>" + mark, record, count=1)
+        found.append(record)
+        size += len(record)
+        if size > megabytes * 1_000_000:
+            break
+    return b"".join(found)
+
+
+def endless(records: list[bytes]) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    while True:
+        for record in records:
+            number += 1
+            yield number, record
+
+
+def records_of(text: bytes) -> list[bytes]:
+    return re.findall(rb"(?ms)^LOCUS   .*?^//\n", text)
+
+
+def revised(text: bytes) -> bytes:
+    """The next release: every fiftieth record has another title."""
+    head, *records = re.split(rb"(?m)^(?=LOCUS   )", text.replace(b"Release 273", b"Release 274"))
+    for number in range(0, len(records), 50):
+        records[number] = records[number].replace(b"DEFINITION  ", b"DEFINITION  Revised ", 1)
+    return b"".join([head, *records])
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    begun = time.perf_counter()
+    found = work()
+    return time.perf_counter() - begun, found
+
+
+def one(cursor: psycopg.Cursor[Any]) -> int:
+    row = cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def note(line: str) -> None:
+    print(f"  {line}", file=sys.stderr)
+
+
+def show(results: dict[str, Any]) -> None:
+    rows, records, megabytes = results["rows"], results["records"], results["text_megabytes"]
+    statements = results["ours_statements"]
+    ours, copy, insert = results["ours_seconds"], results["copy_seconds"], results["insert"]
+    rate, inserted = rows / ours, insert["rows"] / insert["seconds"]
+    fewer = rows / statements
+    print(f"{megabytes} MB of flat file, {records:,} records, {rows:,} rows, PostgreSQL {results['server']}")
+    lines = [
+        ("load_division", ours, f"{rate:,.0f} rows/s", f"{megabytes / ours:,.0f} MB/s, {statements} SQL"),
+        ("psql \\copy", copy, f"{rows / copy:,.0f} rows/s", f"ours is {copy / ours:.2f} times as fast (goal 0.6)"),
+        ("INSERT by 500", insert["seconds"], f"{inserted:,.0f} rows/s",
+         f"ours is {rate / inserted:.1f} times as fast (goal 2), {fewer:,.0f} times fewer statements (goal 1,000)"),
+    ]  # fmt: skip
+    if biosql := results["biosql"]:
+        theirs = biosql["megabytes"] / biosql["seconds"]
+        times = f"ours is {megabytes / ours / theirs:,.0f} times as fast by MB of text (goal 100)"
+        lines.append(("BioSQL", biosql["seconds"], f"{biosql['records'] / biosql['seconds']:,.1f} records/s", times))
+    update = results["update_seconds"]
+    sent = f"{results['update_sent']:,} records sent"
+    lines.append(("2 % changed", update, sent, f"{update / ours:.0%} of the first load (goal 15 %)"))
+    for name, seconds, speed, remark in lines:
+        print(f"{name:14}{seconds:8.2f} s  {speed:>20}  {remark}")
+
+
+if __name__ == "__main__":
+    main()
