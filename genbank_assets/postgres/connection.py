@@ -136,6 +136,11 @@ class Database:
                 session.totals.seconds += time.perf_counter() - begun
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
             raise  # for the caller to try again
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise DatabaseError(
+                f"the role of {self.shown_url} may not do this: {str(error).strip()}; a new or upgraded schema "
+                "needs its owner once"
+            ) from error
         except PoolTimeout as error:
             raise DatabaseError(f"no connection to {self.shown_url} became free in time") from error
         except psycopg.OperationalError as error:

@@ -1,12 +1,13 @@
 """The schema's versions: a new database is made as the newest, an older one goes forward step by step.
 
 Each step is a numbered SQL file in ``migrations/`` and changes tables only; views, functions and comments are made
-anew after the last step. One process at a time does this, in one transaction: a kill leaves the version before. What
-the schema is belongs to ``ddl``.
+anew after the last step, and whenever they are not those of this package. One process at a time does this, in one
+transaction: a kill leaves the version before. What the schema is belongs to ``ddl``.
 """
 
 from __future__ import annotations
 
+import hashlib
 from importlib.resources import files
 
 from genbank_assets.errors import DatabaseError
@@ -26,6 +27,7 @@ def migration_steps() -> dict[int, str]:
 
 
 SCHEMA_VERSION = max(migration_steps())
+_REFRESHED = (DROP_VIEWS, VIEWS, MERGE_FUNCTIONS, comment_statement())
 
 
 def ensure_schema(database: Database) -> SqlTotals:
@@ -39,7 +41,10 @@ def ensure_schema(database: Database) -> SqlTotals:
     """
     with database.transaction() as session:
         session.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        there = session.execute("SELECT to_regclass('genbank.schema_version')")[0][0] is not None
+        there, described = session.execute(
+            "SELECT to_regclass('genbank.schema_version') IS NOT NULL, "
+            "obj_description(to_regnamespace('genbank'), 'pg_namespace')"
+        )[0]
         if not there:
             _create(session)
             return session.totals
@@ -48,7 +53,7 @@ def ensure_schema(database: Database) -> SqlTotals:
             raise DatabaseError(
                 f"the database holds schema version {version}, this genbank-assets knows {SCHEMA_VERSION}: upgrade it"
             )
-        if version < SCHEMA_VERSION:
+        if version < SCHEMA_VERSION or described != _description():
             _migrate(session, version)
     return session.totals
 
@@ -63,21 +68,27 @@ def _create(session: Session) -> None:
     ]
     for statement in statements:
         _run(session, statement)
-    _refresh(session, SCHEMA_VERSION)
+    _refresh(session)
 
 
 def _migrate(session: Session, version: int) -> None:
     for number, step in migration_steps().items():
         if number > version:
             _run(session, step)
-    _refresh(session, SCHEMA_VERSION)
+    _refresh(session)
 
 
-def _refresh(session: Session, version: int) -> None:
+def _refresh(session: Session) -> None:
     """Make what holds no data anew, and note the version."""
-    for statement in (DROP_VIEWS, VIEWS, MERGE_FUNCTIONS, comment_statement()):
+    for statement in (*_REFRESHED, f"COMMENT ON SCHEMA genbank IS '{_description()}'"):
         _run(session, statement)
-    session.execute("INSERT INTO genbank.schema_version (version) VALUES (%s)", [version])
+    session.execute("INSERT INTO genbank.schema_version (version) VALUES (%s) ON CONFLICT DO NOTHING", [SCHEMA_VERSION])
+
+
+def _description() -> str:
+    """What the schema's comment says: it changes when functions, views or comments do, even within a version."""
+    digest = hashlib.sha256("".join(_REFRESHED).encode()).hexdigest()
+    return f"GenBank and RefSeq records; functions and views {digest[:16]}"
 
 
 def _run(session: Session, statement: str) -> None:

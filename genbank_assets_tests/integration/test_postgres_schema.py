@@ -75,6 +75,23 @@ def test_steps_are_numbered_without_gaps() -> None:
     assert list(migration_steps()) == list(range(1, SCHEMA_VERSION + 1))
 
 
+def test_functions_of_another_package_are_replaced(postgres_url: str) -> None:
+    make(postgres_url)
+    new = catalog(postgres_url)
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("DROP FUNCTION genbank.mark_absent; DROP VIEW genbank.release_changes")
+        connection.execute("COMMENT ON SCHEMA genbank IS 'older'")
+    make(postgres_url)
+    assert catalog(postgres_url) == new
+
+
+def test_a_role_that_may_not_is_told_so(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS gba_reader; CREATE ROLE gba_reader LOGIN")
+    with pytest.raises(DatabaseError, match="may not do this: permission denied"):
+        make(postgres_url.replace("postgres@", "gba_reader@"))
+
+
 def test_a_schema_from_the_future_is_refused(postgres_url: str) -> None:
     make(postgres_url)
     with psycopg.connect(postgres_url) as connection:
