@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -190,6 +191,22 @@ def releases_in_store(store: Path, *, key: PartitionKey, stage: Stage) -> list[P
                 if partition.manifest_path(stage).is_file():
                     found.append(partition)
     return sorted(found, key=lambda partition: release_sort_key(partition.release))
+
+
+def prune_releases(store: Path, *, key: PartitionKey, keep: int) -> list[str]:
+    """Delete a partition's oldest releases from the store; the newest complete one is never deleted.
+
+    Returns:
+        The releases that went, oldest first. Their objects and database history stay.
+    """
+    present = releases_in_store(store, key=key, stage="raw_files")
+    complete = [p for p in present if all(p.manifest_path(stage).is_file() for stage in STAGES)]
+    gone = []
+    for partition in present[: max(0, len(present) - keep)]:
+        if complete and partition.release != complete[-1].release:
+            shutil.rmtree(partition.folder)
+            gone.append(partition.release)
+    return gone
 
 
 def current_release(store: Path, *, key: PartitionKey, stage: Stage) -> PartitionRelease | None:

@@ -23,7 +23,7 @@ from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.releases import Release, promised_files, read_number, read_release
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source, without_credentials
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, prune_releases, publish_manifest
 
 CODE_VERSION = "1"
 _HEADER_RELEASE = re.compile(rb"NCBI-GenBank Flat File Release\s+(\d+)")
@@ -90,7 +90,10 @@ def fetch_division(
         progress("nothing changed: every file was in place")
         return dataclasses.replace(previous, report=manifest.report)
     _remove_leftovers(partition.stage_folder("raw_files"), entries)
-    return publish_manifest(manifest, partition=partition)
+    published = publish_manifest(manifest, partition=partition)
+    for gone in prune_releases(settings.store, key=key, keep=settings.keep_releases):
+        progress(f"release {gone} is no longer kept: its files were deleted from the store")
+    return published
 
 
 def _folder(collection: Collection, division: str) -> str:

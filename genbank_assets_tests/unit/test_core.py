@@ -17,12 +17,15 @@ from genbank_assets.ncbi.sources import without_credentials
 from genbank_assets.settings import Settings, settings_from_environment
 from genbank_assets.show import table
 from genbank_assets.store import (
+    STAGES,
     Manifest,
     PartitionKey,
     PartitionRelease,
     current_release,
+    prune_releases,
     publish_manifest,
     release_sort_key,
+    releases_in_store,
     temporary_beside,
 )
 
@@ -59,6 +62,15 @@ def test_the_current_release_is_the_highest_published(tmp_path: Path) -> None:
     assert found.release == "273.0"
 
 
+def test_old_releases_go_but_never_the_newest_complete_one(tmp_path: Path) -> None:
+    key = PartitionKey("genbank", "phg")
+    for release, stages in (("1.0", STAGES), ("2.0", STAGES), ("3.0", STAGES[:1]), ("4.0", STAGES[:1])):
+        for stage in stages:
+            publish_manifest(manifest(release, stage=stage), partition=PartitionRelease(tmp_path, key, release))
+    assert prune_releases(tmp_path, key=key, keep=2) == ["1.0"]
+    assert [p.release for p in releases_in_store(tmp_path, key=key, stage="raw_files")] == ["2.0", "3.0", "4.0"]
+
+
 def test_releases_sort_by_number() -> None:
     assert sorted(["273.0", "99", "260.1", "260"], key=release_sort_key) == ["99", "260", "260.1", "273.0"]
 
@@ -74,10 +86,8 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 def test_settings_come_from_the_environment() -> None:
-    found = settings_from_environment(
-        {"GENBANK_ASSETS_WORKERS": "3", "GENBANK_ASSETS_REFGET": "yes", "GENBANK_ASSETS_SOURCE": "file:///x"}
-    )
-    assert (found.workers, found.refget, found.source, found.keep_releases) == (3, True, "file:///x", 2)
+    found = settings_from_environment({"GENBANK_ASSETS_WORKERS": "3", "GENBANK_ASSETS_SOURCE": "file:///x"})
+    assert (found.workers, found.source, found.keep_releases) == (3, "file:///x", 2)
 
 
 @pytest.mark.parametrize(
