@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 
 from genbank_assets.errors import DatabaseError, ShrinkGuardError
 from genbank_assets.postgres import lookup
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey
 from genbank_assets_tests.fix_postgres import Divisions, Entry
+from genbank_assets_tests.integration.test_mirror import mirror
+from genbank_assets_tests.paths import SHARED
 
 ONE = "gbbct1.seq.gz"
 TWO = "gbbct2.seq.gz"
@@ -192,3 +197,22 @@ def test_a_record_row_names_its_file_its_run_and_its_history(divisions: Division
     assert [(e["release"], e["state"]) for e in row["events"]] == [("1.0", "new"), ("2.0", "sequence_changed")]
     missing = lookup.record_row(divisions.settings, collection="genbank", division="bct", accession="ZZ1")
     assert missing is None
+
+
+@pytest.mark.slow
+def test_every_accession_of_the_mirrors_has_its_known_fate(
+    settings: Settings, mirror_273: str, mirror_274: str
+) -> None:
+    expected = json.loads((SHARED / "mirror" / "EXPECTED.json").read_text())
+    sources = {"273": mirror_273, "274": mirror_274}
+    keys = {PartitionKey(c, d) for number in sources for c in ("genbank", "refseq") for d in expected[number][c]}
+    for source in sources.values():
+        for key in sorted(keys):
+            mirror(key, dataclasses.replace(settings, source=source), stages=4)
+    fates: dict[str, set[str]] = {}
+    for release in ("274.0", "238"):
+        for row in lookup.changes(settings, release=release):
+            fates.setdefault(row["state"], set()).add(row["accession"])
+    for state in ("new", "absent", "annotation_changed", "sequence_changed"):
+        assert fates[state] == set(expected["274"]["fates"][state]), state
+    assert not set().union(*fates.values()) & set(expected["274"]["fates"]["same"])

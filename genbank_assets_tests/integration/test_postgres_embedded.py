@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,50 @@ def test_processes_that_start_it_at_once_share_it(store: Path) -> None:
 def test_it_does_not_listen_on_the_network(store: Path) -> None:
     with psycopg.connect(ensure_server(store).url("postgres")) as connection:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
+
+
+def test_a_pid_file_whose_number_is_another_programs_does_not_stop_it(store: Path) -> None:
+    server = ensure_server(store)
+    stop_server(store)
+    owner = server.data.stat()
+    pid_file = server.data / "postmaster.pid"
+    pid_file.write_text(f"{os.getpid()}\n{server.data}\n0\n5432\n{server.socket_folder}\n\n 0 0\nready\n")
+    os.chown(pid_file, owner.st_uid, owner.st_gid)
+    with psycopg.connect(ensure_server(store).url("genbank")) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_server_that_lost_its_socket_is_started_anew(store: Path) -> None:
+    server = ensure_server(store)
+    for path in server.socket_folder.iterdir():
+        path.unlink()
+    with psycopg.connect(ensure_server(store).url("genbank")) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_long_store_with_odd_characters_has_a_short_socket(tmp_path: Path) -> None:
+    store = tmp_path / "it's a store, really" / ("x" * 100)
+    try:
+        server = ensure_server(store)
+        assert len(str(server.socket_folder)) < 60
+        with psycopg.connect(server.url("dagster")) as connection:
+            assert connection.execute("SHOW server_version_num").fetchone() >= ("180000",)
+    finally:
+        stop_server(store)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server under another account")
+def test_a_store_the_account_cannot_enter_keeps_its_data_elsewhere(tmp_path: Path) -> None:
+    store = tmp_path / "closed"
+    store.mkdir(mode=0o700)
+    server = ensure_server(store)
+    try:
+        assert store not in server.data.parents
+        store.chmod(0o755)  # opened later: the data stays where it is
+        assert ensure_server(store).data == server.data
+    finally:
+        stop_server(store)
+        shutil.rmtree(server.data.parent)
 
 
 def test_stopping_says_whether_there_was_one(store: Path) -> None:
