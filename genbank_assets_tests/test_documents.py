@@ -37,6 +37,11 @@ def test_the_readme_shows_every_command() -> None:
     assert set(commands()) == told
 
 
+def test_the_readme_shows_every_setting() -> None:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Settings")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `(GENBANK_ASSETS_\w+)`", section, re.MULTILINE)) == OWN_VARIABLES
+
+
 @pytest.mark.parametrize("command", sorted(commands()))
 def test_options_in_the_readme_exist(command: str) -> None:
     known = help_of(command)
