@@ -14,6 +14,15 @@
 #if defined(__SSE2__)
 #include <emmintrin.h>
 
+/* Whether the first `width` (at most 16) bytes are blanks and then digits, at least one. Reads 16 bytes. */
+static inline int is_coordinate(const uint8_t *p, size_t width) {
+    const __m128i v = _mm_loadu_si128((const __m128i *)p), d = _mm_sub_epi8(v, _mm_set1_epi8('0'));
+    const unsigned all = (1u << width) - 1;
+    const unsigned blanks = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(' '))) & all;
+    const unsigned digits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(d, _mm_set1_epi8(9)), d)) & all;
+    return !(blanks & (blanks + 1)) && digits && (blanks | digits) == all;
+}
+
 /* Copy sixty residues from "aaaaaaaaaa bbbbbbbbbb ..." in upper case; 1 when all are letters.
  * Reads 71 bytes, writes 66: the caller has that much on both sides. */
 static inline int residues_sixty(const uint8_t *p, uint8_t *out) {
@@ -28,6 +37,14 @@ static inline int residues_sixty(const uint8_t *p, uint8_t *out) {
     return ok == 0x3FF;
 }
 #else
+static inline int is_coordinate(const uint8_t *p, size_t width) {
+    size_t i = 0;
+    while (i < width - 1 && p[i] == ' ') i++;
+    for (; i < width; i++)
+        if (p[i] < '0' || p[i] > '9') return 0;
+    return 1;
+}
+
 static inline int residues_sixty(const uint8_t *p, uint8_t *out) {
     uint8_t bad = 0;
     for (int g = 0; g < 6; g++) memcpy(out + 10 * g, p + 11 * g, 10);

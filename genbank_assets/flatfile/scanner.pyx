@@ -50,6 +50,7 @@ cdef extern from "sha256.h" nogil:
     void sha256_final(sha256_t* h, uint8_t* out)
 
 cdef extern from "residues.h" nogil:
+    int is_coordinate(const uint8_t* p, size_t width)
     int residues_sixty(const uint8_t* p, uint8_t* out)
     Py_ssize_t residues_slow(const uint8_t* p, size_t n, uint8_t* out)
     void residues_gc(const uint8_t* p, size_t n, uint64_t* gc, uint64_t* acgt)
@@ -171,11 +172,11 @@ cdef const uint8_t* whole_lines(Scan* s, const uint8_t* p, const uint8_t* end) e
     """Take lines of exactly sixty residues from `p` on; returns the first byte that is not of one."""
     cdef Col* c = &s.cols[C_RESIDUES]
     cdef size_t width
-    while end - p >= 78:
+    while end - p >= 82:          # residues_sixty reads to 71 bytes beyond a coordinate of ten columns
         if c.n - text_start(c) + 60 > s.chunk_bytes:
             break                 # the general way fills and closes the chunk
         width = 9 if p[9] == 32 else 10
-        if (p[width] != 32 or p[width + 66] != 10 or not is_digit(p[width - 1]) or not (p[0] == 32 or is_digit(p[0]))
+        if (p[width] != 32 or p[width + 66] != 10 or not is_coordinate(p, width)
                 or p[width + 11] != 32 or p[width + 22] != 32 or p[width + 33] != 32 or p[width + 44] != 32
                 or p[width + 55] != 32):
             break
