@@ -30,7 +30,7 @@ import psycopg
 from psycopg import sql
 
 from genbank_assets.postgres.connection import Database
-from genbank_assets.postgres.embedded import EmbeddedServer, ensure_server, stop_server
+from genbank_assets.postgres.embedded import EmbeddedServer, ensure_server, remove_server
 from genbank_assets.postgres.load import load_division
 from genbank_assets.postgres.places import find_places
 from genbank_assets.postgres.versions import ensure_schema
@@ -59,7 +59,7 @@ def main() -> None:
         try:
             results = Bench(Path(folder), options).run()
         finally:
-            stop_server(Path(folder))
+            remove_server(Path(folder))
     show(results)
     target = ROOT / "benchmarks" / "results" / "load.json"
     target.parent.mkdir(exist_ok=True)

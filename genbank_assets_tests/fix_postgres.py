@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.postgres.connection import open_database
+from genbank_assets.postgres.embedded import remove_server
 from genbank_assets.postgres.load import load_division
 from genbank_assets.postgres.lookup import changes
 from genbank_assets.settings import Settings
@@ -123,6 +124,15 @@ class Divisions:
             "sha256": hashlib.sha256(content).hexdigest(),
             "url": "",
         } | unknown
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_server_outlives_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Remove the embedded servers that tests started in stores of their own."""
+    yield
+    for home in tmp_path_factory.getbasetemp().rglob("postgres"):
+        if (home / "lock").exists() or (home / "elsewhere").exists():
+            remove_server(home.parent)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ import psycopg
 from psycopg import sql
 
 from genbank_assets.errors import DatabaseError
-from genbank_assets.postgres.places import Places, find_places, processes_in
+from genbank_assets.postgres.places import Places, elsewhere, find_places, processes_in
 
 START_SECONDS = 300.0  # recovery after a kill may have gigabytes of log to replay
 GIVE_UP_SECONDS = 20.0  # without any process of the server to wait for
@@ -86,6 +86,14 @@ def stop_server(store: Path) -> bool:
         return False
     with _locked(places.home):
         return places.run([*_pg_ctl(places), "-m", "fast", "-w", "stop"]).returncode == 0
+
+
+def remove_server(store: Path) -> None:
+    """Stop the store's server and delete its data, wherever they are."""
+    stop_server(store)
+    if (folder := elsewhere(store)) is not None:
+        shutil.rmtree(folder)
+    shutil.rmtree(store / "postgres", ignore_errors=True)
 
 
 @contextmanager

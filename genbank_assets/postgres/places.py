@@ -133,28 +133,52 @@ def _run(command: list[str], account: pwd.struct_passwd | None) -> subprocess.Co
 def _home(store: Path, account: pwd.struct_passwd | None) -> Path:
     """``STORE/postgres``, or as root a folder beside other servers' data when the account cannot enter that.
 
-    A server stays where it was made: a change of the store's permissions must not show as an empty database.
+    The file ``elsewhere`` in ``STORE/postgres`` names that folder: a server stays where it was made when permissions
+    change, and a store that is made anew at the same path does not find the database of the one before.
     """
     home = store.resolve() / "postgres"
     home.mkdir(parents=True, exist_ok=True)
     if account is None:
         return home
     home.chmod(0o711)
-    name = f"genbank-assets-{_short_digest(home)}"
-    for folder in _FALLBACKS:
-        if (folder / name / "data").exists():
-            return _own(folder / name)
+    if (found := elsewhere(store)) is not None:
+        return _own(found)
     if _run(["/bin/sh", "-c", 'cd "$1"', "sh", str(home)], account).returncode == 0:
         return home
     if (home / "data").exists():
         raise DatabaseError(
             f"the account {account.pw_name} can no longer enter {home}: a folder above it was closed (chmod o+x)"
         )
-    for folder in _FALLBACKS:
-        if os.access(folder, os.W_OK | os.X_OK):
-            (folder / name).mkdir(mode=0o711, exist_ok=True)
-            return _own(folder / name)
-    raise DatabaseError(f"the account {account.pw_name} cannot enter {home}; set GENBANK_ASSETS_STORE elsewhere")
+    return _own(_make_elsewhere(home, account))
+
+
+def elsewhere(store: Path) -> Path | None:
+    """The folder that holds the server's data outside the store, if there is one."""
+    try:
+        folder = Path((store.resolve() / "postgres" / "elsewhere").read_text(encoding="utf-8").strip())
+    except FileNotFoundError:
+        return None
+    return folder if folder.is_dir() else None
+
+
+def _make_elsewhere(home: Path, account: pwd.struct_passwd) -> Path:
+    base = next((folder for folder in _FALLBACKS if os.access(folder, os.W_OK | os.X_OK)), None)
+    if base is None:
+        raise DatabaseError(f"the account {account.pw_name} cannot enter {home}; set GENBANK_ASSETS_STORE elsewhere")
+    folder = Path(tempfile.mkdtemp(prefix="genbank-assets-", dir=base))
+    (folder / "store").write_text(f"{home.parent}\n", encoding="utf-8")
+    temporary = home / f".elsewhere.{os.getpid()}"
+    temporary.write_text(f"{folder}\n", encoding="utf-8")
+    try:
+        os.link(temporary, home / "elsewhere")
+    except FileExistsError:
+        if (first := elsewhere(home.parent)) is not None:  # another process was first
+            shutil.rmtree(folder)
+            return first
+        temporary.replace(home / "elsewhere")  # it names a folder that is gone
+    finally:
+        temporary.unlink(missing_ok=True)
+    return folder
 
 
 def _own(folder: Path) -> Path:

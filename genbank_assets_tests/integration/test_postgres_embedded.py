@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,13 +14,13 @@ import pytest
 
 from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres.connection import Database, without_password
-from genbank_assets.postgres.embedded import ensure_server, stop_server
+from genbank_assets.postgres.embedded import ensure_server, remove_server, stop_server
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
-    stop_server(tmp_path)
+    remove_server(tmp_path)
 
 
 def pid_of(store: Path) -> int:
@@ -81,7 +80,7 @@ def test_a_long_store_with_odd_characters_has_a_short_socket(tmp_path: Path) -> 
         with psycopg.connect(server.url("dagster")) as connection:
             assert connection.execute("SHOW server_version_num").fetchone() >= ("180000",)
     finally:
-        stop_server(store)
+        remove_server(store)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server under another account")
@@ -93,9 +92,11 @@ def test_a_store_the_account_cannot_enter_keeps_its_data_elsewhere(tmp_path: Pat
         assert store not in server.data.parents
         store.chmod(0o755)  # opened later: the data stays where it is
         assert ensure_server(store).data == server.data
+        remove_server(store)
+        assert not server.data.exists()
+        assert ensure_server(store).data != server.data  # a new store does not find the old one's database
     finally:
-        stop_server(store)
-        shutil.rmtree(server.data.parent)
+        remove_server(store)
 
 
 def test_stopping_says_whether_there_was_one(store: Path) -> None:

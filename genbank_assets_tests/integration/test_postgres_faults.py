@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from genbank_assets.errors import DatabaseError
-from genbank_assets.postgres.embedded import ensure_server, stop_server
+from genbank_assets.postgres.embedded import ensure_server, remove_server
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionRelease
 from genbank_assets_tests.fix_postgres import Divisions, Entry
@@ -131,4 +131,4 @@ def test_a_killed_server_is_an_error_and_the_next_run_goes_on(tmp_path: Path, di
         assert own.load(partition).report.rows_loaded == 6
         assert own.query("SELECT count(*) FROM genbank.feature") == [(12,)]
     finally:
-        stop_server(settings.store)
+        remove_server(settings.store)
