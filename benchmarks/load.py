@@ -50,8 +50,8 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path, help="GenBank flat files of one division")
     parser.add_argument("--megabytes", type=int, default=100, help="of text to grow the sample to, without files")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--insert-records", type=int, default=1000, help="records that (b) loads")
-    parser.add_argument("--biosql-records", type=int, default=100, help="records that (c) loads")
+    parser.add_argument("--insert-records", type=int, default=20_000, help="records that (b) loads at most")
+    parser.add_argument("--biosql-records", type=int, default=300, help="records that (c) loads")
     parser.add_argument("--biosql-schema", type=Path, help="biosqldb-pg.sql; otherwise from Biopython's sdist on PyPI")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="genbank-assets-bench-") as folder:
