@@ -88,7 +88,9 @@ def test_a_partition_is_materialized_and_a_record_traced(ui: str, page: Page) ->
     page.keyboard.type("phg")
     page.get_by_text("Select all (1)").click()
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Launch").last.click()
+    # The page may only be left when the request has been answered.
+    with page.expect_response(lambda answer: '"operationName":"Launch' in (answer.request.post_data or "")):
+        page.get_by_role("button", name="Launch").last.click()
 
     page.goto(f"{ui}/runs")
     expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=LONG_MS)
