@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import genbank_assets
+from genbank_assets.cli_objects import add_objects_command
 from genbank_assets.errors import GenbankAssetsError
 from genbank_assets.settings import Settings, settings_from_environment
 
@@ -108,11 +109,13 @@ def _parser() -> argparse.ArgumentParser:
     changes.set_defaults(run=_changes)
 
     fetch = commands.add_parser("fetch", parents=[store], help="print a record's residues or text")
-    fetch.add_argument("name", metavar="ACCESSION[.VERSION]|DIGEST")
+    fetch.add_argument("name", metavar="ACCESSION[.VERSION]|DIGEST", help="a digest is a SHA-256 in hex or SQ.…")
     fetch.add_argument("--start", type=int, default=1, help="first residue, from 1")
     fetch.add_argument("--end", type=int, help="last residue")
     fetch.add_argument("--format", choices=["fasta", "genbank", "raw"], default="fasta")
     fetch.set_defaults(run=_fetch)
+
+    add_objects_command(commands, parents=[store, json_option])
 
     stop = commands.add_parser("stop", parents=[store], help="stop the embedded PostgreSQL of the store")
     stop.set_defaults(run=_stop)

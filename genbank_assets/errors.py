@@ -89,5 +89,9 @@ class ObjectStoreError(GenbankAssetsError):
     """The object store cannot be reached or does not hold what its manifest says."""
 
 
+class ObjectStoreBusyError(ObjectStoreError):
+    """The object store failed time and again for a reason that may pass (5xx, time-outs)."""
+
+
 class NotFoundError(GenbankAssetsError):
     """An accession, digest, partition or file that was asked for does not exist."""

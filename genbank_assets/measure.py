@@ -48,8 +48,10 @@ class StageReport:
     records_absent: int | None = None
     objects: int | None = None  # objects of the partition in the store
     objects_put: int | None = None  # objects sent by this run
-    upload_errors: int | None = None  # failed requests, retried or not
-    upload_attempts: int | None = None
+    upload_attempts: int | None = None  # uploads this run began, one per object
+    upload_errors: int | None = None  # of these, the ones that used up their tries (a second chance may have helped)
+    upload_retries: int | None = None  # requests repeated after a passing failure
+    upload_slow_downs: int | None = None  # answers that asked for fewer requests (503, 429)
 
     @property
     def records_per_second(self) -> float | None:

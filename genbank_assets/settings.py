@@ -31,6 +31,9 @@ class Settings:
         keep_releases: releases of a division whose files stay in the store; the newest complete one always does.
         postgres_pool_size: connections a process may hold.
         upload_concurrency: object requests in flight.
+        object_layout: ``record`` (an object per distinct sequence), ``pack`` (short sequences together in objects of
+            about 64 MiB) or ``auto`` (packs for divisions of many short sequences). Holds for what is sent from now on.
+        refget: whether GA4GH refget digests are computed beside SHA-256.
         max_absent_fraction: share of a division's loaded records that may be gone before a load stops.
         max_quarantined_fraction: share of quarantined blocks above which a check warns.
     """
@@ -45,6 +48,8 @@ class Settings:
     keep_releases: int = 2
     postgres_pool_size: int = 4
     upload_concurrency: int = 10
+    object_layout: str = "auto"
+    refget: bool = False
     max_absent_fraction: float = 0.02
     max_quarantined_fraction: float = 0.001
 
@@ -54,6 +59,8 @@ class Settings:
         for name in ("workers", "download_files", "keep_releases", "postgres_pool_size", "upload_concurrency"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.object_layout not in {"auto", "record", "pack"}:
+            raise SettingsError(f"object_layout must be auto, record or pack, not {self.object_layout!r}")
         if not 0 <= self.max_absent_fraction <= 1:
             raise SettingsError(f"max_absent_fraction must lie between 0 and 1, not {self.max_absent_fraction}")
 
@@ -87,6 +94,10 @@ def settings_from_environment(environment: Mapping[str, str] | None = None) -> S
 
 def _converted(text: str, name: str) -> object:
     default = getattr(Settings, name, None)
+    if isinstance(default, bool):
+        if text.lower() not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
+            raise ValueError(text)
+        return text.lower() in {"1", "true", "yes", "on"}
     if isinstance(default, int):
         return int(text)
     if isinstance(default, float):

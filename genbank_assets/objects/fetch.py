@@ -15,16 +15,20 @@ from typing import Any
 import obstore
 import polars as pl
 from obstore.exceptions import BaseError
+from obstore.store import ObjectStore
 
 from genbank_assets.errors import IntegrityError, NotFoundError, ObjectStoreError
 from genbank_assets.flatfile.inflate import inflated
 from genbank_assets.ncbi.catalog import COLLECTIONS
-from genbank_assets.objects.keys import sequence_key
-from genbank_assets.objects.store import open_objects
+from genbank_assets.objects.contents import locate, locate_refget
+from genbank_assets.objects.packs import unpacked
+from genbank_assets.objects.store import open_objects, read_range, reason_of
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease, current_release
 
 LINE_RESIDUES = 60
+READ_BYTES = 8 * 1024 * 1024
+_DIGEST = re.compile(r"[0-9a-f]{64}|SQ\.[A-Za-z0-9_-]{32}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,40 +67,52 @@ def find_record(settings: Settings, accession: str) -> list[Found]:
     return found
 
 
-def residues(
-    settings: Settings, digest: str, *, molecule_class: str = "nucleotide", start: int = 1, end: int | None = None
-) -> Iterator[bytes]:
-    """Residues ``start`` to ``end`` (1-based, inclusive) of a sequence, in pieces; one ranged request.
+def residues(settings: Settings, row: dict[str, Any], *, start: int = 1, end: int | None = None) -> Iterator[bytes]:
+    """Residues ``start`` to ``end`` (1-based, inclusive) of a sequence, in pieces.
 
-    A whole sequence is checked against its digest; the error then comes after the last piece.
+    A sequence that is its own object costs one request, or one per 8 MiB of a part; one in a pack costs a single
+    ranged request. A whole sequence is checked against its digest; the error then comes after the last piece.
+
+    Args:
+        settings: where the object set is.
+        row: the sequence's row of the object table (``contents.locate``).
+        start: first residue, from 1.
+        end: last residue; None for all.
 
     Raises:
         NotFoundError: the range is not in the sequence.
         ObjectStoreError: there is no such object, or the store failed.
-        IntegrityError: the object is not what its key says.
+        IntegrityError: the object is not what the table says.
     """
-    store = open_objects(settings)
-    key = sequence_key(digest, molecule_class=molecule_class)
+    length, key = int(row["length"]), str(row["key"])
+    end = length if end is None else end
+    if not 1 <= start <= end <= length:
+        raise NotFoundError(f"{start}..{end} is not within the {length:,} residues of {row['sequence_sha256'].hex()}")
+    hasher = hashlib.sha256()
     try:
-        size = obstore.head(store, key)["size"]
+        for piece in _pieces(open_objects(settings), row, start=start, end=end):
+            hasher.update(piece)
+            yield piece
     except FileNotFoundError:
         raise ObjectStoreError(f"the object set has no {key}") from None
     except BaseError as error:
-        raise ObjectStoreError(f"cannot read {key}: {str(error).splitlines()[0]}") from error
-    end = size if end is None else end
-    if not 1 <= start <= end <= size:
-        raise NotFoundError(f"{start}..{end} is not within the {size:,} residues of {digest}")
-    if start == 1 and end == size:
-        hasher = hashlib.sha256()
-        for piece in obstore.get(store, key).stream(min_chunk_size=1024 * 1024):
-            hasher.update(piece)
-            yield bytes(piece)
-        if hasher.hexdigest() != digest:
-            raise IntegrityError(f"the object {key} does not have its digest")
+        raise ObjectStoreError(f"cannot read {key}: {reason_of(error)}") from error
+    if (start, end) == (1, length) and hasher.digest() != row["sequence_sha256"]:
+        raise IntegrityError(f"the residues in {key} do not have their digest")
+
+
+def _pieces(store: ObjectStore, row: dict[str, Any], *, start: int, end: int) -> Iterator[bytes]:
+    key, offset = row["key"], row["offset"]
+    if row["encoding"] == "zstd":
+        frame = read_range(store, key, start=offset, end=offset + row["bytes"])
+        yield unpacked(frame, length=row["length"])[start - 1 : end]
         return
-    step = 8 * 1024 * 1024
-    for at in range(start - 1, end, step):
-        yield bytes(obstore.get_range(store, key, start=at, end=min(end, at + step)))
+    if (start, end) == (1, row["object_bytes"]):
+        for piece in obstore.get(store, key).stream(min_chunk_size=READ_BYTES):
+            yield bytes(piece)
+        return
+    for at in range(start - 1, end, READ_BYTES):
+        yield read_range(store, key, start=offset + at, end=offset + min(end, at + READ_BYTES))
 
 
 def original_text(found: Found) -> Iterator[bytes]:
@@ -145,7 +161,7 @@ def fetch(
 
     Args:
         settings: where the store and the object set are.
-        name: ``ACCESSION``, ``ACCESSION.VERSION``, or a SHA-256 in hex.
+        name: ``ACCESSION``, ``ACCESSION.VERSION``, a SHA-256 in hex, or a refget digest (``SQ.…``).
         format_: ``fasta``, ``raw`` (residues without line breaks), or ``genbank`` (the original text).
         start: first residue, from 1.
         end: last residue; None for all.
@@ -153,34 +169,41 @@ def fetch(
     Raises:
         NotFoundError: no such record, or no such residues.
     """
-    if re.fullmatch(r"[0-9a-f]{64}", name):
-        if format_ == "genbank":
-            raise NotFoundError("a digest names residues, not a record: ask for an accession")
-        digest, molecule_class, title = name, _class_of(settings, name), name
+    is_digest = bool(_DIGEST.fullmatch(name))
+    if is_digest and format_ == "genbank":
+        raise NotFoundError("a digest names residues, not a record: ask for an accession")
+    if is_digest:
+        row = locate_refget(settings, name) if name.startswith("SQ.") else locate(settings, digest=bytes.fromhex(name))
+        if row is None:
+            raise NotFoundError(f"the object set has no sequence {name}")
+        title = name
     else:
         found = find_record(settings, name)[0]
         if format_ == "genbank":
+            if (start, end) != (1, None):
+                raise NotFoundError("a range is one of residues: ask for fasta or raw")
             yield from original_text(found)
             return
-        if found.row["sequence_sha256"] is None:
-            raise NotFoundError(f"{name} has no residues of its own: it is built from others (see --format genbank)")
-        digest, molecule_class = found.row["sequence_sha256"].hex(), found.row["molecule_class"]
         title = found.row["accession_version"]
-    pieces = residues(settings, digest, molecule_class=molecule_class, start=start, end=end)
+        row = object_row(settings, found)
+        if row is None:
+            raise NotFoundError(f"the residues of {title} are not in the object set yet: materialize object_set")
+    pieces = residues(settings, row, start=start, end=end)
     if format_ == "raw":
         yield from pieces
         return
-    part = "" if start == 1 and end is None else f":{start}-{end or ''}"
+    part = "" if start == 1 and end is None else f":{start}-{row['length'] if end is None else end}"
     yield from as_fasta(f"{title}{part}", pieces)
 
 
-def _class_of(settings: Settings, digest: str) -> str:
-    """Whether a digest names a nucleotide or a protein sequence of the set."""
-    store = open_objects(settings)
-    for molecule_class in ("nucleotide", "protein"):
-        try:
-            obstore.head(store, sequence_key(digest, molecule_class=molecule_class))
-        except FileNotFoundError:
-            continue
-        return molecule_class
-    raise NotFoundError(f"the object set has no sequence {digest}")
+def object_row(settings: Settings, found: Found) -> dict[str, Any] | None:
+    """Where a record's residues are in the object set; None when they are not in it.
+
+    Raises:
+        NotFoundError: the record has no residues of its own.
+    """
+    digest = found.row["sequence_sha256"]
+    if digest is None:
+        name = found.row["accession_version"]
+        raise NotFoundError(f"{name} has no residues of its own: it is built from others (see --format genbank)")
+    return locate(settings, digest=digest, molecule_class=found.row["molecule_class"], partition=found.partition)

@@ -1,7 +1,7 @@
-"""Names in the object set: where a sequence and a division's manifest lie below the set's root.
+"""Names in the object set: where sequences, packs and a division's manifest lie below the set's root.
 
-A key is made from the digest alone, so the same residues have one object whatever brought them. Two levels of folders
-keep listings short on file systems. Writing belongs to ``publish``.
+A sequence's key is made from its digest alone, so the same residues have one object whatever brought them; a pack's
+key is the digest of its bytes. Folders keep listings short on file systems. Writing belongs to ``publish``.
 """
 
 from __future__ import annotations
@@ -10,16 +10,39 @@ import re
 
 from genbank_assets.errors import NotFoundError
 
+MOLECULE_CLASSES = ("nucleotide", "protein")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_SEQUENCE_KEY = re.compile(r"(nucleotide|protein)/([0-9a-f]{2})/([0-9a-f]{2})/\2\3[0-9a-f]{60}")
+_PACK_KEY = re.compile(r"packs/([0-9a-f]{2})/\1[0-9a-f]{62}")
+_MANIFEST_KEY = re.compile(r"manifests/[a-z]+/\d+(\.\d+)?/[a-z_]+\.parquet")
 
 
 def sequence_key(digest: str, *, molecule_class: str) -> str:
-    """``nucleotide/ab/cd/<sha256>``: the object with a sequence's residues."""
+    """``nucleotide/ab/cd/<sha256>``: the object with a sequence's residues.
+
+    Raises:
+        NotFoundError: the digest is no SHA-256 in hex.
+    """
     if not _DIGEST.fullmatch(digest):
         raise NotFoundError(f"not a SHA-256 in hex: {digest!r}")
     return f"{molecule_class}/{digest[:2]}/{digest[2:4]}/{digest}"
 
 
+def pack_key(digest: str) -> str:
+    """``packs/ab/<sha256 of the pack's bytes>``: many short sequences, each a zstd frame of its own."""
+    return f"packs/{digest[:2]}/{digest}"
+
+
 def manifest_key(collection: str, release: str, division: str) -> str:
     """``manifests/genbank/273.0/phg.parquet``: what the division's set consists of; written last."""
     return f"manifests/{collection}/{release}/{division}.parquet"
+
+
+def is_content_key(key: str) -> bool:
+    """Whether a key is one that this project gives to residues; others in the bucket are nobody's business here."""
+    return bool(_SEQUENCE_KEY.fullmatch(key) or _PACK_KEY.fullmatch(key))
+
+
+def is_manifest_key(key: str) -> bool:
+    """Whether a key is a division's manifest."""
+    return bool(_MANIFEST_KEY.fullmatch(key))

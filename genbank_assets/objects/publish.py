@@ -1,16 +1,16 @@
 """Stage 5: a division's distinct sequences -> objects, each residue string once, with the manifest written last.
 
-An object is the residues as they are, so that any part of a chromosome is one ranged request. Sequences stream from
-the chunk tables: a short one is one request, a long one a multipart upload, none is in memory whole. What an earlier
-manifest of the division lists is not sent again. Readers follow the manifest object; objects that a failed run left
-behind are harmless and will be found in place.
+Layout ``record``: an object is the residues as they are, so that any part of a chromosome is one ranged request.
+Layout ``pack``: short sequences together (``packs``), long ones as before. What a manifest of the set lists is not
+sent again. Work is file by file and out of core; a killed run goes on after the last whole file. Readers follow the
+manifest object; what a failed run left behind is found in place by the next, or removed by ``prune``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,37 +18,34 @@ from typing import Any
 import obstore
 import polars as pl
 import pyarrow.parquet as pq
-from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError
+from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from genbank_assets.errors import IntegrityError, NotFoundError, ObjectStoreError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
-from genbank_assets.objects.keys import manifest_key, sequence_key
-from genbank_assets.objects.store import open_objects
+from genbank_assets.objects import contents
+from genbank_assets.objects.contents import CODE_VERSION, IDENTITY, TABLE
+from genbank_assets.objects.keys import manifest_key
+from genbank_assets.objects.sending import FileSender, Wanted
+from genbank_assets.objects.store import lock_objects, open_objects, reason_of
+from genbank_assets.objects.upload import Counts, Uploader
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, releases_in_store, temporary_beside
+from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, temporary_beside
+from genbank_assets.tables.buckets import (
+    MOST_BUCKETS,
+    Buckets,
+    bucket_count,
+    digest_bucket,
+    sorted_writer,
+    write_sorted,
+)
+from genbank_assets.tables.schema import OBJECT_SCHEMA
+from genbank_assets.tables.writer import file_sha256
 
-CODE_VERSION = "1"
-TABLE = "objects.parquet"
-PART_BYTES = 8 * 1024 * 1024
-
-
-@dataclasses.dataclass
-class _Counts:
-    put: int = 0
-    bytes: int = 0
-    attempts: int = 0
-    errors: int = 0
-    found: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class _Wanted:
-    """A sequence to send: where it goes and what it has to be."""
-
-    key: str
-    digest: bytes
-    length: int
+# "auto" packs divisions with more sequences than this whose mean length is below a hundredth of a pack's.
+FEWEST_SEQUENCES_TO_PACK = 10_000
+LONGEST_MEAN_TO_PACK = 64 * 1024
+OpenStore = Callable[[int], ObjectStore]
 
 
 def publish_division(
@@ -57,9 +54,16 @@ def publish_division(
     settings: Settings,
     progress: Callable[[str], None],
     run_id: str,
-    store: ObjectStore | None = None,
+    open_store: OpenStore | None = None,
 ) -> Manifest:
     """Send a division's distinct sequences that are not in the set yet, then its manifest.
+
+    Args:
+        partition: the division; its ``unique_records`` must be published.
+        settings: the set's URL, layout and concurrency.
+        progress: called with lines for people.
+        run_id: the run that asks.
+        open_store: opens the store with so many retries of its own; None opens it by the settings.
 
     Raises:
         NotFoundError: the deduplicated tables are not published.
@@ -69,26 +73,20 @@ def publish_division(
     unique = partition.manifest("unique_records")
     if unique is None:
         raise NotFoundError(f"{partition.key} {partition.release}: materialize unique_records first")
-    previous = partition.manifest("object_set")
-    if previous is not None and _still_good(previous, unique, settings):
-        progress("nothing changed: every object and the manifest are in place")
-        report = dataclasses.replace(previous.report, files_now=0, bytes_now=0, objects_put=0, seconds=0.0)
-        return dataclasses.replace(previous, report=report)
-    store = store or open_objects(settings)
-    counts = _Counts()
-    with Stopwatch() as watch:
-        table = _object_table(partition)
-        missing = _not_in_set(partition, table, settings)
-        progress(f"{len(table):,} distinct sequences, {len(missing):,} to send to {settings.objects_url}")
-        for (source_file,), part in sorted(missing.partition_by("source_file", as_dict=True).items()):
-            wanted = {
-                row["record_ordinal"]: _Wanted(row["key"], row["sequence_sha256"], row["length"])
-                for row in part.select("record_ordinal", "key", "sequence_sha256", "length").iter_rows(named=True)
-            }
-            path = _sequences_path(partition, str(source_file))
-            asyncio.run(_send_file(store, path, wanted, counts, concurrency=settings.upload_concurrency))
-            progress(f"{source_file}: {len(wanted):,} objects sent")
-        size = _publish_table(store, partition, table)
+    opened = open_store or (lambda retries: open_objects(settings, retries=retries))
+    patient = opened(8)
+    with Stopwatch() as watch, lock_objects(settings, exclusive=False):
+        previous = partition.manifest("object_set")
+        if previous is not None and _still_good(previous, unique, settings) and contents.in_force(patient, previous):
+            progress("nothing changed: every object and the manifest are in place")
+            now = {"files_now": 0, "bytes_now": 0, "objects_put": 0, "seconds": watch.seconds}
+            uploads = {"upload_attempts": 0, "upload_errors": 0, "upload_retries": 0, "upload_slow_downs": 0}
+            report = dataclasses.replace(previous.report, **now, **uploads)  # type: ignore[arg-type]
+            return dataclasses.replace(previous, report=report)
+        job = _Job(partition, unique, settings=settings, progress=progress)
+        tables = contents.tables_in_force(settings, patient)
+        counts = job.run(opened(0), patient=patient, tables=tables)
+        entry = job.publish_table(patient)
     manifest = Manifest(
         stage="object_set",
         code_version=CODE_VERSION,
@@ -96,29 +94,34 @@ def publish_division(
         release=partition.release,
         division=partition.key.division,
         input_digest=unique.digest,
-        files=({"name": TABLE, "rows": len(table), "bytes": size},),
+        files=(entry,),
         extra={
             "url": settings.objects_url,
-            "layout": "record",
+            "layout": "pack" if job.packing else "record",
+            "refget": settings.refget,
             "manifest_key": manifest_key(partition.key.collection, partition.release, partition.key.division),
         },
         report=StageReport(
             files=1,
             files_now=1,
             records=unique.report.records,
-            objects=len(table),
-            objects_put=counts.put,
-            distinct_sequences=len(table),
-            bytes_out=int(table["bytes"].sum()),
+            distinct_sequences=job.rows,
+            objects=job.objects,
+            bytes_out=job.bytes,
             bytes_now=counts.bytes,
+            objects_put=counts.put,
             upload_attempts=counts.attempts,
             upload_errors=counts.errors,
+            upload_retries=counts.retries,
+            upload_slow_downs=counts.slow_downs,
             seconds=watch.seconds,
             peak_memory_bytes=peak_memory_bytes(),
         ),
         run_id=run_id,
     )
-    return publish_manifest(manifest, partition=partition)
+    publish_manifest(manifest, partition=partition)
+    job.clear()
+    return manifest
 
 
 def _still_good(previous: Manifest, unique: Manifest, settings: Settings) -> bool:
@@ -126,156 +129,165 @@ def _still_good(previous: Manifest, unique: Manifest, settings: Settings) -> boo
         previous.input_digest == unique.digest
         and previous.code_version == CODE_VERSION
         and previous.extra["url"] == settings.objects_url
+        and (previous.extra["refget"] or not settings.refget)
     )
 
 
-def _object_table(partition: PartitionRelease) -> pl.DataFrame:
-    """What the set has to hold for this division, in order of digest."""
-    table = pl.read_parquet(partition.stage_folder("unique_records") / "sequences.parquet")
-    hexes = table["sequence_sha256"].bin.encode("hex")
-    keys = [sequence_key(d, molecule_class=c) for d, c in zip(hexes, table["molecule_class"], strict=True)]
-    return table.select(
-        "sequence_sha256",
-        "molecule_class",
-        pl.Series("key", keys, dtype=pl.String),
-        pl.lit(0, dtype=pl.Int64).alias("offset"),
-        pl.col("length").alias("bytes"),
-        hexes.alias("checksum_sha256"),
-        "length",
-        pl.lit("identity").alias("encoding"),
-        pl.col("representative_source_file").alias("source_file"),
-        pl.col("representative_record_ordinal").alias("record_ordinal"),
-    )
+class _Job:
+    """One division's way into the set."""
 
+    def __init__(
+        self, partition: PartitionRelease, unique: Manifest, *, settings: Settings, progress: Callable[[str], None]
+    ) -> None:
+        self._partition = partition
+        self._settings = settings
+        self._progress = progress
+        records = partition.manifest("records")
+        self._files = {entry["name"]: entry for entry in records.files} if records else {}
+        self._order = {name: number for number, name in enumerate(self._files)}
+        self._folder = partition.stage_folder("object_set")
+        # A finished file's rows outlive a killed run, as long as the same input goes to the same set.
+        self._finished = self._folder / ".sent" / unique.digest[:16]
+        self.rows = int(unique.extra["distinct_sequences"])
+        self.packing = _packs(self.rows, unique, settings)
+        self.objects = 0
+        self.bytes = 0
 
-def _not_in_set(partition: PartitionRelease, table: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Rows no earlier manifest of the division in the same set lists."""
-    for earlier in releases_in_store(partition.store, key=partition.key, stage="object_set"):
-        manifest = earlier.manifest("object_set")
-        path = earlier.stage_folder("object_set") / TABLE
-        if manifest is not None and manifest.extra["url"] == settings.objects_url and path.is_file():
-            table = table.join(pl.read_parquet(path, columns=["key"]), on="key", how="anti", maintain_order="left")
-    return table
+    def run(self, store: ObjectStore, *, patient: ObjectStore, tables: list[Path]) -> Counts:
+        """Send what is missing and write the division's table (not yet under its name)."""
+        scratch = self._folder / ".scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        by_digest = Buckets(scratch / "digest", count=bucket_count(self.rows))
+        groups = min(MOST_BUCKETS, max(1, len(self._files)))
+        by_file = Buckets(scratch / "file", count=groups)
+        missing = 0
+        sequences = self._partition.stage_folder("unique_records") / "sequences.parquet"
+        for known, unknown in contents.split_known(sequences, tables):
+            lacking = known.filter(pl.col("refget").is_null()) if self._settings.refget else known.clear()
+            self._add(by_digest, known.join(lacking, on=IDENTITY, how="anti"))
+            reread = self._places(sequences, lacking)
+            for frame in (unknown.with_columns(known=pl.lit(None, _KNOWN)), reread):
+                numbers = frame["representative_source_file"].replace_strict(self._order, return_dtype=pl.Int64)
+                by_file.add(frame, numbers * groups // max(1, len(self._files)))
+            missing += len(unknown)
+        by_file.close()
+        self._progress(f"{self.rows:,} distinct sequences, {missing:,} to send to {self._settings.objects_url}")
+        uploader = Uploader(store, patient=patient, concurrency=self._settings.upload_concurrency)
+        for rows in asyncio.run(self._send_all(uploader, by_file)):
+            self._add(by_digest, pl.read_parquet(rows))
+        by_digest.close()
+        self._assemble(by_digest)
+        shutil.rmtree(scratch, ignore_errors=True)
+        return uploader.counts
 
+    def _add(self, buckets: Buckets, rows: pl.DataFrame) -> None:
+        if len(rows):
+            buckets.add(rows, digest_bucket(rows["sequence_sha256"], count=buckets.count))
 
-def _sequences_path(partition: PartitionRelease, source_file: str) -> Path:
-    records = partition.manifest("records")
-    for entry in records.files if records else ():
-        if entry["name"] == source_file:
-            return partition.stage_folder("records") / str(entry["sequences_file"])
-    raise NotFoundError(f"{partition.key} {partition.release}: no sequence table of {source_file}")
+    def _places(self, sequences: Path, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows of the set that have to be read again, with the place of their residues and what is known of them."""
+        known = rows.select(*IDENTITY, known=pl.struct(*_KNOWN_COLUMNS).cast(_KNOWN))
+        if not len(rows):
+            return pl.read_parquet(sequences, n_rows=0).join(known, on=IDENTITY, how="inner")
+        low, high = rows["sequence_sha256"].min(), rows["sequence_sha256"].max()
+        inside = pl.scan_parquet(sequences).filter(pl.col("sequence_sha256").is_between(low, high)).collect()
+        return inside.join(known, on=IDENTITY, how="inner")
 
-
-def chunks(path: Path, wanted: set[int]) -> Iterator[tuple[int, memoryview]]:
-    """(record_ordinal, residues) of each chunk of the wanted records, in order; one row group in memory."""
-    with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            for batch in file.read_row_group(group).to_batches():
-                residues = batch["residues"].cast("binary")
-                for ordinal, value in zip(batch["record_ordinal"].to_pylist(), residues, strict=True):
-                    if ordinal in wanted:
-                        yield ordinal, memoryview(value.as_buffer())
-
-
-async def _send_file(
-    store: ObjectStore, path: Path, wanted: dict[int, _Wanted], counts: _Counts, *, concurrency: int
-) -> None:
-    """Send one file's sequences with at most ``concurrency`` requests in flight."""
-    slots = asyncio.Semaphore(concurrency)
-    running: set[asyncio.Task[None]] = set()
-    stream = chunks(path, set(wanted))
-    sent = 0
-    try:
-        for ordinal, first in stream:
-            target = wanted[ordinal]
-            sent += 1
-            if len(first) >= target.length:
-                await slots.acquire()
-                task = asyncio.create_task(_put(store, target, first, counts, slots))
-                running.add(task)
-                task.add_done_callback(running.discard)
-            else:
-                await asyncio.to_thread(_put_long, store, target, first, stream, counts)
-            for task in [t for t in running if t.done()]:
-                task.result()
-        await asyncio.gather(*running)
-    except BaseException:
-        for task in running:
-            task.cancel()
-        raise
-    if sent != len(wanted):
-        raise IntegrityError(f"{path.name} holds {sent:,} of {len(wanted):,} sequences that are to be sent")
-
-
-async def _put(
-    store: ObjectStore, target: _Wanted, residues: memoryview, counts: _Counts, slots: asyncio.Semaphore
-) -> None:
-    """Send a short sequence by one conditional request."""
-    try:
-        if hashlib.sha256(residues).digest() != target.digest or len(residues) != target.length:
-            raise IntegrityError(f"the residues of {target.key} do not have their digest")
-        counts.attempts += 1
+    async def _send_all(self, uploader: Uploader, by_file: Buckets) -> list[Path]:
+        """Send file after file; returns the tables of what each brought."""
+        tables: list[Path] = []
         try:
-            await obstore.put_async(store, target.key, bytes(residues), mode="create")
-        except AlreadyExistsError:
-            counts.found += 1
-            return
-        except NotSupportedError:
-            await obstore.put_async(store, target.key, bytes(residues))
-        counts.put += 1
-        counts.bytes += len(residues)
-    except BaseError as error:
-        counts.errors += 1
-        raise ObjectStoreError(f"cannot store {target.key}: {_reason(error)}") from error
-    finally:
-        slots.release()
+            for group in by_file.frames():
+                parts = group.partition_by("representative_source_file", as_dict=True)
+                for (name,), part in sorted(parts.items(), key=lambda item: self._order[str(item[0][0])]):
+                    tables += await self._send_file(uploader, str(name), part)
+        except BaseException:
+            uploader.abandon()
+            raise
+        return tables
 
+    async def _send_file(self, uploader: Uploader, name: str, part: pl.DataFrame) -> Iterator[Path]:
+        path = self._finished / f"{name}.parquet"
+        tables = [path] if path.is_file() else []
+        if tables:
+            part = part.join(pl.read_parquet(path, columns=IDENTITY), on=IDENTITY, how="anti", maintain_order="left")
+            path = self._finished / f"{name}.{len(part)}.parquet"
+        if not len(part):
+            return iter(tables)
+        wanted = {
+            row["representative_record_ordinal"]: Wanted(
+                row["sequence_sha256"], row["molecule_class"], row["length"], _known(row)
+            )
+            for row in part.iter_rows(named=True)
+        }
+        sender = FileSender(uploader, packing=self.packing, refget=self._settings.refget)
+        before = dataclasses.replace(uploader.counts)
+        entry = self._files[name]
+        await sender.send(self._partition.stage_folder("records") / str(entry["sequences_file"]), wanted)
+        with temporary_beside(path) as temporary:
+            sender.table().write_parquet(temporary, compression="zstd")
+        put = uploader.counts.put - before.put
+        sent = uploader.counts.bytes - before.bytes
+        self._progress(f"{name}: {len(wanted):,} sequences, {put:,} objects sent ({sent / 1e6:,.1f} MB)")
+        return iter([*tables, path])
 
-def _put_long(
-    store: ObjectStore, target: _Wanted, first: memoryview, stream: Iterator[tuple[int, memoryview]], counts: _Counts
-) -> None:
-    """Send a long sequence in parts as its chunks come; the parts appear as one object or not at all."""
-    digest = hashlib.sha256()
-    length = 0
+    def _assemble(self, by_digest: Buckets) -> None:
+        """The division's table in order of digest; complete, or the stage stops."""
+        written = 0
+        last_objects: set[str] = set()
+        self._table = self._folder / ".objects.new"
+        with sorted_writer(self._table, OBJECT_SCHEMA, sorted_by=["sequence_sha256"]) as writer:
+            for bucket in by_digest.frames():
+                rows = bucket.unique(IDENTITY, keep="first", maintain_order=True).sort(IDENTITY)
+                written += len(rows)
+                write_sorted(writer, rows, OBJECT_SCHEMA)
+                whole = rows.filter(pl.col("encoding") == "identity")
+                self.objects += len(whole)
+                self.bytes += int(whole["object_bytes"].sum())
+                packs = rows.filter(pl.col("encoding") == "zstd").unique("key").select("key", "object_bytes")
+                for key, size in packs.iter_rows():
+                    if key not in last_objects:
+                        last_objects.add(key)
+                        self.bytes += size
+        self.objects += len(last_objects)
+        if written != self.rows:
+            raise IntegrityError(f"the division has {self.rows:,} distinct sequences, the set {written:,} of them")
 
-    def parts() -> Iterator[bytes]:
-        nonlocal length
-        piece = first
-        while True:
-            digest.update(piece)
-            length += len(piece)
-            yield bytes(piece)
-            if length >= target.length:
-                break
-            _, piece = next(stream)
-        if digest.digest() != target.digest or length != target.length:
-            raise IntegrityError(f"the residues of {target.key} do not have their digest")
-
-    counts.attempts += 1
-    try:
-        obstore.put(store, target.key, parts(), use_multipart=True, chunk_size=PART_BYTES)
-    except BaseError as error:
-        counts.errors += 1
-        raise ObjectStoreError(f"cannot store {target.key}: {_reason(error)}") from error
-    counts.put += 1
-    counts.bytes += length
-
-
-def _publish_table(store: ObjectStore, partition: PartitionRelease, table: pl.DataFrame) -> int:
-    """The manifest object, and its copy in the store folder."""
-    folder = partition.stage_folder("object_set")
-    with temporary_beside(folder / TABLE) as temporary:
-        table.write_parquet(temporary, compression="zstd", statistics=True)
-        content = temporary.read_bytes()
-        key = manifest_key(partition.key.collection, partition.release, partition.key.division)
+    def publish_table(self, store: ObjectStore) -> dict[str, Any]:
+        """Send the manifest object, then give the local copy its name; readers see the old table or the new one."""
+        key = manifest_key(self._partition.key.collection, self._partition.release, self._partition.key.division)
         try:
-            obstore.put(store, key, content)
+            obstore.put(store, key, self._table)
         except BaseError as error:
-            raise ObjectStoreError(f"cannot store {key}: {_reason(error)}") from error
-    return len(content)
+            raise ObjectStoreError(f"cannot store {key}: {reason_of(error)}") from error
+        entry = {
+            "name": TABLE,
+            "rows": pq.read_metadata(self._table).num_rows,
+            "bytes": self._table.stat().st_size,
+            "sha256": file_sha256(self._table),
+        }
+        self._table.replace(self._folder / TABLE)
+        return entry
+
+    def clear(self) -> None:
+        """Forget the finished files' tables: the manifest has their rows now."""
+        shutil.rmtree(self._folder / ".sent", ignore_errors=True)
 
 
-def _reason(error: Exception) -> str:
-    """The first line of a store's error: later ones quote requests."""
-    lines: list[Any] = str(error).splitlines()
-    return str(lines[0])[:300] if lines else type(error).__name__
+_KNOWN_COLUMNS = [name for name in contents.EMPTY.columns if name not in IDENTITY and name != "length"]
+_KNOWN = pl.Struct({name: contents.EMPTY.schema[name] for name in _KNOWN_COLUMNS})
+
+
+def _known(row: dict[str, Any]) -> dict[str, Any] | None:
+    """The row of the object table of a sequence that is read again only for its refget digest."""
+    if row["known"] is None or row["known"]["key"] is None:
+        return None
+    return {**{name: row[name] for name in (*IDENTITY, "length")}, **row["known"]}
+
+
+def _packs(rows: int, unique: Manifest, settings: Settings) -> bool:
+    """Whether new short sequences of the division are packed."""
+    if settings.object_layout != "auto":
+        return settings.object_layout == "pack"
+    mean = (unique.report.residues or 0) / rows if rows else 0
+    return rows > FEWEST_SEQUENCES_TO_PACK and mean < LONGEST_MEAN_TO_PACK

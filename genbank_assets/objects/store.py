@@ -1,40 +1,55 @@
 """Opens the object store behind a URL: ``s3://bucket/prefix`` or ``file:///folder``.
 
-One client (obstore) serves both. S3 options come from the caller (Dagster's S3Resource) and from AWS's own variables;
-credentials never appear in a message. What is stored belongs to ``publish``.
+One client (obstore) serves both. S3 options come from the caller (Dagster's S3Resource) and from AWS's own variables,
+profiles and roles, as boto3 resolves them; credentials never appear in a message. What is stored belongs to
+``publish``.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
-from collections.abc import Mapping
-from datetime import timedelta
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import httpx
+import obstore
+from obstore.exceptions import GenericError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.settings import Settings
 
-_RETRIES = {
-    "max_retries": 8,
-    "retry_timeout": timedelta(minutes=5),
-    "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=20), "base": 2.0},
-}
+RETRY_SECONDS = 300.0
+REQUEST_TIMEOUT = timedelta(minutes=10)
+_BACKOFF = {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=20), "base": 2.0}
+_STATUS = re.compile(r"status code: (\d{3}[A-Za-z ]*)")
+_CODE = re.compile(r"<Code>([^<]{1,80})</Code>")
+_MESSAGE = re.compile(r"<Message>([^<]{1,200})</Message>")
+_NOT_PARTIAL = "non-partial response"
+# Resolved keys are asked for again after this long, so that the keys of a role may expire during a run.
+_KEYS_LAST = timedelta(minutes=5)
 
 
-def open_objects(settings: Settings, *, options: Mapping[str, str] | None = None) -> ObjectStore:
+def open_objects(
+    settings: Settings, *, options: Mapping[str, str] | None = None, credentials: Any = None, retries: int = 8
+) -> ObjectStore:
     """The store of the settings.
 
     Args:
         settings: ``objects_url`` says where.
-        options: S3 options that go before the environment: ``endpoint``, ``region``, ``access_key_id``,
-            ``secret_access_key``, ``session_token``, ``virtual_hosted_style_request``.
+        options: S3 options that go before the environment: ``endpoint``, ``region``, ``skip_signature``,
+            ``virtual_hosted_style_request``.
+        credentials: botocore's credentials; None takes AWS's variables, else what boto3 finds (profile, role).
+        retries: how often the client itself repeats a request; 0 for callers that count and repeat.
 
     Raises:
-        ObjectStoreError: the URL cannot be used.
+        ObjectStoreError: the URL cannot be used, or there are no credentials.
     """
     url = settings.objects_url
     parts = urlsplit(url)
@@ -44,20 +59,101 @@ def open_objects(settings: Settings, *, options: Mapping[str, str] | None = None
         return LocalStore(folder)
     if parts.scheme != "s3" or not parts.netloc:
         raise ObjectStoreError(f"objects must be s3://bucket/prefix or file:///folder, not {url!r}")
-    chosen: dict[str, Any] = dict(options or {})
+    # The server compares this checksum of the body with what arrived, and keeps it.
+    chosen: dict[str, Any] = {"checksum_algorithm": "SHA256", **(options or {})}
+    if credentials is None and "skip_signature" not in chosen and not os.environ.get("AWS_ACCESS_KEY_ID"):
+        credentials = _from_boto3(chosen)
     endpoint = chosen.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if endpoint:
         chosen["endpoint"] = endpoint
-    client: dict[str, Any] = {"timeout": timedelta(minutes=10)}
+    client: dict[str, Any] = {"timeout": REQUEST_TIMEOUT}
     if endpoint and endpoint.startswith("http://"):
         client["allow_http"] = True
+    retry: dict[str, Any] = {
+        "max_retries": retries,
+        "retry_timeout": timedelta(seconds=RETRY_SECONDS),
+        "backoff": _BACKOFF,
+    }
     try:
         return S3Store(
             parts.netloc,
             prefix=parts.path.strip("/") or None,
             config=chosen,  # type: ignore[arg-type]
             client_options=client,  # type: ignore[arg-type]
-            retry_config=_RETRIES,  # type: ignore[arg-type]
+            retry_config=retry,  # type: ignore[arg-type]
+            credential_provider=None if credentials is None else _provider(credentials),  # type: ignore[arg-type]
         )
     except Exception as error:
         raise ObjectStoreError(f"cannot use {url}: {type(error).__name__}") from error
+
+
+def _provider(credentials: Any) -> Callable[[], dict[str, Any]]:
+    """Botocore's credentials for obstore; asked again before they go stale."""
+
+    def current() -> dict[str, Any]:
+        frozen = credentials.get_frozen_credentials()
+        return {
+            "access_key_id": frozen.access_key,
+            "secret_access_key": frozen.secret_key,
+            "token": frozen.token,
+            "expires_at": datetime.now(UTC) + _KEYS_LAST,
+        }
+
+    return current
+
+
+def _from_boto3(chosen: dict[str, Any]) -> Any:
+    """Credentials of AWS_PROFILE, SSO, a role or the machine; region and endpoint of the profile go to ``chosen``."""
+    import boto3  # slow to import, and only wanted without keys in the environment
+
+    session = boto3.Session()
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise ObjectStoreError(
+            "no credentials for S3: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or use a role"
+        )
+    client = session.client("s3", region_name=chosen.get("region") or session.region_name or "us-east-1")
+    chosen.setdefault("region", client.meta.region_name)
+    if not client.meta.endpoint_url.endswith(".amazonaws.com"):
+        chosen.setdefault("endpoint", client.meta.endpoint_url)
+    return credentials
+
+
+def read_range(store: ObjectStore, key: str, *, start: int, end: int) -> bytes:
+    """Bytes ``start`` to ``end`` (0-based, exclusive) of an object by one request.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+        obstore.exceptions.BaseError: the store failed.
+    """
+    try:
+        return bytes(obstore.get_range(store, key, start=start, end=end))
+    except GenericError as error:
+        if _NOT_PARTIAL not in str(error) or not isinstance(store, S3Store):
+            raise
+    # Some servers (rclone 1.75) send the right part with status 200, which obstore refuses: Content-Range decides.
+    url = obstore.sign(store, "GET", key, timedelta(minutes=5))
+    answer = httpx.get(url, headers={"Range": f"bytes={start}-{end - 1}"}, timeout=REQUEST_TIMEOUT.total_seconds())
+    part = answer.content if answer.headers.get("Content-Range", "").startswith(f"bytes {start}-{end - 1}/") else b""
+    if len(part) != end - start:
+        raise GenericError(f"the server does not send parts of objects (status {answer.status_code} to a range)")
+    return part
+
+
+@contextlib.contextmanager
+def lock_objects(settings: Settings, *, exclusive: bool) -> Iterator[None]:
+    """Runs that publish hold it together, a run that deletes holds it alone; it ends with its process."""
+    settings.store.mkdir(parents=True, exist_ok=True)
+    with (settings.store / "objects.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        yield
+
+
+def reason_of(error: BaseException) -> str:
+    """A store's error in one line: the server's status and own words where there are any; no requests, no keys."""
+    text = str(error)
+    status, code, message = (pattern.search(text) for pattern in (_STATUS, _CODE, _MESSAGE))
+    if status is not None:
+        return ": ".join(found[1] for found in (status, code, message) if found)[:300]
+    lines = text.splitlines()
+    return lines[0][:300] if lines else type(error).__name__

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 # A bucket of this many rows takes about 0.4 GB while it is grouped and sorted (benchmarks/dedup.py).
 ROWS_PER_BUCKET = 250_000
+ROW_GROUP_ROWS = 100_000
 MOST_BUCKETS = 800  # each is an open file; 1,024 is the usual limit of a process
 
 
@@ -88,3 +90,20 @@ def split_points(sample: pl.Series, *, count: int) -> list[str]:
     ordered = sample.sort()
     points = [str(ordered[len(ordered) * number // count]) for number in range(1, count)]
     return sorted(set(points))
+
+
+def sorted_writer(path: Path, schema: pa.Schema, *, sorted_by: list[str]) -> pq.ParquetWriter:
+    """Small sorted row groups with statistics: a lookup reads a footer and one group."""
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        sorting_columns=[pq.SortingColumn(schema.get_field_index(name)) for name in sorted_by],
+        write_page_index=True,
+    )
+
+
+def write_sorted(writer: pq.ParquetWriter, frame: pl.DataFrame, schema: pa.Schema) -> None:
+    """Append rows, which continue the order, in row groups of a lookup's size."""
+    table = frame.select(schema.names).to_arrow().cast(schema)
+    writer.write_table(table, row_group_size=ROW_GROUP_ROWS)

@@ -15,20 +15,26 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, temporary_beside
-from genbank_assets.tables.buckets import Buckets, bucket_count, digest_bucket, range_bucket, split_points
+from genbank_assets.tables.buckets import (
+    Buckets,
+    bucket_count,
+    digest_bucket,
+    range_bucket,
+    sorted_writer,
+    split_points,
+    write_sorted,
+)
 from genbank_assets.tables.schema import MEMBERSHIP_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
 from genbank_assets.tables.writer import file_sha256
 
 CODE_VERSION = "1"
 BATCH_ROWS = 250_000
-ROW_GROUP_ROWS = 100_000
 SAMPLE_EVERY = 64
 _READ = [
     "accession", "version", "accession_version", "source_file", "record_ordinal", "record_offset", "record_bytes",
@@ -115,12 +121,12 @@ def deduplicate(paths: list[Path], *, out: Path, rows: int, scratch: Path | None
     distinct = 0
     with (
         temporary_beside(out / "sequences.parquet") as temporary,
-        _writer(temporary, UNIQUE_SEQUENCE_SCHEMA, sorted_by=["sequence_sha256"]) as writer,
+        sorted_writer(temporary, UNIQUE_SEQUENCE_SCHEMA, sorted_by=["sequence_sha256"]) as writer,
     ):
         for bucket in by_digest.frames():
             members, sequences = _grouped(bucket)
             distinct += len(sequences)
-            _write(writer, sequences, UNIQUE_SEQUENCE_SCHEMA)
+            write_sorted(writer, sequences, UNIQUE_SEQUENCE_SCHEMA)
             by_accession.add(members, range_bucket(members["accession"], splits=splits))
     for bucket in loose.frames():
         by_accession.add(bucket, range_bucket(bucket["accession"], splits=splits))
@@ -128,11 +134,11 @@ def deduplicate(paths: list[Path], *, out: Path, rows: int, scratch: Path | None
     written = 0
     with (
         temporary_beside(out / "memberships.parquet") as temporary,
-        _writer(temporary, MEMBERSHIP_SCHEMA, sorted_by=["accession"]) as writer,
+        sorted_writer(temporary, MEMBERSHIP_SCHEMA, sorted_by=["accession"]) as writer,
     ):
         for bucket in by_accession.frames():
             written += len(bucket)
-            _write(writer, bucket.sort(_ORDER), MEMBERSHIP_SCHEMA)
+            write_sorted(writer, bucket.sort(_ORDER), MEMBERSHIP_SCHEMA)
     shutil.rmtree(scratch, ignore_errors=True)
     return _Totals(members=written, without_sequence=without, distinct_sequences=distinct)
 
@@ -168,22 +174,6 @@ def _grouped(bucket: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         .sort(identity)
     )
     return members, sequences
-
-
-def _writer(path: Path, schema: pa.Schema, *, sorted_by: list[str]) -> pq.ParquetWriter:
-    """Small sorted row groups with statistics: a lookup reads a footer and one group."""
-    return pq.ParquetWriter(
-        path,
-        schema,
-        compression="zstd",
-        sorting_columns=[pq.SortingColumn(schema.get_field_index(name)) for name in sorted_by],
-        write_page_index=True,
-    )
-
-
-def _write(writer: pq.ParquetWriter, frame: pl.DataFrame, schema: pa.Schema) -> None:
-    table = frame.select(schema.names).to_arrow().cast(schema)
-    writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
 
 
 def _entry(path: Path) -> dict[str, Any]:

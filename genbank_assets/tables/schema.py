@@ -170,3 +170,18 @@ MEMBERSHIP_COLUMNS: tuple[Column, ...] = (
     Column("is_representative", pa.bool_(), False, "Whether the record stands for its sequence"),
 )
 MEMBERSHIP_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in MEMBERSHIP_COLUMNS])
+
+OBJECT_COLUMNS: tuple[Column, ...] = (
+    Column("sequence_sha256", DIGEST, False, "SHA-256 of the residues in upper case; the table is sorted by it"),
+    Column("molecule_class", TEXT, False, "nucleotide or protein"),
+    Column("length", pa.int64(), False, "Residues"),
+    Column("key", TEXT, False, "Object with the sequence, below the set's root"),
+    Column("offset", pa.int64(), False, "Byte of the object at which the sequence's bytes begin"),
+    Column("bytes", pa.int64(), False, "Bytes of the sequence in the object"),
+    Column("encoding", TEXT, False, "identity (the residues as they are) or zstd (one frame of a pack)"),
+    Column("object_bytes", pa.int64(), False, "Bytes of the whole object"),
+    Column("object_sha256", DIGEST, False, "SHA-256 of the whole object"),
+    Column("etag", TEXT, True, "ETag the store gave the object; null where it gives none"),
+    Column("refget", TEXT, True, "GA4GH refget digest (SQ. and sha512t24u); null where the setting is off"),
+)
+OBJECT_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in OBJECT_COLUMNS])

@@ -20,6 +20,8 @@ EXAMPLES = {
     "max_absent_fraction": ("0.5", 0.5),
     "max_quarantined_fraction": ("0.5", 0.5),
     "requests_per_second": ("2.5", 2.5),
+    "object_layout": ("pack", "pack"),
+    "refget": ("true", True),
 }
 
 

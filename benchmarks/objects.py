@@ -1,0 +1,187 @@
+"""How fast the object set is sent, beside a pool of boto3 threads with the same concurrency on the same server.
+
+Sequences of 4 KB go to ``rclone serve s3`` on loopback (or to --endpoint, with AWS's own variables for its keys): ours
+as objects, boto3's as objects, ours in packs; ours again with twice as many, for memory; and 500 at once through a
+proxy that answers 503 to a fifth of the requests. Each is a process of its own; rates are medians, interleaved.
+
+    python benchmarks/objects.py [--sequences 5000] [--repeats 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import datetime as dt
+import hashlib
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genbank_assets import __version__
+from genbank_assets.measure import peak_memory_bytes
+from genbank_assets.objects.sending import FileSender, Wanted, chunks
+from genbank_assets.objects.store import open_objects
+from genbank_assets.objects.upload import Uploader
+from genbank_assets.settings import Settings
+from genbank_assets.tables.schema import SEQUENCE_SCHEMA
+from genbank_assets_tests.fix_s3 import S3Server, ThrottlingProxy, rclone_server
+
+ROOT = Path(__file__).parent.parent
+RESIDUES = 4096
+CONCURRENCY = 10
+
+
+def make_table(path: Path, count: int) -> None:
+    """A chunk table of ``count`` random sequences."""
+    letters = np.frombuffer(b"ACGT", dtype=np.uint8)
+    draw = np.random.default_rng(count)
+    with pq.ParquetWriter(path, SEQUENCE_SCHEMA, compression="zstd") as writer:
+        for first in range(0, count, 1000):
+            size = min(1000, count - first)
+            text = letters[draw.integers(0, 4, size * RESIDUES, dtype=np.uint8)].tobytes().decode()
+            residues = [text[i : i + RESIDUES] for i in range(0, len(text), RESIDUES)]
+            columns = [list(range(first, first + size)), [0] * size, residues]
+            writer.write_table(pa.table(columns, schema=SEQUENCE_SCHEMA))
+
+
+def wanted_of(path: Path) -> dict[int, Wanted]:
+    """What has to be sent of a chunk table."""
+    ordinals = set(range(pq.read_metadata(path).num_rows))
+    digests = ((n, hashlib.sha256(r).digest()) for n, r in chunks(path, ordinals))
+    return {number: Wanted(digest, "nucleotide", RESIDUES, None) for number, digest in digests}
+
+
+def ours(path: Path, *, prefix: str, packing: bool, concurrency: int = CONCURRENCY) -> dict[str, Any]:
+    """Send a chunk table by the code of stage 5."""
+    settings = Settings(objects=f"s3://{os.environ['BENCH_BUCKET']}/{prefix}")
+    wanted = wanted_of(path)
+
+    async def send() -> Uploader:
+        uploader = Uploader(open_objects(settings, retries=0), patient=open_objects(settings), concurrency=concurrency)
+        await FileSender(uploader, packing=packing, refget=False).send(path, wanted)
+        return uploader
+
+    start = time.perf_counter()
+    counts = asyncio.run(send()).counts
+    return {"seconds": time.perf_counter() - start, "memory": peak_memory_bytes(), **vars(counts)}
+
+
+def boto3_pool(path: Path, *, prefix: str) -> dict[str, Any]:
+    """Send the same by boto3 from a pool of threads."""
+    import boto3
+    from botocore.config import Config
+
+    client = boto3.client("s3", config=Config(s3={"addressing_style": "path"}, max_pool_connections=CONCURRENCY))
+    wanted = wanted_of(path)
+
+    def put(number: int, residues: bytes) -> None:
+        key = f"{prefix}/{wanted[number].digest.hex()}"
+        client.put_object(Bucket=os.environ["BENCH_BUCKET"], Key=key, Body=residues)
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
+        for future in [pool.submit(put, n, bytes(r)) for n, r in chunks(path, set(wanted))]:
+            future.result()
+    return {"seconds": time.perf_counter() - start, "memory": peak_memory_bytes()}
+
+
+def apart(function: Callable[..., dict[str, Any]], path: Path, **options: Any) -> dict[str, Any]:
+    """Run a measurement in a fresh process."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, (path,), options)
+
+
+def measure(options: argparse.Namespace, server: S3Server, folder: Path) -> dict[str, Any]:
+    """All measurements on one server."""
+    os.environ.update(server.environment, BENCH_BUCKET=server.bucket)
+    table, double, few = folder / "n.parquet", folder / "2n.parquet", folder / "few.parquet"
+    make_table(table, options.sequences)
+    make_table(double, 2 * options.sequences)
+    make_table(few, 500)
+    runs: dict[str, list[dict[str, Any]]] = {"objects": [], "boto3": [], "packs": []}
+    for number in range(options.repeats):
+        runs["objects"].append(apart(ours, table, prefix=f"o{number}", packing=False))
+        runs["boto3"].append(apart(boto3_pool, table, prefix=f"b{number}"))
+        runs["packs"].append(apart(ours, table, prefix=f"p{number}", packing=True))
+    twice = apart(ours, double, prefix="twice", packing=False)
+    with ThrottlingProxy(server, share=0.2) as proxy:
+        os.environ["AWS_ENDPOINT_URL"] = proxy.endpoint
+        throttled = apart(ours, few, prefix="throttled", packing=False, concurrency=500)
+        throttled |= {"refused": proxy.refused, "arrived": len(server.keys("throttled/"))}
+    median = {name: statistics.median(run["seconds"] for run in found) for name, found in runs.items()}
+    return {
+        "puts_per_second": {name: options.sequences / seconds for name, seconds in median.items() if name != "packs"},
+        "ratio_to_boto3": median["boto3"] / median["objects"],
+        "pack_megabytes_per_second": options.sequences * RESIDUES / 1e6 / median["packs"],
+        "memory_megabytes": {name: max(run["memory"] for run in found) / 1e6 for name, found in runs.items()},
+        "memory_megabytes_twice_as_many": twice["memory"] / 1e6,
+        "throttled": throttled,
+    }
+
+
+def show(found: dict[str, Any], options: argparse.Namespace) -> str:
+    """The page of results."""
+    rates, memory, throttled = found["puts_per_second"], found["memory_megabytes"], found["throttled"]
+    rows = [
+        ("ours, objects", f"{rates['objects']:,.0f} PUT/s", f"{found['ratio_to_boto3']:.1f} x", memory["objects"]),
+        ("boto3, threads", f"{rates['boto3']:,.0f} PUT/s", "1", memory["boto3"]),
+        ("ours, packs", f"{found['pack_megabytes_per_second']:,.0f} MB/s of residues", "", memory["packs"]),
+        (
+            f"ours, {2 * options.sequences:,} objects", "", "", found["memory_megabytes_twice_as_many"],
+        ),
+    ]  # fmt: skip
+    lines = [
+        f"# Object set {__version__}, {dt.date.today()}",
+        "",
+        f"{options.sequences:,} sequences of {RESIDUES:,} residues, concurrency {CONCURRENCY}, medians of "
+        f"{options.repeats}; server: {options.endpoint or 'rclone serve s3'} on the same machine "
+        f"({os.cpu_count()} cores, {platform.machine()}); obstore {version('obstore')}, boto3 {version('boto3')}.",
+        "",
+        "| what | rate | against boto3 | peak memory |",
+        "|---|--:|--:|--:|",
+        *(f"| {what} | {rate} | {ratio} | {peak:,.0f} MB |" for what, rate, ratio, peak in rows),
+        "",
+        f"500 uploads at once with a fifth of the requests refused by 503: {throttled['arrived']} arrived, "
+        f"{throttled['refused']} refusals, {throttled['retries']} requests repeated, {throttled['errors']} "
+        f"upload errors ({throttled['errors'] / throttled['attempts']:.1%}), {throttled['seconds']:.1f} s.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--sequences", type=int, default=5000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--endpoint", help="another S3 server; keys from AWS's own variables")
+    parser.add_argument("--bucket", default="genbank-assets-bench")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
+        if options.endpoint:
+            keys = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
+            server = S3Server(options.endpoint, options.bucket, *keys)
+        else:
+            server = stack.enter_context(rclone_server(Path(scratch) / "server"))
+        found = measure(options, server, Path(scratch))
+    print(json.dumps(found, indent=1))
+    page = show(found, options)
+    print(page)
+    name = "objects" if not options.endpoint else "objects-endpoint"
+    (ROOT / "benchmarks" / "results" / f"{name}-{__version__}.md").write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The commands ``genbank-assets objects verify`` and ``objects prune``: arguments in, answers printed.
+
+What they do belongs to ``objects.audit``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from datetime import timedelta
+from typing import Any
+
+from genbank_assets.settings import Settings
+
+
+def add_objects_command(commands: Any, *, parents: list[argparse.ArgumentParser]) -> None:
+    """Add ``objects`` with its two verbs to the command's parser."""
+    objects = commands.add_parser("objects", help="compare the object set with its manifests, remove left-overs")
+    verbs = objects.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    verify = verbs.add_parser("verify", parents=parents, help="is everything there that manifests list?")
+    verify.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
+    verify.add_argument("--sample", type=int, default=100, help="sequences to read again per division (default 100)")
+    verify.set_defaults(run=_verify)
+    prune = verbs.add_parser("prune", parents=parents, help="delete residues that no manifest lists")
+    prune.add_argument("--dry-run", action="store_true", help="only list them")
+    prune.add_argument("--older-than", type=float, default=24.0, metavar="HOURS", help="least age (default 24)")
+    prune.set_defaults(run=_prune)
+
+
+def _verify(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.ncbi.catalog import parse_partition
+    from genbank_assets.objects.audit import verify_objects
+
+    keys = [parse_partition(text) for text in options.partitions]
+    found = verify_objects(settings, partitions=keys, sample=options.sample)
+    if options.json:
+        print(json.dumps(dataclasses.asdict(found), indent=1))
+        return 1 if found.problems else 0
+    for problem in found.problems:
+        print(f"{problem.key}: {problem.what} ({problem.partition})")
+    print(
+        f"{found.partitions} division(s), {found.sequences:,} sequences in {found.objects:,} objects, "
+        f"{found.rehashed:,} read again: {len(found.problems):,} problem(s)"
+    )
+    return 1 if found.problems else 0
+
+
+def _prune(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.objects.audit import prune_objects
+
+    orphans = []
+    for orphan in prune_objects(settings, older_than=timedelta(hours=options.older_than), dry_run=options.dry_run):
+        orphans.append(orphan.bytes)
+        if options.json:
+            print(json.dumps(dataclasses.asdict(orphan)))
+        else:
+            print(f"{orphan.key}  {orphan.bytes:,} bytes  {orphan.modified}")
+    done = "would be deleted" if options.dry_run else "deleted"
+    print(f"{len(orphans):,} objects with {sum(orphans):,} bytes {done}", file=sys.stderr)
+    return 0
