@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import datetime as dt
 import json
 import logging
 import os
@@ -16,11 +17,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import genbank_assets
 from genbank_assets.cli_objects import add_objects_command
 from genbank_assets.errors import GenbankAssetsError
 from genbank_assets.settings import Settings, settings_from_environment
+
+if TYPE_CHECKING:
+    from genbank_assets.defs.run import PartitionRun
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     materialize.set_defaults(run=_materialize)
 
+    update = commands.add_parser("update", parents=[store], help="apply NCBI's daily updates of these days")
+    update.add_argument("collection", choices=["genbank", "refseq"])
+    update.add_argument("days", nargs="+", type=dt.date.fromisoformat, metavar="YYYY-MM-DD")
+    update.add_argument("--source", help="https://, ftp:// or file:// (GENBANK_ASSETS_SOURCE, default NCBI)")
+    update.set_defaults(run=_update)
+
     status = commands.add_parser(
         "status", parents=[store, json_option], help="what the store holds, a row per partition"
     )
@@ -157,7 +168,18 @@ def _materialize_keys(partitions: Sequence[str], settings: Settings) -> int:
     _show_progress()
     from genbank_assets.defs.run import materialize_partitions
 
-    runs = materialize_partitions(keys, settings=settings)
+    return _told(materialize_partitions(keys, settings=settings))
+
+
+def _update(options: argparse.Namespace, settings: Settings) -> int:
+    _show_progress()
+    from genbank_assets.defs.run import apply_days
+
+    return _told(apply_days(options.collection, options.days, settings=settings))
+
+
+def _told(runs: Sequence[PartitionRun]) -> int:
+    """Say what went wrong; returns the exit code."""
     for run in runs:
         for line in run.warnings:
             print(f"genbank-assets: {run.key}: warning: {line}", file=sys.stderr)

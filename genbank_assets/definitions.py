@@ -12,6 +12,7 @@ import dagster as dg
 from dagster_aws.s3 import S3Resource
 
 from genbank_assets.defs.checks import build_checks
+from genbank_assets.defs.daily import build_daily, build_daily_jobs, build_daily_schedules
 from genbank_assets.defs.jobs import build_jobs
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.sensors import build_sensors
@@ -23,9 +24,14 @@ from genbank_assets.ncbi.catalog import COLLECTIONS
 def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """A fresh set of definitions; ``resources`` replace those of the same name."""
     return dg.Definitions(
-        assets=[*build_releases(), *(asset for c in COLLECTIONS.values() for asset in build_stages(c))],
+        assets=[
+            *build_releases(),
+            *(asset for c in COLLECTIONS.values() for asset in build_stages(c)),
+            *build_daily(),
+        ],
         asset_checks=[check for c in COLLECTIONS.values() for check in build_checks(c)],
-        jobs=build_jobs(),
+        jobs=[*build_jobs(), *build_daily_jobs()],
+        schedules=build_daily_schedules(),
         sensors=build_sensors(),
         # A run is a process already; one more per step would cost seconds each and isolate nothing that matters.
         executor=dg.in_process_executor,

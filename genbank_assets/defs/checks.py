@@ -120,7 +120,9 @@ def database_totals(partition: PartitionRelease, manifest: Manifest, settings: S
     key = [partition.key.collection, partition.key.division]
     with open_database(settings) as database, database.transaction() as session:
         rows = session.execute(
-            "SELECT count(*) FROM genbank.record WHERE collection = %s AND section = %s AND is_current", key
+            "SELECT count(*) - genbank.only_daily(%s, %s, %s) FROM genbank.record "
+            "WHERE collection = %s AND section = %s AND is_current",
+            [*key, partition.release, *key],
         )[0][0]
         files = session.execute(
             "SELECT count(*) FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s",

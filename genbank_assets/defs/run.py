@@ -7,6 +7,7 @@ for people belong to ``cli`` and ``demo``.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import logging
 import warnings
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 
+from genbank_assets.defs.daily import daily_job_name
 from genbank_assets.defs.instance import open_instance
 from genbank_assets.defs.jobs import mirror_job_name
 from genbank_assets.settings import Settings
@@ -48,6 +50,28 @@ def materialize_partitions(keys: Sequence[PartitionKey], *, settings: Settings) 
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     with open_instance(settings) as instance:
         return [_run(definitions, key, settings=settings, instance=instance) for key in keys]
+
+
+def apply_days(collection: str, days: Sequence[dt.date], *, settings: Settings) -> list[PartitionRun]:
+    """Run the daily job of each day, in order of date."""
+    from genbank_assets.definitions import build_defs
+
+    job = build_defs().resolve_job_def(daily_job_name(collection))
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    runs = []
+    with open_instance(settings) as instance:
+        for day in sorted(set(days)):
+            result = job.execute_in_process(
+                partition_key=day.isoformat(),
+                instance=instance,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                tags={"ncbi/collection": collection, "ncbi/day": day.isoformat()},
+            )
+            key = PartitionKey(collection, f"daily/{day}")
+            reason = "" if result.success else _reason(result)
+            runs.append(PartitionRun(key=key, run_id=result.run_id, ok=result.success, reason=reason, warnings=()))
+    return runs
 
 
 def _run(

@@ -14,6 +14,7 @@ import obstore
 import polars as pl
 
 from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.ncbi.daily import DAILY
 from genbank_assets.objects.fetch import Found, find_record, object_row, original_text, residues
 from genbank_assets.objects.store import open_objects, reason_of
 from genbank_assets.postgres.lookup import record_row
@@ -187,18 +188,19 @@ def _sequence_hop(found: Found) -> Hop:
 
 
 def _database_hop(settings: Settings, found: Found) -> Hop:
-    key = found.partition.key
+    key, release = found.partition.key, found.partition.release
     if found.partition.manifest("postgres_table") is None:
         return Hop("database row", "missing", {}, "the division is not loaded in this release")
     try:
-        row = record_row(settings, collection=key.collection, division=key.division, accession=found.row["accession"])
+        division = None if key.division == DAILY else key.division
+        row = record_row(settings, collection=key.collection, division=division, accession=found.row["accession"])
     except GenbankAssetsError as error:
         return Hop("database row", "missing", {}, str(error))
     if row is None:
         return Hop("database row", "missing", {}, "the database has no such record")
     if row["record_sha256"] != found.row["record_sha256"].hex():
         return Hop("database row", "mismatch", row, "the loaded state is another than the table's")
-    if row["last_release"] != found.partition.release:
+    if release not in {row["last_release"], row["last_release"].rpartition(".")[2]}:  # a release, or a day on top
         return Hop("database row", "mismatch", row, f"the database last saw it in release {row['last_release']}")
     return Hop("database row", "ok", row)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 from genbank_assets.errors import NotFoundError
 from genbank_assets.store import PartitionKey
@@ -86,6 +87,11 @@ REFSEQ = Collection(
 
 COLLECTIONS: dict[str, Collection] = {c.name: c for c in (GENBANK, REFSEQ)}
 
+# The first that the lineage has; eukaryotes that have none are in "protozoa".
+_SECTION_OF_TAXON = (
+    ("Archaea", "archaea"), ("Bacteria", "bacteria"), ("Fungi", "fungi"), ("Viridiplantae", "plant"),
+    ("Mammalia", "vertebrate_mammalian"), ("Vertebrata", "vertebrate_other"), ("Metazoa", "invertebrate"),
+)  # fmt: skip
 _GENBANK_FILE = re.compile(r"gb([a-z]{3})([1-9]\d{0,5})\.seq\.gz")
 _REFSEQ_FILE = re.compile(
     r"([a-z_]+?)\.((?:wp_protein|nonredundant_protein)\.)?(\d{1,6}(?:\.\d{1,6})?)\.(genomic|rna|protein)\.g[bp]ff\.gz"
@@ -102,6 +108,24 @@ def division_of_file(name: str, *, collection: Collection) -> str | None:
     if match is None or match[1] not in collection.divisions:
         return None
     return match[1]
+
+
+def section_of_record(collection: Collection, *, division: str | None, taxonomy: Sequence[str]) -> str | None:
+    """The partition a record of a mixed file belongs to, or None where nothing says it.
+
+    GenBank: its division code. RefSeq: the section of its organism, by division code and lineage as the release README
+    describes the directories; the release also repeats organelles and plasmids in sections of their own.
+    """
+    code = (division or "").lower()
+    if collection is GENBANK:
+        return code if code in collection.divisions else None
+    lineage = set(taxonomy)
+    if code in {"phg", "vrl"} or "Viruses" in lineage:
+        return "viral"
+    for taxon, section in _SECTION_OF_TAXON:
+        if taxon in lineage:
+            return section
+    return "protozoa" if "Eukaryota" in lineage else "other" if code in {"syn", "env", "una"} else None
 
 
 def file_sort_key(name: str) -> tuple[object, ...]:

@@ -187,7 +187,7 @@ class _Job:
         folder = self._partition.stage_folder("raw_files")
         remote = source.stat(path)
         before = self._before.get(name)
-        if before is not None and _unchanged(before, remote, folder / name):
+        if before is not None and unchanged(before, remote, folder / name):
             return before, 0, 0
         checksum = self._release.checksums.get(name)
         fetched = fetch_file(source, path, folder=folder, checksum=checksum, progress=progress)
@@ -217,8 +217,8 @@ class _Job:
             )
 
 
-def _unchanged(before: dict[str, Any], remote: RemoteFile, path: Path) -> bool:
-    """The file in place is of this very state of the remote one."""
+def unchanged(before: dict[str, Any], remote: RemoteFile, path: Path) -> bool:
+    """Whether the file in place is of this very state of the remote one; ``before`` is its manifest entry."""
     same = (before["bytes"], before["modified"], before["etag"]) == (remote.bytes, remote.modified, remote.etag)
     return same and path.is_file() and path.stat().st_size == before["bytes"]
 

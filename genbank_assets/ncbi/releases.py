@@ -8,6 +8,7 @@ with a checksum per file. Fetching flat files belongs to ``fetch``.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from genbank_assets.ncbi.catalog import GENBANK, Collection, division_of_file, f
 
 if TYPE_CHECKING:
     from genbank_assets.ncbi.sources import Source
+    from genbank_assets.store import PartitionRelease
 
 _NUMBER = re.compile(r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*")
 _NOTES_RELEASE = re.compile(r"NCBI-GenBank Flat File Release\s+(\d+(?:\.\d+)?)")
@@ -99,3 +101,13 @@ def promised_files(release: Release, *, collection: Collection, division: str) -
         return None
     names = {name for name in release.files if division_of_file(name, collection=collection) == division}
     return frozenset(sorted(names, key=file_sort_key))
+
+
+def release_date(partition: PartitionRelease) -> dt.date | None:
+    """The date in the release notes (``August 15 2026``), as far as they say one."""
+    raw = partition.manifest("raw_files")
+    text = str(raw.extra.get("release_date", "")).replace(",", "") if raw is not None else ""
+    try:
+        return dt.datetime.strptime(text, "%B %d %Y").date()
+    except ValueError:
+        return None

@@ -20,6 +20,7 @@ from obstore.store import ObjectStore
 
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.ncbi.daily import DAILY
 from genbank_assets.objects.store import reason_of
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, releases_in_store
@@ -34,7 +35,7 @@ EMPTY = pl.DataFrame(pl.from_arrow(OBJECT_SCHEMA.empty_table()))
 def published(settings: Settings) -> Iterator[tuple[PartitionRelease, Manifest]]:
     """Every division and release of the store with a table of this set, newest release of each division first."""
     for collection in COLLECTIONS.values():
-        for division in collection.divisions:
+        for division in (*collection.divisions, DAILY):
             key = PartitionKey(collection.name, division)
             for partition in reversed(releases_in_store(settings.store, key=key, stage="object_set")):
                 manifest = partition.manifest("object_set")

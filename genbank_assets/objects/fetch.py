@@ -20,11 +20,13 @@ from obstore.store import ObjectStore
 from genbank_assets.errors import IntegrityError, NotFoundError, ObjectStoreError
 from genbank_assets.flatfile.inflate import inflated
 from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.ncbi.daily import DAILY, day_of
+from genbank_assets.ncbi.releases import release_date
 from genbank_assets.objects.contents import locate, locate_refget
 from genbank_assets.objects.packs import unpacked
 from genbank_assets.objects.store import open_objects, read_range, reason_of
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey, PartitionRelease, current_release
+from genbank_assets.store import PartitionKey, PartitionRelease, current_release, releases_in_store
 
 LINE_RESIDUES = 60
 READ_BYTES = 8 * 1024 * 1024
@@ -42,29 +44,50 @@ class Found:
 def find_record(settings: Settings, accession: str) -> list[Found]:
     """The record named ``ACCESSION`` or ``ACCESSION.VERSION`` in every division's current release that has it.
 
-    Reads footers and one row group per division at most: the tables are sorted by accession.
+    A daily update that is later than a division's release comes before it. Reads footers and one row group per
+    division at most: the tables are sorted by accession.
 
     Raises:
         NotFoundError: no division has it; the message says which were searched.
     """
-    primary, _, version = accession.strip().partition(".")
     found, searched = [], []
     for collection in COLLECTIONS.values():
+        in_divisions = []
         for division in collection.divisions:
             key = PartitionKey(collection.name, division)
             partition = current_release(settings.store, key=key, stage="unique_records")
-            if partition is None:
-                continue
-            searched.append(f"{key} {partition.release}")
-            path = partition.stage_folder("unique_records") / "memberships.parquet"
-            rows = pl.scan_parquet(path).filter(pl.col("accession") == primary).collect()
-            if version:
-                rows = rows.filter(pl.col("accession_version") == accession.strip())
-            found += [Found(partition, row) for row in rows.iter_rows(named=True)]
+            if partition is not None:
+                searched.append(f"{key} {partition.release}")
+                in_divisions += _rows_named(partition, accession)
+        days = releases_in_store(settings.store, key=PartitionKey(collection.name, DAILY), stage="unique_records")
+        for day in reversed(days):
+            in_day = _rows_named(day, accession)[-1:]
+            if in_day:
+                in_divisions = [row for row in in_divisions if _is_later(row.partition, day)] or in_day
+                break
+        found += in_divisions
     if not found:
         where = ", ".join(searched) if searched else "no division is materialized yet"
         raise NotFoundError(f"no record {accession} in the store (searched: {where})")
     return found
+
+
+def _rows_named(partition: PartitionRelease, accession: str) -> list[Found]:
+    """A partition's rows of an accession, with or without version."""
+    primary, _, version = accession.strip().partition(".")
+    path = partition.stage_folder("unique_records") / "memberships.parquet"
+    rows = pl.scan_parquet(path).filter(pl.col("accession") == primary).collect()
+    if version:
+        rows = rows.filter(pl.col("accession_version") == accession.strip())
+    return [Found(partition, row) for row in rows.iter_rows(named=True)]
+
+
+def _is_later(release: PartitionRelease, day: PartitionRelease) -> bool:
+    """Whether a release supersedes a day: by its date, or where it has none by when it was fetched."""
+    date = release_date(release)
+    if date is not None:
+        return date >= day_of(day)
+    return release.manifest_path("raw_files").stat().st_mtime > day.manifest_path("raw_files").stat().st_mtime
 
 
 def residues(settings: Settings, row: dict[str, Any], *, start: int = 1, end: int | None = None) -> Iterator[bytes]:

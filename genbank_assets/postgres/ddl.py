@@ -35,7 +35,7 @@ def record_columns() -> list[tuple[str, Column]]:
 TABLES = """
 CREATE TABLE genbank.release (
     collection text NOT NULL, release text NOT NULL, release_major integer NOT NULL, release_minor integer NOT NULL,
-    first_loaded_at timestamptz NOT NULL DEFAULT now(),
+    first_loaded_at timestamptz NOT NULL DEFAULT now(), release_date date,
     PRIMARY KEY (collection, release));
 CREATE TABLE genbank.division_release (
     collection text NOT NULL, section text NOT NULL, release text NOT NULL, input_digest text NOT NULL,
@@ -53,6 +53,7 @@ CREATE TABLE genbank.source_file (
     records_annotation_changed bigint NOT NULL DEFAULT 0, records_unchanged bigint NOT NULL DEFAULT 0,
     records_returned bigint NOT NULL DEFAULT 0, rows_copied bigint NOT NULL DEFAULT 0,
     rows_merged bigint NOT NULL DEFAULT 0, sql_statements bigint NOT NULL DEFAULT 0,
+    records_kept bigint NOT NULL DEFAULT 0,
     UNIQUE (collection, section, release, name),
     FOREIGN KEY (collection, release) REFERENCES genbank.release);
 CREATE TABLE genbank.sequence (
@@ -68,7 +69,7 @@ CREATE TABLE genbank.record (
 CREATE TABLE genbank.record_presence (
     record_id bigint PRIMARY KEY, first_release text NOT NULL, last_release text NOT NULL,
     source_file_id bigint NOT NULL, record_offset bigint NOT NULL, record_bytes bigint NOT NULL,
-    record_ordinal bigint NOT NULL) WITH (fillfactor = 80);
+    record_ordinal bigint NOT NULL, full_release text) WITH (fillfactor = 80);
 CREATE TABLE genbank.feature (
     record_id bigint NOT NULL, ordinal integer NOT NULL, key text NOT NULL, location text NOT NULL, operator text,
     start_position bigint, end_position bigint, strand smallint, partial_start boolean NOT NULL,
@@ -124,6 +125,10 @@ CREATE VIEW genbank.record_lineage AS
          LEFT JOIN genbank.source_file f USING (source_file_id);
 CREATE FUNCTION genbank.release_key(release text) RETURNS integer[] LANGUAGE sql IMMUTABLE
     RETURN string_to_array(release, '.')::integer[];
+CREATE FUNCTION genbank.daily_date(release text) RETURNS date LANGUAGE sql IMMUTABLE
+    RETURN CASE WHEN release ~ '\\.[0-9]{8}$' THEN make_date(
+        substr(right(release, 8), 1, 4)::integer, substr(right(release, 8), 5, 2)::integer, right(release, 2)::integer)
+    END;
 CREATE FUNCTION genbank.records_as_of(wanted_collection text, wanted_release text)
     RETURNS TABLE (record_id bigint, division text, accession text, accession_version text, state text,
                    since_release text, record_sha256 bytea, sequence_sha256 bytea)
@@ -149,7 +154,8 @@ _TABLE_COMMENTS = {
     "reference": "REFERENCE blocks of the current state",
     "schema_version": "Versions of this schema the database went through",
 }
-_COLLECTION, _RELEASE = "genbank or refseq", "Release as NCBI writes it"
+_COLLECTION = "genbank or refseq"
+_RELEASE = "Release as NCBI writes it; followed by the day (273.0.20260902) for a daily update on top of it"
 _SECTION = "GenBank division (phg) or RefSeq section (viral): the partition"
 _RUN, _RECORD = "Run that did it: a Dagster run id, or cli-...", "The record in genbank.record"
 _STATE = "Records of the file that were "
@@ -157,6 +163,7 @@ _COLUMN_COMMENTS = {
     "release": {
         "collection": _COLLECTION, "release": _RELEASE, "release_major": "273 of 273.0",
         "release_minor": "0 of 273.0", "first_loaded_at": "When its first division began to load",
+        "release_date": "Date in the release notes, or the day of a daily update; null where nothing says it",
     },
     "division_release": {
         "collection": _COLLECTION, "section": _SECTION, "release": _RELEASE,
@@ -175,6 +182,7 @@ _COLUMN_COMMENTS = {
         "records_annotation_changed": _STATE + "loaded with the same residues and another text before",
         "records_unchanged": _STATE + "loaded in this very state before",
         "records_returned": _STATE + "absent before",
+        "records_kept": _STATE + "left alone, because a daily update brought a later state",
         "rows_copied": "Rows sent by COPY", "rows_merged": "Rows written by the merge",
         "sql_statements": "Statements of its transaction",
     },
@@ -189,7 +197,8 @@ _COLUMN_COMMENTS = {
     },
     "record_presence": {
         "record_id": _RECORD, "first_release": "First release it was loaded from",
-        "last_release": "Newest release that has it", "source_file_id": "The file of that release",
+        "last_release": "Newest release, or daily update on top of one (273.0.20260902), that has it",
+        "source_file_id": "The file of that release", "full_release": "Newest full release that has it",
     },
     "record_event": {
         "record_id": _RECORD, "release": "Release that brought the change",

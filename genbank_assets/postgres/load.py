@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
-
-import pyarrow.parquet as pq
 
 from genbank_assets.compute.local import TaskResult, run_tasks
 from genbank_assets.errors import DatabaseError, IntegrityError, NotFoundError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.ncbi.releases import release_date
 from genbank_assets.postgres.connection import Database, Session, SqlTotals, open_database
 from genbank_assets.postgres.merge import STAGE_EVIDENCE
 from genbank_assets.postgres.one_file import LoadedFile, LoadTask, load_file
-from genbank_assets.postgres.staging import Copy
+from genbank_assets.postgres.staging import evidence_copy
 from genbank_assets.postgres.survey import Survey, check_shrinkage, survey
 from genbank_assets.postgres.versions import ensure_schema
 from genbank_assets.settings import Settings
@@ -129,6 +127,7 @@ def _tasks(partition: PartitionRelease, records: Manifest, *, settings: Settings
             records=entry["records"],
             quarantined=entry["quarantined"],
             residues=entry["residues"],
+            date=release_date(partition),
             ordinals=entry["locus_lines"],
         )
         for entry in records.files
@@ -154,6 +153,7 @@ class _Job:
         self._progress = progress
         self._key = [partition.key.collection, partition.key.division]
         self._release_key = [*self._key, partition.release]
+        self._date = release_date(partition)
 
     def run(self, tasks: list[LoadTask], *, unique: Manifest, run_id: str) -> list[TaskResult[LoadedFile]]:
         """Load what is not loaded; [] when the division is finished already."""
@@ -167,9 +167,9 @@ class _Job:
             loaded = self._ledger(session)
             # Here and not with the first file: its transaction would make those of other divisions wait.
             session.execute(
-                "INSERT INTO genbank.release (collection, release, release_major, release_minor) "
-                "VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                [self._key[0], self._partition.release, *release_sort_key(self._partition.release)],
+                "INSERT INTO genbank.release (collection, release, release_major, release_minor, release_date) "
+                "VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                [self._key[0], self._partition.release, *release_sort_key(self._partition.release), self._date],
             )
         self._totals.add(session.totals)
         todo = [task for task in tasks if loaded.get(task.name) != (task.raw_sha256, task.code_version)]
@@ -187,7 +187,8 @@ class _Job:
     def _refuse_older(self, session: Session) -> None:
         rows = session.execute(
             "SELECT release FROM genbank.division_release WHERE collection = %s AND section = %s "
-            "UNION SELECT release FROM genbank.source_file WHERE collection = %s AND section = %s",
+            "UNION SELECT release FROM genbank.source_file "
+            "WHERE collection = %s AND section = %s AND genbank.daily_date(release) IS NULL",
             [*self._key, *self._key],
         )
         release = self._partition.release
@@ -247,13 +248,16 @@ class _Job:
 
     def _mark_absent(self, session: Session, *, run_id: str) -> None:
         session.execute(STAGE_EVIDENCE)
-        if (copy := _evidence(self._partition)) is not None:
+        if (copy := evidence_copy(self._partition)) is not None:
             session.copy_in(copy.statement, copy.stream())
-        session.execute("SELECT genbank.mark_absent(%s, %s, %s, %s)", [*self._release_key, run_id])
+        session.execute("SELECT genbank.mark_absent(%s, %s, %s, %s, %s)", [*self._release_key, run_id, self._date])
 
     def _current(self, session: Session) -> int:
+        """Records of the division that the release has, without those only a daily update on top of it has."""
         rows = session.execute(
-            "SELECT count(*) FROM genbank.record WHERE collection = %s AND section = %s AND is_current", self._key
+            "SELECT count(*) - genbank.only_daily(%s, %s, %s) FROM genbank.record "
+            "WHERE collection = %s AND section = %s AND is_current",
+            [*self._release_key, *self._key],
         )
         return int(rows[0][0])
 
@@ -276,19 +280,3 @@ class _Job:
             rows = self._current(session)
         self._totals.add(session.totals)
         return _Outcome(rows, absent, states[0], dict(zip(_STATES, states[1:], strict=True)))
-
-
-def _evidence(partition: PartitionRelease) -> Copy | None:
-    """NCBI's own lists of removed records, where they came with the raw files."""
-    raw = partition.manifest("raw_files")
-    name = raw.extra.get("evidence_file") if raw is not None else None
-    if name is None:
-        return None
-    path = partition.stage_folder("raw_files") / str(name)
-    columns = ("accession", "list", "source_file")
-
-    def batches() -> Any:
-        with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(columns=list(columns))
-
-    return Copy("stage_evidence", columns, batches)

@@ -17,7 +17,10 @@ SELECT l.record_id, l.accession_version, l.is_current, l.organism, l.length, enc
        encode(l.sequence_sha256, 'hex'), l.first_release, l.last_release, l.last_file, l.raw_sha256, l.run_id,
        l.loaded_at::text, l.transaction_id,
        (SELECT count(*) FROM genbank.feature f WHERE f.record_id = l.record_id)
-FROM genbank.record_lineage l WHERE l.collection = %s AND l.section = %s AND l.accession = %s
+FROM genbank.record_lineage l
+WHERE l.collection = %(collection)s AND l.accession = %(accession)s
+  AND (%(division)s::text IS NULL OR l.section = %(division)s)
+ORDER BY l.is_current DESC, l.record_id LIMIT 1
 """
 _ROW_NAMES = (
     "record_id", "accession_version", "is_current", "organism", "length", "record_sha256", "sequence_sha256",
@@ -46,8 +49,10 @@ _CHANGE_NAMES = (
 )  # fmt: skip
 
 
-def record_row(settings: Settings, *, collection: str, division: str, accession: str) -> dict[str, Any] | None:
+def record_row(settings: Settings, *, collection: str, division: str | None, accession: str) -> dict[str, Any] | None:
     """The loaded row of an accession with its ledger entry and ``events``; None when it is not loaded.
+
+    Without a division, of any that has it, a current one first.
 
     Raises:
         DatabaseError: the database cannot be reached.
@@ -55,7 +60,7 @@ def record_row(settings: Settings, *, collection: str, division: str, accession:
     with open_database(settings) as database, database.transaction() as session:
         if not _has_schema(session):
             return None
-        rows = session.execute(_ROW, [collection, division, accession])
+        rows = session.execute(_ROW, {"collection": collection, "division": division, "accession": accession})
         if not rows:
             return None
         found = dict(zip(_ROW_NAMES, rows[0], strict=True))

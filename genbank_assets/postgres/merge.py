@@ -32,9 +32,10 @@ END $$;
 
 -- What each staged record means for what is loaded. Returns (record_ordinal, record_id) of the records to send, both
 -- as 8 bytes. in_disjoint: a record is in one division of the collection at a time, so that one which turns up in
--- another division has moved there, with its history.
+-- another division has moved there, with its history. in_date: the release's date, or the day of a daily update; what
+-- a later daily update brought stays as it is.
 CREATE FUNCTION genbank.plan_file(
-        in_collection text, in_section text, in_release text, in_code_version text, in_disjoint boolean)
+        in_collection text, in_section text, in_release text, in_code_version text, in_disjoint boolean, in_date date)
     RETURNS bytea LANGUAGE plpgsql AS $$
 BEGIN
     ANALYZE stage_key (accession);
@@ -52,6 +53,12 @@ BEGIN
             ON r.collection = in_collection AND r.section = in_section AND r.accession = k.accession
         ORDER BY k.record_ordinal;
     ANALYZE stage_change (record_id, accession, state, differs);
+    IF EXISTS (SELECT FROM genbank.release r
+               WHERE r.collection = in_collection AND genbank.daily_date(r.release) > in_date) THEN
+        UPDATE stage_change c SET state = 'kept', differs = false FROM genbank.record_presence p
+            WHERE p.record_id = c.record_id AND c.state NOT IN ('new', 'returned')
+              AND genbank.daily_date(p.last_release) > in_date;
+    END IF;
     IF in_disjoint THEN
         UPDATE stage_change c SET record_id = r.record_id, previous_accession_version = r.accession_version,
                 moved_from = r.section,
@@ -92,6 +99,7 @@ CREATE FUNCTION genbank.finish_file(
 DECLARE
     file_id bigint;
     written bigint;
+    in_full boolean := genbank.daily_date(in_release) IS NULL;
 BEGIN
     INSERT INTO genbank.sequence (sequence_sha256, molecule_class, length)
         SELECT DISTINCT sequence_sha256, molecule_class, length FROM stage_change
@@ -105,24 +113,32 @@ BEGIN
     INSERT INTO genbank.source_file (
             collection, release, section, name, raw_sha256, records, quarantined, residues, run_id, transaction_id,
             code_version, superseded, records_new, records_sequence_changed, records_annotation_changed,
-            records_unchanged, records_returned, rows_copied, sql_statements)
+            records_unchanged, records_returned, records_kept, rows_copied, sql_statements)
         SELECT in_collection, in_release, in_section, in_name, in_raw_sha256, in_records, in_quarantined, in_residues,
                in_run_id, txid_current(), in_code_version, in_superseded,
                count(*) FILTER (WHERE state = 'new'), count(*) FILTER (WHERE state = 'sequence_changed'),
                count(*) FILTER (WHERE state = 'annotation_changed'), count(*) FILTER (WHERE state = 'unchanged'),
-               count(*) FILTER (WHERE state = 'returned'), in_rows_copied, in_sql_statements
+               count(*) FILTER (WHERE state = 'returned'), count(*) FILTER (WHERE state = 'kept'),
+               in_rows_copied, in_sql_statements
         FROM stage_change
         RETURNING source_file_id INTO file_id;
 
     UPDATE genbank.record_presence p SET
             last_release = in_release, source_file_id = file_id, record_offset = c.record_offset,
-            record_bytes = c.record_bytes, record_ordinal = c.record_ordinal
-        FROM stage_change c WHERE p.record_id = c.record_id AND c.state <> 'new';
+            record_bytes = c.record_bytes, record_ordinal = c.record_ordinal,
+            full_release = CASE WHEN in_full THEN in_release ELSE p.full_release END
+        FROM stage_change c WHERE p.record_id = c.record_id AND c.state NOT IN ('new', 'kept');
     GET DIAGNOSTICS written = ROW_COUNT;
     merged := merged + written;
+    IF in_full THEN
+        UPDATE genbank.record_presence p SET full_release = in_release
+            FROM stage_change c WHERE p.record_id = c.record_id AND c.state = 'kept';
+    END IF;
     INSERT INTO genbank.record_presence
-            (record_id, first_release, last_release, source_file_id, record_offset, record_bytes, record_ordinal)
-        SELECT record_id, in_release, in_release, file_id, record_offset, record_bytes, record_ordinal
+            (record_id, first_release, last_release, source_file_id, record_offset, record_bytes, record_ordinal,
+             full_release)
+        SELECT record_id, in_release, in_release, file_id, record_offset, record_bytes, record_ordinal,
+               CASE WHEN in_full THEN in_release END
         FROM stage_change WHERE state = 'new' ORDER BY record_id;
     GET DIAGNOSTICS written = ROW_COUNT;
     merged := merged + written;
@@ -137,7 +153,7 @@ BEGIN
         SELECT record_id, in_release, state, in_collection, in_section, accession, version, accession_version,
                record_sha256, sequence_sha256, previous_accession_version, 'moved from ' || moved_from, in_run_id
         FROM stage_change
-        WHERE state <> 'unchanged'
+        WHERE state NOT IN ('unchanged', 'kept')
         ON CONFLICT (record_id, release, state) DO UPDATE SET
             accession_version = excluded.accession_version, version = excluded.version, section = excluded.section,
             record_sha256 = excluded.record_sha256, sequence_sha256 = excluded.sequence_sha256,
@@ -147,8 +163,10 @@ BEGIN
     UPDATE genbank.source_file SET rows_merged = merged WHERE source_file_id = file_id;
 END $$;
 
--- Records of a division that no file of the release has become absent, with the evidence that is staged.
-CREATE FUNCTION genbank.mark_absent(in_collection text, in_section text, in_release text, in_run_id text)
+-- Records of a division that no file of the release has become absent, with the evidence that is staged; but not those
+-- of a daily update later than the release's date.
+CREATE FUNCTION genbank.mark_absent(
+        in_collection text, in_section text, in_release text, in_run_id text, in_date date)
     RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     gone bigint;
@@ -158,7 +176,8 @@ BEGIN
         WHERE r.collection = in_collection AND r.section = in_section AND r.is_current
           AND NOT EXISTS (SELECT FROM genbank.source_file f
                           WHERE f.source_file_id = p.source_file_id AND f.collection = in_collection
-                            AND f.section = in_section AND f.release = in_release);
+                            AND f.section = in_section AND f.release = in_release)
+          AND (genbank.daily_date(p.last_release) > in_date) IS NOT TRUE;
     ANALYZE stage_gone;
     PERFORM 1 FROM genbank.record r WHERE r.record_id IN (SELECT record_id FROM stage_gone)
         ORDER BY r.record_id FOR UPDATE;
@@ -178,5 +197,22 @@ BEGIN
             section = excluded.section, evidence = excluded.evidence, run_id = excluded.run_id, at = excluded.at;
     GET DIAGNOSTICS gone = ROW_COUNT;
     RETURN gone;
+END $$;
+
+-- Current records of a division that a release lacks, but a daily update on top of it or after its date has.
+CREATE FUNCTION genbank.only_daily(in_collection text, in_section text, in_release text) RETURNS bigint
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM genbank.release r
+                   WHERE r.collection = in_collection AND genbank.daily_date(r.release) IS NOT NULL) THEN
+        RETURN 0;
+    END IF;
+    RETURN (SELECT count(*) FROM genbank.record r JOIN genbank.record_presence p USING (record_id)
+            WHERE r.collection = in_collection AND r.section = in_section AND r.is_current
+              AND genbank.daily_date(p.last_release) IS NOT NULL AND p.full_release IS DISTINCT FROM in_release
+              AND (left(p.last_release, -9) = in_release
+                   OR genbank.daily_date(p.last_release) > (
+                        SELECT f.release_date FROM genbank.release f
+                        WHERE f.collection = in_collection AND f.release = in_release)));
 END $$;
 """

@@ -8,6 +8,7 @@ nothing. Which files are loaded, and what comes before and after them, belongs t
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import time
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class LoadTask:
     records: int
     quarantined: int
     residues: int
+    date: dt.date | None  # of the release, or the day of a daily update
     ordinals: int  # LOCUS blocks of the file, which number its records
     superseded: tuple[int, ...] = ()
 
@@ -79,8 +81,8 @@ def _load(session: Session, task: LoadTask) -> LoadedFile:
     _send(session, key_copy(task.records_path, superseded=task.superseded))
     disjoint = task.collection == GENBANK.name  # RefSeq's sections overlap: a plasmid is also in bacteria
     pairs = session.execute(
-        "SELECT genbank.plan_file(%s, %s, %s, %s, %s)",
-        [task.collection, task.division, task.release, task.code_version, disjoint],
+        "SELECT genbank.plan_file(%s, %s, %s, %s, %s, %s)",
+        [task.collection, task.division, task.release, task.code_version, disjoint, task.date],
     )[0][0]
     wanted = Wanted.from_pairs(pairs, ordinals=task.ordinals)
     if wanted:

@@ -24,6 +24,7 @@ from pgpq.schema import Jsonb
 
 from genbank_assets.postgres.ddl import record_columns, sql_type
 from genbank_assets.postgres.jsonpairs import pairs_json
+from genbank_assets.store import PartitionRelease
 from genbank_assets.tables.schema import FEATURE
 
 _KEY_COLUMNS = [
@@ -261,3 +262,19 @@ def _as_json(column: pa.Array) -> pa.Array:
         ],
         pa.large_string(),
     )
+
+
+def evidence_copy(partition: PartitionRelease) -> Copy | None:
+    """NCBI's own lists of removed records, where they came with the raw files."""
+    raw = partition.manifest("raw_files")
+    name = raw.extra.get("evidence_file") if raw is not None else None
+    if name is None:
+        return None
+    path = partition.stage_folder("raw_files") / str(name)
+    columns = ("accession", "list", "source_file")
+
+    def batches() -> Any:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(columns=list(columns))
+
+    return Copy("stage_evidence", columns, batches)

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from genbank_assets.errors import ShrinkGuardError
 from genbank_assets.ncbi.catalog import file_sort_key
+from genbank_assets.ncbi.releases import release_date
 from genbank_assets.postgres.connection import Session
 from genbank_assets.postgres.merge import STAGE_ACCESSION
 from genbank_assets.postgres.staging import Copy
@@ -96,8 +97,10 @@ def check_shrinkage(session: Session, partition: PartitionRelease, *, max_absent
     session.copy_in(copy.statement, copy.stream())
     absent = session.execute(
         f"SELECT count(*) {_CURRENT} "  # noqa: S608 -- a constant
-        "AND NOT EXISTS (SELECT FROM stage_accession s WHERE s.accession = r.accession)",
-        key,
+        "AND NOT EXISTS (SELECT FROM stage_accession s WHERE s.accession = r.accession) "
+        "AND NOT EXISTS (SELECT FROM genbank.record_presence p "  # a later day's record is not in the release yet
+        "WHERE p.record_id = r.record_id AND genbank.daily_date(p.last_release) > %s)",
+        [*key, release_date(partition)],
     )[0][0]
     if absent >= FEWEST_ABSENT and absent > max_absent_fraction * loaded:
         raise ShrinkGuardError(

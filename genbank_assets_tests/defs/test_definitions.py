@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -28,14 +29,14 @@ def test_it_loads(definitions: dg.Definitions) -> None:
 def test_the_keys_are_these(definitions: dg.Definitions) -> None:
     keys = {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
     stages = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in STAGES}
-    assert keys == stages | {"ncbi/genbank_release", "ncbi/refseq_release"}
+    assert keys == stages | {"ncbi/genbank_release", "ncbi/refseq_release", "genbank_daily", "refseq_daily"}
 
 
 def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
     for spec in definitions.resolve_all_asset_specs():
         assert spec.description, spec.key
         assert len(spec.description) > 60, spec.key
-        assert spec.group_name in {"genbank", "refseq", "ncbi"}
+        assert spec.group_name in {"genbank", "refseq", "ncbi", "genbank_daily", "refseq_daily"}
         assert spec.owners == ["team:genbank-assets"]
         assert spec.kinds
         if spec.group_name != "ncbi":
@@ -48,6 +49,20 @@ def test_partitions_are_ncbis_divisions(definitions: dg.Definitions) -> None:
         partitions = graph.get(dg.AssetKey([collection, "records"])).partitions_def
         assert partitions is not None
         assert len(partitions.get_partition_keys()) == count
+
+
+def test_schedules_are_off_and_ask_for_the_day_before(definitions: dg.Definitions) -> None:
+    schedules = {schedule.name: schedule for schedule in definitions.schedules or []}
+    assert set(schedules) == {"genbank_daily_schedule", "refseq_daily_schedule"}
+    for name, schedule in schedules.items():
+        assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+        moment = dt.datetime(2026, 9, 3, 13, tzinfo=dt.UTC)  # nine o'clock in Bethesda
+        context_of = dg.build_schedule_context(
+            scheduled_execution_time=moment, repository_def=definitions.get_repository_def()
+        )
+        with context_of as context:
+            (request,) = schedule.evaluate_tick(context).run_requests or []
+        assert (request.partition_key, request.run_key) == ("2026-09-02", f"{name.split('_')[0]}-daily-2026-09-02")
 
 
 def test_sensors_are_off_until_turned_on(definitions: dg.Definitions) -> None:

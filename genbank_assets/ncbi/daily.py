@@ -1,0 +1,140 @@
+"""Daily updates: the day's new and changed records of all divisions, fetched and verified.
+
+GenBank: ``daily-nc/ncMMDD.flat.gz``, kept for about 180 days; the name carries no year, which the dates of its records
+show later on. RefSeq: ``daily/rsnc.MMDD.YYYY.gbff.gz`` and ``.gpff.gz``, kept for about four weeks.
+A day lies in the store as the pseudo-division ``daily`` of a release named by the day (``20260902``). What a day
+changes belongs to ``postgres.daily``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from typing import Any
+
+from genbank_assets.errors import NotFoundError
+from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.ncbi.catalog import GENBANK, Collection
+from genbank_assets.ncbi.download import fetch_file
+from genbank_assets.ncbi.fetch import unchanged
+from genbank_assets.ncbi.limiter import Limiter
+from genbank_assets.ncbi.sources import Source, open_source, without_credentials
+from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
+
+CODE_VERSION = "1"
+DAILY = "daily"
+_GENBANK_FILE = re.compile(r"nc(\d{2})(\d{2})\.flat\.gz")
+_REFSEQ_FILE = re.compile(r"rsnc\.(\d{2})(\d{2})\.(\d{4})\.g[bp]ff\.gz")
+
+
+def daily_partition(settings: Settings, *, collection: Collection, day: dt.date) -> PartitionRelease:
+    """Where a day lies in the store."""
+    return PartitionRelease(settings.store, PartitionKey(collection.name, DAILY), f"{day:%Y%m%d}")
+
+
+def day_of(partition: PartitionRelease) -> dt.date:
+    """The day a daily partition is of."""
+    return dt.datetime.strptime(partition.release, "%Y%m%d").date()
+
+
+def fetch_daily(
+    collection: Collection, *, day: dt.date, settings: Settings, progress: Callable[[str], None], run_id: str
+) -> Manifest:
+    """Fetch a day's files; publish the manifest when all of them are here.
+
+    A day for which NCBI made no file, while it made one for a later day, gives a published manifest without files.
+
+    Raises:
+        NotFoundError: the day's update is not published yet, or no longer kept.
+        SourceError: the source failed.
+        IntegrityError: a file is not what it has to be.
+    """
+    partition = daily_partition(settings, collection=collection, day=day)
+    folder = partition.stage_folder("raw_files")
+    previous = partition.manifest("raw_files")
+    before = {entry["name"]: entry for entry in previous.files} if previous else {}
+    limiter = Limiter(settings.store, requests_per_second=settings.requests_per_second)
+    entries: list[dict[str, Any]] = []
+    transferred = fetched = 0
+    with Stopwatch() as watch, open_source(settings.source, limiter=limiter) as source:
+        for path in _paths(source, collection=collection, day=day):
+            name = path.rsplit("/", 1)[-1]
+            remote = source.stat(path)
+            if name in before and unchanged(before[name], remote, folder / name):
+                entries.append(before[name])
+                continue
+            found = fetch_file(source, path, folder=folder, checksum=None, progress=progress)
+            progress(f"{name}: {found.size_bytes / 1e6:,.1f} MB, verified")
+            fetched += 1
+            transferred += found.bytes_transferred
+            entries.append(
+                {
+                    "name": name,
+                    "bytes": found.size_bytes,
+                    "sha256": found.sha256,
+                    "url": source.url(path),
+                    "modified": found.remote.modified,
+                    "etag": found.remote.etag,
+                    "md5": None,
+                    "expected_records": None,
+                    "expected_bases": None,
+                }
+            )
+    manifest = Manifest(
+        stage="raw_files",
+        code_version=CODE_VERSION,
+        collection=collection.name,
+        release=partition.release,
+        division=DAILY,
+        input_digest="",
+        files=tuple(entries),
+        extra={"source": without_credentials(settings.source), "day": day.isoformat()},
+        report=StageReport(
+            files=len(entries),
+            files_now=fetched,
+            bytes_in=sum(entry["bytes"] for entry in entries),
+            bytes_now=transferred,
+            seconds=watch.seconds,
+            peak_memory_bytes=peak_memory_bytes(),
+        ),
+        run_id=run_id,
+    )
+    if previous is not None and previous.digest == manifest.digest:
+        return previous
+    return publish_manifest(manifest, partition=partition)
+
+
+def _paths(source: Source, *, collection: Collection, day: dt.date) -> list[str]:
+    """The day's files, below the source's root."""
+    folder = "genbank/daily-nc" if collection is GENBANK else "refseq/daily"
+    days: dict[dt.date, list[str]] = {}
+    for remote in source.listing(folder):
+        found = _day(remote.name, near=day)
+        if found is not None:
+            days.setdefault(found, []).append(f"{folder}/{remote.name}")
+    if day in days:
+        return sorted(days[day])
+    if any(later > day for later in days):
+        return []
+    newest = f"the newest is of {max(days)}" if days else f"{source.url(folder)} has none"
+    raise NotFoundError(f"{collection.title} has no daily update of {day}: {newest}; it may come later today")
+
+
+def _day(name: str, *, near: dt.date) -> dt.date | None:
+    """The day in a file's name; where it has no year, the one that is nearest to ``near``."""
+    if match := _REFSEQ_FILE.fullmatch(name):
+        return _date(int(match[3]), int(match[1]), int(match[2]))
+    if match := _GENBANK_FILE.fullmatch(name):
+        years = (near.year - 1, near.year, near.year + 1)
+        days = [found for year in years if (found := _date(year, int(match[1]), int(match[2]))) is not None]
+        return min(days, key=lambda found: abs(found - near), default=None)
+    return None
+
+
+def _date(year: int, month: int, day: int) -> dt.date | None:
+    try:
+        return dt.date(year, month, day)
+    except ValueError:
+        return None

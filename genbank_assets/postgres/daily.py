@@ -1,0 +1,280 @@
+"""A day's update -> PostgreSQL: new and changed records on top of the newest release, each division by itself.
+
+The day's records go to the divisions that have their accessions, new ones where division code and lineage say.
+Divisions that are not loaded, or whose release is not older than the day, are left alone. A later day wins over an
+earlier one whatever the order in which they come; a full release supersedes the days up to its own date. In the history
+a day stands as the release it is on top of and its date: ``273.0.20260902``. How one file is merged belongs to
+``one_file``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from genbank_assets.errors import DatabaseError, NotFoundError, ReleaseError
+from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.ncbi.catalog import COLLECTIONS, section_of_record
+from genbank_assets.ncbi.daily import DAILY, day_of
+from genbank_assets.postgres.connection import Database, Session, SqlTotals, open_database
+from genbank_assets.postgres.merge import STAGE_ACCESSION
+from genbank_assets.postgres.one_file import LoadTask, load_file
+from genbank_assets.postgres.staging import Copy
+from genbank_assets.postgres.survey import survey
+from genbank_assets.postgres.versions import ensure_schema
+from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, release_sort_key
+
+CODE_VERSION = "1"
+_STATES = ("new", "sequence_changed", "annotation_changed", "unchanged", "returned", "kept")
+# A record dated so much later than its file means that the file is of another year.
+_LATEST = dt.timedelta(days=3)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Base:
+    """What a division is at: its newest full release and that release's date, if known."""
+
+    section: str
+    release: str
+    date: dt.date | None
+
+
+def apply_day(
+    partition: PartitionRelease, *, settings: Settings, progress: Callable[[str], None], run_id: str
+) -> Manifest:
+    """Bring a day's records into PostgreSQL; each division's part is one transaction per file.
+
+    Raises:
+        NotFoundError: the day's tables are not published.
+        ReleaseError: the records are of another year than the day.
+        DatabaseError: no division of the collection is loaded yet, or the server failed.
+    """
+    records, unique = partition.manifest("records"), partition.manifest("unique_records")
+    if records is None or unique is None or unique.input_digest != records.digest:
+        raise NotFoundError(f"{partition.key} {partition.release}: materialize records and unique_records first")
+    day = day_of(partition)
+    rows = _rows(partition, records)
+    _check_year(rows, day)
+    with Stopwatch() as watch, open_database(settings) as database:
+        totals = ensure_schema(database)
+        job = _Job(database, partition, day=day, totals=totals, settings=settings, progress=progress, run_id=run_id)
+        outcome = job.run(rows, records)
+    manifest = Manifest(
+        stage="postgres_table",
+        code_version=CODE_VERSION,
+        collection=partition.key.collection,
+        release=partition.release,
+        division=DAILY,
+        input_digest=unique.digest,
+        files=tuple({"name": e["name"], "rows": e["records"], "raw_sha256": e["raw_sha256"]} for e in records.files),
+        extra={"label": job.label, **outcome},
+        report=StageReport(
+            files=len(records.files),
+            files_now=job.files_now,
+            records=len(rows),
+            rows_loaded=outcome["applied"],
+            rows_copied=totals.rows_copied,
+            rows_merged=totals.rows_merged,
+            sql_statements=totals.statements,
+            sql_seconds=totals.seconds,
+            seconds=watch.seconds,
+            peak_memory_bytes=peak_memory_bytes(),
+            **{f"records_{state}": outcome["states"][state] for state in _STATES if state != "kept"},
+        ),
+        run_id=run_id,
+    )
+    return publish_manifest(manifest, partition=partition)
+
+
+def _rows(partition: PartitionRelease, records: Manifest) -> pl.DataFrame:
+    """The day's records that count: accession, file, ordinal, and what says where they belong."""
+    superseded = survey(partition).superseded
+    frames = []
+    for entry in records.files:
+        path = partition.stage_folder("records") / entry["records_file"]
+        columns = ["accession", "record_ordinal", "division", "taxonomy", "organism", "update_date"]
+        frame = pl.read_parquet(path, columns=columns).with_columns(name=pl.lit(entry["name"]))
+        lost = superseded.get(entry["name"], ())
+        frames.append(frame.filter(~pl.col("record_ordinal").is_in(list(lost))) if lost else frame)
+    return pl.concat(frames) if frames else pl.DataFrame(schema=_EMPTY)
+
+
+_EMPTY: dict[str, Any] = {
+    "accession": pl.String, "record_ordinal": pl.Int64, "division": pl.String, "taxonomy": pl.List(pl.String),
+    "organism": pl.String, "update_date": pl.Date, "name": pl.String,
+}  # fmt: skip
+
+
+def _check_year(rows: pl.DataFrame, day: dt.date) -> None:
+    newest = rows["update_date"].max()
+    if isinstance(newest, dt.date) and newest > day + _LATEST:
+        raise ReleaseError(f"the daily update of {day} holds records of {newest}: it is of another year; not applied")
+
+
+class _Job:
+    """One day on its way into the database."""
+
+    def __init__(
+        self,
+        database: Database,
+        partition: PartitionRelease,
+        *,
+        day: dt.date,
+        totals: SqlTotals,
+        settings: Settings,
+        progress: Callable[[str], None],
+        run_id: str,
+    ) -> None:
+        self._database = database
+        self._partition = partition
+        self._collection = COLLECTIONS[partition.key.collection]
+        self._day = day
+        self._totals = totals
+        self._settings = settings
+        self._progress = progress
+        self._run_id = run_id
+        self.label = ""
+        self.files_now = 0
+
+    def run(self, rows: pl.DataFrame, records: Manifest) -> dict[str, Any]:
+        """Apply the day to every division it concerns; returns counts for the manifest."""
+        bases = self._bases()
+        self.label = f"{max((b.release for b in bases), key=release_sort_key)}.{self._day:%Y%m%d}"
+        open_ = {b.section for b in bases if b.date is None or b.date < self._day}
+        placed = self._placed(rows)
+        loaded = {b.section for b in bases}
+        before = {key: found[:3] for key, found in self._ledger().items()}
+        applied = 0
+        for (section,), part in sorted(placed.partition_by("section", as_dict=True).items(), key=lambda i: str(i[0])):
+            if section not in open_:
+                continue
+            with self._database.exclusive(
+                f"{self._collection.name}/{section}",
+                totals=self._totals,
+                on_wait=lambda: self._progress("another run loads a division of the day: waiting for it"),
+            ):
+                for entry in records.files:
+                    wanted = part.filter(pl.col("name") == entry["name"])
+                    if len(wanted):
+                        self._apply(str(section), entry, wanted, before)
+            applied += len(part)
+            self._progress(f"{section}: {len(part):,} records of {self._day}")
+        counts = [found[3:] for found in self._ledger().values()]
+        states = {state: sum(row[number] for row in counts) for number, state in enumerate(_STATES)}
+        left = placed.filter(~pl.col("section").is_in(sorted(open_)) | pl.col("section").is_null())
+        outcome = {
+            "applied": applied,
+            "states": states,
+            "not_mirrored": len(
+                left.filter(pl.col("section").is_not_null() & ~pl.col("section").is_in(sorted(loaded)))
+            ),
+            "superseded_by_release": len(left.filter(pl.col("section").is_in(sorted(loaded)))),
+            "unplaced": len(left.filter(pl.col("section").is_null())),
+        }
+        shown = ", ".join(f"{number:,} {state}" for state, number in states.items() if number) or "no change"
+        self._progress(
+            f"{self.label}: {shown}; {outcome['not_mirrored']:,} of divisions that are not loaded, "
+            f"{outcome['superseded_by_release']:,} of divisions whose release is not older, "
+            f"{outcome['unplaced']:,} that belong to no known division"
+        )
+        return outcome
+
+    def _bases(self) -> list[_Base]:
+        """The divisions that are loaded, each with its newest full release.
+
+        Raises:
+            DatabaseError: none is.
+        """
+        with self._database.transaction() as session:
+            found = session.execute(
+                "SELECT DISTINCT ON (d.section) d.section, d.release, r.release_date "
+                "FROM genbank.division_release d JOIN genbank.release r USING (collection, release) "
+                "WHERE collection = %s ORDER BY d.section, genbank.release_key(d.release) DESC",
+                [self._collection.name],
+            )
+            if found:
+                self._note_label(session, max((str(row[1]) for row in found), key=release_sort_key))
+        self._totals.add(session.totals)
+        if not found:
+            raise DatabaseError(
+                f"daily updates go on top of a full release, and no division of {self._collection.title} is loaded yet"
+            )
+        return [_Base(*row) for row in found]
+
+    def _note_label(self, session: Session, base: str) -> None:
+        session.execute(
+            "INSERT INTO genbank.release (collection, release, release_major, release_minor, release_date) "
+            "VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [self._collection.name, f"{base}.{self._day:%Y%m%d}", *release_sort_key(base), self._day],
+        )
+
+    def _placed(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows with their section: every division that has the accession; for new ones the one they belong to."""
+        with self._database.transaction() as session:
+            session.execute(STAGE_ACCESSION)
+            copy = Copy(
+                "stage_accession", ("accession",), lambda: iter(rows.select("accession").to_arrow().to_batches())
+            )
+            session.copy_in(copy.statement, copy.stream())
+            found = session.execute(
+                "SELECT DISTINCT r.accession, r.section FROM genbank.record r "
+                "JOIN stage_accession s USING (accession) WHERE r.collection = %s",
+                [self._collection.name],
+            )
+        self._totals.add(session.totals)
+        there = pl.DataFrame(found, schema={"accession": pl.String, "section": pl.String}, orient="row")
+        known = rows.join(there, on="accession", how="inner")
+        fresh = rows.join(there, on="accession", how="anti")
+        sections = [
+            section_of_record(self._collection, division=division, taxonomy=[*(taxonomy or ()), organism or ""])
+            for division, taxonomy, organism in fresh.select("division", "taxonomy", "organism").iter_rows()
+        ]
+        placed = fresh.with_columns(section=pl.Series("section", sections, dtype=pl.String))
+        return pl.concat([known, placed.select(known.columns)])
+
+    def _apply(
+        self, section: str, entry: dict[str, Any], wanted: pl.DataFrame, before: dict[tuple[str, str], tuple[Any, ...]]
+    ) -> None:
+        """One file's records of one division, in one transaction; nothing where the ledger has them."""
+        chosen = set(wanted["record_ordinal"].to_list())
+        name = f"{DAILY}/{self._partition.release}/{entry['name']}"
+        task = LoadTask(
+            settings=self._settings,
+            collection=self._collection.name,
+            division=section,
+            release=self.label,
+            run_id=self._run_id,
+            records_path=self._partition.stage_folder("records") / entry["records_file"],
+            name=name,
+            raw_sha256=entry["raw_sha256"],
+            code_version=entry["code_version"],
+            records=len(chosen),
+            quarantined=0,  # of no division; the day's manifests have them
+            residues=0,
+            date=self._day,
+            ordinals=entry["locus_lines"],
+            superseded=tuple(n for n in range(entry["locus_lines"]) if n not in chosen),
+        )
+        if before.get((section, name)) == (entry["raw_sha256"], entry["code_version"], len(chosen)):
+            return
+        self._totals.add(load_file(task).totals)
+        self.files_now += 1
+
+    def _ledger(self) -> dict[tuple[str, str], tuple[Any, ...]]:
+        """(section, file) of this day → the file's digest, code version and counts."""
+        with self._database.transaction() as session:
+            found = session.execute(_LEDGER, [self._collection.name, self.label])
+        self._totals.add(session.totals)
+        return {row[:2]: row[2:] for row in found}
+
+
+_LEDGER = (
+    "SELECT section, name, raw_sha256, code_version, records, records_new, records_sequence_changed, "
+    "records_annotation_changed, records_unchanged, records_returned, records_kept FROM genbank.source_file "
+    "WHERE collection = %s AND release = %s"
+)
