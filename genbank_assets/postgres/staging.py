@@ -180,7 +180,7 @@ def reference_copy(path: Path, wanted: Wanted) -> Copy:
 
 
 def _row_groups(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=True) as file:
         for group in range(file.num_row_groups):
             yield from _group_batches(file, group, columns)
 
@@ -188,7 +188,7 @@ def _row_groups(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
 def _wanted(path: Path, columns: list[str], wanted: Wanted) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
     """The wanted records' columns and their record_ids; row groups without any are not read."""
     columns = list(dict.fromkeys([*columns, "record_ordinal"]))
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=True) as file:
         for group in range(file.num_row_groups):
             ordinals = file.read_row_group(group, columns=["record_ordinal"])["record_ordinal"]
             if not wanted.among(ordinals).any():
