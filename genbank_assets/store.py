@@ -205,6 +205,8 @@ def prune_releases(store: Path, *, key: PartitionKey, keep: int) -> list[str]:
     for partition in present[: max(0, len(present) - keep)]:
         if complete and partition.release != complete[-1].release:
             shutil.rmtree(partition.folder)
+            if {path.name for path in partition.folder.parent.iterdir()} <= {"lists"}:  # nobody needs them any more
+                shutil.rmtree(partition.folder.parent, ignore_errors=True)
             gone.append(partition.release)
     return gone
 

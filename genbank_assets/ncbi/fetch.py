@@ -19,11 +19,19 @@ from genbank_assets.errors import ReleaseError, ReleaseFlippedError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.catalog import COLLECTIONS, REFSEQ, Collection, division_of_file, file_sort_key
 from genbank_assets.ncbi.download import fetch_file
+from genbank_assets.ncbi.evidence import EVIDENCE_FILE, fetch_evidence
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.releases import Release, promised_files, read_number, read_release
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source, without_credentials
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, prune_releases, publish_manifest
+from genbank_assets.store import (
+    Manifest,
+    PartitionKey,
+    PartitionRelease,
+    lock_partition,
+    prune_releases,
+    publish_manifest,
+)
 
 CODE_VERSION = "1"
 _HEADER_RELEASE = re.compile(rb"NCBI-GenBank Flat File Release\s+(\d+)")
@@ -65,6 +73,16 @@ def fetch_division(
         progress(f"{collection.title} {current.number}: {len(names)} file(s) of {key.division}")
         job = _Job(partition, collection=collection, release=current, settings=settings, limiter=limiter)
         entries, transferred, fetched = job.run(source, names, progress=progress)
+        with lock_partition(settings.store, PartitionKey(key.collection, "lists")):
+            evidence = fetch_evidence(
+                source,
+                collection=collection,
+                number=current.number,
+                division=key.division,
+                lists=partition.folder.parent / "lists",
+                out=partition.stage_folder("raw_files") / EVIDENCE_FILE,
+                progress=progress,
+            )
         _check_flip(source, collection=collection, release=current)
     manifest = Manifest(
         stage="raw_files",
@@ -74,7 +92,11 @@ def fetch_division(
         division=key.division,
         input_digest="",
         files=entries,
-        extra={"release_date": current.date, "source": without_credentials(settings.source)},
+        extra={
+            "release_date": current.date,
+            "source": without_credentials(settings.source),
+            **({"evidence_file": EVIDENCE_FILE, "evidence_rows": evidence} if evidence else {}),
+        },
         report=StageReport(
             files=len(entries),
             files_now=fetched,
@@ -225,7 +247,7 @@ def unchanged(before: dict[str, Any], remote: RemoteFile, path: Path) -> bool:
 
 def _remove_leftovers(folder: Path, entries: tuple[dict[str, Any], ...]) -> None:
     """Files the release no longer has."""
-    keep = {"manifest.json", *(entry["name"] for entry in entries)}
+    keep = {"manifest.json", EVIDENCE_FILE, *(entry["name"] for entry in entries)}
     for path in folder.glob("*"):
         if path.is_file() and path.name not in keep:
             path.unlink(missing_ok=True)

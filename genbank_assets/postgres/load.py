@@ -229,13 +229,16 @@ class _Job:
             )
             rows = self._current(session)
             if rows != found.accessions:  # every accession of the tables is current now, so that more are absent ones
-                self._mark_absent(session, run_id=run_id)
+                session.execute(
+                    "SELECT genbank.mark_absent(%s, %s, %s, %s, %s)", [*self._release_key, run_id, self._date]
+                )
                 rows = self._current(session)
             if rows != found.accessions:
                 raise IntegrityError(
                     f"{self._partition.key} {unique.release}: {found.accessions:,} accessions are in the tables, "
                     f"{rows:,} in PostgreSQL"
                 )
+            self._attach_evidence(session)
             session.execute(
                 "INSERT INTO genbank.division_release "
                 "(collection, section, release, input_digest, files, records, run_id) "
@@ -246,11 +249,11 @@ class _Job:
             )
         self._totals.add(session.totals)
 
-    def _mark_absent(self, session: Session, *, run_id: str) -> None:
-        session.execute(STAGE_EVIDENCE)
+    def _attach_evidence(self, session: Session) -> None:
         if (copy := evidence_copy(self._partition)) is not None:
+            session.execute(STAGE_EVIDENCE)
             session.copy_in(copy.statement, copy.stream())
-        session.execute("SELECT genbank.mark_absent(%s, %s, %s, %s, %s)", [*self._release_key, run_id, self._date])
+            session.execute("SELECT genbank.attach_evidence(%s, %s, %s)", self._release_key)
 
     def _current(self, session: Session) -> int:
         """Records of the division that the release has, without those only a daily update on top of it has."""

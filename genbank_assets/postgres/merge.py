@@ -163,8 +163,8 @@ BEGIN
     UPDATE genbank.source_file SET rows_merged = merged WHERE source_file_id = file_id;
 END $$;
 
--- Records of a division that no file of the release has become absent, with the evidence that is staged; but not those
--- of a daily update later than the release's date.
+-- Records of a division that no file of the release has become absent; but not those of
+-- a daily update later than the release's date.
 CREATE FUNCTION genbank.mark_absent(
         in_collection text, in_section text, in_release text, in_run_id text, in_date date)
     RETURNS bigint LANGUAGE plpgsql AS $$
@@ -184,19 +184,32 @@ BEGIN
     WITH gone_now AS (
         UPDATE genbank.record r SET is_current = false FROM stage_gone g
             WHERE r.record_id = g.record_id AND r.section = in_section AND r.is_current
-            RETURNING r.record_id, r.accession, r.version, r.accession_version),
-    named AS (
-        SELECT DISTINCT ON (accession) accession, list || ': ' || source_file AS evidence
-        FROM stage_evidence ORDER BY accession, source_file, list)
+            RETURNING r.record_id, r.accession, r.version, r.accession_version)
     INSERT INTO genbank.record_event (record_id, release, state, collection, section, accession, version,
-                                      accession_version, previous_accession_version, evidence, run_id)
+                                      accession_version, previous_accession_version, run_id)
         SELECT g.record_id, in_release, 'absent', in_collection, in_section, g.accession, g.version,
-               g.accession_version, g.accession_version, n.evidence, in_run_id
-        FROM gone_now g LEFT JOIN named n USING (accession)
+               g.accession_version, g.accession_version, in_run_id
+        FROM gone_now g
         ON CONFLICT (record_id, release, state) DO UPDATE SET
             section = excluded.section, evidence = excluded.evidence, run_id = excluded.run_id, at = excluded.at;
     GET DIAGNOSTICS gone = ROW_COUNT;
     RETURN gone;
+END $$;
+
+-- NCBI's own lists, staged, beside the changes they explain: gbnew a new or returned record, gbchg a changed one, gbdel
+-- and removed-records an absent one.
+CREATE FUNCTION genbank.attach_evidence(in_collection text, in_section text, in_release text)
+    RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE genbank.record_event e SET evidence = n.evidence
+        FROM (SELECT DISTINCT ON (accession, kind) accession, kind, list || ': ' || source_file AS evidence
+              FROM (SELECT s.*, CASE WHEN list LIKE 'gbnew%' THEN 'new' WHEN list LIKE 'gbchg%' THEN 'changed'
+                                     ELSE 'absent' END AS kind FROM stage_evidence s) kinds
+              ORDER BY accession, kind, source_file, list) n
+        WHERE e.collection = in_collection AND e.release = in_release AND e.section = in_section
+          AND e.accession = n.accession AND e.evidence IS NULL
+          AND n.kind = CASE WHEN e.state IN ('new', 'returned') THEN 'new' WHEN e.state = 'absent' THEN 'absent'
+                            ELSE 'changed' END;
 END $$;
 
 -- Current records of a division that a release lacks, but a daily update on top of it or after its date has.

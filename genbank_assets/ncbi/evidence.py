@@ -1,0 +1,148 @@
+"""NCBI's own lists of what came and went with a release: evidence for the change states.
+
+GenBank (release notes §5.4): ``gbdel.txt.gz``, ``gbnew.txt.gz``, ``gbchg.txt.gz``, a line ``GBVRL|AB000050`` per
+accession, no header. RefSeq: ``release-catalog/releaseN.removed-records`` with the catalogue's columns (taxon, name,
+accession.version, directories, status, length) and the kind of removal. A list tells the difference to the release
+before it alone, and may be missing. Computing changes belongs to ``postgres``: a list never decides, it explains.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genbank_assets.errors import SourceError
+from genbank_assets.ncbi.catalog import GENBANK, Collection
+from genbank_assets.ncbi.download import fetch_file
+from genbank_assets.ncbi.sources import Source
+from genbank_assets.store import temporary_beside
+
+EVIDENCE_FILE = "evidence.parquet"
+EVIDENCE_SCHEMA = pa.schema(
+    [pa.field(name, pa.string(), nullable=False) for name in ("accession", "list", "source_file")]
+)
+LONGEST_LINE_BYTES = 4096
+BATCH_ROWS = 50_000
+SHOWN_WARNINGS = 5
+_GENBANK_LINE = re.compile(r"(?:GB)?([A-Z]{3})\d*\|([A-Z0-9_]+)(?:\.\d+)?")
+_ACCESSION = re.compile(r"([A-Z]{2,3}_?[A-Z0-9]+)(?:\.\d+)?")
+
+
+def fetch_evidence(
+    source: Source,
+    *,
+    collection: Collection,
+    number: str,
+    division: str,
+    lists: Path,
+    out: Path,
+    progress: Callable[[str], None],
+) -> int:
+    """Fetch the release's lists and write the rows of one division to ``out``; readers see the whole file or none.
+
+    Args:
+        source: where the release is.
+        collection: the collection.
+        number: the release's number.
+        division: the division whose rows are wanted.
+        lists: folder for the lists themselves; all divisions of a release share it.
+        out: the Parquet file, columns accession, list, source_file.
+        progress: told about lines that cannot be read.
+
+    Returns:
+        Rows written; 0, and no file, where there is no list or it does not name the division.
+
+    Raises:
+        SourceError: a list is there, but cannot be fetched.
+        IntegrityError: a list is damaged.
+    """
+    rows = 0
+    paths = _paths(source, collection=collection, number=number)
+    with contextlib.ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for path in paths:
+            name = path.rsplit("/", 1)[-1]
+            local = lists / name
+            if not local.is_file() or local.stat().st_size != source.stat(path).bytes:
+                fetch_file(source, path, folder=lists, checksum=None, progress=progress)
+            for batch in _batches(local, collection=collection, division=division, progress=progress):
+                if writer is None:
+                    temporary = stack.enter_context(temporary_beside(out))
+                    writer = stack.enter_context(pq.ParquetWriter(temporary, EVIDENCE_SCHEMA, compression="zstd"))
+                rows += batch.num_rows
+                writer.write_batch(batch)
+    if not rows:
+        out.unlink(missing_ok=True)
+    return rows
+
+
+def _paths(source: Source, *, collection: Collection, number: str) -> list[str]:
+    """The lists that the source has."""
+    if collection is GENBANK:
+        folder, names = collection.path, ["gbdel.txt.gz", "gbnew.txt.gz", "gbchg.txt.gz"]
+    else:
+        folder = f"{collection.path}/release-catalog"
+        names = [f"release{number}.removed-records.gz", f"release{number}.removed-records"]
+    try:
+        there = {remote.name for remote in source.listing(folder)}
+    except SourceError:
+        return []
+    return [f"{folder}/{name}" for name in names if name in there]
+
+
+def _batches(
+    path: Path, *, collection: Collection, division: str, progress: Callable[[str], None]
+) -> Iterator[pa.RecordBatch]:
+    name = path.name
+    rows: list[tuple[str, str]] = []
+    unreadable = 0
+
+    def batch() -> pa.RecordBatch:
+        columns = [[accession for accession, _ in rows], [list_ for _, list_ in rows], [name] * len(rows)]
+        return pa.RecordBatch.from_arrays([pa.array(c, pa.string()) for c in columns], schema=EVIDENCE_SCHEMA)
+
+    for number, line in enumerate(_lines(path), start=1):
+        found = _genbank_row(line, name) if collection is GENBANK else _refseq_row(line)
+        if found is None:
+            unreadable += 1
+            if unreadable <= SHOWN_WARNINGS:
+                progress(f"{name}, line {number:,} cannot be read and is left out: {line[:80]!r}")
+            continue
+        divisions, accession, list_ = found
+        if division in divisions:
+            rows.append((accession, list_))
+            if len(rows) >= BATCH_ROWS:
+                yield batch()
+                rows.clear()
+    if unreadable > SHOWN_WARNINGS:
+        progress(f"{name}: {unreadable:,} lines in all cannot be read and are left out")
+    if rows:
+        yield batch()
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        while line := file.readline(LONGEST_LINE_BYTES):
+            text = line.decode("latin-1").strip()
+            if text and not text.startswith("#"):
+                yield text
+
+
+def _genbank_row(line: str, name: str) -> tuple[set[str], str, str] | None:
+    match = _GENBANK_LINE.fullmatch(line)
+    return None if match is None else ({match[1].lower()}, match[2], name.split(".")[0])
+
+
+def _refseq_row(line: str) -> tuple[set[str], str, str] | None:
+    fields = line.split("\t")
+    match = _ACCESSION.fullmatch(fields[2].strip()) if len(fields) > 3 else None
+    if match is None:
+        return None
+    kind = f" ({fields[6].strip()})" if len(fields) > 6 and fields[6].strip() else ""
+    return set(fields[3].split("|")), match[1], f"removed-records{kind}"

@@ -1,0 +1,93 @@
+"""NCBI's lists of removed, new and changed records: read with the release, shown with the changes they explain."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from genbank_assets.errors import IntegrityError
+from genbank_assets.ncbi.fetch import fetch_division
+from genbank_assets.postgres.lookup import changes
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets_tests.fix_ncbi import HttpMirror
+from genbank_assets_tests.integration.test_mirror import mirror
+from genbank_assets_tests.paths import MIRROR_273, MIRROR_274, SAMPLE
+
+EXPECTED_LIST = {
+    "new": "gbnew: gbnew.txt.gz", "returned": "gbnew: gbnew.txt.gz", "absent": "gbdel: gbdel.txt.gz",
+    "sequence_changed": "gbchg: gbchg.txt.gz", "annotation_changed": "gbchg: gbchg.txt.gz",
+}  # fmt: skip
+
+
+def named(name: str) -> set[tuple[str, str]]:
+    lines = gzip.decompress((MIRROR_274 / "genbank" / name).read_bytes()).decode().split()
+    return {(line.split("|")[0][2:5].lower(), line.split("|")[1]) for line in lines}
+
+
+@pytest.mark.skipif(not MIRROR_274.is_dir(), reason="the shared mirrors are not here")
+def test_changes_carry_what_the_lists_say(settings: Settings, http_mirror: HttpMirror) -> None:
+    settings = dataclasses.replace(settings, source=http_mirror.url)
+    divisions = ["vrl", "syn", "bct"]
+    for release in (MIRROR_273, MIRROR_274):
+        shutil.rmtree(http_mirror.folder)
+        shutil.copytree(release, http_mirror.folder)
+        for division in divisions:
+            mirror(PartitionKey("genbank", division), settings)
+    seen = 0
+    for change in changes(settings, release="274.0"):
+        list_ = {"new": "gbnew.txt.gz", "absent": "gbdel.txt.gz"}.get(change["state"], "gbchg.txt.gz")
+        if (change["division"], change["accession"]) in named(list_):
+            seen += 1
+            assert change["evidence"] == EXPECTED_LIST[change["state"]], change
+        else:
+            assert change["evidence"] is None, change
+    assert seen >= 10
+    asked = [path for method, path in http_mirror.requests if "gbdel" in path and method == "GET"]
+    assert len(asked) == 1  # the divisions of a release share the list
+
+
+def refseq(folder: Path, *lines: str) -> None:
+    shutil.copytree(SAMPLE, folder, dirs_exist_ok=True)
+    catalog = folder / "refseq" / "release" / "release-catalog"
+    (catalog / "release1.removed-records.gz").write_bytes(gzip.compress("\n".join(lines).encode() + b"\n"))
+
+
+def test_removed_records_of_refseq_say_the_kind_of_removal(settings: Settings, tmp_path: Path) -> None:
+    refseq(
+        tmp_path / "m",
+        "10847\tSomething\tNC_000001.1\tviral|complete\tREVIEWED\t5386\tdead protein",
+        "10847\tSomething\tNC_000002.1\tplasmid\tREVIEWED\t5386\tsuppressed",
+        "no such line",
+    )
+    settings = dataclasses.replace(settings, source=(tmp_path / "m").as_uri())
+    lines: list[str] = []
+    key = PartitionKey("refseq", "viral")
+    manifest = fetch_division(key, settings=settings, progress=lines.append, run_id="test")
+    path = PartitionRelease(settings.store, key, "1").stage_folder("raw_files") / manifest.extra["evidence_file"]
+    assert pq.read_table(path).to_pylist() == [
+        {
+            "accession": "NC_000001",
+            "list": "removed-records (dead protein)",
+            "source_file": "release1.removed-records.gz",
+        }
+    ]
+    assert any("release1.removed-records.gz, line 3 cannot be read" in line for line in lines)
+
+
+def test_a_damaged_list_stops_the_division_and_none_is_no_trouble(settings: Settings, tmp_path: Path) -> None:
+    refseq(tmp_path / "m")
+    settings = dataclasses.replace(settings, source=(tmp_path / "m").as_uri())
+    key = PartitionKey("refseq", "viral")
+    assert "evidence_file" not in fetch_division(key, settings=settings, progress=lambda _: None, run_id="t").extra
+    broken = tmp_path / "m" / "refseq" / "release" / "release-catalog" / "release1.removed-records.gz"
+    broken.write_bytes(gzip.compress(b"x" * 10_000)[:-9])
+    with pytest.raises(IntegrityError, match="removed-records"):
+        fetch_division(key, settings=settings, progress=lambda _: None, run_id="t")
+    broken.unlink()
+    fetch_division(key, settings=settings, progress=lambda _: None, run_id="t")
