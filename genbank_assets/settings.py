@@ -28,6 +28,8 @@ class Settings:
         workers: processes that parse, load and publish files of one division.
         download_files: files fetched at a time on this machine.
         requests_per_second: ceiling on requests to the source, over all processes of this machine.
+        divisions: partitions the release sensors ask for, such as ``genbank/phg, refseq/viral``; empty means all.
+        poll_seconds: least time between two looks of a release sensor.
         keep_releases: releases of a division whose files stay in the store; the newest complete one always does.
         postgres_pool_size: connections a process may hold.
         upload_concurrency: object requests in flight.
@@ -45,6 +47,8 @@ class Settings:
     workers: int = 2
     download_files: int = 4
     requests_per_second: float = 10.0
+    divisions: str = ""
+    poll_seconds: int = 3600
     keep_releases: int = 2
     postgres_pool_size: int = 4
     upload_concurrency: int = 10
@@ -56,7 +60,14 @@ class Settings:
     def __post_init__(self) -> None:
         if self.source.split("://", 1)[0] not in {"https", "http", "ftp", "file"}:
             raise SettingsError(f"source must start with https://, ftp:// or file://, not {self.source!r}")
-        for name in ("workers", "download_files", "keep_releases", "postgres_pool_size", "upload_concurrency"):
+        for name in (
+            "workers",
+            "download_files",
+            "poll_seconds",
+            "keep_releases",
+            "postgres_pool_size",
+            "upload_concurrency",
+        ):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.object_layout not in {"auto", "record", "pack"}:

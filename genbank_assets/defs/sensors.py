@@ -7,6 +7,7 @@ See https://docs.dagster.io/guides/automate/sensors
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,11 +16,10 @@ import dagster as dg
 from genbank_assets.defs.jobs import mirror_job_name
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.upstream import release_key
-from genbank_assets.errors import GenbankAssetsError
-from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
+from genbank_assets.errors import GenbankAssetsError, NotFoundError, SettingsError
+from genbank_assets.ncbi.catalog import COLLECTIONS, Collection, parse_partition
 from genbank_assets.ncbi.poll import ReleaseState, poll_release
-
-POLL_SECONDS = 3600
+from genbank_assets.settings import Settings, settings_from_environment
 
 
 def build_sensors() -> list[dg.SensorDefinition]:
@@ -31,7 +31,7 @@ def _build(collection: Collection) -> dg.SensorDefinition:
     @dg.sensor(
         name=f"{collection.name}_release_sensor",
         job_name=mirror_job_name(collection.name),
-        minimum_interval_seconds=POLL_SECONDS,
+        minimum_interval_seconds=settings_from_environment().poll_seconds,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=(
             f"Looks for a new release of {collection.title}. When one is whole and stands still between two looks, it "
@@ -41,12 +41,18 @@ def _build(collection: Collection) -> dg.SensorDefinition:
     def release_sensor(context: dg.SensorEvaluationContext, mirror: MirrorResource) -> dg.SensorResult | dg.SkipReason:
         cursor: dict[str, Any] = json.loads(context.cursor) if context.cursor else {}
         try:
-            state = poll_release(collection, settings=mirror.settings())
+            settings = mirror.settings()
+            wanted = wanted_divisions(collection, settings=settings)
+            if not wanted:
+                return dg.SkipReason(f"GENBANK_ASSETS_DIVISIONS names no division of {collection.title}.")
+            state = poll_release(collection, settings=settings)
+        except SettingsError as error:
+            return dg.SkipReason(str(error))
         except GenbankAssetsError as error:
             return dg.SkipReason(f"The source cannot be read: {error}")
         if not state.complete:
             return dg.SkipReason(f"Release {state.number or 'unknown'} is not whole: {state.reason}")
-        changed = _changed(state, cursor)
+        changed = [division for division in _changed(state, cursor) if division in wanted]
         if not changed:
             return dg.SkipReason(f"Release {state.number} is requested already and has not changed.")
         if cursor.get("seen") != _seen(state):
@@ -56,10 +62,31 @@ def _build(collection: Collection) -> dg.SensorDefinition:
         return dg.SensorResult(
             run_requests=list(_requests(collection, state, changed)),
             asset_events=[_observed(collection, state)],
-            cursor=json.dumps({"seen": _seen(state), "requested": state.number, "divisions": state.fingerprints}),
+            cursor=json.dumps({"seen": _seen(state), "requested": state.number, "divisions": _asked(state, wanted)}),
         )
 
     return release_sensor
+
+
+def wanted_divisions(collection: Collection, *, settings: Settings) -> frozenset[str]:
+    """The divisions of a collection that the settings name; all where they name none at all.
+
+    Raises:
+        SettingsError: the setting names something that is no division.
+    """
+    names = [name for name in re.split(r"[\s,]+", settings.divisions) if name]
+    try:
+        keys = [parse_partition(name) for name in names]
+    except NotFoundError as error:
+        raise SettingsError(f"GENBANK_ASSETS_DIVISIONS: {error}") from error
+    if not names:
+        return frozenset(collection.divisions)
+    return frozenset(key.division for key in keys if key.collection == collection.name)
+
+
+def _asked(state: ReleaseState, wanted: frozenset[str]) -> dict[str, str]:
+    """Fingerprints of what was asked for: a division that is wanted later on is asked for then."""
+    return {division: mark for division, mark in state.fingerprints.items() if division in wanted}
 
 
 def _seen(state: ReleaseState) -> dict[str, Any]:

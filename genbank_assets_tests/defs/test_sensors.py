@@ -83,3 +83,18 @@ def test_a_source_that_is_gone_is_said(source: Path, tmp_path: Path) -> None:
     result = ticks.tick()
     assert isinstance(result, dg.SkipReason)
     assert "cannot be read" in result.skip_message
+
+
+def test_only_the_divisions_of_the_settings_are_requested(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = Ticks(source, tmp_path / "store")
+    monkeypatch.setenv("GENBANK_ASSETS_DIVISIONS", "genbank/phg, refseq/viral")
+    ticks.tick()
+    assert [request.partition_key for request in ticks.tick().run_requests or []] == ["phg"]
+    monkeypatch.setenv("GENBANK_ASSETS_DIVISIONS", "genbank/phg,genbank/vrl")  # one more, of the same release
+    assert [request.partition_key for request in ticks.tick().run_requests or []] == ["vrl"]
+    monkeypatch.setenv("GENBANK_ASSETS_DIVISIONS", "refseq/viral")
+    assert "names no division of GenBank" in str(ticks.tick().skip_message)
+    monkeypatch.setenv("GENBANK_ASSETS_DIVISIONS", "genbank/xyz")
+    assert "no division 'xyz'" in str(ticks.tick().skip_message)

@@ -22,6 +22,7 @@ EXAMPLES = {
     "requests_per_second": ("2.5", 2.5),
     "object_layout": ("pack", "pack"),
     "refget": ("true", True),
+    "divisions": ("genbank/phg", "genbank/phg"),
 }
 
 
