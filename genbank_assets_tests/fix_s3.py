@@ -70,6 +70,15 @@ class S3Server:
         """An object's bytes, as boto3 reads them."""
         return self.client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
+    def remove_bucket(self) -> None:
+        """Delete the bucket with all that is in it."""
+        client = self.client()
+        for upload in client.list_multipart_uploads(Bucket=self.bucket).get("Uploads", []):
+            client.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        for key in self.keys():
+            client.delete_object(Bucket=self.bucket, Key=key)
+        client.delete_bucket(Bucket=self.bucket)
+
 
 def free_port() -> int:
     """A port nobody listens on."""
@@ -120,6 +129,7 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
                 os.environ["AWS_SECRET_ACCESS_KEY"],
             )
             found.client().create_bucket(Bucket=found.bucket)
+            stack.callback(found.remove_bucket)
         else:
             found = stack.enter_context(rclone_server(tmp_path / "s3"))
         for name, value in found.environment.items():
@@ -130,13 +140,15 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
 class ThrottlingProxy:
     """Forwards requests to an S3 server, but answers ``503 SlowDown`` to a share of the PUTs, drawn with a seed.
 
+    ``refuse`` refuses every PUT whose path contains it; ``spoil`` changes the first byte of such a body on its way.
+
     Attributes:
         endpoint: where it listens.
         refused: requests it answered with 503.
         most_at_once: most requests that were open at the same time.
     """
 
-    def __init__(self, server: S3Server, *, share: float, seed: int = 1, refuse: str = "") -> None:
+    def __init__(self, server: S3Server, *, share: float, seed: int = 1, refuse: str = "", spoil: str = "") -> None:
         self.refused = 0
         self.most_at_once = 0
         self._open = 0
@@ -152,6 +164,8 @@ class ThrottlingProxy:
 
             def _forward(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if self.command == "PUT" and spoil and spoil in self.path:
+                    body = bytes([body[0] ^ 1]) + body[1:]
                 with proxy._lock:
                     proxy._open += 1
                     proxy.most_at_once = max(proxy.most_at_once, proxy._open)
