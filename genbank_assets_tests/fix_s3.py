@@ -70,14 +70,15 @@ class S3Server:
         """An object's bytes, as boto3 reads them."""
         return self.client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
-    def remove_bucket(self) -> None:
-        """Delete the bucket with all that is in it."""
-        client = self.client()
-        for upload in client.list_multipart_uploads(Bucket=self.bucket).get("Uploads", []):
-            client.abort_multipart_upload(Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-        for key in self.keys():
-            client.delete_object(Bucket=self.bucket, Key=key)
-        client.delete_bucket(Bucket=self.bucket)
+
+def remove_bucket(client, bucket: str) -> None:
+    """Delete a bucket with all that is in it; the client is made before a test changes the environment."""
+    for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+        client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for found in page.get("Contents", []):
+            client.delete_object(Bucket=bucket, Key=found["Key"])
+    client.delete_bucket(Bucket=bucket)
 
 
 def free_port() -> int:
@@ -128,8 +129,9 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
                 os.environ["AWS_ACCESS_KEY_ID"],
                 os.environ["AWS_SECRET_ACCESS_KEY"],
             )
-            found.client().create_bucket(Bucket=found.bucket)
-            stack.callback(found.remove_bucket)
+            client = found.client()
+            client.create_bucket(Bucket=found.bucket)
+            stack.callback(remove_bucket, client, found.bucket)
         else:
             found = stack.enter_context(rclone_server(tmp_path / "s3"))
         for name, value in found.environment.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import gzip
 import hashlib
@@ -26,6 +27,8 @@ from genbank_assets.objects.audit import prune_objects, verify_objects
 from genbank_assets.objects.fetch import fetch
 from genbank_assets.objects.packs import PackBuilder, index_of, unpacked
 from genbank_assets.objects.publish import publish_division
+from genbank_assets.objects.store import open_objects
+from genbank_assets.objects.upload import Counts, Uploader
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 from genbank_assets_tests.fix_s3 import ENDPOINT_VARIABLE, S3Server, ThrottlingProxy
@@ -381,6 +384,24 @@ def test_an_upload_that_uses_up_its_tries_counts_and_fails_the_stage(
     assert s3.keys("set/manifests/") == {}
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
     assert republish(base, VRL).report.objects_put == 7
+
+
+@pytest.mark.skipif(not os.environ.get(ENDPOINT_VARIABLE), reason="rclone does not hold one of two PUTs back")
+def test_of_many_that_send_one_key_at_once_one_wins(settings: Settings, s3: S3Server) -> None:
+    store = open_objects(dataclasses.replace(settings, objects=f"s3://{s3.bucket}/set"), retries=0)
+
+    async def send() -> list[Counts]:
+        uploaders = [Uploader(store, patient=store, concurrency=1) for _ in range(16)]
+        for number, uploader in enumerate(uploaders):
+            await uploader.start("key", bytes([65 + number]) * 4096, then=lambda stored: None)
+        for uploader in uploaders:
+            await uploader.settle()
+        return [uploader.counts for uploader in uploaders]
+
+    counts = asyncio.run(send())
+    winner = next(number for number, count in enumerate(counts) if count.put)
+    assert (sum(count.put for count in counts), sum(count.found for count in counts)) == (1, 15)
+    assert s3.get("set/key") == bytes([65 + winner]) * 4096
 
 
 @pytest.mark.skipif(not os.environ.get(ENDPOINT_VARIABLE), reason="rclone does not compare bodies with their SHA-256")
