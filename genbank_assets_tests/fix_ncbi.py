@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 from pyftpdlib.authorizers import DummyAuthorizer
-from pyftpdlib.handlers import FTPHandler
+from pyftpdlib.handlers import DTPHandler, FTPHandler
 from pyftpdlib.servers import ThreadedFTPServer
 
 
@@ -25,6 +25,8 @@ class HttpMirror:
     requests: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     # Called with (method, path, how often this path was asked for): "503", "drop", "truncate" or "".
     fault: Callable[[str, str, int], str] = lambda method, path, times: ""
+    page: str = ""  # an index to show instead of the folder's own
+    lengths: dict[str, int] = dataclasses.field(default_factory=dict)  # path → what HEAD says its length is
 
 
 @dataclasses.dataclass
@@ -34,6 +36,9 @@ class FtpMirror:
     url: str
     folder: Path
     logins: list[str] = dataclasses.field(default_factory=list)
+    # Called with the path of a file that is asked for; what it returns is the number of bytes after which the
+    # connection breaks, or None.
+    fault: Callable[[str], int | None] = lambda path: None
 
 
 @pytest.fixture
@@ -79,7 +84,8 @@ def http_mirror(tmp_path: Path) -> Iterator[HttpMirror]:
                 f'<a href="{p.name}{"/" if p.is_dir() else ""}">{p.name}</a>  2026-08-15 10:00  {p.stat().st_size}\n'
                 for p in sorted(target.iterdir())
             )
-            page = f'<html><pre><a href="../">Parent Directory</a>\n{rows}</pre></html>'.encode()
+            own = f'<html><pre><a href="../">Parent Directory</a>\n{rows}</pre></html>'
+            page = (mirror.page or own).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(page)))
             self.end_headers()
@@ -98,7 +104,8 @@ def http_mirror(tmp_path: Path) -> Iterator[HttpMirror]:
             else:
                 self.send_response(200)
             self.send_header("ETag", etag)
-            self.send_header("Content-Length", str(len(content) - start))
+            length = mirror.lengths.get(str(target.relative_to(mirror.folder)), len(content) - start)
+            self.send_header("Content-Length", str(len(content) - start if body else length))
             self.end_headers()
             if not body:
                 return
@@ -131,7 +138,35 @@ def ftp_mirror(tmp_path: Path) -> Iterator[FtpMirror]:
     authorizer = DummyAuthorizer()
     authorizer.add_anonymous(str(folder))
 
+    class Transfer(DTPHandler):
+        left: int | None = None
+
+        def send(self, data: bytes) -> int:
+            if self.left is None:
+                return super().send(data)
+            piece = data[: self.left]
+            sent = super().send(piece) if piece else 0
+            self.left -= sent
+            if self.left <= 0:
+                self.left = None
+                self.close()
+                self.cmd_channel.close()
+            return sent
+
     class Handler(FTPHandler):
+        dtp_handler = Transfer
+        use_sendfile = False
+
+        def ftp_RETR(self, file: str) -> object:  # noqa: N802 - pyftpdlib's name
+            self.break_after = mirror.fault(file)
+            return super().ftp_RETR(file)
+
+        def _on_dtp_connection(self) -> None:
+            if self.data_channel is not None:
+                self.data_channel.left = getattr(self, "break_after", None)
+            self.break_after = None
+            super()._on_dtp_connection()
+
         def on_login(self, username: str) -> None:
             mirror.logins.append(username)
 

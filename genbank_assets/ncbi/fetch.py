@@ -167,6 +167,7 @@ class _Job:
         self._limiter = limiter
         self._local = threading.local()
         self._sources: list[Source] = []
+        self._spare: list[Source] = []
         self._lock = threading.Lock()
         before = partition.manifest("raw_files")
         self._before = {entry["name"]: entry for entry in before.files} if before else {}
@@ -176,9 +177,9 @@ class _Job:
     ) -> tuple[tuple[dict[str, Any], ...], int, int]:
         """All files; returns their manifest entries, the bytes transferred, and the number fetched now."""
         workers = max(1, min(self._settings.download_files, len(names)))
+        self._spare = [source]
         try:
             if workers == 1:
-                self._local.source = source
                 results = [self._one(name, progress=progress) for name in names]
             else:
                 with ThreadPoolExecutor(workers, thread_name_prefix="fetch") as pool:
@@ -195,11 +196,14 @@ class _Job:
         return entries, sum(transferred for _, transferred, _ in results), sum(new for _, _, new in results)
 
     def _source(self) -> Source:
-        """This worker's own source: one connection for all the files it fetches."""
+        """This worker's own source: one connection for all the files it fetches; the first takes the job's."""
         if not hasattr(self._local, "source"):
-            self._local.source = open_source(self._settings.source, limiter=self._limiter)
             with self._lock:
-                self._sources.append(self._local.source)
+                if self._spare:
+                    self._local.source = self._spare.pop()
+                else:
+                    self._local.source = open_source(self._settings.source, limiter=self._limiter)
+                    self._sources.append(self._local.source)
         opened: Source = self._local.source
         return opened
 

@@ -34,34 +34,44 @@ class Limiter:
         self._sleep = sleep
         store.mkdir(parents=True, exist_ok=True)
 
-    def wait_for_turn(self) -> None:
-        """Return when a request may be sent."""
+    def wait_for_turn(self) -> float:
+        """Return when a request may be sent; the answer is that moment, for :meth:`slow_down` and :meth:`went_well`."""
         with self._state() as state:
             now = time.time()
             turn = max(now, state.get("next", 0.0), state.get("paused_until", 0.0))
             state["next"] = turn + self._gap_seconds
         self._sleep(max(0.0, turn - now))
+        return turn
 
-    def slow_down(self, retry_after_seconds: float | None, *, url: str) -> None:
-        """The source said 503 or 429: everybody pauses.
+    def slow_down(self, retry_after_seconds: float | None, *, url: str, sent: float) -> None:
+        """The source said 503 or 429 to a request that was sent at a moment: everybody pauses.
+
+        Requests that were under way when the pause was called belong to the same storm and do not count again.
 
         Raises:
             SourceBusyError: it said so too often in a row.
         """
         with self._state() as state:
+            if sent <= state.get("paused_at", 0.0):
+                return
             pauses = int(state.get("pauses", 0)) + 1
             state["pauses"] = pauses
             pause = max(retry_after_seconds or 0.0, FIRST_PAUSE_SECONDS * 2 ** (pauses - 1))
             pause = min(pause, LONGEST_PAUSE_SECONDS)
-            state["paused_until"] = time.time() + pause
+            state["paused_before"] = state.get("paused_at", 0.0)
+            state["paused_at"] = time.time()
+            state["paused_until"] = state["paused_at"] + pause
             if pauses >= PAUSES_BEFORE_GIVING_UP:
                 state["pauses"] = 0
                 raise SourceBusyError(f"{url}: the server asked to slow down {pauses} times in a row; try again later")
 
-    def went_well(self) -> None:
-        """An answer came: the count of pauses in a row starts anew."""
+    def went_well(self, *, sent: float) -> None:
+        """An answer came: pauses before its request was sent are in no row with later ones."""
         with self._state() as state:
-            state["pauses"] = 0
+            if sent > state.get("paused_at", 0.0):
+                state["pauses"] = 0
+            elif sent > state.get("paused_before", 0.0):
+                state["pauses"] = min(state.get("pauses", 0), 1)
 
     @contextmanager
     def _state(self) -> Iterator[dict[str, float]]:

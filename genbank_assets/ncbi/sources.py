@@ -239,7 +239,7 @@ class HttpSource(Source):
             if not offset:
                 _same_file(_described(path, response), expected, url=self.url(path))
             try:
-                yield from response.iter_raw(CHUNK_BYTES)
+                yield from response.iter_raw()  # as it comes: a larger piece would be lost when the connection breaks
             except httpx.HTTPError as error:
                 raise SourceError(f"{self.url(path)}: the connection broke: {error}") from error
 
@@ -247,7 +247,7 @@ class HttpSource(Source):
     def _sent(self, method: str, path: str, *, headers: dict[str, str]) -> Iterator[httpx.Response]:
         """A streamed response that is not a request to slow down."""
         while True:
-            self._limiter.wait_for_turn()
+            sent = self._limiter.wait_for_turn()
             try:
                 request = self._client.build_request(method, f"{self._address}/{path}", headers=headers)
                 response = self._client.send(request, stream=True)
@@ -256,9 +256,9 @@ class HttpSource(Source):
             if response.status_code in {429, 503}:
                 retry_after = _seconds(response.headers.get("Retry-After"))
                 response.close()
-                self._limiter.slow_down(retry_after, url=self.url(path))
+                self._limiter.slow_down(retry_after, url=self.url(path), sent=sent)
                 continue
-            self._limiter.went_well()
+            self._limiter.went_well(sent=sent)
             break
         try:
             yield response
