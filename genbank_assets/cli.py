@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("accession", metavar="ACCESSION[.VERSION]")
     trace.add_argument("--verify", action="store_true", help="recompute every digest from the raw file on")
     trace.add_argument("--raw", action="store_true", help="print the record's original text instead")
+    trace.add_argument("--prov", action="store_true", help="print W3C PROV-JSON: entities, runs, software, relations")
     trace.set_defaults(run=_trace)
 
     changes = commands.add_parser("changes", parents=[store, json_option], help="how records changed between releases")
@@ -210,7 +211,11 @@ def _trace(options: argparse.Namespace, settings: Settings) -> int:
             sys.stdout.buffer.write(piece)
         return 0
     traces = trace(settings, options.accession, verify=options.verify)
-    if options.json:
+    if options.prov:
+        from genbank_assets.lineage.prov import as_prov_json
+
+        print(as_prov_json(settings, traces))
+    elif options.json:
         print(json.dumps([found.as_dict() for found in traces], indent=1, default=str))
     else:
         print("\n\n".join(as_text(found) for found in traces))

@@ -220,7 +220,13 @@ def _object_hop(settings: Settings, found: Found, *, verify: bool) -> Hop:
         return Hop("object", "missing", facts, "the object set has no such object")
     except Exception as error:  # any store failure is a finding here, not a crash
         return Hop("object", "missing", facts, f"the object store failed: {str(error).splitlines()[0][:200]}")
-    facts |= {"bytes": meta["size"], "etag": meta["e_tag"], "checksum_sha256": digest.hex()}
+    modified = meta["last_modified"].isoformat(timespec="seconds")
+    facts |= {
+        "bytes": meta["size"],
+        "etag": meta["e_tag"],
+        "last_modified": modified,
+        "checksum_sha256": digest.hex(),
+    }
     if meta["size"] != found.row["length"]:
         return Hop("object", "mismatch", facts, f"the object has {meta['size']:,} bytes")
     if verify:
