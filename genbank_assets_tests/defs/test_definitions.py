@@ -60,7 +60,7 @@ def test_integrity_checks_block_and_limits_warn(definitions: dg.Definitions) -> 
     specs = [spec for check in definitions.asset_checks or [] for spec in check.check_specs]
     blocking = {spec.name for spec in specs if spec.blocking}
     assert blocking == {"control_totals", "conservation", "database_totals", "object_totals"}
-    assert len(specs) == 20
+    assert len(specs) == 22
 
 
 def test_workspace_and_instance_files_are_valid(server: EmbeddedServer) -> None:
