@@ -95,6 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     status.set_defaults(run=_status)
 
+    metrics = commands.add_parser("metrics", parents=[store], help="the store's figures in Prometheus' text format")
+    metrics.add_argument("--out", type=Path, metavar="FILE", help="write to a file at once instead of printing")
+    metrics.set_defaults(run=_metrics)
+
     trace = commands.add_parser("trace", parents=[store, json_option], help="where a record came from and went to")
     trace.add_argument("accession", metavar="ACCESSION[.VERSION]")
     trace.add_argument("--verify", action="store_true", help="recompute every digest from the raw file on")
@@ -198,6 +202,16 @@ def _status(options: argparse.Namespace, settings: Settings) -> int:
         print(status_table(rows))
     else:
         print(f"nothing is materialized in {settings.store} yet; begin with: genbank-assets materialize genbank/una")
+    return 0
+
+
+def _metrics(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.lineage.metrics import metrics, write_metrics
+
+    if options.out is not None:
+        write_metrics(settings, options.out)
+    else:
+        print(metrics(settings), end="")
     return 0
 
 
