@@ -50,10 +50,15 @@ def test_partitions_are_ncbis_divisions(definitions: dg.Definitions) -> None:
         assert len(partitions.get_partition_keys()) == count
 
 
-def test_sensors_are_off_until_turned_on(definitions: dg.Definitions) -> None:
-    sensors = list(definitions.sensors or [])
-    assert {sensor.name for sensor in sensors} == {"genbank_release_sensor", "refseq_release_sensor"}
-    assert all(sensor.default_status == dg.DefaultSensorStatus.STOPPED for sensor in sensors)
+def test_sensors_that_start_runs_are_off_until_turned_on(definitions: dg.Definitions) -> None:
+    status = {sensor.name: sensor.default_status for sensor in definitions.sensors or []}
+    off, on = dg.DefaultSensorStatus.STOPPED, dg.DefaultSensorStatus.RUNNING
+    assert status == {
+        "genbank_release_sensor": off,
+        "refseq_release_sensor": off,
+        "run_failure_alert_sensor": on,  # these two only tell, and nothing unless an alert setting is there
+        "failed_check_alert_sensor": on,
+    }
 
 
 def test_integrity_checks_block_and_limits_warn(definitions: dg.Definitions) -> None:
