@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import dagster as dg
 import pytest
@@ -40,6 +41,13 @@ def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
         assert spec.kinds
         if spec.group_name != "ncbi":
             assert spec.code_version
+
+
+def test_raw_files_are_expected_every_two_months(definitions: dg.Definitions) -> None:
+    policies = {spec.key.to_user_string(): spec.freshness_policy for spec in definitions.resolve_all_asset_specs()}
+    expected = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=65), fail_window=timedelta(days=75))
+    with_policy = {key: policy for key, policy in policies.items() if policy is not None}
+    assert with_policy == {"genbank/raw_files": expected, "refseq/raw_files": expected}
 
 
 def test_partitions_are_ncbis_divisions(definitions: dg.Definitions) -> None:
