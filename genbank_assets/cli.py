@@ -265,9 +265,9 @@ def _stop(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _dev(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.defs.instance import prepare_instance, project_file
+    from genbank_assets.defs.instance import open_instance, project_file
 
-    prepare_instance(settings)
+    open_instance(settings).dispose()  # what it lacks is made before runs ask for it at the same time
     os.environ.setdefault("GENBANK_ASSETS_STORE", str(settings.store.resolve()))
     scripts = Path(sys.executable).parent
     workspace = str(project_file("workspace.yaml"))
