@@ -7,6 +7,8 @@ import datetime as dt
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,17 @@ def test_the_document_is_plain_prov_json(viral: tuple[Settings, list[Manifest]])
         "entity": 6, "activity": 5, "agent": 2, "wasDerivedFrom": 5, "wasGeneratedBy": 5, "used": 5,
         "wasAssociatedWith": 5, "wasAttributedTo": 1,
     }  # fmt: skip
+
+
+def test_the_command_prints_it(viral: tuple[Settings, list[Manifest]]) -> None:
+    settings, _ = viral
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GENBANK_ASSETS_")}
+    environment |= {"GENBANK_ASSETS_POSTGRES_URL": settings.postgres_url or ""}
+    command = [str(Path(sys.executable).parent / "genbank-assets"), "trace", "NC_001422", "--prov"]
+    command += ["--store", str(settings.store)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == as_prov_json(settings, trace(settings, "NC_001422")) + "\n"
 
 
 def test_an_object_that_was_there_before_is_used_and_not_generated(settings: Settings) -> None:
