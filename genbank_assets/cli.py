@@ -8,24 +8,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime as dt
 import json
-import logging
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import genbank_assets
 from genbank_assets.cli_objects import add_objects_command
+from genbank_assets.cli_runs import add_run_commands
 from genbank_assets.errors import GenbankAssetsError
 from genbank_assets.settings import Settings, settings_from_environment
-
-if TYPE_CHECKING:
-    from genbank_assets.defs.run import PartitionRun
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,46 +65,27 @@ def _parser() -> argparse.ArgumentParser:
     json_option = argparse.ArgumentParser(add_help=False)
     json_option.add_argument("--json", action="store_true", help="print JSON instead of text")
 
-    demo = commands.add_parser("demo", parents=[store], help="materialize the bundled sample and show what came of it")
-    demo.set_defaults(run=_demo)
-
-    dev = commands.add_parser("dev", parents=[store], help="serve Dagster's UI and daemon on this machine")
-    dev.add_argument("--port", type=int, default=3000, help="port of the UI on 127.0.0.1 (default 3000)")
-    dev.set_defaults(run=_dev)
+    add_run_commands(commands, store=store)
 
     parse = commands.add_parser("parse", parents=[json_option], help="parse flat files into Parquet, without a store")
     parse.add_argument("files", nargs="+", type=Path, metavar="FILE", help="flat file, plain or gzip")
     parse.add_argument("--out", type=Path, required=True, help="folder for the tables")
     parse.set_defaults(run=_parse)
 
-    materialize = commands.add_parser(
-        "materialize", parents=[store], help="bring partitions up to date, all five assets"
-    )
-    materialize.add_argument("partitions", nargs="+", metavar="PARTITION", help="such as genbank/phg or refseq/viral")
-    materialize.add_argument("--source", help="https://, ftp:// or file:// (GENBANK_ASSETS_SOURCE, default NCBI)")
-    materialize.add_argument(
-        "--max-absent-fraction",
-        type=float,
-        metavar="F",
-        help="share of loaded records that may be gone from the release (default 0.02)",
-    )
-    materialize.set_defaults(run=_materialize)
-
-    update = commands.add_parser("update", parents=[store], help="apply NCBI's daily updates of these days")
-    update.add_argument("collection", choices=["genbank", "refseq"])
-    update.add_argument("days", nargs="+", type=dt.date.fromisoformat, metavar="YYYY-MM-DD")
-    update.add_argument("--source", help="https://, ftp:// or file:// (GENBANK_ASSETS_SOURCE, default NCBI)")
-    update.set_defaults(run=_update)
-
     status = commands.add_parser(
         "status", parents=[store, json_option], help="what the store holds, a row per partition"
     )
     status.set_defaults(run=_status)
 
+    metrics = commands.add_parser("metrics", parents=[store], help="the store's figures in Prometheus' text format")
+    metrics.add_argument("--out", type=Path, metavar="FILE", help="write to a file at once instead of printing")
+    metrics.set_defaults(run=_metrics)
+
     trace = commands.add_parser("trace", parents=[store, json_option], help="where a record came from and went to")
     trace.add_argument("accession", metavar="ACCESSION[.VERSION]")
     trace.add_argument("--verify", action="store_true", help="recompute every digest from the raw file on")
     trace.add_argument("--raw", action="store_true", help="print the record's original text instead")
+    trace.add_argument("--prov", action="store_true", help="print W3C PROV-JSON: entities, runs, software, relations")
     trace.set_defaults(run=_trace)
 
     changes = commands.add_parser("changes", parents=[store, json_option], help="how records changed between releases")
@@ -131,61 +106,6 @@ def _parser() -> argparse.ArgumentParser:
     stop = commands.add_parser("stop", parents=[store], help="stop the embedded PostgreSQL of the store")
     stop.set_defaults(run=_stop)
     return parser
-
-
-def _show_progress() -> None:
-    """Progress lines of the stages go to standard error."""
-    logger = logging.getLogger("genbank_assets.progress")
-    if not logger.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-        logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-
-
-def _demo(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.demo import demo_settings, report, sample_partitions
-
-    settings = demo_settings(settings)
-    os.environ["GENBANK_ASSETS_SOURCE"] = settings.source
-    keys = sample_partitions()
-    code = _materialize_keys([str(key) for key in keys], settings)
-    if code == 0:
-        print(report(settings, keys))
-        print("\nOpen the UI: make dev, then http://127.0.0.1:3000 (asset graph, partitions, checks, plots).")
-    return code
-
-
-def _materialize(options: argparse.Namespace, settings: Settings) -> int:
-    return _materialize_keys(options.partitions, settings)
-
-
-def _materialize_keys(partitions: Sequence[str], settings: Settings) -> int:
-    from genbank_assets.ncbi.catalog import parse_partition
-
-    keys = list(dict.fromkeys(parse_partition(text) for text in partitions))
-    _show_progress()
-    from genbank_assets.defs.run import materialize_partitions
-
-    return _told(materialize_partitions(keys, settings=settings))
-
-
-def _update(options: argparse.Namespace, settings: Settings) -> int:
-    _show_progress()
-    from genbank_assets.defs.run import apply_days
-
-    return _told(apply_days(options.collection, options.days, settings=settings))
-
-
-def _told(runs: Sequence[PartitionRun]) -> int:
-    """Say what went wrong; returns the exit code."""
-    for run in runs:
-        for line in run.warnings:
-            print(f"genbank-assets: {run.key}: warning: {line}", file=sys.stderr)
-        if not run.ok:
-            print(f"genbank-assets: {run.key} failed: {run.reason} (Dagster run {run.run_id})", file=sys.stderr)
-    return 0 if all(run.ok for run in runs) else 1
 
 
 def _parse(options: argparse.Namespace, settings: Settings) -> int:
@@ -225,6 +145,16 @@ def _status(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _metrics(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.lineage.metrics import metrics, write_metrics
+
+    if options.out is not None:
+        write_metrics(settings, options.out)
+    else:
+        print(metrics(settings), end="")
+    return 0
+
+
 def _trace(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.lineage.render import as_text
     from genbank_assets.lineage.trace import trace
@@ -235,7 +165,11 @@ def _trace(options: argparse.Namespace, settings: Settings) -> int:
             sys.stdout.buffer.write(piece)
         return 0
     traces = trace(settings, options.accession, verify=options.verify)
-    if options.json:
+    if options.prov:
+        from genbank_assets.lineage.prov import as_prov_json
+
+        print(as_prov_json(settings, traces))
+    elif options.json:
         print(json.dumps([found.as_dict() for found in traces], indent=1, default=str))
     else:
         print("\n\n".join(as_text(found) for found in traces))
@@ -268,29 +202,6 @@ def _stop(options: argparse.Namespace, settings: Settings) -> int:
 
     print("stopped" if stop_server(settings.store) else "no embedded PostgreSQL was running")
     return 0
-
-
-def _dev(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.defs.instance import prepare_instance, project_file
-
-    prepare_instance(settings)
-    os.environ.setdefault("GENBANK_ASSETS_STORE", str(settings.store.resolve()))
-    scripts = Path(sys.executable).parent
-    workspace = str(project_file("workspace.yaml"))
-    commands = [
-        [str(scripts / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(options.port), "-w", workspace],
-        [str(scripts / "dagster-daemon"), "run", "-w", workspace],
-    ]
-    print(f"Dagster's UI: http://127.0.0.1:{options.port} (Ctrl-C stops it; the embedded PostgreSQL stays up)")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that both are stopped with us
-    running = [subprocess.Popen(command) for command in commands]
-    try:
-        return running[0].wait()
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait()
 
 
 if __name__ == "__main__":

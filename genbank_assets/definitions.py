@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 from dagster_aws.s3 import S3Resource
 
+from genbank_assets.defs.alerts import build_alert_sensors
 from genbank_assets.defs.checks import build_checks
 from genbank_assets.defs.daily import build_daily, build_daily_jobs, build_daily_schedules
 from genbank_assets.defs.jobs import build_jobs
@@ -32,7 +33,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         asset_checks=[check for c in COLLECTIONS.values() for check in build_checks(c)],
         jobs=[*build_jobs(), *build_daily_jobs()],
         schedules=build_daily_schedules(),
-        sensors=build_sensors(),
+        sensors=[*build_sensors(), *build_alert_sensors()],
         # A run is a process already; one more per step would cost seconds each and isolate nothing that matters.
         executor=dg.in_process_executor,
         resources={"mirror": MirrorResource(), "s3": S3Resource(), **(resources or {})},

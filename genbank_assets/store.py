@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import fcntl
 import hashlib
 import json
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from genbank_assets import __version__
 from genbank_assets.errors import IntegrityError
 from genbank_assets.measure import StageReport
 
@@ -84,6 +86,8 @@ class Manifest:
         extra: facts about the whole partition (release date, object keys ...); JSON values only.
         report: the figures of the run that wrote the manifest.
         run_id: the run that wrote it (a Dagster run id, or ``cli-...``).
+        published_at: when it was written, ISO 8601 in UTC; "" in manifests of versions that did not say it.
+        software_version: version of this package that wrote it; "" likewise.
     """
 
     stage: Stage
@@ -96,12 +100,15 @@ class Manifest:
     extra: dict[str, Any] = dataclasses.field(default_factory=dict)
     report: StageReport = dataclasses.field(default_factory=StageReport)
     run_id: str = ""
+    published_at: str = ""
+    software_version: str = ""
 
     @property
     def digest(self) -> str:
         """SHA-256 over everything but the run's own figures: equal content, equal digest."""
         content = dataclasses.asdict(self)
-        del content["report"], content["run_id"]
+        for name in ("report", "run_id", "published_at", "software_version"):
+            del content[name]
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -128,7 +135,9 @@ class Manifest:
 
 
 def publish_manifest(manifest: Manifest, *, partition: PartitionRelease) -> Manifest:
-    """Write a stage's manifest; readers see the previous one or this one, never a mixture."""
+    """Write a stage's manifest with the time and this package's version; readers see the old one or all of this one."""
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+    manifest = dataclasses.replace(manifest, published_at=now, software_version=__version__)
     write_atomically(partition.manifest_path(manifest.stage), manifest.to_json().encode())
     return manifest
 

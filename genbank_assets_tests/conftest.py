@@ -15,7 +15,12 @@ from genbank_assets.postgres.embedded import EmbeddedServer, ensure_server, stop
 from genbank_assets.settings import Settings
 from genbank_assets_tests.paths import MIRROR_273, MIRROR_274
 
-pytest_plugins = ["genbank_assets_tests.fix_ncbi", "genbank_assets_tests.fix_postgres", "genbank_assets_tests.fix_s3"]
+pytest_plugins = [
+    "genbank_assets_tests.fix_alerts",
+    "genbank_assets_tests.fix_ncbi",
+    "genbank_assets_tests.fix_postgres",
+    "genbank_assets_tests.fix_s3",
+]
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.releases import read_number
 from genbank_assets.ncbi.sources import open_source
 from genbank_assets.postgres.connection import open_database
+from genbank_assets.postgres.survey import FEWEST_ABSENT, absences, shrinks_too_much
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, Stage
 
@@ -136,6 +137,25 @@ def database_totals(partition: PartitionRelease, manifest: Manifest, settings: S
     )
 
 
+def shrinkage(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
+    """The release lacks few of the records that were loaded; a load that a person allowed stays visible here."""
+    with open_database(settings) as database, database.transaction() as session:
+        found = absences(session, partition)
+    allowed = settings.max_absent_fraction
+    return Finding(
+        not shrinks_too_much(found.absent, loaded=found.loaded_before, max_absent_fraction=allowed),
+        f"{found.absent:,} of {found.loaded_before:,} records that were loaded are gone ({found.fraction:.1%}; "
+        f"allowed are {allowed:.1%}, and fewer than {FEWEST_ABSENT} always)",
+        {
+            "absent": found.absent,
+            "loaded_before": found.loaded_before,
+            "absent_fraction": found.fraction,
+            "allowed": allowed,
+            "fewest_absent": FEWEST_ABSENT,
+        },
+    )
+
+
 def statements_per_second(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
     """The load sends fewer than 100 statements a second; runs under a second pass."""
     statements, seconds = manifest.report.sql_statements or 0, manifest.report.seconds or 0.0
@@ -188,6 +208,7 @@ CHECKS = (
     Check("records_per_second", "records", False, "Parsing keeps above 100 records/s.", records_per_second),
     Check("conservation", "unique_records", True, "No record was lost or counted twice.", duplicate_conservation),
     Check("database_totals", "postgres_table", True, "PostgreSQL holds what the tables hold.", database_totals),
+    Check("shrink", "postgres_table", False, "The release lacks few of the loaded records.", shrinkage),
     Check("statements_per_second", "postgres_table", False, "Under 100 SQL statements/s.", statements_per_second),
     Check("object_totals", "object_set", True, "The manifest lists each distinct sequence.", object_totals),
     Check("upload_errors", "object_set", False, "Under 1 % of uploads failed.", upload_errors),

@@ -7,6 +7,7 @@ See https://docs.dagster.io/deployment/oss/dagster-yaml
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from genbank_assets.postgres.embedded import ensure_server
 from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
 
+POOLS = ("ncbi", "postgres", "object_store")
 STORAGE_VARIABLE = "GENBANK_ASSETS_DAGSTER_POSTGRES_URL"
 
 
@@ -56,6 +58,31 @@ def prepare_instance(settings: Settings) -> Path:
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The store's Dagster instance: what the UI shows too."""
-    prepare_instance(settings)
-    return dg.DagsterInstance.get()
+    """The store's Dagster instance: what the UI shows too. Its pools exist."""
+    home = prepare_instance(settings)
+    instance = dg.DagsterInstance.get()
+    with (home / ".pools.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _prepare_pools(instance)
+    return instance
+
+
+def _prepare_pools(instance: dg.DagsterInstance) -> None:
+    """Give each pool its row with the default limit before a run needs it.
+
+    Dagster makes the row when a run first asks for the pool. On PostgreSQL a run fails that asks at the same time as
+    another, and every run once the default has changed (https://github.com/dagster-io/dagster/issues/33552). A limit
+    that somebody set stays.
+    """
+    storage = instance.event_log_storage
+    default = instance.global_op_concurrency_default_limit
+    if default is None or not storage.supports_global_concurrency_limits:
+        return
+    known = {pool.name: pool for pool in storage.get_pool_limits()}
+    for name in POOLS:
+        pool = known.get(name)
+        if pool is not None and pool.from_default and pool.limit != default:
+            storage.delete_concurrency_limit(name)
+            pool = None
+        if pool is None:
+            storage.initialize_concurrency_limit_to_default(name)

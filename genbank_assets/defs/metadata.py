@@ -35,8 +35,8 @@ def result(
     metadata: dict[str, Any] = dict(report.as_dict())
     if report.records_per_second is not None:
         metadata["records_per_second"] = round(report.records_per_second, 1)
-    if report.sql_statements and report.seconds:
-        metadata["sql_statements_per_second"] = round(report.sql_statements / report.seconds, 2)
+    if report.sql_statements_per_second is not None:
+        metadata["sql_statements_per_second"] = round(report.sql_statements_per_second, 2)
     if report.records is not None:
         metadata["dagster/partition_row_count"] = report.records
     if columns:

@@ -6,6 +6,7 @@ See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -27,6 +28,10 @@ from genbank_assets.tables.schema import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
 
 OWNERS = ["team:genbank-assets"]
 RETRIES = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+# GenBank and RefSeq are built anew every two months. Dagster looks at the asset as a whole, not at its partitions: this
+# says that a mirror stopped, not that a division did (docs/decisions/0012).
+FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=65), fail_window=timedelta(days=75))
 
 
 class LoadConfig(dg.Config):
@@ -81,6 +86,7 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
         tags={"stage": "fetch"},
         pool="ncbi",
         retry_policy=RETRIES,
+        freshness_policy=FRESHNESS,
         code_version=fetch.CODE_VERSION,
         description=(
             f"The division's flat files of {collection.title}'s current release, fetched from NCBI as they are (gzip), "

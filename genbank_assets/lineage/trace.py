@@ -227,7 +227,12 @@ def _object_hop(settings: Settings, found: Found, *, verify: bool) -> Hop:
         return Hop("object", "missing", facts, "the object set has no such object")
     except Exception as error:  # any store failure is a finding here, not a crash
         return Hop("object", "missing", facts, f"the object store failed: {reason_of(error)[:200]}")
-    facts |= {"bytes": meta["size"], "etag": meta["e_tag"], "checksum_sha256": row["object_sha256"].hex()}
+    facts |= {
+        "bytes": meta["size"],
+        "etag": meta["e_tag"],
+        "last_modified": meta["last_modified"].isoformat(timespec="seconds"),
+        "checksum_sha256": row["object_sha256"].hex(),
+    }
     if meta["size"] != row["object_bytes"]:
         return Hop("object", "mismatch", facts, f"the object has {meta['size']:,} bytes")
     problem = _reread_object(settings, row) if verify else ""

@@ -119,9 +119,9 @@ def publish_division(
         ),
         run_id=run_id,
     )
-    publish_manifest(manifest, partition=partition)
+    published = publish_manifest(manifest, partition=partition)
     job.clear()
-    return manifest
+    return published
 
 
 def _still_good(previous: Manifest, unique: Manifest, settings: Settings) -> bool:

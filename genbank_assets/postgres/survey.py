@@ -102,13 +102,55 @@ def check_shrinkage(session: Session, partition: PartitionRelease, *, max_absent
         "WHERE p.record_id = r.record_id AND genbank.daily_date(p.last_release) > %s)",
         [*key, release_date(partition)],
     )[0][0]
-    if absent >= FEWEST_ABSENT and absent > max_absent_fraction * loaded:
+    if shrinks_too_much(absent, loaded=loaded, max_absent_fraction=max_absent_fraction):
         raise ShrinkGuardError(
             f"{partition.key} {partition.release} lacks {absent:,} of {loaded:,} loaded records "
             f"({absent / loaded:.1%}, allowed are {max_absent_fraction:.1%}); nothing was changed. "
             "If this is right, allow it: materialize --max-absent-fraction "
             f"{min(1.0, absent / loaded + 0.0005):.3f}, or set max_absent_fraction in the run's configuration"
         )
+
+
+def shrinks_too_much(absent: int, *, loaded: int, max_absent_fraction: float) -> bool:
+    """Whether so many absent records are for a person to decide; a handful never is."""
+    return absent >= FEWEST_ABSENT and absent > max_absent_fraction * loaded
+
+
+@dataclasses.dataclass(frozen=True)
+class Absences:
+    """What a loaded release took away from a division.
+
+    Attributes:
+        absent: records that were loaded and that the release lacks.
+        loaded_before: records that were current before it was loaded.
+    """
+
+    absent: int
+    loaded_before: int
+
+    @property
+    def fraction(self) -> float:
+        """Share of the records that were there."""
+        return self.absent / self.loaded_before if self.loaded_before else 0.0
+
+
+def absences(session: Session, partition: PartitionRelease) -> Absences:
+    """Count what a release that is loaded took away, from the history: the same whichever run loaded it.
+
+    A record that has moved to another division of GenBank is not absent. One that the release brought, that returned
+    with it or moved here with it was not loaded before.
+    """
+    key = [partition.key.collection, partition.key.division]
+    absent, entered = session.execute(
+        "SELECT count(DISTINCT e.record_id) FILTER (WHERE e.state = 'absent' AND NOT r.is_current), "
+        "count(DISTINCT e.record_id) FILTER (WHERE r.is_current "
+        "AND (e.state IN ('new', 'returned') OR e.evidence LIKE 'moved from %%')) "
+        "FROM genbank.record_event e JOIN genbank.record r USING (record_id) "
+        "WHERE r.collection = %s AND r.section = %s AND e.release = %s",
+        [*key, partition.release],
+    )[0]
+    current = session.execute(f"SELECT count(*) {_CURRENT}", key)[0][0]
+    return Absences(absent, absent + current - entered)
 
 
 def _memberships(partition: PartitionRelease, columns: list[str]) -> Iterator[pa.RecordBatch]:

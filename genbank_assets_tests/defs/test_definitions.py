@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import dagster as dg
 import pytest
@@ -43,6 +44,13 @@ def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
             assert spec.code_version
 
 
+def test_raw_files_are_expected_every_two_months(definitions: dg.Definitions) -> None:
+    policies = {spec.key.to_user_string(): spec.freshness_policy for spec in definitions.resolve_all_asset_specs()}
+    expected = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=65), fail_window=timedelta(days=75))
+    with_policy = {key: policy for key, policy in policies.items() if policy is not None}
+    assert with_policy == {"genbank/raw_files": expected, "refseq/raw_files": expected}
+
+
 def test_partitions_are_ncbis_divisions(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for collection, count in (("genbank", 20), ("refseq", 13)):
@@ -65,17 +73,22 @@ def test_schedules_are_off_and_ask_for_the_day_before(definitions: dg.Definition
         assert (request.partition_key, request.run_key) == ("2026-09-02", f"{name.split('_')[0]}-daily-2026-09-02")
 
 
-def test_sensors_are_off_until_turned_on(definitions: dg.Definitions) -> None:
-    sensors = list(definitions.sensors or [])
-    assert {sensor.name for sensor in sensors} == {"genbank_release_sensor", "refseq_release_sensor"}
-    assert all(sensor.default_status == dg.DefaultSensorStatus.STOPPED for sensor in sensors)
+def test_sensors_that_start_runs_are_off_until_turned_on(definitions: dg.Definitions) -> None:
+    status = {sensor.name: sensor.default_status for sensor in definitions.sensors or []}
+    off, on = dg.DefaultSensorStatus.STOPPED, dg.DefaultSensorStatus.RUNNING
+    assert status == {
+        "genbank_release_sensor": off,
+        "refseq_release_sensor": off,
+        "run_failure_alert_sensor": on,  # these two only tell, and nothing unless an alert setting is there
+        "failed_check_alert_sensor": on,
+    }
 
 
 def test_integrity_checks_block_and_limits_warn(definitions: dg.Definitions) -> None:
     specs = [spec for check in definitions.asset_checks or [] for spec in check.check_specs]
     blocking = {spec.name for spec in specs if spec.blocking}
     assert blocking == {"control_totals", "conservation", "database_totals", "object_totals"}
-    assert len(specs) == 20
+    assert len(specs) == 22
 
 
 def test_workspace_and_instance_files_are_valid(server: EmbeddedServer) -> None:

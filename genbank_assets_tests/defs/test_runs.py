@@ -42,7 +42,7 @@ def test_five_assets_with_numbers_as_numbers(mirror: MirrorResource) -> None:
         assert "LOCUS lines" in metadata["summary"].value
         assert found["postgres_table"].materialization.metadata["sql_statements"].value > 0
         checks = result.get_asset_check_evaluations()
-        assert len(checks) == 10
+        assert len(checks) == 11
         assert all(check.passed for check in checks), [(c.check_name, c.description) for c in checks if not c.passed]
         assert all(check.partition == "phg" for check in checks)
 

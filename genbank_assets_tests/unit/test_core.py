@@ -148,12 +148,28 @@ def test_the_limiter_keeps_the_rate(tmp_path: Path) -> None:
     assert slept[4] == pytest.approx(0.4, abs=0.05 + time.time() - start)
 
 
-def test_the_limiter_gives_up_after_four_pauses(tmp_path: Path) -> None:
+def test_the_limiter_gives_up_after_four_pauses_in_a_row(tmp_path: Path) -> None:
     limiter = Limiter(tmp_path, requests_per_second=10, sleep=lambda seconds: None)
     for _ in range(3):
-        limiter.slow_down(None, url="x")
+        limiter.slow_down(None, url="x", sent=time.time())
     with pytest.raises(SourceBusyError):
-        limiter.slow_down(None, url="x")
+        limiter.slow_down(None, url="x", sent=time.time())
+
+
+def test_requests_of_one_storm_count_as_one_pause(tmp_path: Path) -> None:
+    limiter = Limiter(tmp_path, requests_per_second=10, sleep=lambda seconds: None)
+    sent = time.time()
+    for _ in range(10):
+        limiter.slow_down(None, url="x", sent=sent)
+    later = time.time()
+    limiter.slow_down(None, url="x", sent=later)
+    limiter.went_well(sent=sent)  # of before the storm: says nothing
+    limiter.slow_down(None, url="x", sent=time.time())
+    limiter.went_well(sent=time.time())
+    for _ in range(3):
+        limiter.slow_down(None, url="x", sent=time.time())
+    with pytest.raises(SourceBusyError):
+        limiter.slow_down(None, url="x", sent=time.time())
 
 
 def test_posix_cksum_is_the_commands(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import threading
 from pathlib import Path
 
 import pytest
 
+from genbank_assets import __version__
 from genbank_assets.errors import IntegrityError
 from genbank_assets.measure import StageReport
 from genbank_assets.store import (
@@ -50,8 +52,13 @@ def test_the_folder_of_a_stage_is_where_the_docs_say(tmp_path: Path) -> None:
 def test_a_published_manifest_is_what_readers_get(tmp_path: Path) -> None:
     partition = PartitionRelease(tmp_path, KEY, "273.0")
     publish_manifest(manifest(rows=1), partition=partition)
-    publish_manifest(manifest(rows=2), partition=partition)
-    assert partition.manifest("records") == manifest(rows=2)
+    before = dt.datetime.now(dt.UTC)
+    published = publish_manifest(manifest(rows=2), partition=partition)
+    assert partition.manifest("records") == published
+    assert published.digest == manifest(rows=2).digest
+    assert published.software_version == __version__
+    written = dt.datetime.fromisoformat(published.published_at)
+    assert before - dt.timedelta(milliseconds=1) <= written <= dt.datetime.now(dt.UTC)
     assert [path.name for path in partition.stage_folder("records").iterdir()] == ["manifest.json"]
 
 

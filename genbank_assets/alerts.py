@@ -1,0 +1,240 @@
+"""Alerts: a message for people, to a Slack-compatible webhook and by e-mail.
+
+Belongs here: settings, wording and delivery. When something is to be told belongs to ``defs.alerts``. The webhook's URL
+is a secret, as it alone lets one post, and so is the password: neither stands in a log, an error or a ``repr``.
+Delivery never raises; what failed is returned in words.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import ipaddress
+import json
+import os
+import smtplib
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+from genbank_assets.errors import SettingsError
+
+ATTEMPTS = 3
+TIMEOUT_SECONDS = 10.0
+LONGEST_LINE = 500
+MOST_LINES = 30
+SMTPS_PORT = 465
+PREFIX = "GENBANK_ASSETS_ALERT_"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AlertSettings:
+    """Where alerts go; nothing set means nowhere.
+
+    Attributes:
+        webhook_url: address of a Slack-compatible incoming webhook; a secret.
+        email: recipients, separated by commas.
+        smtp_host: server that takes the mail.
+        smtp_port: 25 or 587, where TLS begins when the server offers it, or 465, where it is there from the start.
+        smtp_user: name to log in with; empty to send without logging in.
+        smtp_password: its password; a secret.
+        smtp_from: sender; empty for ``genbank-assets@`` this machine.
+    """
+
+    webhook_url: str = dataclasses.field(default="", repr=False)
+    email: str = ""
+    smtp_host: str = "localhost"
+    smtp_port: int = 25
+    smtp_user: str = ""
+    smtp_password: str = dataclasses.field(default="", repr=False)
+    smtp_from: str = ""
+
+    @property
+    def recipients(self) -> list[str]:
+        """The addresses of :attr:`email`."""
+        return [address.strip() for address in self.email.split(",") if address.strip()]
+
+
+def alert_settings_from_environment(environment: Mapping[str, str] | None = None) -> AlertSettings:
+    """Settings from ``GENBANK_ASSETS_ALERT_<FIELD>`` variables; unset or empty ones keep their defaults.
+
+    Raises:
+        SettingsError: the port is not a number.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, str | int] = {}
+    for field in dataclasses.fields(AlertSettings):
+        text = environment.get(f"{PREFIX}{field.name.upper()}", "").strip()
+        if text:
+            values[field.name] = text
+    if "smtp_port" in values:
+        try:
+            values["smtp_port"] = int(values["smtp_port"])
+        except ValueError:
+            raise SettingsError(f"{PREFIX}SMTP_PORT is not a port: {values['smtp_port']!r}") from None
+    return AlertSettings(**values)  # type: ignore[arg-type]
+
+
+@dataclasses.dataclass(frozen=True)
+class Alert:
+    """What is to be told.
+
+    Attributes:
+        title: one line that says what happened and where.
+        lines: the reasons, one each.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The lines as text; very long ones are cut, and of very many the first."""
+        shown = [_one_line(line) for line in self.lines[:MOST_LINES]]
+        if len(self.lines) > MOST_LINES:
+            shown.append(f"… and {len(self.lines) - MOST_LINES} more")
+        return "\n".join(shown)
+
+
+@dataclasses.dataclass(frozen=True)
+class Delivery:
+    """What became of an alert: ways it went, and a sentence for each way it did not."""
+
+    sent: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+def deliver(alert: Alert, settings: AlertSettings, *, pause_seconds: float = 1.0) -> Delivery:
+    """Send an alert every way the settings name; passing troubles are tried three times in all.
+
+    Never raises. With nothing set nothing is sent and nothing failed.
+    """
+    ways: list[tuple[str, Callable[[], _Trouble | None]]] = []
+    if settings.webhook_url:
+        ways.append(("webhook", lambda: _post(alert, settings)))
+    if settings.recipients:
+        ways.append(("e-mail", lambda: _mail(alert, settings)))
+    sent, failed = [], []
+    for name, send in ways:
+        trouble = _patiently(send, pause_seconds=pause_seconds)
+        if trouble is None:
+            sent.append(name)
+        else:
+            failed.append(f"{name}: {trouble.sentence}")
+    return Delivery(tuple(sent), tuple(failed))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trouble:
+    """Why an attempt failed, and whether another may go better."""
+
+    sentence: str
+    passing: bool
+
+
+def _patiently(send: Callable[[], _Trouble | None], *, pause_seconds: float) -> _Trouble | None:
+    for attempt in range(1, ATTEMPTS + 1):
+        trouble = send()
+        if trouble is None or not trouble.passing or attempt == ATTEMPTS:
+            return trouble
+        time.sleep(pause_seconds * attempt)
+    raise AssertionError
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A webhook that redirects is a wrong URL: following it would send the message who knows where."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def _post(alert: Alert, settings: AlertSettings) -> _Trouble | None:
+    # urllib and not httpx: that one logs the URL of every request.
+    if not settings.webhook_url.startswith(("https://", "http://")):
+        return _Trouble(f"{PREFIX}WEBHOOK_URL does not start with https://", passing=False)
+    body = json.dumps({"text": _escaped(f"*{_one_line(alert.title)}*\n{alert.text}")}).encode()
+    try:
+        request = urllib.request.Request(  # noqa: S310 -- checked above
+            settings.webhook_url, data=body, headers={"Content-Type": "application/json"}
+        )
+        opener = urllib.request.build_opener(_NoRedirects)
+        with opener.open(request, timeout=TIMEOUT_SECONDS):
+            return None
+    except urllib.error.HTTPError as error:
+        error.close()
+        return _Trouble(f"it answered {error.code}", passing=error.code == 429 or error.code >= 500)
+    except urllib.error.URLError as error:
+        return _Trouble(f"it cannot be reached ({type(error.reason).__name__})", passing=True)
+    except (OSError, http.client.HTTPException, ValueError) as error:  # their messages may quote the URL
+        return _Trouble(f"it cannot be used ({type(error).__name__})", passing=isinstance(error, OSError))
+
+
+def _escaped(text: str) -> str:
+    """Slack's three control characters as it wants them."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _mail(alert: Alert, settings: AlertSettings) -> _Trouble | None:
+    try:
+        message = EmailMessage()
+        message["Subject"] = _one_line(alert.title)
+        message["From"] = settings.smtp_from or f"genbank-assets@{socket.getfqdn()}"
+        message["To"] = ", ".join(settings.recipients)
+        message["Date"] = formatdate(localtime=False)
+        message["Message-ID"] = make_msgid(domain="genbank-assets")
+        message.set_content(f"{alert.text}\n")
+        with _connected(settings) as server:
+            if settings.smtp_user:
+                if not isinstance(server.sock, ssl.SSLSocket) and not _is_loopback(settings.smtp_host):
+                    return _Trouble("the server offers no TLS: the password is not sent in the clear", passing=False)
+                server.login(settings.smtp_user, settings.smtp_password)
+            refused = server.send_message(message)
+    except smtplib.SMTPResponseException as error:
+        return _Trouble(f"the server answered {error.smtp_code}", passing=400 <= error.smtp_code < 500)
+    except (OSError, ValueError, smtplib.SMTPException) as error:
+        broken = isinstance(error, OSError) and not isinstance(error, ssl.SSLError | smtplib.SMTPException)
+        return _Trouble(
+            f"it cannot be sent ({type(error).__name__})",
+            passing=broken or isinstance(error, smtplib.SMTPServerDisconnected),
+        )
+    if refused:
+        return _Trouble(f"the server refused {len(refused)} of {len(settings.recipients)} recipients", passing=False)
+    return None
+
+
+def _connected(settings: AlertSettings) -> smtplib.SMTP:
+    """A connection with TLS where the server has it; certificates are checked unless the server is this machine."""
+    tls = ssl.create_default_context()
+    if _is_loopback(settings.smtp_host):
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+    where = (settings.smtp_host, settings.smtp_port)
+    if settings.smtp_port == SMTPS_PORT:
+        return smtplib.SMTP_SSL(*where, timeout=TIMEOUT_SECONDS, context=tls)
+    server = smtplib.SMTP(*where, timeout=TIMEOUT_SECONDS)
+    try:
+        server.ehlo()
+        if server.has_extn("starttls"):
+            server.starttls(context=tls)
+            server.ehlo()
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"

@@ -1,0 +1,119 @@
+"""Sensors that tell people about failed runs and failed checks; they stay quiet while no alert setting is there.
+
+A run that failed is told with its reasons and all its failed checks; a run that went through is told when a check of it
+failed. Runs are those of this graph, whether Dagster launched them or the command ran them. Where a message goes and
+how it is sent belongs to ``genbank_assets.alerts``.
+See https://docs.dagster.io/guides/automate/sensors/run-status-sensors
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from genbank_assets.alerts import Alert, alert_settings_from_environment, deliver
+from genbank_assets.defs.jobs import mirror_job_name
+from genbank_assets.errors import SettingsError
+from genbank_assets.ncbi.catalog import COLLECTIONS
+
+NOTHING_SET = "No alerts are sent: neither GENBANK_ASSETS_ALERT_WEBHOOK_URL nor GENBANK_ASSETS_ALERT_EMAIL is set."
+_MIRROR_JOBS = {mirror_job_name(name) for name in COLLECTIONS}
+
+
+def build_alert_sensors() -> list[dg.SensorDefinition]:
+    """``run_failure_alert_sensor`` and ``failed_check_alert_sensor``."""
+    return [_run_failure(), _failed_check()]
+
+
+def _run_failure() -> dg.SensorDefinition:
+    @dg.run_failure_sensor(
+        name="run_failure_alert_sensor",
+        monitor_all_code_locations=True,  # runs of the command belong to no code location
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells people that a run failed, why, and which checks failed with it.",
+    )
+    def run_failure_alert_sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+        run = context.dagster_run
+        if not is_of_this_graph(run):
+            return None
+        lines = [*_reasons(context), *failed_checks(context.instance, run.run_id)]
+        if run.tags.get("dagster/will_retry") == "true":
+            lines.append("Dagster will start it again.")
+        return _tell(context, Alert(f"genbank-assets: {_name(run)} failed", (*lines, f"Dagster run {run.run_id}")))
+
+    return run_failure_alert_sensor
+
+
+def _failed_check() -> dg.SensorDefinition:
+    @dg.run_status_sensor(
+        run_status=dg.DagsterRunStatus.SUCCESS,  # a failed run is told by the other sensor, with its checks
+        name="failed_check_alert_sensor",
+        monitor_all_code_locations=True,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells people which checks failed in a run that went through.",
+    )
+    def failed_check_alert_sensor(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+        run = context.dagster_run
+        lines = failed_checks(context.instance, run.run_id) if is_of_this_graph(run) else []
+        if not lines:
+            return None
+        number = f"{len(lines)} check{'s' if len(lines) > 1 else ''}"
+        return _tell(
+            context, Alert(f"genbank-assets: {number} failed in {_name(run)}", (*lines, f"Dagster run {run.run_id}"))
+        )
+
+    return failed_check_alert_sensor
+
+
+def is_of_this_graph(run: dg.DagsterRun) -> bool:
+    """Whether a run is about this graph's assets: others may share the instance."""
+    keys = {*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())}
+    return run.job_name in _MIRROR_JOBS or any(key.path[0] in COLLECTIONS for key in keys)
+
+
+def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """A line for each check of a run that did not pass."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
+    lines = []
+    for record in records:
+        assert record.event_log_entry.dagster_event is not None
+        found = record.event_log_entry.dagster_event.asset_check_evaluation_data
+        if not found.passed:
+            where = f"{found.asset_key.to_user_string()}{f' of {found.partition}' if found.partition else ''}"
+            lines.append(f"{found.severity.value}: check {found.check_name} of {where}: {found.description}")
+    return lines
+
+
+def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
+    """Why a run failed: its steps' sentences, or what Dagster says of the run."""
+    lines = []
+    for event in context.get_step_failure_events():
+        data = event.step_failure_data
+        if data.user_failure_data is not None and data.user_failure_data.description:
+            lines.append(f"{event.step_key}: {data.user_failure_data.description}")
+        elif data.error is not None:
+            lines.append(f"{event.step_key}: {(data.error.cause or data.error).message.strip().splitlines()[0]}")
+    return lines or [context.failure_event.message or "The run failed without a step that did."]
+
+
+def _name(run: dg.DagsterRun) -> str:
+    partition = run.tags.get("dagster/partition")
+    return f"{run.job_name} of {partition}" if partition else run.job_name
+
+
+def _tell(context: dg.RunStatusSensorContext, alert: Alert) -> dg.SkipReason | None:
+    """Send it; what cannot be sent is said in the tick and never stops the sensor."""
+    try:
+        settings = alert_settings_from_environment()
+    except SettingsError as error:
+        return dg.SkipReason(f"No alert was sent for run {context.dagster_run.run_id}: {error}")
+    if not (settings.webhook_url or settings.recipients):
+        return dg.SkipReason(NOTHING_SET)
+    delivery = deliver(alert, settings)
+    if delivery.failed:
+        sentence = f"An alert for run {context.dagster_run.run_id} was not sent. {'; '.join(delivery.failed)}"
+        if delivery.sent:
+            sentence += f" (it went by {' and '.join(delivery.sent)})"
+        context.log.error(sentence)
+        return dg.SkipReason(sentence)
+    context.log.info(f"told by {' and '.join(delivery.sent)}: {alert.title}")
+    return None
