@@ -51,7 +51,8 @@ bench: setup  ## measure against peers, minutes to an hour; results go to benchm
 	@$(BIN)/python -m pip install --quiet --no-build-isolation -e ".[bench]"
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
-fuzz: setup  ## mutate real files under AddressSanitizer for FUZZ_SECONDS (default 60)
+fuzz: setup  ## fuzz the scanner by coverage under AddressSanitizer for FUZZ_SECONDS (default 60)
+	@scripts/install-fuzz-packages
 	@$(BIN)/python scripts/fuzz_scanner.py --seconds $(FUZZ_SECONDS)
 
 dictionary: setup  ## write docs/data-dictionary.md anew from the column list

@@ -4,6 +4,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "genbank_assets" / "sample"
+CORPUS = ROOT / "genbank_assets_tests" / "corpus"
 SHARED = ROOT.parent / "shared"
 MIRROR_273 = SHARED / "mirror" / "ncbi-273"
 MIRROR_274 = SHARED / "mirror" / "ncbi-274"

@@ -1,176 +1,159 @@
-"""Fuzzes the native scanner under AddressSanitizer and UndefinedBehaviorSanitizer for a bounded time.
+"""Fuzzes the native scanner, guided by coverage, under AddressSanitizer and UndefinedBehaviorSanitizer.
 
-    fuzz_scanner.py [--seconds 60] [--seed N] [--replay FILE ...] [--corpus FOLDER ...]
+    fuzz_scanner.py [--seconds 60] [--merge] [LIBFUZZER-OPTION ...]
+    fuzz_scanner.py --replay FILE [FILE ...]
 
-The scanner is compiled anew with both sanitizers into a temporary folder; the installed one stays as it is. Each case
-is a file of the corpus (the bundled sample by default), damaged at random, fed in random pieces; it must end, account
-for every LOCUS line, and read the same when fed whole. A case that fails stays in ``fuzz-failures/SEED.seq``;
---replay reads such files again. Mutations know the format's words but are not guided by coverage.
+The scanner is compiled anew with clang into a temporary folder, with sanitizers, coverage and small limits (see
+scanner_limits.h); the installed one stays as it is. libFuzzer, by way of atheris, changes inputs and keeps those that
+reach code no other did; ``genbank_assets_tests/invariants.py`` says what must hold for each. It begins with the corpus
+of the repository and what earlier runs kept in ``fuzz-corpus/``. A find ends the run and stays in ``fuzz-failures/``:
+--replay reads it again, and once it is mended it goes into the corpus under a name that says what it is. --merge adds
+those inputs of ``fuzz-corpus/`` to the repository's corpus that reach what nothing there reaches.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
-import random
+import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LARGEST_CASE_BYTES = 60_000
-# memcpy(NULL, NULL, 0) is what empty columns do, and what every C library allows.
+CORPUS = ROOT / "genbank_assets_tests" / "corpus"
+GROWN = ROOT / "fuzz-corpus"
+FAILURES = ROOT / "fuzz-failures"
+LARGEST_INPUT_BYTES = 4096
+# memcpy(NULL, NULL, 0) and NULL + 0 are what empty columns do, and what every compiler allows.
 SANITIZERS = [
-    "-fsanitize=address,undefined", "-fno-sanitize=nonnull-attribute", "-fno-sanitize-recover=undefined",
-    "-fno-omit-frame-pointer", "-g", "-O1",
+    "-fsanitize=address,undefined,fuzzer-no-link", "-fno-sanitize=nonnull-attribute,pointer-overflow,function",
+    "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g", "-O1",
 ]  # fmt: skip
+LIMITS = {
+    "RAW_LIMIT": 1000, "LINE_LIMIT": 2000, "RESIDUE_LINE_LIMIT": 300, "RESIDUE_STEP": 50, "FIRST_LINE_LIMIT": 400,
+    "PREAMBLE_LIMIT": 5,
+}  # fmt: skip
 WORDS = [
-    b"LOCUS  ", b"//\n", b"\nORIGIN\n", b"FEATURES             Location/Qualifiers\n", b"     CDS             ",
-    b"join(", b"complement(", b"order(", b"<1..>9", b"^", b"one-of(", b"gap(unk100)", b"AB000001.1:1..5", b'/note="',
-    b'""', b"\n                     /", b"VERSION     ", b"ACCESSION   A-B\n", b" bp ", b" aa ", b" rc ", b"\r\n",
-    b"9" * 19, b"99999999999999999999999", b"-1", b"\0", b"\xff\xfe", b" " * 80, b"CONTIG      join(", b"COMMENT     ",
-    b"##X-START##\nA :: B\n##X-END##\n", b"DBLINK      A: b\n", b"WGS         A-B\n", b"REFERENCE   1\n",
+    b"LOCUS       ", b"\nLOCUS       A 60 bp DNA linear BCT 01-JAN-2020\n", b"\n//\n", b"\nORIGIN\n",
+    b"\nFEATURES             Location/Qualifiers\n", b"\n     CDS             ", b"\n     source          ",
+    b"\n                     /", b'/note="', b'/db_xref="taxon:', b'/translation="', b'/rpt_unit_seq="', b'""', b'"\n',
+    b"join(", b"complement(", b"order(", b"bond(", b"one-of(", b"<1..>9", b"(1.9)", b"1^2", b"gap(unk100)", b"gap()",
+    b"AB000001.1:1..5", b" bp ", b" aa ", b" rc ", b" circular ", b"ss-RNA", b"29-FEB-2024", b"\r\n", b"\r", b"\t",
+    b"\nDEFINITION  ", b"\nACCESSION   ", b" REGION: ", b"\nVERSION     ", b"\nDBLINK      A: b, c\n",
+    b"\nKEYWORDS    ", b"\nSEGMENT     ", b"\nSOURCE      ", b"\n  ORGANISM  ", b"\nREFERENCE   1  (bases 1 to 9)\n",
+    b"\n  AUTHORS   ", b"\n   PUBMED   ", b"\nCOMMENT     ", b"##A-START##\n", b"\n            B :: C",
+    b"\n            ##A-END##",
+    b"\nPRIMARY     ", b"\nDBSOURCE    ", b"\nCONTIG      join(", b"\nWGS         ", b"\nBASE COUNT  ",
+    b"\n        1 acgtacgtac acgtacgtac acgtacgtac acgtacgtac acgtacgtac acgtacgtac\n", b"99999999999999999999",
+    b"\xc3\xa9", b"\xff",
 ]  # fmt: skip
 
 
 def main() -> int:
-    """Build, then run the cases in a process that has the sanitizers loaded."""
+    """Build, then fuzz or replay in a process that has the sanitizers loaded; its exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=None, help="first case (default: the clock)")
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--merge", action="store_true", help="add to the repository's corpus what covers more")
     parser.add_argument("--replay", nargs="+", type=Path, default=[])
-    parser.add_argument("--corpus", nargs="+", type=Path, default=[ROOT / "genbank_assets" / "sample"])
-    parser.add_argument("--cases", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.cases:
-        return run_cases(options)
-    compiler = os.environ.get("CC") or (sysconfig.get_config_var("CC") or "cc").split()[0]
+    parser.add_argument("--inside", default=None, help=argparse.SUPPRESS)
+    options, more = parser.parse_known_args()
+    if options.inside:
+        return replay(options.replay) if options.replay else fuzz([options.inside, *more])
+    if options.replay:
+        arguments = ["--replay", *(str(path.resolve()) for path in options.replay)]
+    else:
+        for folder in (GROWN, FAILURES):
+            folder.mkdir(exist_ok=True)
+        arguments = [f"-artifact_prefix={FAILURES}/", "-timeout=10", "-rss_limit_mb=4096", "-print_final_stats=1"]
+        # Merging goes by code reached, not by how often: one input for each place is what a small corpus needs.
+        arguments += ["-merge=1", "-use_counters=0"] if options.merge else [f"-max_total_time={options.seconds}"]
+        arguments += [f"-max_len={LARGEST_INPUT_BYTES}", *more]
+        arguments += [str(folder) for folder in ((CORPUS, GROWN) if options.merge else (GROWN, CORPUS))]
+    known = set(FAILURES.glob("*"))
     with tempfile.TemporaryDirectory(prefix="genbank-assets-fuzz-") as folder:
-        runtime = build(Path(folder), compiler=compiler)
-        environment = os.environ | {
-            "PYTHONPATH": folder,
-            "LD_PRELOAD": runtime,
-            "PYTHONMALLOC": "malloc",
-            # Arrow and the interpreter keep memory to the end; only the scanner's errors are wanted.
-            "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:abort_on_error=0",
-            "UBSAN_OPTIONS": "print_stacktrace=1",
-        }
-        return subprocess.run(
-            [sys.executable, "-P", __file__, "--cases", *sys.argv[1:]], env=environment, cwd=ROOT, check=False
-        ).returncode
+        runtime = build(Path(folder))
+        code = run(arguments, folder=Path(folder), runtime=runtime)
+    for found in sorted(set(FAILURES.glob("*")) - known):
+        name = os.path.relpath(found)
+        print(f"found: {name}; again with: {sys.executable} scripts/fuzz_scanner.py --replay {name}", file=sys.stderr)
+    return code
 
 
-def build(folder: Path, *, compiler: str) -> str:
-    """Put a sanitized copy of the package into ``folder``; returns the runtime libraries to load first."""
-    runtimes = []
-    for library in ("libasan.so", "libubsan.so"):
-        said = subprocess.run([compiler, f"-print-file-name={library}"], capture_output=True, text=True, check=True)
-        path = Path(said.stdout.strip())
-        if not path.is_absolute():
-            raise SystemExit(
-                f"{compiler} has no {library}: install the sanitizers of gcc (Debian: apt-get install gcc)"
-            )
-        runtimes.append(str(path))
+def build(folder: Path) -> Path:
+    """Put a sanitized copy of the package into ``folder``; returns the runtime library to load first.
+
+    Raises:
+        SystemExit: there is no clang or no atheris, or the scanner does not compile.
+    """
+    compiler = os.environ.get("CLANG") or shutil.which("clang")
+    if compiler is None:
+        raise SystemExit("fuzzing needs clang (Debian: apt-get install clang libclang-rt-dev), or CLANG=/path/to/clang")
+    atheris = find_spec("atheris")
+    if atheris is None or atheris.origin is None:
+        raise SystemExit("fuzzing needs atheris: pip install atheris (Linux on x86-64 only)")
     package = folder / "genbank_assets"
-    ignored = shutil.ignore_patterns("sample", "__pycache__", "*.so", "scanner.c")
+    ignored = shutil.ignore_patterns("sample", "__pycache__", "scanner*.so", "scanner.c")
     shutil.copytree(ROOT / "genbank_assets", package, ignore=ignored)
     source = package / "flatfile" / "scanner.c"
     module = source.with_suffix(sysconfig.get_config_var("EXT_SUFFIX"))
-    print("building the scanner with AddressSanitizer ...", flush=True)
-    subprocess.run(
-        [sys.executable, "-m", "cython", "-3", str(source.with_suffix(".pyx")), "-o", str(source)], check=True
-    )
+    print("building the scanner with sanitizers and coverage ...", flush=True)
+    cython = [sys.executable, "-m", "cython", "-3", str(source.with_suffix(".pyx")), "-o", str(source)]
     include = [f"-I{sysconfig.get_path('include')}", f"-I{source.parent}"]
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-w", *SANITIZERS, *include, str(source), "-o", str(module)], check=True
-    )
-    return " ".join(runtimes)
+    limits = [f"-D{name}={value}" for name, value in LIMITS.items()]
+    clang = [compiler, "-shared", "-fPIC", "-w", *SANITIZERS, *limits, *include, str(source), "-o", str(module)]
+    for command in (cython, clang):
+        if subprocess.run(command, check=False).returncode:
+            raise SystemExit(f"{command[0]} could not build the scanner")
+    return Path(atheris.origin).parent.parent / "asan_with_fuzzer.so"
 
 
-def run_cases(options: argparse.Namespace) -> int:
-    """Replay the given files, or damaged files of the corpus until the time is over."""
-    if options.replay:
-        for path in options.replay:
-            check(path.read_bytes(), chance=random.Random(0))
-            print(f"{path}: fine")
-        return 0
-    corpus = [data for folder in options.corpus for path in sorted(folder.rglob("*")) if (data := contents(path))]
-    if not corpus:
-        raise SystemExit("the corpus has no flat files")
-    failures = ROOT / "fuzz-failures"
-    seed = options.seed if options.seed is not None else time.time_ns() % 10**12
-    begun, cases = time.monotonic(), 0
-    while time.monotonic() - begun < options.seconds:
-        chance = random.Random(seed + cases)
-        data = damaged(chance.choice(corpus), chance)
-        failures.mkdir(exist_ok=True)
-        # Written before the case runs: a sanitizer ends the process on the spot.
-        case = failures / f"{seed + cases}.seq"
-        case.write_bytes(data)
-        check(data, chance=chance)
-        case.unlink()
-        cases += 1
-    if not any(failures.iterdir()):
-        failures.rmdir()
-    print(f"{cases:,} cases from seed {seed} in {time.monotonic() - begun:.0f} s: no memory error, no lost block")
+def run(arguments: list[str], *, folder: Path, runtime: Path) -> int:
+    """This script again, with the copy in ``folder`` in the place of the package."""
+    words = folder / "words.dict"
+    words.write_text("".join('"' + "".join(rf"\x{byte:02x}" for byte in word) + '"\n' for word in WORDS))
+    environment = os.environ | {
+        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+        "LD_PRELOAD": str(runtime),
+        "PYTHONMALLOC": "malloc",  # else small buffers lie in the interpreter's pools, where nothing is watched
+        # Arrow and the interpreter keep memory to the end; only the scanner's errors are wanted.
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+    }
+    more = [] if "--replay" in arguments else [f"-dict={words}"]
+    # A program of its own, because libFuzzer starts itself again for merging.
+    program = folder / "fuzz"
+    inside = shlex.join([sys.executable, "-P", __file__, "--inside", str(program)])
+    program.write_text(f'#!/bin/sh\nexec {inside} "$@"\n')
+    program.chmod(0o700)
+    return subprocess.run([program, *more, *arguments], env=environment, cwd=ROOT, check=False).returncode
+
+
+def fuzz(arguments: list[str]) -> int:
+    """Hand over to libFuzzer's loop, which ends the process itself."""
+    import atheris
+
+    from genbank_assets_tests.invariants import check_some
+
+    atheris.Setup(arguments, check_some)
+    atheris.Fuzz()
     return 0
 
 
-def contents(path: Path) -> bytes:
-    """The beginning of a flat file, or b"" for anything else."""
-    if not path.is_file():
-        return b""
-    raw = path.read_bytes()
-    data = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    return data[: 2 * LARGEST_CASE_BYTES] if b"LOCUS  " in data else b""
+def replay(paths: list[Path]) -> int:
+    """Each file once as the fuzzer reads it, and once with every size of buffer."""
+    from genbank_assets_tests.invariants import check_all, check_some
 
-
-def damaged(data: bytes, chance: random.Random) -> bytes:
-    """A stretch of a file with bytes changed, removed, doubled and the format's own words put in."""
-    size = chance.randrange(200, LARGEST_CASE_BYTES)
-    start = chance.choice([0, 0, chance.randrange(len(data))])
-    result = bytearray(data[start : start + size])
-    for _ in range(chance.choice([1, 3, 10, 60])):
-        at = chance.randrange(len(result) + 1)
-        kind = chance.randrange(6)
-        if kind == 0 and at < len(result):
-            result[at] = chance.randrange(256)
-        elif kind == 1:
-            del result[at : at + chance.choice([1, 5, 80, 2000])]
-        elif kind == 2:
-            result[at:at] = result[at : at + chance.choice([1, 12, 80, 2000])]
-        elif kind == 3:
-            other = chance.randrange(len(result) + 1)
-            result[at:at] = result[other : other + chance.choice([10, 80, 800])]
-        else:
-            result[at:at] = chance.choice(WORDS)
-    return bytes(result)
-
-
-def check(data: bytes, *, chance: random.Random) -> None:
-    """Read a case whole and in pieces; both must end, agree, and account for every LOCUS line."""
-    from genbank_assets.flatfile.scanner import Scanner
-
-    totals = []
-    for step in (max(1, len(data)), chance.choice([1, 7, 61, 500, 4096])):
-        limits = {"chunk_bytes": chance.choice([64, 500, 100_000]), "batch_bytes": chance.choice([1000, 1_000_000])}
-        scanner = Scanner(source_file="case.seq", **limits)
-        batches = []
-        for start in range(0, len(data), step):
-            batches += scanner.feed(data[start : start + step])
-        batches += scanner.finish()
-        for _, batch in batches:
-            batch.validate(full=True)
-        totals.append(scanner.totals)
-    whole, pieces = totals
-    assert whole == pieces, f"fed in pieces it reads otherwise: {whole} / {pieces}"
-    assert whole["records"] + whole["quarantined"] == whole["locus_lines"], whole
-    assert whole["text_bytes"] == len(data), whole
+    for path in paths:
+        print(path, flush=True)
+        check_some(path.read_bytes())
+        check_all(path.read_bytes())
+    print(f"{len(paths)} files: no memory error, nothing lost")
+    return 0
 
 
 if __name__ == "__main__":

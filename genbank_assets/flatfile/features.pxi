@@ -85,7 +85,7 @@ cdef int qualifier_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     append_text(s, &s.cols[C_QUALIFIER_KEY], p + 1, key_n)
     text_end(&s.cols[C_QUALIFIER_KEY])
     s.key.n = 0
-    col_append(&s.key, p + 1, key_n)
+    append_text(s, &s.key, p + 1, key_n)   # as UTF-8: a note may quote it when another buffer is at hand
     s.value.n = 0
     s.value_state = Q_PLAIN
     s.value_joined = (same(p + 1, key_n, b"translation") or same(p + 1, key_n, b"rpt_unit_seq")

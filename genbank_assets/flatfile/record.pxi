@@ -12,9 +12,6 @@ cdef enum:
     Q_NONE, Q_PLAIN, Q_OPEN, Q_MAYBE_CLOSED
     MAX_NOTES = 50
     ACCESSION_LIMIT = 200         # real ones have at most 20 characters
-    RAW_LIMIT = 65536
-    LINE_LIMIT = 33554432         # a longer line is not a flat file's
-    RESIDUE_STEP = 16384          # residues hashed and counted at a time, while they are in cache
     UNIT_BP = 0, UNIT_AA = 1, UNIT_RC = 2
 
 cdef struct Scan:
@@ -120,8 +117,10 @@ cdef int note(Scan* s, const char* text, const uint8_t* p, size_t n) except -1 n
         return 0
     col_append(c, <const uint8_t*> text, strlen(text))
     if n:
-        while n > 60 or (n and n < 60 and (p[n - 1] & 0xC0) == 0xC0):
-            n -= 1
+        if n > 60:
+            n = 60
+            while n and (p[n] & 0xC0) == 0x80:
+                n -= 1            # no character is cut in two
         append_text(s, c, p, n)
     return text_end(c)
 
@@ -508,6 +507,9 @@ cdef int dblink_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
             text_put(&s.cols[C_DBLINK_KEY], s.dblink_key.data, s.dblink_key.n)
             append_text(s, &s.cols[C_DBLINK_VALUE], p + at, rtrim(p + at, end - at))
             text_end(&s.cols[C_DBLINK_VALUE])
+            if s.cols[C_DBLINK_KEY].n - s.cols[C_DBLINK_KEY].mark_n > s.annotation_limit:
+                # One long key before many commas is written out once for each.
+                return fail(s, b"the record's annotation is larger than the reader's limit", NULL, 0)
         at = end
     return 0
 
@@ -656,7 +658,12 @@ cdef int finish_structured_comments(Scan* s) except -1 nogil:
     cdef size_t n = c.n - text_start(c), at = 0, end, k, start
     cdef bint inside = False, item = False
     cdef uint8_t* line_end
-    while at < n and (inside or memmem(p + at, n - at, b"##", 2) != NULL):
+    cdef const uint8_t* mark = NULL
+    while at < n:
+        if not inside and (mark == NULL or mark < p + at):
+            mark = <const uint8_t*> memmem(p + at, n - at, b"##", 2)
+            if mark == NULL:
+                break
         line_end = <uint8_t*> memchr(p + at, 10, n - at)
         end = line_end - p if line_end != NULL else n
         start = at + indent_of(p + at, end - at)

@@ -72,6 +72,14 @@ static inline ptrdiff_t residues_slow(const uint8_t *p, size_t n, uint8_t *out) 
     return to - out;
 }
 
+/* Where the first byte stands that residues_slow does not take; n when it takes all. */
+static inline size_t residues_refused(const uint8_t *p, size_t n) {
+    uint8_t out;
+    size_t i = 0;
+    while (i < n && residues_slow(p + i, 1, &out) >= 0) i++;
+    return i;
+}
+
 /* Counts of G+C+S, and of A+C+G+T+U+W+S, added to gc and acgt. */
 static inline __attribute__((always_inline)) void residues_gc_body(const uint8_t *p, size_t n, uint64_t *gc,
                                                                    uint64_t *acgt) {

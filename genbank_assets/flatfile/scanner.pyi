@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+LIMITS: dict[Literal["raw_bytes", "line_bytes", "first_line_bytes"], int]
+
 class Scanner:
     """Turns the bytes of one flat file into record batches of RECORD_SCHEMA and SEQUENCE_SCHEMA."""
 

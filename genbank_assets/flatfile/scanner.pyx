@@ -52,10 +52,15 @@ cdef extern from "sha256.h" nogil:
 cdef extern from "residues.h" nogil:
     int is_coordinate(const uint8_t* p, size_t width)
     int residues_sixty(const uint8_t* p, uint8_t* out)
+    size_t residues_refused(const uint8_t* p, size_t n)
     Py_ssize_t residues_slow(const uint8_t* p, size_t n, uint8_t* out)
     void residues_gc(const uint8_t* p, size_t n, uint64_t* gc, uint64_t* acgt)
     int text_is_plain(const uint8_t* p, size_t n)
     int text_is_utf8(const uint8_t* p, size_t n)
+
+cdef extern from "scanner_limits.h" nogil:
+    const size_t RAW_LIMIT, LINE_LIMIT, RESIDUE_LINE_LIMIT, RESIDUE_STEP, FIRST_LINE_LIMIT
+    const int PREAMBLE_LIMIT
 
 include "columns.pxi"
 include "text.pxi"
@@ -65,14 +70,11 @@ include "features.pxi"
 
 sha256_accelerated = sha256_detect()
 
+LIMITS = {"raw_bytes": RAW_LIMIT, "line_bytes": LINE_LIMIT, "first_line_bytes": FIRST_LINE_LIMIT}
+
 _WIDTHS = _widths(RECORD_SCHEMA) + _widths(SEQUENCE_SCHEMA)
 if len(_WIDTHS) != ALL_COLS:
     raise ImportError(f"the scanner knows {ALL_COLS} columns, tables.schema has {len(_WIDTHS)}: rebuild the scanner")
-
-
-cdef enum:
-    PREAMBLE_LIMIT = 64
-    RESIDUE_LINE_LIMIT = 1048576
 
 
 # ---- residues ------------------------------------------------------------------------------------------------------
@@ -119,8 +121,11 @@ cdef int end_chunk(Scan* s) except -1 nogil:
     return 0
 
 
-cdef int residue_text(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
-    """Residues of a line or of a part of one, in pieces that fit the open chunk."""
+cdef int residue_text(Scan* s, const uint8_t* p, size_t n, bint endless) except -1 nogil:
+    """Residues of a line, or of a part of an endless one, in pieces that fit the open chunk.
+
+    Where an endless line is cut is the buffers' doing, so nothing that is said may depend on it.
+    """
     cdef Col* c = &s.cols[C_RESIDUES]
     cdef Py_ssize_t got
     cdef size_t piece
@@ -131,6 +136,9 @@ cdef int residue_text(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
         col_room(c, piece + 64)
         got = residues_slow(p, piece, c.data + c.n)
         if got < 0:
+            if endless:
+                p += residues_refused(p, piece)
+                n = 1
             return fail(s, b"a byte in the sequence is not a residue: ", p, n)
         c.n += got
         s.residues += got
@@ -139,14 +147,19 @@ cdef int residue_text(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
         if c.n - s.hashed >= RESIDUE_STEP:
             take_residues(s)
         if c.n - text_start(c) >= s.chunk_bytes:
+            if s.residues > s.length and s.unit != UNIT_RC:
+                return fail(s, b"more residues than the LOCUS line says", NULL, 0)
             end_chunk(s)
-    if s.residues > s.length and s.unit != UNIT_RC:
-        return fail(s, b"more residues than the LOCUS line says", NULL, 0)
     return 0
 
 
-cdef int origin_line(Scan* s, const uint8_t* p, size_t n, bint complete) except -1 nogil:
-    """A line after ORIGIN: coordinate and residues, or a keyword."""
+cdef inline bint holds_residues(Scan* s, const uint8_t* p) noexcept nogil:
+    """Whether an endless line that begins at `p` is taken as it comes: keywords, LOCUS and // are not."""
+    return s.in_record and not s.bad and s.section == S_ORIGIN and (is_blank(p[0]) or is_digit(p[0]))
+
+
+cdef int origin_line(Scan* s, const uint8_t* p, size_t n, bint complete, bint endless) except -1 nogil:
+    """A line after ORIGIN, or one more piece of an endless one: coordinate and residues, or a keyword."""
     cdef size_t at, digits
     if not s.inside_line:
         if complete:
@@ -156,16 +169,19 @@ cdef int origin_line(Scan* s, const uint8_t* p, size_t n, bint complete) except 
         if 65 <= p[0] <= 90 and (starts(p, n, b"CONTIG") or starts(p, n, b"WGS") or starts(p, n, b"FEATURES")
                                  or starts(p, n, b"BASE COUNT") or starts(p, n, b"COMMENT") or starts(p, n, b"PRIMARY")):
             return keyword_line(s, p, n)
-        at = indent_of(p, n)
+        at = indent_of(p, min(n, RESIDUE_LINE_LIMIT))
         digits = at
-        while digits < n and is_digit(p[digits]):
+        while digits < min(n, RESIDUE_LINE_LIMIT) and is_digit(p[digits]):
             digits += 1
         if digits == at and at == 0:
             return fail(s, b"a sequence line without coordinate: ", p, n)
         p += digits
         n -= digits
     s.inside_line = not complete
-    return residue_text(s, p, n)
+    residue_text(s, p, n, endless)
+    if complete and s.residues > s.length and s.unit != UNIT_RC:
+        return fail(s, b"more residues than the LOCUS line says", NULL, 0)
+    return 0
 
 
 cdef const uint8_t* whole_lines(Scan* s, const uint8_t* p, const uint8_t* end) except NULL nogil:
@@ -173,8 +189,8 @@ cdef const uint8_t* whole_lines(Scan* s, const uint8_t* p, const uint8_t* end) e
     cdef Col* c = &s.cols[C_RESIDUES]
     cdef size_t width
     while end - p >= 82:          # residues_sixty reads to 71 bytes beyond a coordinate of ten columns
-        if c.n - text_start(c) + 60 > s.chunk_bytes:
-            break                 # the general way fills and closes the chunk
+        if c.n - text_start(c) + 60 >= s.chunk_bytes:
+            break                 # the general way fills the chunk, and closes it at once
         width = 9 if p[9] == 32 else 10
         if (p[width] != 32 or p[width + 66] != 10 or not is_coordinate(p, width)
                 or p[width + 11] != 32 or p[width + 22] != 32 or p[width + 33] != 32 or p[width + 44] != 32
@@ -301,12 +317,17 @@ cdef int outside_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
 
 cdef int take_line(Scan* s, const uint8_t* p, size_t n, size_t total, const uint8_t* after, bint carried) except -1 nogil:
     """One line without its end. `total` counts the line with its end, `after` is the byte behind it in this buffer."""
+    cdef size_t line_n = n
     if s.inside_line:
-        return origin_line(s, p, n, True)
+        return origin_line(s, p, n, True, True)
+    if n > RESIDUE_LINE_LIMIT and holds_residues(s, p):
+        return origin_line(s, p, n, True, True)
+    if n > LINE_LIMIT:
+        return overlong_line(s, p)
     if n and p[n - 1] == 13:
         n -= 1
     if is_locus(p, n):
-        return locus_found(s, p, n, after, carried)
+        return locus_found(s, p, n, line_n, total, after, carried)
     if not s.in_record:
         return outside_line(s, p, n)
     if n >= 2 and p[0] == 47 and p[1] == 47:
@@ -322,13 +343,15 @@ cdef int take_line(Scan* s, const uint8_t* p, size_t n, size_t total, const uint
     if not s.plain and n and memchr(p, 0, n) != NULL:
         return fail(s, b"binary data in the record", NULL, 0)
     if s.section == S_ORIGIN:
-        return origin_line(s, p, n, True)
+        return origin_line(s, p, n, True, False)
     if s.section == S_FEATURES:
         return feature_line(s, p, n)
     return header_line(s, p, n)
 
 
-cdef int locus_found(Scan* s, const uint8_t* p, size_t n, const uint8_t* after, bint carried) except -1 nogil:
+cdef int locus_found(
+    Scan* s, const uint8_t* p, size_t n, size_t line_n, size_t total, const uint8_t* after, bint carried
+) except -1 nogil:
     """A LOCUS line begins a record; one that is still open has lost its end.
 
     A LOCUS line without a length inside a record begins nothing: it is quarantined by itself and the record
@@ -339,7 +362,7 @@ cdef int locus_found(Scan* s, const uint8_t* p, size_t n, const uint8_t* after, 
         locus_tokens(p, n, &t)
         if t.unit_at < 0:
             with gil:
-                (<Scanner> s.owner)._quarantine_fragment(p, n)
+                (<Scanner> s.owner)._quarantine_fragment(p, line_n, total)
             return 0
         fail(s, b"the next LOCUS line comes before //", NULL, 0)
         s.tail = s.span
@@ -392,29 +415,37 @@ cdef int scan(Scan* s, const uint8_t* p, size_t size) except -1 nogil:
 
 cdef int keep_rest(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     """The beginning of a line whose end is not here yet."""
-    cdef bint residues = s.in_record and not s.bad and s.section == S_ORIGIN
     if s.skip_line:
         s.consumed += n
         return 0
-    if residues and (s.inside_line or s.carry.n + n > RESIDUE_LINE_LIMIT):
+    if s.inside_line:
+        origin_line(s, p, n, False, True)
+        return line_consumed(s, n)
+    col_append(&s.carry, p, n)
+    if s.carry.n > RESIDUE_LINE_LIMIT and holds_residues(s, s.carry.data):
         # A sequence written as one endless line: no need to hold it.
-        if s.carry.n:
-            origin_line(s, s.carry.data, s.carry.n, False)
-            s.consumed += s.carry.n
-            s.carry.n = 0
-        if not s.bad:
-            origin_line(s, p, n, False)
-        s.consumed += n
-        s.skip_line = s.bad
-        s.inside_line = not s.bad
-        return 0
-    if s.carry.n + n > LINE_LIMIT:
-        fail(s, b"a line of over 32 MiB", NULL, 0)
-        s.consumed += s.carry.n + n
-        s.carry.n = 0
-        s.skip_line = True
-        return 0
-    return col_append(&s.carry, p, n)
+        origin_line(s, s.carry.data, s.carry.n, False, True)
+        return line_consumed(s, s.carry.n)
+    if s.carry.n > LINE_LIMIT:
+        overlong_line(s, s.carry.data)
+        return line_consumed(s, s.carry.n)
+    return 0
+
+
+cdef int line_consumed(Scan* s, size_t n) except -1 nogil:
+    """The beginning of the line was dealt with; the rest is taken as residues, or dropped."""
+    s.consumed += n
+    s.carry.n = 0
+    s.inside_line = s.inside_line and not s.bad
+    s.skip_line = not s.inside_line
+    return 0
+
+
+cdef int overlong_line(Scan* s, const uint8_t* p) except -1 nogil:
+    """A line of more than `LINE_LIMIT` bytes: the end of a record, or stray text. Only so many bytes may decide."""
+    if s.in_record:
+        return fail(s, b"a line of over 32 MiB", NULL, 0)
+    return outside_line(s, p, LINE_LIMIT)
 
 
 cdef class Scanner:
@@ -536,13 +567,13 @@ cdef class Scanner:
 
     cdef bint _decide_line_end(self, bint last):
         """Line feed, or the bare carriage return of old Macs: whichever ends the first line."""
-        feed = self.head.find(b"\n")
-        back = self.head.find(b"\r")
+        feed = self.head.find(b"\n", 0, FIRST_LINE_LIMIT)
+        back = self.head.find(b"\r", 0, FIRST_LINE_LIMIT)
         if back >= 0 and (feed < 0 or back < feed):
             if back + 1 == len(self.head) and not last:
                 return False
-            self.s.eol = 10 if feed == back + 1 else 13
-        elif feed >= 0 or last or len(self.head) > 1 << 20:
+            self.s.eol = 10 if self.head[back + 1:back + 2] == b"\n" else 13
+        elif feed >= 0 or last or len(self.head) >= FIRST_LINE_LIMIT:
             self.s.eol = 10
         return self.s.eol != 0
 
@@ -581,11 +612,11 @@ cdef class Scanner:
         s.tail_n = 0
         return 0
 
-    cdef int _quarantine_fragment(self, const uint8_t* p, size_t n) except -1:
+    cdef int _quarantine_fragment(self, const uint8_t* p, size_t n, size_t total) except -1:
         cdef Scan* s = &self.s
-        text = bytes(p[:min(n, <size_t> RAW_LIMIT)])
+        text = bytes(p[:n]) + bytes([s.eol] * (total - n))
         reason = "a LOCUS line without length inside a record"
-        self.quarantine.append((s.at, n + 1, s.loci, s.line, None, reason, text))
+        self.quarantine.append((s.at, total, s.loci, s.line, None, reason, text[:RAW_LIMIT]))
         s.loci += 1
         s.quarantined += 1
         s.fragments += 1

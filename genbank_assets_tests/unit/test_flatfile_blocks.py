@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import time
 from pathlib import Path
 
 import pytest
 
 from genbank_assets.errors import CorruptGzipError, FlatFileError
 from genbank_assets.flatfile.reader import FlatFileReader
-from genbank_assets.flatfile.scanner import sha256
+from genbank_assets.flatfile.scanner import LIMITS, sha256
 from genbank_assets.tables.writer import parse_file
 from genbank_assets_tests.flatfiles import origin, record, scan
 
@@ -59,6 +60,11 @@ def test_a_locus_line_in_the_place_of_a_definition_does_not_cost_the_record() ->
     assert [row["accession"] for row in rows] == ["AB000009"]
     assert scanner.totals["locus_fragments"] == 1
     assert scanner.totals["locus_lines"] == 2
+    for end in ("\n", "\r\n"):
+        text = (GOOD[:-3] + "LOCUS       x").replace("\n", end) + (end if end == "\r\n" else "")
+        scanner, _, _ = scan(text)
+        (at, size, *_, raw) = scanner.quarantine[0]
+        assert raw.decode() == text[at : at + size] == text[text.index("LOCUS       x") :]
 
 
 def test_offsets_and_digests_lead_back_to_the_text() -> None:
@@ -100,6 +106,55 @@ def test_a_sequence_in_one_endless_line_is_streamed() -> None:
     assert rows[0]["gc_fraction"] == 0.5
 
 
+@pytest.mark.parametrize("step", [700_005, 500_000, None])
+def test_an_endless_line_reads_the_same_in_any_buffers(step: int | None) -> None:
+    residues = "acgt" * 500_000
+    locus = f"LOCUS       AB000001 {len(residues)} bp DNA linear BCT 01-JAN-2020"
+    text = record(locus=locus, residues=residues, tail=f"ORIGIN\n        1 {residues}\n")
+    # At 700,005 bytes the buffer ends inside the coordinate.
+    before = "x" * (700_000 - text.index("        1 ")) + "\n"
+    _, rows, found = scan(before + text, step=step)
+    assert [row["length"] for row in rows] == [2_000_000]
+    assert found[0] == residues.upper()
+    contig = f"join({','.join(['AB000002.1:1..5'] * 100_000)})"
+    _, rows, _ = scan(record(tail=origin("acgtacgtac") + f"CONTIG      {contig}\n"), step=step)
+    assert rows[0]["contig"] == contig
+
+
+@pytest.mark.parametrize("step", [500_000, None])
+def test_a_line_over_the_limit_costs_its_record_alone(step: int | None) -> None:
+    endless = "x" * (LIMITS["line_bytes"] + 1)
+    bad = record(header=f"COMMENT\n{endless}\n")
+    scanner, rows, _ = scan(GOOD + bad + f"LOCUS  {endless}\n" + GOOD, step=step)
+    assert len(rows) == 2
+    assert [(row[0], row[1], row[5]) for row in scanner.quarantine] == [(len(GOOD), len(bad), "a line of over 32 MiB")]
+    assert scanner.totals["stray_lines"] == 1
+
+
+def test_a_long_key_before_many_commas_does_not_fill_the_memory() -> None:
+    line = f"DBLINK      {'k' * 100_000}: {','.join('x' * 100_000)}\n"
+    scanner, rows, _ = scan(record(header=line) + GOOD, annotation_limit=1 << 20)
+    assert len(rows) == 1
+    assert "larger than the reader's limit" in scanner.quarantine[0][5]
+
+
+def test_a_long_comment_is_looked_through_once() -> None:
+    lines = "            A line of a comment that is nothing but long.\n" * 400_000
+    begun = time.monotonic()
+    _, rows, _ = scan(record(header=f"COMMENT     It begins.\n{lines}            ## ends it\n"))
+    assert rows[0]["comment"].endswith("\n## ends it")
+    assert time.monotonic() - begun < 15
+
+
+def test_a_note_is_utf_8_whatever_the_buffers() -> None:
+    text = record(features='     CDS             1..2\n                     /n\xf6te="no end\n')
+    for step in (1, 100, None):
+        _, rows, _ = scan(text, step=step)
+        assert rows[0]["notes"] == ["closing quote missing: /nöte"]
+    _, rows, _ = scan(record(header=f"PROVENANCE  {'x' * 47}é\n").encode())
+    assert rows[0]["notes"] == [f"keyword not known: PROVENANCE  {'x' * 47}"]
+
+
 def test_chunks_of_a_quarantined_record_are_orphans() -> None:
     residues = "acgt" * 5000
     locus = f"LOCUS       AB000001 {len(residues) + 1} bp DNA linear BCT 01-JAN-2020"
@@ -109,6 +164,15 @@ def test_chunks_of_a_quarantined_record_are_orphans() -> None:
     assert len(rows) == 1
     assert scanner.orphans == [0]
     assert set(found) == {0, 1}
+
+
+@pytest.mark.parametrize("step", [1, 7, 500, None])
+def test_a_full_chunk_leaves_at_once_in_any_buffers(step: int | None) -> None:
+    # Two chunks of two lines, and no end of the record.
+    text = record(residues="acgtacgtac" * 24)[:-3] + f"CONTIG      {'x' * 100}\n"
+    scanner, _, found = scan(text, step=step, chunk_bytes=120, sequence_batch_bytes=240)
+    assert scanner.orphans == [0]
+    assert len(found[0]) == 240
 
 
 def test_orphans_do_not_reach_the_sequence_table(tmp_path: Path) -> None:
