@@ -142,6 +142,8 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
 class ThrottlingProxy:
     """Forwards requests to an S3 server, but answers ``503 SlowDown`` to a share of the PUTs, drawn with a seed.
 
+    ``refuse`` names a part of a path whose first ``times`` PUTs are refused in any case.
+
     ``refuse`` refuses every PUT whose path contains it; ``spoil`` changes the first byte of such a body on its way.
 
     Attributes:
@@ -150,13 +152,23 @@ class ThrottlingProxy:
         most_at_once: most requests that were open at the same time.
     """
 
-    def __init__(self, server: S3Server, *, share: float, seed: int = 1, refuse: str = "", spoil: str = "") -> None:
+    def __init__(
+        self,
+        server: S3Server,
+        *,
+        share: float,
+        seed: int = 1,
+        refuse: str = "",
+        times: int = 10**9,
+        spoil: str = "",
+    ) -> None:
         self.refused = 0
         self.most_at_once = 0
         self._open = 0
         self._lock = threading.Lock()
         upstream = urlsplit(server.endpoint)
         draw = random.Random(seed)
+        asked: dict[str, int] = {}
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -171,7 +183,9 @@ class ThrottlingProxy:
                 with proxy._lock:
                     proxy._open += 1
                     proxy.most_at_once = max(proxy.most_at_once, proxy._open)
-                    no = self.command == "PUT" and (draw.random() < share or bool(refuse and refuse in self.path))
+                    asked[self.path] = asked.get(self.path, 0) + 1
+                    named = bool(refuse and refuse in self.path and asked[self.path] <= times)
+                    no = self.command == "PUT" and (draw.random() < share or named)
                     proxy.refused += no
                 try:
                     if no:

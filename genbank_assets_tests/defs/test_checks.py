@@ -18,9 +18,11 @@ from genbank_assets.definitions import build_defs
 from genbank_assets.defs import checks
 from genbank_assets.defs.checks import CHECKS, Finding
 from genbank_assets.defs.resources import MirrorResource
+from genbank_assets.objects import upload
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets_tests.fix_postgres import Divisions, Entry
+from genbank_assets_tests.fix_s3 import S3Server, ThrottlingProxy
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.integration.test_postgres_changes import many
 from genbank_assets_tests.paths import SAMPLE
@@ -137,6 +139,19 @@ def test_an_object_list_that_lost_a_row(pln: tuple[Settings, PartitionRelease]) 
     drop_last_row(partition.stage_folder("object_set") / "objects.parquet")
     found = finding("object_totals", partition, settings)
     assert (found.passed, found.figures["objects"]) == (False, 106)
+
+
+def test_uploads_that_use_up_their_tries(settings: Settings, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload, "FIRST_PAUSE_SECONDS", 0.001)
+    settings = dataclasses.replace(settings, source=SAMPLE.as_uri(), objects=f"s3://{s3.bucket}/set")
+    key = PartitionKey("genbank", "vrl")
+    with ThrottlingProxy(s3, share=0.0, refuse="/nucleotide/", times=upload.TRIES) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        report = mirror(key, settings)[4].report
+    assert (report.objects_put, report.upload_attempts, report.upload_errors) == (7, 7, 7)  # second chances helped
+    found = finding("upload_errors", PartitionRelease(settings.store, key, "1.0"), settings)
+    assert not found.passed
+    assert found.sentence == "7 of 7 uploads failed"
 
 
 @pytest.mark.parametrize(
