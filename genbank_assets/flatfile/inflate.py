@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,19 +41,22 @@ def inflated(path: Path, *, buffer_bytes: int = BUFFER_BYTES) -> Iterator[memory
 
 def _gunzipped(file: BinaryIO, *, path: Path, buffer_bytes: int) -> Iterator[memoryview]:
     reader = isal_zlib._GzipReader(file, 512 * 1024)
-    buffer = bytearray(buffer_bytes)
-    view = memoryview(buffer)
+    this, other = (memoryview(bytearray(buffer_bytes)) for _ in range(2))
     offset = 0
-    while True:
-        try:
-            got = reader.readinto(buffer)
-        except (OSError, EOFError, zlib.error, IsalError) as error:  # type: ignore[misc]
-            yield from _salvaged(path, already=offset, because=str(error), buffer_bytes=buffer_bytes)
-            return
-        if not got:
-            return
-        offset += got
-        yield view[:got]
+    with ThreadPoolExecutor(1, thread_name_prefix="inflate") as ahead:
+        waiting = ahead.submit(reader.readinto, this)
+        while True:
+            try:
+                got = waiting.result()
+            except (OSError, EOFError, zlib.error, IsalError) as error:  # type: ignore[misc]
+                yield from _salvaged(path, already=offset, because=str(error), buffer_bytes=buffer_bytes)
+                return
+            if not got:
+                return
+            offset += got
+            waiting = ahead.submit(reader.readinto, other)  # while the consumer is at work on this one
+            yield this[:got]
+            this, other = other, this
 
 
 def _salvaged(path: Path, *, already: int, because: str, buffer_bytes: int) -> Iterator[memoryview]:
