@@ -465,7 +465,7 @@ cdef class Scanner:
     cdef readonly list orphans            # ordinals of quarantined records some of whose chunks have left
 
     def __cinit__(self, *, source_file, collection="", release="", Py_ssize_t batch_bytes=8 << 20,
-                  Py_ssize_t chunk_bytes=1 << 20, Py_ssize_t sequence_batch_bytes=8 << 20,
+                  Py_ssize_t chunk_bytes=1 << 20, Py_ssize_t sequence_batch_bytes=4 << 20,
                   Py_ssize_t annotation_limit=256 << 20):
         cdef int i
         memset(&self.s, 0, sizeof(Scan))

@@ -7,12 +7,9 @@ mean belongs to ``schema``.
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +22,7 @@ from genbank_assets.flatfile.reader import FlatFileReader
 from genbank_assets.measure import Stopwatch
 from genbank_assets.store import temporary_beside
 from genbank_assets.tables.schema import QUARANTINE_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
-
-ZSTD_LEVEL = 1
-BATCHES_AHEAD = 2
-# Statistics make lookups quick where a column is looked up; on long text they would only be dead weight.
-_STATISTICS = [
-    "accession",
-    "accession_version",
-    "version",
-    "record_ordinal",
-    "record_offset",
-    "taxon_id",
-    "update_date",
-]
-# Values that repeat; everything else is stored plain because building a dictionary would only cost time.
-_DICTIONARY = [
-    "collection", "division", "molecule_type", "strandedness", "topology", "length_unit", "release", "source_file",
-    "organism", "source", "update_date",
-    "taxonomy.list.element", "keywords.list.element",
-    "dblinks.list.element.key", "wgs_ranges.list.element.key",
-    "structured_comments.list.element.name", "structured_comments.list.element.items.list.element.key",
-    "references.list.element.journal", "references.list.element.authors", "references.list.element.title",
-    "references.list.element.location", "references.list.element.number",
-    "features.list.element.key", "features.list.element.operator", "features.list.element.strand",
-    "features.list.element.spans.list.element.kind", "features.list.element.spans.list.element.strand",
-    "features.list.element.qualifiers.list.element.key",
-]  # fmt: skip
+from genbank_assets.tables.table_file import TableFile
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,15 +97,9 @@ def parse_file(path: Path, *, out: Path, collection: str = "", release: str = ""
         with contextlib.ExitStack() as renames:
             records_path = renames.enter_context(temporary_beside(out / f"{stem}.records.parquet"))
             sequences_path = renames.enter_context(temporary_beside(out / f"{stem}.sequences.parquet"))
-            _write_tables(reader, records_path=records_path, sequences_path=sequences_path)
+            written = _write_tables(reader, records_path=records_path, sequences_path=sequences_path)
             totals = reader.totals
             _prove(reader, records_path=records_path)
-            written: dict[str, Any] = {
-                "records_bytes": records_path.stat().st_size,
-                "sequences_bytes": sequences_path.stat().st_size,
-                "records_file_sha256": file_sha256(records_path),
-                "sequences_file_sha256": file_sha256(sequences_path),
-            }
             if totals["quarantined"]:
                 quarantine_temporary = renames.enter_context(temporary_beside(quarantine_path))
                 pq.write_table(reader.quarantine(), quarantine_temporary, compression="zstd")
@@ -158,52 +124,28 @@ _FROM_TOTALS = (
 )  # fmt: skip
 
 
-def _write_tables(reader: FlatFileReader, *, records_path: Path, sequences_path: Path) -> None:
-    """Scan in this thread, encode and compress in another: both leave Python alone while they work.
-
-    At most ``BATCHES_AHEAD`` batches wait between the two, so memory stays bounded.
-    """
-    with (
-        _writer(records_path, RECORD_SCHEMA) as records,
-        _writer(sequences_path, SEQUENCE_SCHEMA) as sequences,
-        ThreadPoolExecutor(1, thread_name_prefix="parquet") as encoder,
-    ):
-        waiting: collections.deque[Future[None]] = collections.deque()
+def _write_tables(reader: FlatFileReader, *, records_path: Path, sequences_path: Path) -> dict[str, Any]:
+    """Scan in this thread; each table is encoded in one of its own. Returns sizes and digests of the files."""
+    with TableFile(records_path, RECORD_SCHEMA) as records, TableFile(sequences_path, SEQUENCE_SCHEMA) as sequences:
         for table, batch in reader:
-            waiting.append(encoder.submit((records if table == "records" else sequences).write_batch, batch))
-            if len(waiting) > BATCHES_AHEAD:
-                waiting.popleft().result()
-        for written in waiting:
-            written.result()
+            (records if table == "records" else sequences).write(batch)
     if reader.orphans:
-        _drop_records(sequences_path, reader.orphans)
+        sequences = _without_records(sequences_path, reader.orphans)
+    return {
+        "records_bytes": records.bytes,
+        "sequences_bytes": sequences.bytes,
+        "records_file_sha256": records.sha256,
+        "sequences_file_sha256": sequences.sha256,
+    }
 
 
-@contextlib.contextmanager
-def _writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """A Parquet writer in which one batch becomes one row group, so that row groups are bounded in bytes."""
-    names = set(schema.names)
-    with pq.ParquetWriter(
-        path,
-        schema,
-        compression="zstd",
-        compression_level=ZSTD_LEVEL,
-        use_dictionary=[column for column in _DICTIONARY if column.split(".")[0] in names],
-        write_statistics=[column for column in _STATISTICS if column in names],
-    ) as writer:
-        yield writer
-
-
-def _drop_records(path: Path, ordinals: list[int]) -> None:
+def _without_records(path: Path, ordinals: list[int]) -> TableFile:
     """Rewrite a sequence table without the chunks of records that were quarantined after some had left."""
     dropped = pa.array(ordinals, pa.int64())
-    source = pq.ParquetFile(path)
-    with temporary_beside(path) as kept, _writer(kept, SEQUENCE_SCHEMA) as writer:
-        for group in range(source.num_row_groups):
-            table = source.read_row_group(group)
-            keep = pc.invert(pc.is_in(table["record_ordinal"], value_set=dropped))
-            writer.write_table(table.filter(keep))
-    source.close()
+    with temporary_beside(path) as kept, TableFile(kept, SEQUENCE_SCHEMA) as table, pq.ParquetFile(path) as source:
+        for batch in source.iter_batches():
+            table.write(batch.filter(pc.invert(pc.is_in(batch["record_ordinal"], value_set=dropped))))
+    return table
 
 
 def _prove(reader: FlatFileReader, *, records_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""A table file: its digest is of the bytes on disk, and an encoder's error reaches whoever writes."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import threading
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from genbank_assets.tables.schema import RECORD_SCHEMA, SEQUENCE_SCHEMA
+from genbank_assets.tables.table_file import TableFile
+
+
+def chunk(ordinal: int, residues: str) -> pa.RecordBatch:
+    row = {"record_ordinal": ordinal, "chunk_ordinal": 0, "residues": residues}
+    return pa.RecordBatch.from_pylist([row], schema=SEQUENCE_SCHEMA)
+
+
+def test_size_and_digest_are_those_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    with TableFile(path, SEQUENCE_SCHEMA) as table:
+        for ordinal in range(20):
+            table.write(chunk(ordinal, "ACGT" * ordinal))
+    content = path.read_bytes()
+    assert (table.bytes, table.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert pq.read_metadata(path).num_rows == 20
+
+
+def test_an_error_of_the_encoder_is_raised_to_the_writer(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not a batch"), TableFile(tmp_path / "x.parquet", SEQUENCE_SCHEMA) as table:
+        table.write(pa.RecordBatch.from_pydict({"a": [1]}))
+
+
+@pytest.mark.parametrize("schema", [RECORD_SCHEMA, SEQUENCE_SCHEMA], ids=["records", "sequences"])
+def test_a_table_given_up_leaves_neither_thread_nor_file_open(tmp_path: Path, schema: pa.Schema) -> None:
+    before = threading.active_count()
+
+    def give_up() -> None:
+        with TableFile(tmp_path / "x.parquet", schema):
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        give_up()
+    gc.collect()  # a writer that was never closed complains when it goes
+    assert threading.active_count() == before
+    assert str(tmp_path / "x.parquet") not in {str(p.resolve()) for p in Path("/proc/self/fd").iterdir()}
