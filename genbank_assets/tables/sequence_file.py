@@ -21,6 +21,7 @@ from genbank_assets.tables.schema import SEQUENCE_SCHEMA
 
 CREATED_BY = b"genbank-assets"
 PROBE_BYTES = 256 * 1024
+PROBE_EVERY = 4  # pages
 
 # https://github.com/apache/parquet-format: Type, ConvertedType, Encoding, CompressionCodec
 _INT32, _INT64, _BYTE_ARRAY = 1, 2, 6
@@ -121,6 +122,7 @@ class SequenceFileWriter:
         self._position = 0
         self._rows = 0
         self._groups: list[_Value] = []
+        self._parameters = _LETTERS
         self._write(b"PAR1")
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
@@ -135,10 +137,13 @@ class SequenceFileWriter:
             return
         begin = self._position
         ordinals, chunks, residues = batch.columns
+        page = _delta_lengths(residues)
+        if len(self._groups) % PROBE_EVERY == 0:
+            self._parameters = _better_parameters(page)
         chunk_meta = [
             self._column_chunk(0, _fixed(ordinals), batch.num_rows, bounds=_bounds(ordinals, np.int64)),
             self._column_chunk(1, _fixed(chunks), batch.num_rows, bounds=_bounds(chunks, np.int32)),
-            self._column_chunk(2, _delta_lengths(residues), batch.num_rows),
+            self._column_chunk(2, page, batch.num_rows),
         ]
         self._groups.append(
             _struct(
@@ -177,7 +182,7 @@ class SequenceFileWriter:
     ) -> tuple[_Value, int]:
         """Write the chunk's one page; returns its ColumnChunk and its size before compression."""
         column, at = _COLUMNS[number], self._position
-        packed = _packed(page)
+        packed = _compress(page, self._parameters)
         data_page = _struct({1: _i32(rows), 2: _i32(column.encoding), 3: _i32(_RLE), 4: _i32(_RLE)})
         header = _struct({1: _i32(0), 2: _i32(len(page)), 3: _i32(len(packed)), 5: data_page})[1]
         self._write(header)
@@ -197,16 +202,15 @@ class SequenceFileWriter:
         return _struct({2: _i64(at), 3: _struct(fields)}), len(header) + len(page)
 
 
-def _packed(page: memoryview) -> bytes:
-    """Compress a page by the parameters that do better on a piece from its middle."""
+def _better_parameters(page: memoryview) -> zstandard.ZstdCompressionParameters:
+    """The parameters that do better on a piece from the page's middle."""
     middle = max(0, len(page) - PROBE_BYTES) // 2
     probe = page[middle : middle + PROBE_BYTES]
-    by = min((_LETTERS, _REPEATS), key=lambda parameters: len(_compressor(parameters).compress(probe)))
-    return _compressor(by).compress(page)
+    return min((_LETTERS, _REPEATS), key=lambda parameters: len(_compress(probe, parameters)))
 
 
-def _compressor(parameters: zstandard.ZstdCompressionParameters) -> zstandard.ZstdCompressor:
-    return zstandard.ZstdCompressor(compression_params=parameters)
+def _compress(page: memoryview, parameters: zstandard.ZstdCompressionParameters) -> bytes:
+    return zstandard.ZstdCompressor(compression_params=parameters).compress(page)
 
 
 def _fixed(column: pa.Array) -> memoryview:
