@@ -12,7 +12,6 @@ bucket is made if it is not there; what is sent stays in it, so that a second ru
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import datetime as dt
 import hashlib
@@ -31,12 +30,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genbank_assets import __version__
 from genbank_assets.measure import peak_memory_bytes
-from genbank_assets.objects.sending import FileSender, Wanted, chunks
+from genbank_assets.objects.keys import sequence_key
+from genbank_assets.objects.sending import WANTED, FileSender, chunks
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.upload import Uploader
 from genbank_assets.settings import Settings
@@ -63,26 +64,28 @@ def make_table(path: Path, count: int) -> None:
             writer.write_table(pa.table(columns, schema=SEQUENCE_SCHEMA))
 
 
-def wanted_of(path: Path) -> dict[int, Wanted]:
+def ordered(path: Path) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The ordinals of a chunk table's records."""
+    return np.arange(pq.read_metadata(path).num_rows, dtype=np.int64)
+
+
+def wanted_of(path: Path) -> pl.DataFrame:
     """What has to be sent of a chunk table."""
-    ordinals = set(range(pq.read_metadata(path).num_rows))
-    digests = ((n, hashlib.sha256(r).digest()) for n, r in chunks(path, ordinals))
-    return {number: Wanted(digest, "nucleotide", RESIDUES, None) for number, digest in digests}
+    digests = [hashlib.sha256(residues).digest() for _, residues in chunks(path, ordered(path))]
+    columns = {"record_ordinal": ordered(path), "sequence_sha256": digests}
+    rest = {"molecule_class": pl.lit("nucleotide"), "length": pl.lit(RESIDUES, pl.Int64), "in_set": pl.lit(value=False)}
+    return pl.DataFrame(columns).with_columns(**rest).select(WANTED.keys())
 
 
 def ours(path: Path, *, prefix: str, packing: bool, concurrency: int = CONCURRENCY) -> dict[str, Any]:
     """Send a chunk table by the code of stage 5."""
     settings = Settings(objects=f"s3://{os.environ['BENCH_BUCKET']}/{prefix}")
     wanted = wanted_of(path)
-
-    async def send() -> Uploader:
-        uploader = Uploader(open_objects(settings, retries=0), patient=open_objects(settings), concurrency=concurrency)
-        await FileSender(uploader, packing=packing, refget=False).send(path, wanted)
-        return uploader
-
-    start = time.perf_counter()
-    counts = asyncio.run(send()).counts
-    return {"seconds": time.perf_counter() - start, "memory": peak_memory_bytes(), **vars(counts)}
+    start, used = time.perf_counter(), time.process_time()
+    uploader = Uploader(open_objects(settings, retries=0), patient=open_objects(settings), concurrency=concurrency)
+    FileSender(uploader, packing=packing, refget=False).send(path, wanted)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - used
+    return {"seconds": seconds, "cpu_seconds": cpu, "memory": peak_memory_bytes(), **vars(uploader.counts)}
 
 
 def boto3_pool(path: Path, *, prefix: str) -> dict[str, Any]:
@@ -91,17 +94,18 @@ def boto3_pool(path: Path, *, prefix: str) -> dict[str, Any]:
     from botocore.config import Config
 
     client = boto3.client("s3", config=Config(s3={"addressing_style": "path"}, max_pool_connections=CONCURRENCY))
-    wanted = wanted_of(path)
+    keys = [sequence_key(d.hex(), molecule_class="nucleotide") for d in wanted_of(path)["sequence_sha256"]]
 
     def put(number: int, residues: bytes) -> None:
-        key = f"{prefix}/{wanted[number].digest.hex()}"
+        key = f"{prefix}/{keys[number]}"
         client.put_object(Bucket=os.environ["BENCH_BUCKET"], Key=key, Body=residues)
 
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(CONCURRENCY) as pool:
-        for future in [pool.submit(put, n, bytes(r)) for n, r in chunks(path, set(wanted))]:
+        for future in [pool.submit(put, n, bytes(r)) for n, r in chunks(path, ordered(path))]:
             future.result()
-    return {"seconds": time.perf_counter() - start, "memory": peak_memory_bytes()}
+    seconds, cpu = time.perf_counter() - start, time.process_time() - used
+    return {"seconds": seconds, "cpu_seconds": cpu, "memory": peak_memory_bytes()}
 
 
 def apart(function: Callable[..., dict[str, Any]], path: Path, **options: Any) -> dict[str, Any]:
@@ -119,7 +123,7 @@ def make_bucket(server: S3Server) -> None:
     client = server.client()
     if server.bucket not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
         client.create_bucket(Bucket=server.bucket)
-    elif client.list_objects_v2(Bucket=server.bucket, MaxKeys=1)["KeyCount"]:
+    elif client.list_objects_v2(Bucket=server.bucket, MaxKeys=1).get("Contents"):
         raise SystemExit(f"bucket {server.bucket} holds objects: name another one by --bucket")
 
 

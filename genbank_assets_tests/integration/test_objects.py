@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import gzip
 import hashlib
@@ -13,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from genbank_assets.objects.fetch import fetch
 from genbank_assets.objects.packs import PackBuilder, index_of, unpacked
 from genbank_assets.objects.publish import publish_division
 from genbank_assets.objects.store import open_objects
-from genbank_assets.objects.upload import Counts, Uploader
+from genbank_assets.objects.upload import Counts, Outgoing, Uploader
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 from genbank_assets_tests.fix_s3 import ENDPOINT_VARIABLE, S3Server, ThrottlingProxy
@@ -342,7 +342,7 @@ def test_a_long_sequence_goes_up_in_parts_and_comes_back_in_part(
     )
     manifest = mirror(PLN, source)[4]
     digest = hashlib.sha256(residues).hexdigest()
-    key = f"nucleotide/{digest[:2]}/{digest[2:4]}/{digest}"
+    key = f"nucleotide/{digest[:2]}/{digest}"
     assert bucket.get(key) == residues
     assert manifest.report.objects == manifest.report.objects_put == 1
     part = b"".join(fetch(source, "BIG1.1", format_="raw", start=8_388_600, end=17_000_001))
@@ -390,15 +390,16 @@ def test_an_upload_that_uses_up_its_tries_counts_and_fails_the_stage(
 def test_of_many_that_send_one_key_at_once_one_wins(settings: Settings, s3: S3Server) -> None:
     store = open_objects(dataclasses.replace(settings, objects=f"s3://{s3.bucket}/set"), retries=0)
 
-    async def send() -> list[Counts]:
-        uploaders = [Uploader(store, patient=store, concurrency=1) for _ in range(16)]
-        for number, uploader in enumerate(uploaders):
-            await uploader.start("key", bytes([65 + number]) * 4096, then=lambda stored: None)
-        for uploader in uploaders:
-            await uploader.settle()
-        return [uploader.counts for uploader in uploaders]
+    uploaders = [Uploader(store, patient=store, concurrency=1) for _ in range(16)]
 
-    counts = asyncio.run(send())
+    def send(number: int) -> Counts:
+        content = bytes([65 + number]) * 4096
+        digest = hashlib.sha256(content).digest()
+        uploaders[number].send_all(iter([Outgoing("key", content, digest, lambda stored: None)]))
+        return uploaders[number].counts
+
+    with ThreadPoolExecutor(16) as pool:
+        counts = list(pool.map(send, range(16)))
     winner = next(number for number, count in enumerate(counts) if count.put)
     assert (sum(count.put for count in counts), sum(count.found for count in counts)) == (1, 15)
     assert s3.get("set/key") == bytes([65 + winner]) * 4096
