@@ -120,6 +120,26 @@ def _from_boto3(chosen: dict[str, Any]) -> Any:
     return credentials
 
 
+def open_boto3(settings: Settings) -> tuple[Any, str, str]:
+    """boto3's client for what obstore cannot ask, the bucket, and what keys in it begin with.
+
+    Takes endpoint, region and style of addressing from the variables :func:`open_objects` reads.
+    """
+    import boto3
+    from botocore.config import Config
+
+    parts = urlsplit(settings.objects_url)
+    prefix = parts.path.strip("/")
+    virtual = os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() in {"true", "1"}
+    client = boto3.Session().client(
+        "s3",
+        endpoint_url=os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"),
+        region_name=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
+        config=Config(s3={"addressing_style": "virtual" if virtual else "path"}),
+    )
+    return client, parts.netloc, f"{prefix}/" if prefix else ""
+
+
 def read_range(store: ObjectStore, key: str, *, start: int, end: int) -> bytes:
     """Bytes ``start`` to ``end`` (0-based, exclusive) of an object by one request.
 

@@ -11,10 +11,10 @@ import pytest
 
 from genbank_assets.errors import GenbankAssetsError, ObjectStoreError
 from genbank_assets.objects import upload
-from genbank_assets.objects.audit import verify_objects
 from genbank_assets.objects.proof import PART_BYTES
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.upload import Uploader
+from genbank_assets.objects.verify import verify_objects
 from genbank_assets.settings import Settings
 from genbank_assets_tests.fix_s3 import ENDPOINT_VARIABLE, Asked, Fault, FaultyProxy, S3Server
 from genbank_assets_tests.integration.test_mirror import mirror

@@ -22,13 +22,14 @@ from Bio import SeqIO
 
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError, ObjectStoreError
 from genbank_assets.lineage.trace import trace
-from genbank_assets.objects import audit, publish
-from genbank_assets.objects.audit import prune_objects, verify_objects
+from genbank_assets.objects import listing, publish
 from genbank_assets.objects.fetch import fetch
 from genbank_assets.objects.packs import PackBuilder, index_of, unpacked
+from genbank_assets.objects.prune import prune_objects
 from genbank_assets.objects.publish import publish_division
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.upload import Counts, Outgoing, Uploader
+from genbank_assets.objects.verify import verify_objects
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 from genbank_assets_tests.fix_s3 import ENDPOINT_VARIABLE, S3Server, ThrottlingProxy
@@ -241,7 +242,7 @@ def test_verify_finds_what_is_missing_short_or_wrong(sampled: Settings, bucket: 
 def test_prune_deletes_what_no_manifest_lists_and_nothing_else(
     sampled: Settings, bucket: Bucket, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "KEYS_AT_ONCE", at_once)
+    monkeypatch.setattr(listing, "KEYS_AT_ONCE", at_once)
     mirror(VRL, sampled)
     mirror(PartitionKey("genbank", "phg"), dataclasses.replace(sampled, object_layout="pack"))
     whole = set(bucket.listing())
