@@ -92,8 +92,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def rclone_server(folder: Path) -> Iterator[S3Server]:
-    """``rclone serve s3`` over a folder with one empty bucket."""
+def rclone_server(folder: Path, *, tls: tuple[Path, Path] | None = None) -> Iterator[S3Server]:
+    """``rclone serve s3`` over a folder with one empty bucket; by HTTPS with a certificate and its key."""
     rclone = Path(sys.executable).parent / "rclone"
     program = str(rclone) if rclone.exists() else shutil.which("rclone")
     if program is None:
@@ -102,7 +102,7 @@ def rclone_server(folder: Path) -> Iterator[S3Server]:
     port = free_port()
     command = [
         program, "serve", "s3", "--config", str(folder / "none.conf"), "--addr", f"127.0.0.1:{port}",
-        "--auth-key", f"{KEY},{SECRET}", str(folder),
+        "--auth-key", f"{KEY},{SECRET}", *(["--cert", str(tls[0]), "--key", str(tls[1])] if tls else []), str(folder),
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -115,7 +115,7 @@ def rclone_server(folder: Path) -> Iterator[S3Server]:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
-        yield S3Server(f"http://127.0.0.1:{port}", "mirror")
+        yield S3Server(f"{'https' if tls else 'http'}://127.0.0.1:{port}", "mirror")
     finally:
         process.terminate()
         process.wait(10)

@@ -6,6 +6,7 @@ to ``verify``.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import shutil
@@ -106,21 +107,31 @@ def _unfinished_uploads(settings: Settings, *, before: datetime, dry_run: bool) 
     """
     try:
         client, bucket, prefix = open_boto3(settings)
-        for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix):
-            for upload in page.get("Uploads", []):
+        pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+        with _none_where("NoSuchUpload", "NotImplemented", "501"):  # rclone says the first, others know no such list
+            for upload in [upload for page in pages for upload in page.get("Uploads", [])]:
                 key = upload["Key"].removeprefix(prefix)
                 if upload["Initiated"] >= before or not (is_content_key(key) or is_manifest_key(key)):
                     continue
-                one = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
-                pages = client.get_paginator("list_parts").paginate(**one)
-                size = sum(part["Size"] for parts in pages for part in parts.get("Parts", []))
-                if not dry_run:
-                    client.abort_multipart_upload(**one)
-                yield Orphan(f"{key}?uploadId", size, upload["Initiated"].isoformat(timespec="seconds"))
+                with _none_where("NoSuchUpload"):  # it has ended meanwhile
+                    one = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+                    parts = client.get_paginator("list_parts").paginate(**one)
+                    size = sum(part["Size"] for page in parts for part in page.get("Parts", []))
+                    if not dry_run:
+                        client.abort_multipart_upload(**one)
+                    yield Orphan(f"{key}?uploads", size, upload["Initiated"].isoformat(timespec="seconds"))
     except (BotoCoreError, ClientError) as error:
-        if isinstance(error, ClientError) and error.response["Error"]["Code"] in {"NotImplemented", "501"}:
-            return  # a server that knows no such list
         raise ObjectStoreError(f"unfinished uploads cannot be listed or aborted: {error}") from error
+
+
+@contextlib.contextmanager
+def _none_where(*codes: str) -> Iterator[None]:
+    """Take these answers of the store for "there is none"."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in codes:
+            raise
 
 
 def _manifest_copies(store: ObjectStore, folder: Path) -> list[Path]:

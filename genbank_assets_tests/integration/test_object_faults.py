@@ -5,18 +5,23 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import trustme
 
 from genbank_assets.errors import GenbankAssetsError, ObjectStoreError
-from genbank_assets.objects import upload
+from genbank_assets.objects import store, upload
 from genbank_assets.objects.proof import PART_BYTES
+from genbank_assets.objects.prune import prune_objects
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.upload import Uploader
 from genbank_assets.objects.verify import verify_objects
 from genbank_assets.settings import Settings
-from genbank_assets_tests.fix_s3 import ENDPOINT_VARIABLE, Asked, Fault, FaultyProxy, S3Server
+from genbank_assets_tests.fix_s3 import ENDPOINT_VARIABLE, Asked, Fault, FaultyProxy, S3Server, rclone_server
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.integration.test_objects import VRL, republish
 from genbank_assets_tests.paths import SAMPLE
@@ -164,6 +169,50 @@ def test_what_will_not_pass_is_told_at_once_in_one_sentence(
     assert "\n" not in str(caught.value)
     assert s3.secret not in str(caught.value)
     assert proxy.faults <= 2 * parsed.upload_concurrency
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://mirror/a?b", "s3://mirror/a#b", "s3://mirror/a//b", "s3://mirror/../b", "s3:///b"]
+)
+def test_a_prefix_that_would_lead_elsewhere_is_refused(settings: Settings, s3: S3Server, url: str) -> None:
+    with pytest.raises(ObjectStoreError, match=re.escape(url)):
+        open_objects(dataclasses.replace(settings, objects=url))
+
+
+def test_a_prefix_of_odd_characters_is_the_prefix_that_others_see(parsed: Settings, s3: S3Server) -> None:
+    prefix = "my set/ü+~%20=&'*@"
+    odd = dataclasses.replace(parsed, objects=f"s3://{s3.bucket}/{prefix}")
+    assert republish(odd, VRL).report.objects_put == SEQUENCES
+    assert len(s3.keys(f"{prefix}/nucleotide/")) == SEQUENCES
+    assert verify_objects(odd).problems == ()
+    assert list(prune_objects(odd, older_than=timedelta(seconds=-60), dry_run=True)) == []
+
+
+def test_a_server_with_a_certificate_of_ones_own_authority_is_trusted_by_aws_ca_bundle(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    base = dataclasses.replace(settings, source=SAMPLE.as_uri(), objects="s3://mirror/set", object_layout="pack")
+    mirror(VRL, base, stages=4)
+    with rclone_server(tmp_path / "s3", tls=(tmp_path / "cert.pem", tmp_path / "key.pem")) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(store, "RETRY_SECONDS", 0.5)
+        with pytest.raises(ObjectStoreError, match="store"):
+            republish(base, VRL)
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        assert republish(base, VRL).report.objects_put == 1
+        assert verify_objects(base).problems == ()
+        assert list(prune_objects(base, older_than=timedelta(seconds=-60), dry_run=True)) == []
+
+
+def test_the_bucket_goes_into_the_hosts_name_where_that_is_asked_for() -> None:
+    assert store._with_bucket("https://s3.example.org:9000", "mirror") == "https://mirror.s3.example.org:9000"
+    assert store._with_bucket("https://mirror.s3.example.org", "mirror") == "https://mirror.s3.example.org"
 
 
 # A sequence in parts: the requests that make one object of them, and how each of them may fail.
