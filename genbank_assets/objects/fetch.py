@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -201,10 +202,11 @@ def original_text(found: Found) -> Iterator[bytes]:
 
 
 def as_fasta(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Residues as FASTA with lines of sixty."""
+    """Residues as FASTA with lines of sixty; no title before there are residues."""
+    first = next(pieces, b"")
     yield f">{name}\n".encode()
     rest = b""
-    for piece in pieces:
+    for piece in itertools.chain([first], pieces):
         rest += piece
         whole = len(rest) - len(rest) % LINE_RESIDUES
         yield re.sub(rb"(.{60})", rb"\1\n", rest[:whole])

@@ -179,6 +179,19 @@ def test_a_digest_is_found_in_either_case_and_with_its_name_space(sampled: Setti
         assert b"".join(fetch(with_refget, name, format_="raw")) == expected
 
 
+@pytest.mark.parametrize(("start", "end"), [(0, None), (10, 5), (1, 10**9), (-3, 4)])
+def test_a_range_that_is_not_there_prints_no_fasta_title(
+    sampled: Settings, bucket: Bucket, start: int, end: int | None
+) -> None:
+    mirror(VRL, sampled)
+    folder = PartitionRelease(sampled.store, VRL, "1.0").stage_folder("unique_records")
+    name = pl.read_parquet(folder / "memberships.parquet")["accession_version"][0]
+    printed = []
+    with pytest.raises(NotFoundError, match="not within"):
+        printed.extend(fetch(sampled, name, start=start, end=end))
+    assert printed == []
+
+
 def test_a_part_of_a_sequence_from_a_damaged_pack_is_refused(sampled: Settings, bucket: Bucket) -> None:
     packed = dataclasses.replace(sampled, object_layout="pack")
     mirror(VRL, packed)
