@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,10 @@ LONGEST_PAUSE_SECONDS = 20.0
 MOST_SECOND_CHANCES = 100
 _SLOW_DOWN = {429, 503}
 _PASSING = {408, 409, 425, 429, 500, 502, 503, 504}
+# Said with status 400: the body came damaged, or too slowly.
+_PASSING_CODES = re.compile(
+    "<Code>(BadDigest|InvalidDigest|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch|RequestTimeout)</Code>"
+)
 
 
 @dataclasses.dataclass
@@ -268,4 +273,4 @@ class Uploader:
         if status in _SLOW_DOWN:
             self._count(slow_downs=1)
             self._pace.slower()
-        return status is None or status in _PASSING
+        return status is None or status in _PASSING or bool(_PASSING_CODES.search(str(error)))
