@@ -34,7 +34,7 @@ test-fast: setup  ## the tests that take seconds
 
 test-ceph: setup  ## the object-set tests against a throw-away Ceph (Debian's packages: needs root or sudo once)
 	@variables=$$(scripts/serve-ceph start) || exit 1; trap 'scripts/serve-ceph stop' EXIT; eval "$$variables"; \
-		$(BIN)/python -m pytest genbank_assets_tests/integration/test_objects.py
+		$(BIN)/python -m pytest genbank_assets_tests/integration/test_object*.py
 
 test-packages: setup
 	@scripts/install-test-packages

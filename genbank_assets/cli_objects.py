@@ -1,6 +1,6 @@
 """The commands ``genbank-assets objects verify`` and ``objects prune``: arguments in, answers printed.
 
-What they do belongs to ``objects.audit``.
+What they do belongs to ``objects.verify`` and ``objects.prune``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def add_objects_command(commands: Any, *, parents: list[argparse.ArgumentParser]
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.ncbi.catalog import parse_partition
-    from genbank_assets.objects.audit import verify_objects
+    from genbank_assets.objects.verify import verify_objects
 
     keys = [parse_partition(text) for text in options.partitions]
     found = verify_objects(settings, partitions=keys, sample=options.sample)
@@ -44,11 +44,13 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
         f"{found.partitions} division(s), {found.sequences:,} sequences in {found.objects:,} objects, "
         f"{found.rehashed:,} read again: {len(found.problems):,} problem(s)"
     )
+    if found.unlisted:
+        print(f"{found.unlisted:,} objects that no manifest lists: see genbank-assets objects prune --dry-run")
     return 1 if found.problems else 0
 
 
 def _prune(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.objects.audit import prune_objects
+    from genbank_assets.objects.prune import prune_objects
 
     orphans = []
     for orphan in prune_objects(settings, older_than=timedelta(hours=options.older_than), dry_run=options.dry_run):

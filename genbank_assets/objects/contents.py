@@ -7,6 +7,7 @@ the releases that are kept, as long as their manifest object is still in the set
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,22 +82,43 @@ def in_force(store: ObjectStore, manifest: Manifest) -> bool:
     return bool(size == manifest.files[0]["bytes"])
 
 
-def rows_between(paths: Sequence[Path], low: bytes, high: bytes) -> pl.DataFrame:
-    """Rows of the tables with digests from ``low`` to ``high``, each sequence once; reads those row groups only."""
-    if not paths:
-        return EMPTY
-    inside = pl.col("sequence_sha256").is_between(low, high)
-    frames = [pl.scan_parquet(path).filter(inside).collect() for path in paths]
-    return pl.concat(frames).unique(IDENTITY, keep="first", maintain_order=True)
+class _Table:
+    """An object table that is open, and the digests of its row groups."""
+
+    def __init__(self, file: pq.ParquetFile) -> None:
+        self._file = file
+        spans = [file.metadata.row_group(group).column(0).statistics for group in range(file.num_row_groups)]
+        self._spans = [(span.min, span.max) for span in spans]
+
+    def rows_of(self, wanted: pl.DataFrame) -> Iterator[pa.Table]:
+        """The rows of sequences.
+
+        However many rows of a large division lie between two digests of a small one, memory holds a row group and
+        those that were asked for. Arrow copies what is taken; Polars would keep the row group for its sake.
+        """
+        first, last = wanted["sequence_sha256"].min(), wanted["sequence_sha256"].max()
+        for group, (low, high) in enumerate(self._spans):
+            if low > last or high < first:
+                continue
+            keys = pl.DataFrame(pl.from_arrow(self._file.read_row_group(group, columns=IDENTITY)))
+            rows = keys.with_row_index("row").join(wanted, on=IDENTITY, how="semi", maintain_order="left")["row"]
+            if len(rows):
+                yield self._file.read_row_group(group).take(rows.to_arrow())
 
 
 def split_known(sequences: Path, tables: Sequence[Path]) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """For each row group of a division's sequences: (rows of the object table, sequences that are not in the set)."""
-    with pq.ParquetFile(sequences) as file:
+    """For each row group of a division's sequences: (rows of the object table, sequences that are not in the set).
+
+    A sequence that several tables list gets the row of the first.
+    """
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(pq.ParquetFile(sequences))
+        opened = [_Table(stack.enter_context(pq.ParquetFile(table))) for table in tables]
         for group in range(file.num_row_groups):
             frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches(file.read_row_group(group).to_batches())))
-            low, high = frame["sequence_sha256"][0], frame["sequence_sha256"][-1]
-            known = rows_between(tables, low, high).join(frame, on=IDENTITY, how="semi")
+            rows = [row for table in opened for row in table.rows_of(frame.select(IDENTITY))]
+            found = pl.DataFrame(pl.from_arrow(pa.concat_tables(rows))) if rows else EMPTY
+            known = found.unique(IDENTITY, keep="first", maintain_order=True)
             yield known, frame.join(known, on=IDENTITY, how="anti", maintain_order="left")
 
 

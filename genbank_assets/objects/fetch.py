@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +31,8 @@ from genbank_assets.store import PartitionKey, PartitionRelease, current_release
 
 LINE_RESIDUES = 60
 READ_BYTES = 8 * 1024 * 1024
-_DIGEST = re.compile(r"[0-9a-f]{64}|SQ\.[A-Za-z0-9_-]{32}")
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
+_REFGET = re.compile(r"(?:ga4gh:)?(SQ\.[A-Za-z0-9_-]{32})")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,14 +43,20 @@ class Found:
     row: dict[str, Any]
 
 
-def find_record(settings: Settings, accession: str) -> list[Found]:
+def find_record(settings: Settings, accession: str, *, in_kept_releases: bool = False) -> list[Found]:
     """The record named ``ACCESSION`` or ``ACCESSION.VERSION`` in every division's current release that has it.
 
     A daily update that is later than a division's release comes before it. Reads footers and one row group per
     division at most: the tables are sorted by accession.
 
+    Args:
+        settings: where the store is.
+        accession: primary accession, with or without version.
+        in_kept_releases: whether a version that no current release has is looked for in the earlier releases that
+            are still in the store.
+
     Raises:
-        NotFoundError: no division has it; the message says which were searched.
+        NotFoundError: no division has it; the message says which were searched, and which version was there before.
     """
     found, searched = [], []
     for collection in COLLECTIONS.values():
@@ -66,9 +74,27 @@ def find_record(settings: Settings, accession: str) -> list[Found]:
                 in_divisions = [row for row in in_divisions if _is_later(row.partition, day)] or in_day
                 break
         found += in_divisions
-    if not found:
-        where = ", ".join(searched) if searched else "no division is materialized yet"
-        raise NotFoundError(f"no record {accession} in the store (searched: {where})")
+    if found:
+        return found
+    earlier = _in_earlier_releases(settings, accession)
+    if in_kept_releases and "." in accession and earlier:
+        return earlier
+    where = ", ".join(searched) if searched else "no division is materialized yet"
+    before = "".join(f"; {f.partition.key} {f.partition.release} had {f.row['accession_version']}" for f in earlier)
+    raise NotFoundError(f"no record {accession} in the store (searched primary accessions of: {where}{before})")
+
+
+def _in_earlier_releases(settings: Settings, accession: str) -> list[Found]:
+    """The record in the newest of a division's earlier releases that has it."""
+    found = []
+    for collection in COLLECTIONS.values():
+        for division in collection.divisions:
+            key = PartitionKey(collection.name, division)
+            for partition in reversed(releases_in_store(settings.store, key=key, stage="unique_records")[:-1]):
+                rows = _rows_named(partition, accession)
+                if rows:
+                    found += rows
+                    break
     return found
 
 
@@ -90,7 +116,14 @@ def _is_later(release: PartitionRelease, day: PartitionRelease) -> bool:
     return release.manifest_path("raw_files").stat().st_mtime > day.manifest_path("raw_files").stat().st_mtime
 
 
-def residues(settings: Settings, row: dict[str, Any], *, start: int = 1, end: int | None = None) -> Iterator[bytes]:
+def residues(
+    settings: Settings,
+    row: dict[str, Any],
+    *,
+    start: int = 1,
+    end: int | None = None,
+    store: ObjectStore | None = None,
+) -> Iterator[bytes]:
     """Residues ``start`` to ``end`` (1-based, inclusive) of a sequence, in pieces.
 
     A sequence that is its own object costs one request, or one per 8 MiB of a part; one in a pack costs a single
@@ -101,6 +134,7 @@ def residues(settings: Settings, row: dict[str, Any], *, start: int = 1, end: in
         row: the sequence's row of the object table (``contents.locate``).
         start: first residue, from 1.
         end: last residue; None for all.
+        store: the object store, if it is open already.
 
     Raises:
         NotFoundError: the range is not in the sequence.
@@ -113,7 +147,7 @@ def residues(settings: Settings, row: dict[str, Any], *, start: int = 1, end: in
         raise NotFoundError(f"{start}..{end} is not within the {length:,} residues of {row['sequence_sha256'].hex()}")
     hasher = hashlib.sha256()
     try:
-        for piece in _pieces(open_objects(settings), row, start=start, end=end):
+        for piece in _pieces(store or open_objects(settings), row, start=start, end=end):
             hasher.update(piece)
             yield piece
     except FileNotFoundError:
@@ -128,7 +162,10 @@ def _pieces(store: ObjectStore, row: dict[str, Any], *, start: int, end: int) ->
     key, offset = row["key"], row["offset"]
     if row["encoding"] == "zstd":
         frame = read_range(store, key, start=offset, end=offset + row["bytes"])
-        yield unpacked(frame, length=row["length"])[start - 1 : end]
+        whole = unpacked(frame, length=row["length"])
+        if hashlib.sha256(whole).digest() != row["sequence_sha256"]:
+            raise IntegrityError(f"the residues at byte {offset:,} of {key} do not have their digest")
+        yield whole[start - 1 : end]
         return
     if (start, end) == (1, row["object_bytes"]):
         for piece in obstore.get(store, key).stream(min_chunk_size=READ_BYTES):
@@ -165,10 +202,11 @@ def original_text(found: Found) -> Iterator[bytes]:
 
 
 def as_fasta(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Residues as FASTA with lines of sixty."""
+    """Residues as FASTA with lines of sixty; no title before there are residues."""
+    first = next(pieces, b"")
     yield f">{name}\n".encode()
     rest = b""
-    for piece in pieces:
+    for piece in itertools.chain([first], pieces):
         rest += piece
         whole = len(rest) - len(rest) % LINE_RESIDUES
         yield re.sub(rb"(.{60})", rb"\1\n", rest[:whole])
@@ -192,16 +230,17 @@ def fetch(
     Raises:
         NotFoundError: no such record, or no such residues.
     """
-    is_digest = bool(_DIGEST.fullmatch(name))
-    if is_digest and format_ == "genbank":
-        raise NotFoundError("a digest names residues, not a record: ask for an accession")
-    if is_digest:
-        row = locate_refget(settings, name) if name.startswith("SQ.") else locate(settings, digest=bytes.fromhex(name))
+    refget, sha256 = _REFGET.fullmatch(name), _SHA256.fullmatch(name)
+    if refget or sha256:
+        if format_ == "genbank":
+            raise NotFoundError("a digest names residues, not a record: ask for an accession")
+        title = refget[1] if refget else name.lower()
+        row = locate_refget(settings, title) if refget else locate(settings, digest=bytes.fromhex(title))
         if row is None:
-            raise NotFoundError(f"the object set has no sequence {name}")
-        title = name
+            known = "" if sha256 or settings.refget else " (GENBANK_ASSETS_REFGET is off: few or none are known)"
+            raise NotFoundError(f"the object set has no sequence {name}{known}")
     else:
-        found = find_record(settings, name)[0]
+        found = find_record(settings, name, in_kept_releases=True)[0]
         if format_ == "genbank":
             if (start, end) != (1, None):
                 raise NotFoundError("a range is one of residues: ask for fasta or raw")

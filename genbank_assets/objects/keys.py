@@ -12,20 +12,21 @@ from genbank_assets.errors import NotFoundError
 
 MOLECULE_CLASSES = ("nucleotide", "protein")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_SEQUENCE_KEY = re.compile(r"(nucleotide|protein)/([0-9a-f]{2})/([0-9a-f]{2})/\2\3[0-9a-f]{60}")
+# Sets that development versions made have a second level, ab/cd/; their manifests still name such keys.
+_SEQUENCE_KEY = re.compile(r"(nucleotide|protein)/([0-9a-f]{2})/(([0-9a-f]{2})/\2\4[0-9a-f]{60}|\2[0-9a-f]{62})")
 _PACK_KEY = re.compile(r"packs/([0-9a-f]{2})/\1[0-9a-f]{62}")
 _MANIFEST_KEY = re.compile(r"manifests/[a-z]+/\d+(\.\d+)?/[a-z_]+\.parquet")
 
 
 def sequence_key(digest: str, *, molecule_class: str) -> str:
-    """``nucleotide/ab/cd/<sha256>``: the object with a sequence's residues.
+    """``nucleotide/ab/<sha256>``: the object with a sequence's residues.
 
     Raises:
         NotFoundError: the digest is no SHA-256 in hex.
     """
     if not _DIGEST.fullmatch(digest):
         raise NotFoundError(f"not a SHA-256 in hex: {digest!r}")
-    return f"{molecule_class}/{digest[:2]}/{digest[2:4]}/{digest}"
+    return f"{molecule_class}/{digest[:2]}/{digest}"
 
 
 def pack_key(digest: str) -> str:

@@ -11,9 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import struct
+import itertools
+import os
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import zstandard
 
 from genbank_assets.errors import IntegrityError
 from genbank_assets.objects.keys import MOLECULE_CLASSES
@@ -21,9 +26,12 @@ from genbank_assets.objects.keys import MOLECULE_CLASSES
 PACK_BYTES = 64 * 1024 * 1024
 # Longer sequences are objects of their own: their parts can then be read without inflating the whole.
 LONGEST_PACKED_RESIDUES = 1024 * 1024
-_LEVEL = 3
-_ENTRY = struct.Struct("<32sBQQQ")
-_TAIL = struct.Struct("<Q4s")
+# For residues the lowest level is not only the fastest, its frames are the smallest of levels 1 to 5, too.
+_LEVEL = 1
+_THREADS = min(4, os.cpu_count() or 1)
+_COMPRESS_AT_ONCE_RESIDUES = 4 * 1024 * 1024
+_ENTRY = np.dtype([("digest", "V32"), ("molecule_class", "u1"), ("offset", "<u8"), ("bytes", "<u8"), ("length", "<u8")])
+_TAIL = np.dtype([("entries", "<u8"), ("magic", "S4")])
 _SKIPPABLE = 0x184D2A50
 _MAGIC = b"GAPK"
 
@@ -41,43 +49,70 @@ class Packed:
 
 @dataclasses.dataclass(frozen=True)
 class Pack:
-    """A finished pack."""
+    """A finished pack: its bytes, and offset and bytes of the frames in the order in which they were added."""
 
-    content: bytes
+    content: bytearray
     sha256: bytes
-    entries: tuple[Packed, ...]
+    offsets: Sequence[int]
+    sizes: Sequence[int]
 
 
 class PackBuilder:
-    """Collects sequences; the same sequences in the same order give the same bytes, and so the same key."""
+    """Collects sequences; the same sequences in the same order give the same bytes, and so the same key.
+
+    A few MiB at a time are compressed together, by several threads.
+    """
 
     def __init__(self) -> None:
-        self._codec = pa.Codec("zstd", compression_level=_LEVEL)
-        self._frames: list[bytes] = []
-        self._entries: list[Packed] = []
-        self.bytes = 0
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._content = bytearray()
+        self._sizes: list[int] = []
+        self._heads: list[tuple[bytes, int, int]] = []
+        self._waiting: list[bytes | bytearray | memoryview] = []
+        self._waiting_residues = 0
+
+    @property
+    def frames_bytes(self) -> int:
+        """Bytes of the frames so far; what waits to be compressed does not count."""
+        return len(self._content)
 
     def add(self, residues: memoryview, *, digest: bytes, molecule_class: str) -> None:
         """Append one sequence."""
-        frame = self._codec.compress(residues, asbytes=True)
-        self._entries.append(Packed(digest, molecule_class, self.bytes, len(frame), len(residues)))
-        self._frames.append(frame)
-        self.bytes += len(frame)
+        self._heads.append((digest, MOLECULE_CLASSES.index(molecule_class), len(residues)))
+        self._waiting.append(residues)
+        self._waiting_residues += len(residues)
+        if self._waiting_residues >= _COMPRESS_AT_ONCE_RESIDUES:
+            self._compress()
+
+    def _compress(self) -> None:
+        if self._waiting:
+            frames = self._compressor.multi_compress_to_buffer(self._waiting, threads=_THREADS)
+            for number in range(len(frames)):
+                self._sizes.append(len(frames[number]))
+                self._content += frames[number].tobytes()
+        self._waiting, self._waiting_residues = [], 0
 
     def finish(self) -> Pack:
         """The pack; the builder is empty afterwards."""
-        index = b"".join(
-            _ENTRY.pack(e.digest, MOLECULE_CLASSES.index(e.molecule_class), e.offset, e.bytes, e.length)
-            for e in self._entries
-        )
-        index += _TAIL.pack(len(self._entries), _MAGIC)
-        content = b"".join([*self._frames, struct.pack("<II", _SKIPPABLE, len(index)), index])
-        pack = Pack(content, hashlib.sha256(content).digest(), tuple(self._entries))
-        self._frames, self._entries, self.bytes = [], [], 0
+        self._compress()
+        offsets = list(itertools.accumulate(self._sizes, initial=0))[:-1]
+        index = np.empty(len(offsets), _ENTRY)
+        index["digest"] = np.frombuffer(b"".join(digest for digest, _, _ in self._heads), "V32")
+        index["molecule_class"] = [number for _, number, _ in self._heads]
+        index["offset"], index["bytes"] = offsets, self._sizes
+        index["length"] = [length for _, _, length in self._heads]
+        tail = np.array([(len(index), _MAGIC)], _TAIL).tobytes()
+        content = self._content
+        content += np.array([_SKIPPABLE, index.nbytes + len(tail)], "<u4").tobytes() + index.tobytes() + tail
+        pack = Pack(content, hashlib.sha256(content).digest(), offsets, self._sizes)
+        self._clear()
         return pack
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._heads)
 
 
 def unpacked(frame: bytes, *, length: int) -> bytes:
@@ -95,15 +130,15 @@ def unpacked(frame: bytes, *, length: int) -> bytes:
     return residues
 
 
-def index_of(content: bytes) -> tuple[Packed, ...]:
+def index_of(content: Any) -> tuple[Packed, ...]:
     """The index at the end of a pack's bytes.
 
     Raises:
         IntegrityError: there is none.
     """
-    count, magic = _TAIL.unpack(content[-_TAIL.size :]) if len(content) >= _TAIL.size else (0, b"")
-    end = len(content) - _TAIL.size
-    if magic != _MAGIC or count * _ENTRY.size > end:
+    end = len(content) - _TAIL.itemsize
+    count, magic = np.frombuffer(content, _TAIL, offset=end)[0] if end >= 0 else (0, b"")
+    if magic != _MAGIC or count * _ENTRY.itemsize > end:
         raise IntegrityError("these bytes are no pack: its index is missing")
-    rows = _ENTRY.iter_unpack(content[end - count * _ENTRY.size : end])
-    return tuple(Packed(digest, MOLECULE_CLASSES[kind], *places) for digest, kind, *places in rows)
+    rows = np.frombuffer(content, _ENTRY, count=int(count), offset=end - int(count) * _ENTRY.itemsize)
+    return tuple(Packed(bytes(digest), MOLECULE_CLASSES[kind], *places) for digest, kind, *places in rows.tolist())

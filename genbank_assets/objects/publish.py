@@ -8,7 +8,6 @@ manifest object; what a failed run left behind is found in place by the next, or
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import shutil
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.objects import contents
 from genbank_assets.objects.contents import CODE_VERSION, IDENTITY, TABLE
 from genbank_assets.objects.keys import manifest_key
-from genbank_assets.objects.sending import FileSender, Wanted
+from genbank_assets.objects.sending import WANTED, FileSender
 from genbank_assets.objects.store import lock_objects, open_objects, reason_of
 from genbank_assets.objects.upload import Counts, Uploader
 from genbank_assets.settings import Settings
@@ -173,7 +172,7 @@ class _Job:
         by_file.close()
         self._progress(f"{self.rows:,} distinct sequences, {missing:,} to send to {self._settings.objects_url}")
         uploader = Uploader(store, patient=patient, concurrency=self._settings.upload_concurrency)
-        for rows in asyncio.run(self._send_all(uploader, by_file)):
+        for rows in self._send_all(uploader, by_file):
             self._add(by_digest, pl.read_parquet(rows))
         by_digest.close()
         self._assemble(by_digest)
@@ -193,43 +192,37 @@ class _Job:
         inside = pl.scan_parquet(sequences).filter(pl.col("sequence_sha256").is_between(low, high)).collect()
         return inside.join(known, on=IDENTITY, how="inner")
 
-    async def _send_all(self, uploader: Uploader, by_file: Buckets) -> list[Path]:
-        """Send file after file; returns the tables of what each brought."""
-        tables: list[Path] = []
-        try:
-            for group in by_file.frames():
-                parts = group.partition_by("representative_source_file", as_dict=True)
-                for (name,), part in sorted(parts.items(), key=lambda item: self._order[str(item[0][0])]):
-                    tables += await self._send_file(uploader, str(name), part)
-        except BaseException:
-            uploader.abandon()
-            raise
-        return tables
+    def _send_all(self, uploader: Uploader, by_file: Buckets) -> Iterator[Path]:
+        """Send file after file; yields the tables of what each brought."""
+        for group in by_file.frames():
+            parts = group.partition_by("representative_source_file", as_dict=True)
+            for (name,), part in sorted(parts.items(), key=lambda item: self._order[str(item[0][0])]):
+                yield from self._send_file(uploader, str(name), part)
 
-    async def _send_file(self, uploader: Uploader, name: str, part: pl.DataFrame) -> Iterator[Path]:
+    def _send_file(self, uploader: Uploader, name: str, part: pl.DataFrame) -> list[Path]:
         path = self._finished / f"{name}.parquet"
         tables = [path] if path.is_file() else []
         if tables:
             part = part.join(pl.read_parquet(path, columns=IDENTITY), on=IDENTITY, how="anti", maintain_order="left")
             path = self._finished / f"{name}.{len(part)}.parquet"
         if not len(part):
-            return iter(tables)
-        wanted = {
-            row["representative_record_ordinal"]: Wanted(
-                row["sequence_sha256"], row["molecule_class"], row["length"], _known(row)
-            )
-            for row in part.iter_rows(named=True)
-        }
+            return tables
+        in_set = pl.col("known").struct.field("key").is_not_null()
+        wanted = part.with_columns(record_ordinal="representative_record_ordinal", in_set=in_set).select(WANTED.keys())
         sender = FileSender(uploader, packing=self.packing, refget=self._settings.refget)
         before = dataclasses.replace(uploader.counts)
-        entry = self._files[name]
-        await sender.send(self._partition.stage_folder("records") / str(entry["sequences_file"]), wanted)
+        sent = sender.send(self._partition.stage_folder("records") / str(self._files[name]["sequences_file"]), wanted)
+        known = part.filter(in_set).select(*IDENTITY, "known").unnest("known").drop("refget")
+        read_again = sent.select(*IDENTITY, "length", "refget").join(known, on=IDENTITY, how="inner")
+        rows = pl.concat([sent.filter(pl.col("key").is_not_null()), read_again.select(sent.columns)])
         with temporary_beside(path) as temporary:
-            sender.table().write_parquet(temporary, compression="zstd")
+            rows.write_parquet(temporary, compression="zstd")
         put = uploader.counts.put - before.put
-        sent = uploader.counts.bytes - before.bytes
-        self._progress(f"{name}: {len(wanted):,} sequences, {put:,} objects sent ({sent / 1e6:,.1f} MB)")
-        return iter([*tables, path])
+        megabytes = (uploader.counts.bytes - before.bytes) / 1e6
+        replaced = uploader.counts.replaced - before.replaced
+        over = f", {replaced:,} of them over damaged ones" if replaced else ""
+        self._progress(f"{name}: {len(rows):,} sequences, {put:,} objects sent ({megabytes:,.1f} MB){over}")
+        return [*tables, path]
 
     def _assemble(self, by_digest: Buckets) -> None:
         """The division's table in order of digest; complete, or the stage stops."""
@@ -276,13 +269,6 @@ class _Job:
 
 _KNOWN_COLUMNS = [name for name in contents.EMPTY.columns if name not in IDENTITY and name != "length"]
 _KNOWN = pl.Struct({name: contents.EMPTY.schema[name] for name in _KNOWN_COLUMNS})
-
-
-def _known(row: dict[str, Any]) -> dict[str, Any] | None:
-    """The row of the object table of a sequence that is read again only for its refget digest."""
-    if row["known"] is None or row["known"]["key"] is None:
-        return None
-    return {**{name: row[name] for name in (*IDENTITY, "length")}, **row["known"]}
 
 
 def _packs(rows: int, unique: Manifest, settings: Settings) -> bool:

@@ -1,147 +1,181 @@
 """One file's sequences on their way to the store: read in chunks, proved, packed or sent as they are.
 
-Memory holds a row group of the chunk table, the packs in flight, and a row per sequence of this one file. Which
-sequences are wanted belongs to ``contents``; requests belong to ``upload``.
+Memory holds a row group of the chunk table, the packs in flight, and a few columns of the sequences of this one file.
+Which sequences are wanted belongs to ``contents``; requests belong to ``upload``.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import dataclasses
 import hashlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genbank_assets.errors import IntegrityError
-from genbank_assets.objects.contents import EMPTY
+from genbank_assets.objects.contents import EMPTY, IDENTITY
 from genbank_assets.objects.keys import pack_key, sequence_key
 from genbank_assets.objects.packs import LONGEST_PACKED_RESIDUES, PACK_BYTES, Pack, PackBuilder
-from genbank_assets.objects.upload import Stored, Uploader
+from genbank_assets.objects.requests import Stored
+from genbank_assets.objects.upload import Outgoing, Uploader
 
-ROWS_AS_OBJECTS = 20_000
+ROWS_AT_ONCE = 20_000
+# What has to be known of a sequence that is to be sent: where its residues are, and what they have to be.
+WANTED = {
+    "record_ordinal": pl.Int64,
+    "sequence_sha256": pl.Binary,
+    "molecule_class": pl.String,
+    "length": pl.Int64,
+    "in_set": pl.Boolean,  # read again for its refget digest only
+}
+_SENT = {"position": pl.Int64, "refget": pl.String} | {
+    name: type_ for name, type_ in EMPTY.schema.items() if name not in {*IDENTITY, "length", "refget"}
+}
 
 
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """A sequence to read: what it has to be, and its row if it is in the store already (without refget digest)."""
+class _Target(NamedTuple):
+    """A row of the wanted sequences."""
 
+    position: int
     digest: bytes
     molecule_class: str
     length: int
-    known: dict[str, Any] | None
+    in_set: bool
 
 
-def chunks(path: Path, wanted: set[int]) -> Iterator[tuple[int, memoryview]]:
-    """(record_ordinal, residues) of each chunk of the wanted records, in order; one row group in memory."""
-    ordinals = pa.array(sorted(wanted), pa.int64())
+def chunks(path: Path, ordinals: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[tuple[int, memoryview]]:
+    """(position in ``ordinals``, residues) of each chunk of those records, in order; one row group in memory.
+
+    ``ordinals`` are in order themselves.
+    """
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
             span = file.metadata.row_group(group).column(0).statistics
-            if (
-                span is not None
-                and not pc.any(pc.and_(pc.greater_equal(ordinals, span.min), pc.less_equal(ordinals, span.max))).as_py()
-            ):
+            if span is not None and np.searchsorted(ordinals, span.min) == np.searchsorted(ordinals, span.max, "right"):
                 continue
             for batch in file.read_row_group(group).to_batches():
-                mask = pc.is_in(batch["record_ordinal"], value_set=ordinals)
-                if not pc.all(mask).as_py():
-                    batch = batch.filter(mask)
-                residues = batch["residues"].cast("binary")
-                for ordinal, value in zip(batch["record_ordinal"].to_pylist(), residues, strict=True):
-                    yield ordinal, memoryview(value.as_buffer())
+                found = batch["record_ordinal"].to_numpy()
+                places = np.minimum(np.searchsorted(ordinals, found), len(ordinals) - 1)
+                rows = np.flatnonzero(ordinals[places] == found)
+                if not len(rows):
+                    continue
+                residues = batch["residues"].cast("large_string")
+                _, offsets, letters = residues.buffers()
+                begins = np.frombuffer(offsets, np.int64, count=len(residues) + 1, offset=residues.offset * 8)
+                text = memoryview(letters).cast("B")
+                for place, begin, end in zip(
+                    places[rows].tolist(), begins[rows].tolist(), begins[rows + 1].tolist(), strict=True
+                ):
+                    yield place, text[begin:end]
 
 
 class FileSender:
     """Sends the wanted sequences of one file and collects their rows of the object table."""
 
     def __init__(self, uploader: Uploader, *, packing: bool, refget: bool) -> None:
-        self._rows: list[dict[str, Any]] = []
-        self._frames: list[pl.DataFrame] = []
         self._uploader = uploader
         self._builder = PackBuilder() if packing else None
+        self._packed: list[tuple[int, str | None]] = []
         self._refget = refget
-        self._refget_of: dict[tuple[bytes, str], str] = {}
+        self._lock = threading.Lock()  # rows come from all the threads that send
+        self._rows: list[tuple[Any, ...]] = []
+        self._frames: list[pl.DataFrame] = []
 
-    async def send(self, path: Path, wanted: dict[int, Wanted]) -> None:
-        """Read the file's chunk table and send what is wanted; returns when all of it is in the store.
+    def send(self, path: Path, wanted: pl.DataFrame) -> pl.DataFrame:
+        """Read a file's chunk table and send what is wanted of it; returns when all of it is in the store.
+
+        Args:
+            path: the chunk table.
+            wanted: rows of :data:`WANTED`.
+
+        Returns:
+            The rows of the object table, but for those in the set already: of them identity and refget digest.
 
         Raises:
             IntegrityError: residues do not have their digest, or are not there.
             ObjectStoreError: the store failed for good.
         """
-        stream = chunks(path, set(wanted))
-        read = 0
-        for ordinal, first in stream:
-            target = wanted[ordinal]
-            read += 1
+        wanted = wanted.sort("record_ordinal")
+        self._uploader.send_all(self._outgoing(path, wanted))
+        self._frames.append(_frame(self._rows))
+        sent = pl.concat(self._frames)
+        if len(sent) != len(wanted):
+            raise IntegrityError(f"{path.name} holds {len(sent):,} of {len(wanted):,} sequences that are to be sent")
+        identity = wanted.with_row_index("position").select(pl.col("position").cast(pl.Int64), *IDENTITY, "length")
+        return sent.join(identity, on="position", how="inner").select(EMPTY.columns)
+
+    def _outgoing(self, path: Path, wanted: pl.DataFrame) -> Iterator[Outgoing]:
+        """Objects as they get ready; long sequences are sent on the way."""
+        if not len(wanted):
+            return
+        stream = chunks(path, wanted["record_ordinal"].to_numpy())
+        targets: list[_Target] = []
+        for position, first in stream:
+            if not targets or position > targets[-1].position:
+                rows = wanted.slice(position, ROWS_AT_ONCE).select(list(WANTED)[1:]).iter_rows()
+                targets = [_Target(number, *row) for number, row in enumerate(rows, position)]
+            target = targets[position - targets[0].position]
             if len(first) < target.length:
-                await asyncio.to_thread(self._long, target, first, stream)
+                self._long(target, first, stream)
                 continue
             _prove(target, hashlib.sha256(first).digest(), len(first))
             refget = _refget(hashlib.sha512(first)) if self._refget else None
-            if target.known is not None:
-                self._add(target.known | {"refget": refget})
+            if target.in_set:
+                self._add((position, refget, *[None] * (len(_SENT) - 2)))
             elif self._builder is not None and target.length <= LONGEST_PACKED_RESIDUES:
-                await self._pack(target, first, refget)
+                self._builder.add(first, digest=target.digest, molecule_class=target.molecule_class)
+                self._packed.append((position, refget))
+                if self._builder.frames_bytes >= PACK_BYTES:
+                    yield self._pack()
             else:
                 key = sequence_key(target.digest.hex(), molecule_class=target.molecule_class)
-                await self._uploader.start(key, bytes(first), then=lambda s, t=target, r=refget: self._whole(t, s, r))  # type: ignore[misc]
-        await self._send_pack()
-        await self._uploader.settle()
-        if read != len(wanted) or self._collected() != len(wanted):
-            raise IntegrityError(f"{path.name} holds {read:,} of {len(wanted):,} sequences that are to be sent")
-
-    def table(self) -> pl.DataFrame:
-        """The rows of the object table for what was sent."""
-        self._collected()
-        return pl.concat([EMPTY, *self._frames])
-
-    def _add(self, row: dict[str, Any]) -> None:
-        self._rows.append(row)
-        if len(self._rows) >= ROWS_AS_OBJECTS:
-            self._collected()
-
-    def _collected(self) -> int:
-        """Turn rows into a frame, a tenth of their size; returns the number of all rows."""
-        if self._rows:
-            self._frames.append(pl.DataFrame(self._rows, schema=EMPTY.schema))
-            self._rows = []
-        return sum(len(frame) for frame in self._frames)
-
-    async def _pack(self, target: Wanted, residues: memoryview, refget: str | None) -> None:
-        assert self._builder is not None
-        self._builder.add(residues, digest=target.digest, molecule_class=target.molecule_class)
-        if refget is not None:
-            self._refget_of[target.digest, target.molecule_class] = refget
-        if self._builder.bytes >= PACK_BYTES:
-            await self._send_pack()
-
-    async def _send_pack(self) -> None:
+                yield Outgoing(key, first, target.digest, lambda s, t=target, r=refget: self._whole(t, s, r))  # type: ignore[misc]
         if self._builder is not None and len(self._builder):
-            pack = self._builder.finish()
-            await self._uploader.start(pack_key(pack.sha256.hex()), pack.content, then=lambda s: self._packed(pack, s))
+            yield self._pack()
 
-    def _packed(self, pack: Pack, stored: Stored) -> None:
-        for entry in pack.entries:
-            refget = self._refget_of.pop((entry.digest, entry.molecule_class), None)
-            self._add(
-                _row(entry.digest, entry.molecule_class, entry.length, stored, sha256=pack.sha256, refget=refget)
-                | {"offset": entry.offset, "bytes": entry.bytes, "encoding": "zstd"}
-            )
-
-    def _whole(self, target: Wanted, stored: Stored, refget: str | None) -> None:
-        self._add(
-            _row(target.digest, target.molecule_class, target.length, stored, sha256=target.digest, refget=refget)
+    def _pack(self) -> Outgoing:
+        assert self._builder is not None
+        pack, members = self._builder.finish(), self._packed
+        self._packed = []
+        return Outgoing(
+            pack_key(pack.sha256.hex()),
+            pack.content,
+            pack.sha256,
+            lambda stored: self._sent_pack(pack, members, stored),
         )
 
-    def _long(self, target: Wanted, first: memoryview, stream: Iterator[tuple[int, memoryview]]) -> None:
+    def _sent_pack(self, pack: Pack, members: list[tuple[int, str | None]], stored: Stored) -> None:
+        positions, refgets = zip(*members, strict=True)
+        columns = {"position": positions, "refget": refgets, "offset": pack.offsets, "bytes": pack.sizes}
+        schema = {name: _SENT[name] for name in columns}
+        frame = pl.DataFrame(columns, schema=schema).with_columns(
+            pl.lit(stored.key).alias("key"),
+            pl.lit("zstd").alias("encoding"),
+            pl.lit(stored.bytes, pl.Int64).alias("object_bytes"),
+            pl.lit(pack.sha256, pl.Binary).alias("object_sha256"),
+            pl.lit(stored.etag, pl.String).alias("etag"),
+        )
+        with self._lock:
+            self._frames.append(frame.select(list(_SENT)))
+
+    def _whole(self, target: _Target, stored: Stored, refget: str | None) -> None:
+        size = stored.bytes
+        self._add((target.position, refget, stored.key, 0, size, "identity", size, target.digest, stored.etag))
+
+    def _add(self, row: tuple[Any, ...]) -> None:
+        """Keep a row, in the order of :data:`_SENT`; frames take a tenth of the room of rows."""
+        with self._lock:
+            self._rows.append(row)
+            if len(self._rows) >= ROWS_AT_ONCE:
+                self._frames.append(_frame(self._rows))
+                self._rows = []
+
+    def _long(self, target: _Target, first: memoryview, stream: Iterator[tuple[int, memoryview]]) -> None:
         """A sequence of several chunks: proved while it is sent in parts; a wrong one is never completed."""
         sha256, sha512 = hashlib.sha256(), hashlib.sha512()
 
@@ -155,20 +189,26 @@ class FileSender:
                 yield bytes(piece)
                 if length >= target.length:
                     break
-                _, piece = next(stream)
+                position, piece = next(stream, (None, memoryview(b"")))
+                if position != target.position:
+                    break
             _prove(target, sha256.digest(), length)
 
-        if target.known is not None:
+        if target.in_set:
             for _ in parts():
                 pass
-            self._add(target.known | {"refget": _refget(sha512)})
+            self._add((target.position, _refget(sha512), *[None] * (len(_SENT) - 2)))
             return
         key = sequence_key(target.digest.hex(), molecule_class=target.molecule_class)
-        stored = self._uploader.send_long(key, parts(), length=target.length)
+        stored = self._uploader.send_long(key, parts(), length=target.length, sha256=target.digest)
         self._whole(target, stored, _refget(sha512) if self._refget else None)
 
 
-def _prove(target: Wanted, digest: bytes, length: int) -> None:
+def _frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=_SENT, orient="row")
+
+
+def _prove(target: _Target, digest: bytes, length: int) -> None:
     if digest != target.digest or length != target.length:
         raise IntegrityError(f"the residues of sequence {target.digest.hex()} do not have their digest")
 
@@ -176,21 +216,3 @@ def _prove(target: Wanted, digest: bytes, length: int) -> None:
 def _refget(sha512: Any) -> str:
     """GA4GH sha512t24u: the first 24 bytes of SHA-512 in base64url (refget v2, "SQ." identifiers)."""
     return "SQ." + base64.urlsafe_b64encode(sha512.digest()[:24]).decode()
-
-
-def _row(
-    digest: bytes, molecule_class: str, length: int, stored: Stored, *, sha256: bytes, refget: str | None
-) -> dict[str, Any]:
-    return {
-        "sequence_sha256": digest,
-        "molecule_class": molecule_class,
-        "length": length,
-        "key": stored.key,
-        "offset": 0,
-        "bytes": stored.bytes,
-        "encoding": "identity",
-        "object_bytes": stored.bytes,
-        "object_sha256": sha256,
-        "etag": stored.etag,
-        "refget": refget,
-    }

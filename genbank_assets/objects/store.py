@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import re
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,19 +58,22 @@ def open_objects(
         folder = Path(unquote(parts.path))
         folder.mkdir(parents=True, exist_ok=True)
         return LocalStore(folder)
-    if parts.scheme != "s3" or not parts.netloc:
-        raise ObjectStoreError(f"objects must be s3://bucket/prefix or file:///folder, not {url!r}")
+    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+        raise ObjectStoreError(f"objects must be s3://bucket/prefix (without ? or #) or file:///folder, not {url!r}")
     # The body's SHA-256, twice: in the signature, which AWS and Ceph compare with what arrived, and as the checksum
     # that AWS keeps with the object. Ceph 16 passes over the second, rclone 1.75 over both.
     chosen: dict[str, Any] = {"checksum_algorithm": "SHA256", **(options or {})}
     if credentials is None and "skip_signature" not in chosen and not os.environ.get("AWS_ACCESS_KEY_ID"):
         credentials = _from_boto3(chosen)
-    endpoint = chosen.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = chosen.get("endpoint") or _endpoint_variable()
     if endpoint:
-        chosen["endpoint"] = endpoint
+        virtual = _is_virtual(chosen.get("virtual_hosted_style_request"))
+        chosen["endpoint"] = _with_bucket(endpoint, parts.netloc) if virtual else endpoint
     client: dict[str, Any] = {"timeout": REQUEST_TIMEOUT}
     if endpoint and endpoint.startswith("http://"):
         client["allow_http"] = True
+    if _own_authorities():
+        client["root_certificate"] = _own_authorities()
     retry: dict[str, Any] = {
         "max_retries": retries,
         "retry_timeout": timedelta(seconds=RETRY_SECONDS),
@@ -84,8 +88,39 @@ def open_objects(
             retry_config=retry,  # type: ignore[arg-type]
             credential_provider=None if credentials is None else _provider(credentials),  # type: ignore[arg-type]
         )
+    except ValueError:
+        raise ObjectStoreError(f"cannot use {url}: a part of its prefix is empty, . or ..") from None
     except Exception as error:
         raise ObjectStoreError(f"cannot use {url}: {type(error).__name__}") from error
+
+
+def _endpoint_variable() -> str | None:
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+
+
+def _is_virtual(chosen: str | None = None) -> bool:
+    """Whether the bucket stands in the host's name; by default it is the path's first part."""
+    text = chosen if chosen is not None else os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "")
+    return text.lower() in {"1", "true", "yes", "on"}
+
+
+def _with_bucket(endpoint: str, bucket: str) -> str:
+    """``https://host`` → ``https://bucket.host``, which obstore leaves to its caller."""
+    scheme, _, host = endpoint.partition("://")
+    return endpoint if host.startswith(f"{bucket}.") else f"{scheme}://{bucket}.{host}"
+
+
+def _own_authorities() -> bytes | None:
+    """The certificates of AWS_CA_BUNDLE, which boto3 reads and obstore does not; trusted beside the system's.
+
+    Raises:
+        ObjectStoreError: the file cannot be read.
+    """
+    bundle = os.environ.get("AWS_CA_BUNDLE")
+    try:
+        return Path(bundle).read_bytes() if bundle else None
+    except OSError as error:
+        raise ObjectStoreError(f"AWS_CA_BUNDLE cannot be read: {error}") from None
 
 
 def _provider(credentials: Any) -> Callable[[], dict[str, Any]]:
@@ -120,6 +155,26 @@ def _from_boto3(chosen: dict[str, Any]) -> Any:
     return credentials
 
 
+def open_boto3(settings: Settings) -> tuple[Any, str, str]:
+    """boto3's client for what obstore cannot ask, the bucket, and what keys in it begin with.
+
+    Takes endpoint, region and style of addressing from the variables :func:`open_objects` reads.
+    """
+    import boto3
+    from botocore.config import Config
+
+    parts = urlsplit(settings.objects_url)
+    prefix = parts.path.strip("/")
+    endpoint = _endpoint_variable()
+    client = boto3.Session().client(
+        "s3",
+        endpoint_url=endpoint.replace(f"://{parts.netloc}.", "://") if endpoint else None,
+        region_name=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
+        config=Config(s3={"addressing_style": "virtual" if _is_virtual() else "path"}),
+    )
+    return client, parts.netloc, f"{prefix}/" if prefix else ""
+
+
 def read_range(store: ObjectStore, key: str, *, start: int, end: int) -> bytes:
     """Bytes ``start`` to ``end`` (0-based, exclusive) of an object by one request.
 
@@ -134,7 +189,10 @@ def read_range(store: ObjectStore, key: str, *, start: int, end: int) -> bytes:
             raise
     # Some servers (rclone 1.75) send the right part with status 200, which obstore refuses: Content-Range decides.
     url = obstore.sign(store, "GET", key, timedelta(minutes=5))
-    answer = httpx.get(url, headers={"Range": f"bytes={start}-{end - 1}"}, timeout=REQUEST_TIMEOUT.total_seconds())
+    bundle = os.environ.get("AWS_CA_BUNDLE")
+    trusted = ssl.create_default_context(cafile=bundle) if bundle else True
+    headers = {"Range": f"bytes={start}-{end - 1}"}
+    answer = httpx.get(url, headers=headers, timeout=REQUEST_TIMEOUT.total_seconds(), verify=trusted)
     part = answer.content if answer.headers.get("Content-Range", "").startswith(f"bytes {start}-{end - 1}/") else b""
     if len(part) != end - start:
         raise GenericError(f"the server does not send parts of objects (status {answer.status_code} to a range)")

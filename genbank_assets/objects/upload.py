@@ -1,34 +1,41 @@
-"""Sends objects: bounded, repeated where that helps, slower when the server asks for it, and counted.
+"""Sends objects: bounded, repeated where that helps, slower when the server asks for it, proved, and counted.
 
-At most so many requests and bytes are in flight; a 503 halves the number of requests, successes raise it again one by
-one. A request that failed for a passing reason is repeated with jitter; an upload that used up its tries gets a
-second chance later and counts as an upload error. What is sent belongs to ``publish``.
+Some threads take the next object as they get free, so nothing is made before it can be sent. A request that failed for
+a passing reason is repeated with jitter; an upload that used up its tries gets a second chance later and counts as an
+upload error. What is sent belongs to ``publish``, how many at a time to ``pace``, how it is proved to ``proof``.
 """
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
+import functools
 import random
 import re
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError, NotSupportedError
 from obstore.store import ObjectStore
 
-from genbank_assets.errors import IntegrityError, ObjectStoreBusyError, ObjectStoreError
+from genbank_assets.errors import ObjectStoreBusyError, ObjectStoreError
+from genbank_assets.objects.pace import Pace
+from genbank_assets.objects.proof import Etags, Parts, md5_of
+from genbank_assets.objects.requests import Stored, put_parts, status_of, stored_as
 from genbank_assets.objects.store import reason_of
 
 TRIES = 6
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 20.0
-MOST_BYTES_IN_FLIGHT = 256 * 1024 * 1024
 MOST_SECOND_CHANCES = 100
-PART_BYTES = 8 * 1024 * 1024
-_STATUS = re.compile(r"status code: (\d{3})")
 _SLOW_DOWN = {429, 503}
 _PASSING = {408, 409, 425, 429, 500, 502, 503, 504}
+# Said with status 400: the body came damaged, or too slowly.
+_PASSING_CODES = re.compile(
+    "<Code>(BadDigest|InvalidDigest|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch|RequestTimeout)</Code>"
+)
 
 
 @dataclasses.dataclass
@@ -43,6 +50,7 @@ class Counts:
         put: objects sent.
         bytes: bytes of those.
         found: objects that were there already.
+        replaced: objects of those that were not what their key says, and were sent again.
     """
 
     attempts: int = 0
@@ -52,19 +60,21 @@ class Counts:
     put: int = 0
     bytes: int = 0
     found: int = 0
+    replaced: int = 0
 
 
-@dataclasses.dataclass(frozen=True)
-class Stored:
-    """An object that is in the store now."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An object to send; ``then`` is called when it is in the store, by the thread that sent it."""
 
     key: str
-    bytes: int
-    etag: str | None
+    content: Any  # bytes, bytearray or a memoryview of bytes
+    sha256: bytes
+    then: Callable[[Stored], None]
 
 
 class Uploader:
-    """Uploads of one run; belongs to one event loop.
+    """Uploads of one run.
 
     Args:
         store: a store that does not repeat requests itself.
@@ -75,160 +85,192 @@ class Uploader:
     def __init__(self, store: ObjectStore, *, patient: ObjectStore, concurrency: int) -> None:
         self._store = store
         self._patient = patient
-        self._most = concurrency
-        self.allowed = float(concurrency)
-        self._requests = 0
-        self._bytes = 0
-        self._changed = asyncio.Condition()
-        self._last_slow_down = 0.0
-        self._again: list[tuple[str, bytes, Callable[[Stored], None]]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._concurrency = concurrency
+        self._pace = Pace(concurrency=concurrency)
+        self._etags = Etags(patient)
+        self._conditional = True
+        self._again: list[Outgoing] = []
         self._failure: BaseException | None = None
+        self._turn = threading.Lock()  # whoever holds it takes the next object
+        self._counting = threading.Lock()
         self.counts = Counts()
 
-    async def start(self, key: str, content: bytes, *, then: Callable[[Stored], None]) -> None:
-        """Wait for a free place and send in the background; ``then`` is called when the object is in the store.
-
-        Raises:
-            ObjectStoreError: an earlier upload failed for good.
-            IntegrityError: an earlier upload met another object with its key.
-        """
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._failure is not None or self._free(len(content)))
-            self._raise_failure()
-            self._requests += 1
-            self._bytes += len(content)
-        task = asyncio.create_task(self._send(key, content, then))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def settle(self) -> None:
-        """Wait for what is under way, then send what used up its tries once more, one at a time.
+    def send_all(self, objects: Iterator[Outgoing]) -> None:
+        """Send every object; returns when all of them are in the store.
 
         Raises:
             ObjectStoreError: an upload failed for good.
-            IntegrityError: another object has a key.
+            Exception: whatever ``objects`` raised.
         """
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._requests == 0)
-        self._raise_failure()
+        with ThreadPoolExecutor(self._concurrency, thread_name_prefix="upload") as pool:
+            try:
+                for worker in [pool.submit(self._work, objects) for _ in range(self._concurrency)]:
+                    worker.result()
+            except BaseException:
+                self._pace.stop()
+                raise
+        if self._failure is not None:
+            raise self._failure
         waiting, self._again = self._again, []
-        for key, content, then in waiting:
-            then(await self._tries(key, content))
+        for outgoing in waiting:
+            outgoing.then(self._tries(outgoing))
 
-    def abandon(self) -> None:
-        """Stop what is under way."""
-        for task in self._tasks:
-            task.cancel()
+    def send_long(self, key: str, pieces: Iterator[bytes], *, length: int, sha256: bytes) -> Stored:
+        """Send a long object in parts as they come; they appear as one object or not at all.
 
-    def send_long(self, key: str, parts: Iterator[bytes], *, length: int) -> Stored:
-        """Send a long object in parts as they come; they appear as one object or not at all. Blocks.
+        Called by whoever makes the objects, in his turn; waits until nothing else is under way.
 
         Raises:
             ObjectStoreError: the store failed after retries.
         """
-        self.counts.attempts += 1
+        self._pace.wait_alone()
+        self._count(attempts=1)
+        parts = Parts(pieces)
         try:
-            there = self._there(key)
-            if there is not None and there.bytes == length:
-                self.counts.found += 1
-                for _ in parts:  # the reader behind it has to pass the sequence in any case
+            there = stored_as(self._patient, key)
+            if there is not None and there.bytes == length and self._etags.read(key) == sha256:
+                for _ in pieces:  # the reader behind it has to pass the sequence in any case
                     pass
+                self._count(found=1)
                 return there
-            result = obstore.put(self._patient, key, parts, use_multipart=True, chunk_size=PART_BYTES)
-        except BaseError as error:
-            self.counts.errors += 1
+            stored = put_parts(self._patient, key, parts, length=length, at_once=int(self._pace.allowed))
+            if not self._etags.vouch(key, stored.etag, sha256=sha256, expected=parts.etag):
+                raise ObjectStoreError(f"the store keeps other bytes of {key} than were sent")
+        except (BaseError, FileNotFoundError) as error:
+            self._count(errors=1)
             raise ObjectStoreError(f"cannot store {key}: {reason_of(error)}") from error
-        self.counts.put += 1
-        self.counts.bytes += length
-        return Stored(key, length, result["e_tag"])
+        self._count(put=1, bytes=length)
+        return stored
 
-    def _there(self, key: str) -> Stored | None:
-        try:
-            meta = obstore.head(self._patient, key)
-        except FileNotFoundError:
-            return None
-        return Stored(key, meta["size"], meta["e_tag"])
+    def _work(self, objects: Iterator[Outgoing]) -> None:
+        while (outgoing := self._next(objects)) is not None:
+            try:
+                self._send(outgoing)
+            except BaseException as error:
+                self._fail(error)
+            finally:
+                self._pace.leave(len(outgoing.content))
 
-    def _free(self, size: int) -> bool:
-        if self._requests == 0:
-            return True
-        return self._requests < int(self.allowed) and self._bytes + size <= MOST_BYTES_IN_FLIGHT
+    def _next(self, objects: Iterator[Outgoing]) -> Outgoing | None:
+        """The next object, as soon as there is a free place for it; None when there is nothing more to do."""
+        with self._turn:
+            if not self._pace.wait():
+                return None
+            try:
+                outgoing = next(objects, None)
+            except BaseException as error:
+                self._fail(error)
+                return None
+            if outgoing is None or not self._pace.wait(len(outgoing.content)):
+                return None
+            self._pace.enter(len(outgoing.content))
+            return outgoing
 
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-
-    async def _send(self, key: str, content: bytes, then: Callable[[Stored], None]) -> None:
-        self.counts.attempts += 1
-        try:
-            then(await self._tries(key, content))
-        except ObjectStoreError as error:
-            self.counts.errors += 1
-            if len(self._again) < MOST_SECOND_CHANCES and isinstance(error, ObjectStoreBusyError):
-                self._again.append((key, content, then))
-            else:
-                self._failure = self._failure or error
-        except Exception as error:
+    def _fail(self, error: BaseException) -> None:
+        with self._counting:
             self._failure = self._failure or error
-        finally:
-            async with self._changed:
-                self._requests -= 1
-                self._bytes -= len(content)
-                self._changed.notify_all()
+        self._pace.stop()
 
-    async def _tries(self, key: str, content: bytes) -> Stored:
+    def _count(self, **more: int) -> None:
+        with self._counting:
+            for name, number in more.items():
+                setattr(self.counts, name, getattr(self.counts, name) + number)
+
+    def _send(self, outgoing: Outgoing) -> None:
+        """Send one object, or put it aside for a second chance.
+
+        Raises:
+            ObjectStoreError: it will not pass, or too many wait for a second chance.
+        """
+        self._count(attempts=1)
+        try:
+            stored = self._tries(outgoing)
+        except ObjectStoreError as error:
+            self._count(errors=1)
+            if not isinstance(error, ObjectStoreBusyError) or len(self._again) >= MOST_SECOND_CHANCES:
+                raise
+            self._again.append(outgoing)
+        else:
+            outgoing.then(stored)
+
+    def _tries(self, outgoing: Outgoing) -> Stored:
         """Send one object; repeats what may pass.
 
         Raises:
             ObjectStoreBusyError: it did not pass in :data:`TRIES` tries.
             ObjectStoreError: it will not pass.
-            IntegrityError: another object has the key.
         """
         for number in range(1, TRIES + 1):
             try:
-                stored = await self._put(key, content)
-            except BaseError as error:
+                stored = self._put(outgoing)
+            except (BaseError, FileNotFoundError) as error:
+                reason = f"cannot store {outgoing.key}: {reason_of(error)}"
                 if not self._passing(error):
-                    raise ObjectStoreError(f"cannot store {key}: {reason_of(error)}") from error
-                if number == TRIES:
-                    raise ObjectStoreBusyError(f"cannot store {key}: {reason_of(error)}") from error
-                self.counts.retries += 1
+                    raise ObjectStoreError(reason) from error
+                if number == TRIES or self._pace.stopped:
+                    raise ObjectStoreBusyError(reason) from error
+                self._count(retries=1)
                 longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**number)
-                await asyncio.sleep(random.uniform(longest / 4, longest))  # noqa: S311
+                self._pace.pause(random.uniform(longest / 4, longest))  # noqa: S311
             else:
-                self.allowed = min(self._most, self.allowed + 1 / self.allowed)
+                self._pace.faster()
                 return stored
-        raise AssertionError("unreachable")
+        raise AssertionError
 
-    async def _put(self, key: str, content: bytes) -> Stored:
+    def _put(self, outgoing: Outgoing) -> Stored:
         """One conditional request: whoever comes second finds the object there."""
+        key, content = outgoing.key, outgoing.content
         try:
-            result = await obstore.put_async(self._store, key, content, mode="create", use_multipart=False)
-        except NotSupportedError:
-            result = await obstore.put_async(self._store, key, content, use_multipart=False)
+            etag = self._create(key, content)
         except AlreadyExistsError:
-            meta = await obstore.head_async(self._store, key)
-            if meta["size"] != len(content):
-                raise IntegrityError(
-                    f"{key} is in the store with {meta['size']:,} bytes, not {len(content):,}"
-                ) from None
-            self.counts.found += 1
-            return Stored(key, meta["size"], meta["e_tag"])
-        self.counts.put += 1
-        self.counts.bytes += len(content)
-        return Stored(key, len(content), result["e_tag"])
+            there = stored_as(self._patient, key)
+            if there is None:  # refused, but nothing is there: another is just sending it (409)
+                raise
+            return self._found(outgoing, there)
+        stored = Stored(key, len(content), etag) if self._vouch(outgoing, etag) else self._replace(outgoing)
+        self._count(put=1, bytes=len(content))
+        return stored
 
-    def _passing(self, error: BaseError) -> bool:
+    def _found(self, outgoing: Outgoing, there: Stored) -> Stored:
+        """What is in the store under the key, if it is what it should be; else it is sent over it."""
+        size = len(outgoing.content)
+        if there.bytes == size and self._vouch(outgoing, there.etag, just_sent=False):
+            self._count(found=1)
+            return there
+        stored = self._replace(outgoing)
+        self._count(replaced=1, put=1, bytes=size)
+        return stored
+
+    def _replace(self, outgoing: Outgoing) -> Stored:
+        """Send an object over one that is not what its key says."""
+        key = outgoing.key
+        etag = obstore.put(self._store, key, outgoing.content, use_multipart=False)["e_tag"]
+        if not self._vouch(outgoing, etag):
+            raise GenericError(f"the store keeps other bytes of {key} than were sent")
+        return Stored(key, len(outgoing.content), etag)
+
+    def _vouch(self, outgoing: Outgoing, etag: str | None, *, just_sent: bool = True) -> bool:
+        expected = functools.partial(md5_of, outgoing.content)
+        return self._etags.vouch(outgoing.key, etag, sha256=outgoing.sha256, expected=expected, just_sent=just_sent)
+
+    def _create(self, key: str, content: Any) -> str | None:
+        if self._conditional:
+            try:
+                return obstore.put(self._store, key, content, mode="create", use_multipart=False)["e_tag"]
+            except NotSupportedError:
+                self._conditional = False
+            except GenericError as error:
+                if status_of(error) != 501:  # what a server says that knows no If-None-Match
+                    raise
+                self._conditional = False
+        return obstore.put(self._store, key, content, use_multipart=False)["e_tag"]
+
+    def _passing(self, error: Exception) -> bool:
         """Whether a later try may succeed; a plea for fewer requests is heeded on the way."""
         if not isinstance(error, GenericError | AlreadyExistsError):
             return False
-        said = _STATUS.search(str(error))
-        status = int(said[1]) if said else None  # no status: the connection failed or timed out
+        status = status_of(error)  # None: the connection failed or timed out
         if status in _SLOW_DOWN:
-            self.counts.slow_downs += 1
-            now = asyncio.get_running_loop().time()
-            if now - self._last_slow_down > 1.0:  # requests already under way answer for the old pace
-                self._last_slow_down = now
-                self.allowed = max(1.0, self.allowed / 2)
-        return status is None or status in _PASSING
+            self._count(slow_downs=1)
+            self._pace.slower()
+        return status is None or status in _PASSING or bool(_PASSING_CODES.search(str(error)))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from genbank_assets.cli import main
 from genbank_assets.postgres.embedded import stop_server
 from genbank_assets_tests.paths import SAMPLE
 
@@ -52,6 +54,23 @@ def test_mistakes_get_a_sentence_and_no_traceback(tmp_path: Path, arguments: lis
     assert done.returncode == code
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["status", "--json"], ["metrics"]])
+def test_output_into_a_closed_pipe_ends_the_command_without_a_traceback(tmp_path: Path, arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run(
+        [*COMMAND, *arguments, "--store", str(tmp_path)], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert (process.returncode, process.stderr) == (141, "")
+
+
+def test_a_connection_that_a_server_breaks_does_not_end_the_command_without_a_word(tmp_path: Path) -> None:
+    """SIGPIPE, at its default, ends a process that writes to a connection that was reset: with no message at all."""
+    assert main(["status", "--store", str(tmp_path)]) == 0
+    assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import gzip
 import hashlib
@@ -13,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,13 +22,14 @@ from Bio import SeqIO
 
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError, ObjectStoreError
 from genbank_assets.lineage.trace import trace
-from genbank_assets.objects import audit, publish
-from genbank_assets.objects.audit import prune_objects, verify_objects
+from genbank_assets.objects import listing, publish
 from genbank_assets.objects.fetch import fetch
 from genbank_assets.objects.packs import PackBuilder, index_of, unpacked
+from genbank_assets.objects.prune import prune_objects
 from genbank_assets.objects.publish import publish_division
 from genbank_assets.objects.store import open_objects
-from genbank_assets.objects.upload import Counts, Uploader
+from genbank_assets.objects.upload import Counts, Outgoing, Uploader
+from genbank_assets.objects.verify import verify_objects
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 from genbank_assets_tests.fix_s3 import ENDPOINT_VARIABLE, S3Server, ThrottlingProxy
@@ -241,7 +242,7 @@ def test_verify_finds_what_is_missing_short_or_wrong(sampled: Settings, bucket: 
 def test_prune_deletes_what_no_manifest_lists_and_nothing_else(
     sampled: Settings, bucket: Bucket, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "KEYS_AT_ONCE", at_once)
+    monkeypatch.setattr(listing, "KEYS_AT_ONCE", at_once)
     mirror(VRL, sampled)
     mirror(PartitionKey("genbank", "phg"), dataclasses.replace(sampled, object_layout="pack"))
     whole = set(bucket.listing())
@@ -342,7 +343,7 @@ def test_a_long_sequence_goes_up_in_parts_and_comes_back_in_part(
     )
     manifest = mirror(PLN, source)[4]
     digest = hashlib.sha256(residues).hexdigest()
-    key = f"nucleotide/{digest[:2]}/{digest[2:4]}/{digest}"
+    key = f"nucleotide/{digest[:2]}/{digest}"
     assert bucket.get(key) == residues
     assert manifest.report.objects == manifest.report.objects_put == 1
     part = b"".join(fetch(source, "BIG1.1", format_="raw", start=8_388_600, end=17_000_001))
@@ -390,18 +391,18 @@ def test_an_upload_that_uses_up_its_tries_counts_and_fails_the_stage(
 def test_of_many_that_send_one_key_at_once_one_wins(settings: Settings, s3: S3Server) -> None:
     store = open_objects(dataclasses.replace(settings, objects=f"s3://{s3.bucket}/set"), retries=0)
 
-    async def send() -> list[Counts]:
-        uploaders = [Uploader(store, patient=store, concurrency=1) for _ in range(16)]
-        for number, uploader in enumerate(uploaders):
-            await uploader.start("key", bytes([65 + number]) * 4096, then=lambda stored: None)
-        for uploader in uploaders:
-            await uploader.settle()
-        return [uploader.counts for uploader in uploaders]
+    content = random.Random(16).randbytes(4096)  # the same from all of them, as a key is made of its content
+    outgoing = Outgoing("key", content, hashlib.sha256(content).digest(), lambda stored: None)
 
-    counts = asyncio.run(send())
-    winner = next(number for number, count in enumerate(counts) if count.put)
+    def send(number: int) -> Counts:
+        uploader = Uploader(store, patient=store, concurrency=1)
+        uploader.send_all(iter([outgoing]))
+        return uploader.counts
+
+    with ThreadPoolExecutor(16) as pool:
+        counts = list(pool.map(send, range(16)))
     assert (sum(count.put for count in counts), sum(count.found for count in counts)) == (1, 15)
-    assert s3.get("set/key") == bytes([65 + winner]) * 4096
+    assert s3.get("set/key") == content
 
 
 @pytest.mark.skipif(not os.environ.get(ENDPOINT_VARIABLE), reason="rclone does not compare bodies with their SHA-256")

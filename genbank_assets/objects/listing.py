@@ -1,0 +1,104 @@
+"""What is in the bucket, listed range by range, beside what tables list there.
+
+Both sides of a comparison go through the keys in the same ranges, so that memory does not grow with the set. What
+follows from the comparison belongs to ``verify`` and ``prune``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import obstore
+import polars as pl
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore
+
+from genbank_assets.errors import ObjectStoreError
+from genbank_assets.objects.keys import MOLECULE_CLASSES, is_content_key, is_manifest_key
+from genbank_assets.objects.store import reason_of
+
+# Sets up to this many listed objects are compared in one go, larger ones by the first two digits of the digest.
+KEYS_AT_ONCE = 1_000_000
+_LISTED: dict[str, Any] = {
+    "key": pl.String,
+    "size": pl.Int64,
+    "modified": pl.Datetime("us", "UTC"),
+    "etag_now": pl.String,
+}
+Answer = TypeVar("Answer")
+
+
+def ask(question: Callable[[], Answer]) -> Answer:
+    """The answer of the store.
+
+    Raises:
+        ObjectStoreError: the store failed.
+    """
+    try:
+        return question()
+    except (BaseError, FileNotFoundError) as error:
+        raise ObjectStoreError(f"the object store failed: {reason_of(error)}") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """A range of keys: objects of one kind, all or those whose digest begins with ``byte``."""
+
+    kind: str
+    byte: int | None
+
+    @property
+    def prefix(self) -> str:
+        """What the keys begin with."""
+        return f"{self.kind}/" if self.byte is None else f"{self.kind}/{self.byte:02x}/"
+
+    def listed(self, table: Path) -> pl.DataFrame:
+        """The objects of this range that a table lists; the table is sorted by digest."""
+        rows = pl.scan_parquet(table)
+        if self.kind == "packs":
+            rows = rows.filter(pl.col("encoding") == "zstd", pl.col("key").str.starts_with(self.prefix))
+        else:
+            rows = rows.filter(pl.col("encoding") == "identity", pl.col("molecule_class") == self.kind)
+            if self.byte is not None:
+                low, high = bytes([self.byte]) + b"\x00" * 31, bytes([self.byte]) + b"\xff" * 31
+                rows = rows.filter(pl.col("sequence_sha256").is_between(low, high))
+        columns = ["key", "object_bytes", "object_sha256", "etag"]
+        return rows.select(columns).unique("key").collect(engine="streaming")
+
+
+def ranges(rows: int) -> list[Range]:
+    """Ranges that together hold every object of residues of a set with so many listed sequences; packs are few."""
+    bytes_ = range(256) if rows > KEYS_AT_ONCE else (None,)
+    return [Range(kind, byte) for kind in MOLECULE_CLASSES for byte in bytes_] + [Range("packs", None)]
+
+
+def objects_under(store: ObjectStore, prefix: str) -> pl.DataFrame:
+    """Key, size, time and ETag of the residues' objects below a prefix.
+
+    Raises:
+        ObjectStoreError: the store failed.
+    """
+
+    def listed() -> list[tuple[Any, ...]]:
+        found = []
+        for batch in obstore.list(store, prefix=prefix, chunk_size=10_000):
+            for meta in batch:
+                if is_content_key(meta["path"]):
+                    etag = (meta["e_tag"] or "").strip('"') or None
+                    found.append((meta["path"], meta["size"], meta["last_modified"], etag))
+        return found
+
+    return pl.DataFrame(ask(listed), schema=_LISTED, orient="row")
+
+
+def manifest_keys(store: ObjectStore) -> list[str]:
+    """The keys of the manifests in the set, whichever machine wrote them.
+
+    Raises:
+        ObjectStoreError: the store failed.
+    """
+    batches = ask(lambda: list(obstore.list(store, prefix="manifests/")))
+    return [meta["path"] for batch in batches for meta in batch if is_manifest_key(meta["path"])]

@@ -1,0 +1,105 @@
+"""Whether the store keeps what was sent: its ETag, and where that does not tell, the object read back.
+
+AWS and most servers name an object by the MD5 of its bytes, or of its parts' MD5s; encrypted buckets and folders name
+it otherwise. So an ETag that is not the expected one is a reason to read the object again, never a verdict by itself.
+SHA-256 goes with the body beside it (``store``), but not every server compares. Sending belongs to ``upload``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import obstore
+from obstore.store import ObjectStore
+
+PART_BYTES = 8 * 1024 * 1024
+_FORM = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
+
+
+def md5_of(content: Any) -> str:
+    """The ETag that most servers give an object sent by one request."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+class Etags:
+    """Compares the ETags of one store with those its objects should have."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._are_md5 = True
+
+    def vouch(
+        self, key: str, etag: str | None, *, sha256: bytes, expected: Callable[[], str], just_sent: bool = True
+    ) -> bool:
+        """Whether the object is what it should be.
+
+        Args:
+            key: the object.
+            etag: its ETag, as the store tells it.
+            sha256: the digest of what it should be.
+            expected: what the ETag is if it is made of MD5s; asked only where that helps.
+            just_sent: whether this process has just sent it: then an ETag that tells nothing is no reason to read.
+
+        Raises:
+            obstore.exceptions.BaseError: the object cannot be read.
+        """
+        form = _FORM.fullmatch((etag or "").strip('"')) if self._are_md5 else None
+        if form is None:
+            return just_sent or self.read(key) == sha256
+        promised = expected()
+        if form[0] == promised:
+            return True
+        if self.read(key) != sha256:
+            return False
+        if bool(form[1]) == ("-" in promised):  # the same form, another value, the right bytes: it is no MD5 here
+            self._are_md5 = False
+        return True
+
+    def read(self, key: str) -> bytes:
+        """The SHA-256 of an object as it is in the store."""
+        hasher = hashlib.sha256()
+        for piece in obstore.get(self._store, key).stream(min_chunk_size=PART_BYTES):
+            hasher.update(piece)
+        return hasher.digest()
+
+
+class Parts:
+    """The pieces of a long object on their way, and the ETag they make in parts of :data:`PART_BYTES`."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._part = hashlib.md5(usedforsecurity=False)
+        self._room = PART_BYTES
+        self._digests: list[bytes] = []
+        self.ended = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            piece = next(self._pieces)
+        except StopIteration:
+            self.ended = True
+            raise
+        rest = memoryview(piece)
+        while len(rest) >= self._room:
+            self._part.update(rest[: self._room])
+            rest = rest[self._room :]
+            self._close()
+        self._part.update(rest)
+        self._room -= len(rest)
+        return piece
+
+    def etag(self) -> str:
+        """The ETag of a multipart upload of what has passed."""
+        if self._room < PART_BYTES:
+            self._close()
+        return f"{md5_of(b''.join(self._digests))}-{len(self._digests)}"
+
+    def _close(self) -> None:
+        self._digests.append(self._part.digest())
+        self._part, self._room = hashlib.md5(usedforsecurity=False), PART_BYTES

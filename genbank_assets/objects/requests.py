@@ -1,0 +1,59 @@
+"""Requests to the store that need more than one line: what is there, an object in parts, the status in an error.
+
+When a request is repeated belongs to ``upload``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore
+
+from genbank_assets.objects.proof import PART_BYTES, Parts
+
+_STATUS = re.compile(r"status code: (\d{3})")
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """An object that is in the store now."""
+
+    key: str
+    bytes: int
+    etag: str | None
+
+
+def stored_as(store: ObjectStore, key: str) -> Stored | None:
+    """What is in the store under a key."""
+    try:
+        meta = obstore.head(store, key)
+    except FileNotFoundError:
+        return None
+    return Stored(key, meta["size"], meta["e_tag"])
+
+
+def put_parts(store: ObjectStore, key: str, parts: Parts, *, length: int, at_once: int) -> Stored:
+    """Send an object in parts as they come, a few at a time; it appears whole or not at all.
+
+    Raises:
+        obstore.exceptions.BaseError: the store failed.
+        FileNotFoundError: there is no such bucket, or the upload was aborted by another.
+    """
+    try:
+        result = obstore.put(store, key, parts, use_multipart=True, chunk_size=PART_BYTES, max_concurrency=at_once)
+    except (BaseError, FileNotFoundError):
+        # The answer to the last request may have been lost: its repetition finds no upload, but an object.
+        there = stored_as(store, key) if parts.ended else None
+        if there is None or there.bytes != length:
+            raise
+        return there
+    return Stored(key, length, result["e_tag"])
+
+
+def status_of(error: Exception) -> int | None:
+    """The HTTP status in a store's error; None where the connection failed or timed out."""
+    said = _STATUS.search(str(error))
+    return int(said[1]) if said else None
