@@ -20,6 +20,7 @@ from genbank_assets.defs.upstream import release_key
 from genbank_assets.errors import GenbankAssetsError, NotFoundError, SettingsError
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection, parse_partition
 from genbank_assets.ncbi.poll import ReleaseState, poll_release
+from genbank_assets.ncbi.releases import date_of
 from genbank_assets.settings import Settings, settings_from_environment
 
 
@@ -131,7 +132,8 @@ def _requests(collection: Collection, state: ReleaseState, divisions: list[str])
 
 def _observed(collection: Collection, state: ReleaseState) -> dg.AssetMaterialization:
     metadata: dict[str, Any] = {"release": state.number, "files": state.files}
-    metadata |= {"release_date": state.date} if state.date else {}
+    date = date_of(state.date)
+    metadata |= {"release_date": date.isoformat()} if date else {}
     metadata |= {"bytes": state.bytes} if state.bytes is not None else {}
     return dg.AssetMaterialization(
         asset_key=release_key(collection),

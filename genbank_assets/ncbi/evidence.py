@@ -88,9 +88,13 @@ def _paths(source: Source, *, collection: Collection, number: str) -> list[str]:
         folder, names = collection.path, ["gbdel.txt", "gbnew.txt", "gbchg.txt"]
     else:
         folder, names = f"{collection.path}/release-catalog", [f"release{number}.removed-records"]
-    there = {remote.name for remote in source.listing(folder)}
+    shown = {remote.name for remote in source.listing(folder)}
+
+    def is_there(name: str) -> bool:
+        return name in shown if shown else source.exists(f"{folder}/{name}")  # some sources show no listing
+
     kinds = ([f"{name}.gz", name] for name in names)
-    return [f"{folder}/{found}" for kind in kinds for found in [n for n in kind if n in there][:1]]
+    return [f"{folder}/{found}" for kind in kinds if (found := next(filter(is_there, kind), None)) is not None]
 
 
 def _batches(

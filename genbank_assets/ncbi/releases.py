@@ -166,11 +166,15 @@ def disagreement(release: Release, listed: Iterable[str], *, collection: Collect
     )
 
 
-def release_date(partition: PartitionRelease) -> dt.date | None:
-    """The date in the release notes (``August 15 2026``), as far as they say one."""
-    raw = partition.manifest("raw_files")
-    text = str(raw.extra.get("release_date", "")).replace(",", "") if raw is not None else ""
+def date_of(text: str) -> dt.date | None:
+    """A date as release notes write it (``August 15 2026``, ``August 31, 2026``), as far as it is one."""
     try:
-        return dt.datetime.strptime(text, "%B %d %Y").date()
+        return dt.datetime.strptime(text.replace(",", ""), "%B %d %Y").date()
     except ValueError:
         return None
+
+
+def release_date(partition: PartitionRelease) -> dt.date | None:
+    """The date in the release notes, as far as they say one."""
+    raw = partition.manifest("raw_files")
+    return date_of(str(raw.extra.get("release_date", ""))) if raw is not None else None

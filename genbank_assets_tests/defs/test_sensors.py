@@ -53,6 +53,7 @@ def test_a_release_is_requested_at_the_second_look_and_only_once(source: Path, t
     assert requests[0].tags["ncbi/release"] == "273.0"
     (event,) = second.asset_events
     assert event.metadata["files"].value == 18
+    assert event.metadata["release_date"].value == "2026-08-15"
     third = ticks.tick()
     assert isinstance(third, dg.SkipReason)
     assert "requested already" in third.skip_message
