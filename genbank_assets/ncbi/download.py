@@ -142,7 +142,9 @@ class _Fetch:
             if offset:
                 self._check.read(self._part)
         if remote.bytes is None or offset < remote.bytes:
-            with self._source.place():
+            with self._source.place(
+                lambda: self._progress(f"{self._name}: waits for a place among files on their way")
+            ):
                 self._append(remote, check=self._check)
         self._check.finish()
         return self._check

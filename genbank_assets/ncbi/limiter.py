@@ -9,6 +9,7 @@ pause than is waited for is left alone for that time: whoever asks meanwhile is 
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ PAUSES_BEFORE_GIVING_UP = 4
 LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
 LONGEST_QUEUE_SECONDS = 3600.0
 PLACE_POLL_SECONDS = 0.2
+PLACE_POLLS_TOLD = 25
 
 
 class Limiter:
@@ -105,10 +107,16 @@ class Limiter:
             raise SourceBusyError(f"{url}: the source answers too slowly, or asked to slow down; try again later")
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold one of the places for files on their way; waits until one is free. A killed process gives its up."""
+    def place(self, on_wait: Callable[[], None]) -> Iterator[None]:
+        """Hold one of the places for files on their way; waits until one is free. A killed process gives its up.
+
+        Args:
+            on_wait: called every few seconds while all are taken; may raise to give up.
+        """
         self._slots.mkdir(exist_ok=True)
-        while True:
+        for waited in itertools.count():
+            if waited and waited % PLACE_POLLS_TOLD == 0:
+                on_wait()
             for number in range(self._files):
                 with (self._slots / f"{number}").open("a") as file:
                     try:

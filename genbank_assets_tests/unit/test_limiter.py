@@ -58,6 +58,23 @@ def test_a_limiter_with_a_time_limit_does_not_begin_a_pause_it_cannot_end(tmp_pa
     assert slept == []
 
 
+def test_places_are_as_many_as_asked_for_and_waiting_is_told(tmp_path: Path) -> None:
+    limiter, slept = made(tmp_path, files=2)
+    told: list[str] = []
+
+    def give_up() -> None:
+        told.append("waits")
+        if len(told) == 2:
+            raise TimeoutError
+
+    with limiter.place(give_up), limiter.place(give_up):
+        with pytest.raises(TimeoutError), limiter.place(give_up):
+            pass
+        assert len(slept) == 50
+    with limiter.place(give_up):
+        assert len(slept) == 50, "a place that was given back is free at once"
+
+
 @pytest.mark.parametrize("name", ["requests_per_second", "source_pause_seconds"])
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
 def test_rates_and_pauses_that_are_none_are_refused(name: str, value: float) -> None:

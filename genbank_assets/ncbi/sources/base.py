@@ -107,9 +107,9 @@ class Source(abc.ABC):
             SourceError: the source refused.
         """
 
-    def place(self) -> AbstractContextManager[None]:
+    def place(self, on_wait: Callable[[], None]) -> AbstractContextManager[None]:
         """One of the machine's places for files on their way; to be held while a large file is streamed."""
-        return self._limiter.place()
+        return self._limiter.place(on_wait)
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file.
