@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import hashlib
@@ -16,6 +17,7 @@ import httpx
 import pytest
 
 from genbank_assets.errors import (
+    GenbankAssetsError,
     IntegrityError,
     ReleaseError,
     SourceBusyError,
@@ -440,3 +442,51 @@ def test_release_notes_that_list_no_files_are_no_release(from_site: Settings, si
     with pytest.raises(ReleaseError, match="lists no files"):
         fetch(from_site)
     assert nothing_published(from_site)
+
+
+def any_fault(draw: random.Random, whole: bytes) -> Reply:
+    """An answer that no good server gives."""
+    headers = draw.choice(
+        [
+            {}, {"ETag": '"x"'}, {"ETag": ""}, {"Last-Modified": "yesterday"}, {"Content-Encoding": "gzip"},
+            {"Content-Length": str(draw.choice([0, 7, 10**6, 10**12]))}, {"Content-Length": draw.choice(["x", ""])},
+            {"Content-Range": f"bytes {draw.randint(0, 9)}-9/10"}, {"Transfer-Encoding": "chunked"},
+            {"Location": draw.choice(["/", "http://[", "x:y", ""])},
+            {"Retry-After": draw.choice(["0", "-1", "soon", "Tue, 31 Feb 2026 99:00:00 GMT", "9" * 40])},
+        ]
+    )  # fmt: skip
+    status = draw.choice([200, 200, 200, 206, 204, 301, 302, 304, 400, 404, 416, 418, 429, 500, 502, 503])
+    cut = draw.randint(0, len(whole))
+    body = draw.choice([whole, whole[:cut], whole[cut:], whole + b"x", b"<html>no</html>", b"", draw.randbytes(50)])
+    return Reply(status, headers, body, break_after=draw.choice([None, None, draw.randint(0, len(body) or 1)]))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_a_server_answers_the_files_are_right_or_the_error_is_clear(
+    from_site: Settings, site: Site, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limiter, "FIRST_PAUSE_SECONDS", 0.01)
+    draw = random.Random(seed)
+    before = genbank_release(site.folder, "5.0", files=2, kilobytes=20)
+    fetch(from_site)
+    files = genbank_release(site.folder, "6.0", files=3, kilobytes=20)
+    share = draw.choice([0.05, 0.2, 0.6])
+
+    def rule(ask: Ask) -> Reply | None:
+        target = site.folder / ask.path
+        if draw.random() > share:
+            return None
+        return any_fault(draw, target.read_bytes() if target.is_file() else b'<a href="gbphg1.seq.gz">x</a>')
+
+    site.rule = rule
+    for _ in range(3):
+        (from_site.store / "source-limits.json").unlink(missing_ok=True)
+        with contextlib.suppress(GenbankAssetsError):
+            fetch(dataclasses.replace(from_site, download_files=1))
+        release, found = in_store(from_site)
+        assert found == {"5.0": before, "6.0": files}[release]
+    (from_site.store / "source-limits.json").unlink(missing_ok=True)
+    site.rule = lambda ask: None
+    fetch(from_site)
+    assert in_store(from_site) == ("6.0", files)
+    assert left_over(from_site) == []
