@@ -20,6 +20,14 @@ class SourceError(GenbankAssetsError):
     """NCBI's server (or the folder that stands for it) cannot be reached or answered nonsense."""
 
 
+class SourceInterruptedError(SourceError):
+    """The connection broke or the server stumbled (5xx): the same request may well succeed in a moment."""
+
+
+class RemoteFileMissingError(SourceError):
+    """The source has no such file."""
+
+
 class SourceBusyError(SourceError):
     """The server asked to slow down (503/429) for longer than the settings allow to wait."""
 

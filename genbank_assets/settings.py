@@ -26,8 +26,10 @@ class Settings:
         postgres_url: ``postgresql://…``; None means the embedded server under the store.
         objects: ``s3://bucket/prefix`` or ``file:///…``; None means ``STORE/objects``.
         workers: processes that parse, load and publish files of one division.
-        download_files: files fetched at a time on this machine.
+        download_files: files fetched at a time, over all processes of this machine.
         requests_per_second: ceiling on requests to the source, over all processes of this machine.
+        source_pauses: answers of "slow down" (503, 429) in a row after which the source is left alone.
+        source_pause_seconds: longest pause after one such answer; a source that asks for more is left alone till then.
         divisions: partitions the release sensors ask for, such as ``genbank/phg, refseq/viral``; empty means all.
         poll_seconds: least time between two looks of a release sensor.
         keep_releases: releases of a division whose files stay in the store; the newest complete one always does.
@@ -47,6 +49,8 @@ class Settings:
     workers: int = 2
     download_files: int = 4
     requests_per_second: float = 10.0
+    source_pauses: int = 4
+    source_pause_seconds: float = 300.0
     divisions: str = ""
     poll_seconds: int = 3600
     keep_releases: int = 2
@@ -63,6 +67,7 @@ class Settings:
         for name in (
             "workers",
             "download_files",
+            "source_pauses",
             "poll_seconds",
             "keep_releases",
             "postgres_pool_size",
@@ -70,6 +75,9 @@ class Settings:
         ):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("requests_per_second", "source_pause_seconds"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise SettingsError(f"{name} must be more than 0, not {getattr(self, name)}")
         if self.object_layout not in {"auto", "record", "pack"}:
             raise SettingsError(f"object_layout must be auto, record or pack, not {self.object_layout!r}")
         if not 0 <= self.max_absent_fraction <= 1:

@@ -189,7 +189,7 @@ def upload_errors(partition: PartitionRelease, manifest: Manifest, settings: Set
 def is_current_release(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
     """The source still offers the release that is here."""
     collection = COLLECTIONS[partition.key.collection]
-    limiter = Limiter(settings.store, requests_per_second=settings.requests_per_second)
+    limiter = Limiter.of(settings)
     try:
         with open_source(settings.source, limiter=limiter) as source:
             number = read_number(source, collection=collection)

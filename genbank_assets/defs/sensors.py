@@ -6,6 +6,7 @@ What "complete" means belongs to ``ncbi.poll``.
 See https://docs.dagster.io/guides/automate/sensors
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from genbank_assets.defs.upstream import release_key
 from genbank_assets.errors import GenbankAssetsError, NotFoundError, SettingsError
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection, parse_partition
 from genbank_assets.ncbi.poll import ReleaseState, poll_release
+from genbank_assets.ncbi.releases import date_of
 from genbank_assets.settings import Settings, settings_from_environment
 
 
@@ -39,7 +41,7 @@ def _build(collection: Collection) -> dg.SensorDefinition:
         ),
     )
     def release_sensor(context: dg.SensorEvaluationContext, mirror: MirrorResource) -> dg.SensorResult | dg.SkipReason:
-        cursor: dict[str, Any] = json.loads(context.cursor) if context.cursor else {}
+        cursor = _read(context.cursor)
         try:
             settings = mirror.settings()
             wanted = wanted_divisions(collection, settings=settings)
@@ -51,6 +53,7 @@ def _build(collection: Collection) -> dg.SensorDefinition:
         except GenbankAssetsError as error:
             return dg.SkipReason(f"The source cannot be read: {error}")
         if not state.complete:
+            context.update_cursor(json.dumps({k: v for k, v in cursor.items() if k != "seen"}))
             return dg.SkipReason(f"Release {state.number or 'unknown'} is not whole: {state.reason}")
         changed = [division for division in _changed(state, cursor) if division in wanted]
         if not changed:
@@ -66,6 +69,15 @@ def _build(collection: Collection) -> dg.SensorDefinition:
         )
 
     return release_sensor
+
+
+def _read(cursor: str | None) -> dict[str, Any]:
+    """What the tick before left; a cursor that somebody wrote by hand counts as none, and run keys hold back runs."""
+    with contextlib.suppress(ValueError):
+        found = json.loads(cursor or "{}")
+        if isinstance(found, dict):
+            return found
+    return {}
 
 
 def wanted_divisions(collection: Collection, *, settings: Settings) -> frozenset[str]:
@@ -119,8 +131,12 @@ def _requests(collection: Collection, state: ReleaseState, divisions: list[str])
 
 
 def _observed(collection: Collection, state: ReleaseState) -> dg.AssetMaterialization:
+    metadata: dict[str, Any] = {"release": state.number, "files": state.files}
+    date = date_of(state.date)
+    metadata |= {"release_date": date.isoformat()} if date else {}
+    metadata |= {"bytes": state.bytes} if state.bytes is not None else {}
     return dg.AssetMaterialization(
         asset_key=release_key(collection),
-        metadata={"release": state.number, "release_date": state.date, "files": state.files, "bytes": state.bytes},
+        metadata=metadata,
         tags={"dagster/data_version": state.number},
     )

@@ -19,6 +19,7 @@ from genbank_assets.defs.upstream import release_key
 from genbank_assets.errors import NotFoundError
 from genbank_assets.ncbi import fetch
 from genbank_assets.ncbi.catalog import Collection
+from genbank_assets.ncbi.releases import release_date
 from genbank_assets.objects import contents, publish
 from genbank_assets.postgres import load
 from genbank_assets.settings import Settings
@@ -101,7 +102,8 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
                 key, settings=settings, progress=progress_of(context), run_id=context.run.run_id
             )
         partition = PartitionRelease(settings.store, key, manifest.release)
-        return result(manifest, partition=partition, extra={"release_date": manifest.extra["release_date"]})
+        date = release_date(partition)
+        return result(manifest, partition=partition, extra={"release_date": date.isoformat()} if date else {})
 
     return raw_files
 

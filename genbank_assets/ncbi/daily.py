@@ -15,9 +15,9 @@ from typing import Any
 
 from genbank_assets.errors import NotFoundError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.ncbi.arrivals import Arrivals, file_entry
 from genbank_assets.ncbi.catalog import GENBANK, Collection
 from genbank_assets.ncbi.download import fetch_file
-from genbank_assets.ncbi.fetch import unchanged
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources import Source, open_source, without_credentials
 from genbank_assets.settings import Settings
@@ -25,6 +25,8 @@ from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publi
 
 CODE_VERSION = "1"
 DAILY = "daily"
+# As long as NCBI surely keeps a day's files: one that is missing in that time was never made.
+SURELY_KEPT = {"genbank": dt.timedelta(days=150), "refseq": dt.timedelta(days=20)}
 _GENBANK_FILE = re.compile(r"nc(\d{2})(\d{2})\.flat\.gz")
 _REFSEQ_FILE = re.compile(r"rsnc\.(\d{2})(\d{2})\.(\d{4})\.g[bp]ff\.gz")
 
@@ -44,7 +46,8 @@ def fetch_daily(
 ) -> Manifest:
     """Fetch a day's files; publish the manifest when all of them are here.
 
-    A day for which NCBI made no file, while it made one for a later day, gives a published manifest without files.
+    A day for which NCBI made no file, while it made one for a later day and still keeps files as old as this one would
+    be, gives a published manifest without files.
 
     Raises:
         NotFoundError: the day's update is not published yet, or no longer kept.
@@ -52,36 +55,25 @@ def fetch_daily(
         IntegrityError: a file is not what it has to be.
     """
     partition = daily_partition(settings, collection=collection, day=day)
-    folder = partition.stage_folder("raw_files")
     previous = partition.manifest("raw_files")
-    before = {entry["name"]: entry for entry in previous.files} if previous else {}
-    limiter = Limiter(settings.store, requests_per_second=settings.requests_per_second)
+    arrivals = Arrivals(partition)
+    limiter = Limiter.of(settings)
     entries: list[dict[str, Any]] = []
     transferred = fetched = 0
     with Stopwatch() as watch, open_source(settings.source, limiter=limiter) as source:
         for path in _paths(source, collection=collection, day=day):
             name = path.rsplit("/", 1)[-1]
-            remote = source.stat(path)
-            if name in before and unchanged(before[name], remote, folder / name):
-                entries.append(before[name])
-                continue
-            found = fetch_file(source, path, folder=folder, checksum=None, progress=progress)
+            if arrivals.has(name):
+                here = arrivals.find(name, remote=source.look_up(path), checksum=None)
+                if here is not None:
+                    entries.append(here)
+                    continue
+            found = fetch_file(source, path, folder=arrivals.folder, checksum=None, progress=progress)
             progress(f"{name}: {found.size_bytes / 1e6:,.1f} MB, verified")
             fetched += 1
             transferred += found.bytes_transferred
-            entries.append(
-                {
-                    "name": name,
-                    "bytes": found.size_bytes,
-                    "sha256": found.sha256,
-                    "url": source.url(path),
-                    "modified": found.remote.modified,
-                    "etag": found.remote.etag,
-                    "md5": None,
-                    "expected_records": None,
-                    "expected_bases": None,
-                }
-            )
+            entries.append(file_entry(found, url=source.url(path), checksum=None))
+            arrivals.note(entries[-1])
     manifest = Manifest(
         stage="raw_files",
         code_version=CODE_VERSION,
@@ -101,9 +93,11 @@ def fetch_daily(
         ),
         run_id=run_id,
     )
-    if previous is not None and previous.digest == manifest.digest:
-        return previous
-    return publish_manifest(manifest, partition=partition)
+    arrivals.move_in(entry["name"] for entry in entries)
+    if previous is None or previous.digest != manifest.digest:
+        previous = publish_manifest(manifest, partition=partition)
+    arrivals.discard()
+    return previous
 
 
 def _paths(source: Source, *, collection: Collection, day: dt.date) -> list[str]:
@@ -116,10 +110,13 @@ def _paths(source: Source, *, collection: Collection, day: dt.date) -> list[str]
             days.setdefault(found, []).append(f"{folder}/{remote.name}")
     if day in days:
         return sorted(days[day])
-    if any(later > day for later in days):
-        return []
-    newest = f"the newest is of {max(days)}" if days else f"{source.url(folder)} has none"
-    raise NotFoundError(f"{collection.title} has no daily update of {day}: {newest}; it may come later today")
+    absent = f"{collection.title} has no daily update of {day}"
+    if not days or max(days) < day:
+        newest = f"the newest is of {max(days)}" if days else f"{source.url(folder)} has none"
+        raise NotFoundError(f"{absent}: {newest}; it may come later today")
+    if min(days) > day and max(days) - day > SURELY_KEPT[collection.name]:
+        raise NotFoundError(f"{absent} any more: the oldest is of {min(days)}; load a full release that has it")
+    return []
 
 
 def _day(name: str, *, near: dt.date) -> dt.date | None:

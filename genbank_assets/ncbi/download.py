@@ -1,36 +1,39 @@
-"""Fetches one file: resumed where it was left, verified to its last byte, renamed into place.
+"""Fetches one file: resumed where it was left, verified to its last byte while it comes, renamed into place.
 
 While a file is on its way it is ``NAME.part`` with a journal ``NAME.part.json`` that says which state of the remote
 file the bytes are of; bytes of two states are never joined. A finished file has been inflated to its end (CRC and
-length of every gzip member), has the size the source said, and the checksum where NCBI publishes one.
+length of every gzip member), has the size the source said, and the checksum where NCBI publishes one (``verify``).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+import errno
 import json
+import os
 import shutil
 import time
-import zlib
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from isal import isal_zlib
-from isal.igzip_lib import IsalError
-
-from genbank_assets.errors import IntegrityError, RemoteFileChangedError, SourceBusyError, SourceError
+from genbank_assets.errors import (
+    IntegrityError,
+    RemoteFileChangedError,
+    SourceError,
+    SourceInterruptedError,
+)
 from genbank_assets.ncbi.sources import RemoteFile, Source
+from genbank_assets.ncbi.verify import FileCheck, GzipCheck, PosixCksum
 from genbank_assets.store import write_atomically
+
+__all__ = ["FetchedFile", "GzipCheck", "PosixCksum", "check_space", "fetch_file"]
 
 ATTEMPTS = 5
 RETRY_SECONDS = 1.0
-# Real files inflate four to eight times. Deflate cannot do more than 1,032 times, which only runs of one letter reach;
-# those of a chromosome fit into the allowance.
-MOST_INFLATED = 100
-ALLOWED_INFLATED_BYTES = 256 * 1024 * 1024
-HEADER_BYTES = 2048
+# A file that changes, or whose joined parts are no whole, is begun anew so often.
+NEW_STARTS = 1
 PROGRESS_SECONDS = 5.0
 SPARE_BYTES = 256 * 1024 * 1024
 
@@ -47,58 +50,6 @@ class FetchedFile:
     bytes_transferred: int
 
 
-class GzipCheck:
-    """Inflates a stream as it passes, to its end, keeping only its first bytes."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._inflater = isal_zlib.decompressobj(wbits=31)
-        self._complete = False
-        self._taken = 0
-        self.inflated_bytes = 0
-        self.head = b""
-
-    def update(self, compressed: bytes) -> None:
-        """Take the next bytes.
-
-        Raises:
-            IntegrityError: they are no gzip stream, or inflate beyond any flat file.
-        """
-        self._taken += len(compressed)
-        while compressed:
-            if self._inflater.eof:
-                self._inflater = isal_zlib.decompressobj(wbits=31)
-            self._complete = False
-            try:
-                piece = self._inflater.decompress(compressed, 4 * 1024 * 1024)
-            except (zlib.error, IsalError) as error:  # type: ignore[misc]
-                raise IntegrityError(f"{self._name} is damaged: {error}") from error
-            self.inflated_bytes += len(piece)
-            if len(self.head) < HEADER_BYTES:
-                self.head += piece[: HEADER_BYTES - len(self.head)]
-            if self.inflated_bytes > MOST_INFLATED * self._taken + ALLOWED_INFLATED_BYTES:
-                raise IntegrityError(f"{self._name} inflates more than {MOST_INFLATED} times: refused")
-            if self._inflater.eof:
-                self._complete = True
-                compressed = self._inflater.unused_data.lstrip(b"\0")
-            else:
-                compressed = self._inflater.unconsumed_tail
-
-    def finish(self) -> None:
-        """The stream is over.
-
-        Raises:
-            IntegrityError: it ended inside a gzip member.
-        """
-        while not self._inflater.eof:
-            piece = self._inflater.decompress(b"", 4 * 1024 * 1024)
-            if not piece:
-                break
-            self.inflated_bytes += len(piece)
-        if not (self._complete or self._inflater.eof):
-            raise IntegrityError(f"{self._name} ends before its gzip stream does")
-
-
 def fetch_file(
     source: Source,
     path: str,
@@ -110,45 +61,149 @@ def fetch_file(
     """Fetch ``path`` into ``folder``; on return the file is complete and verified under its own name.
 
     A dropped connection is taken up again from the bytes already there, up to five times without progress. A file
-    that changes meanwhile is begun anew once.
+    that changes meanwhile is begun anew once, and so is one that turns out damaged after it was resumed, or of which
+    the source does not say the size.
 
     Raises:
         IntegrityError: size, gzip stream or checksum is wrong; the bytes are thrown away.
-        SourceError: the source kept failing.
+        SourceError: the source kept failing, or the disk is full.
         SourceBusyError: the source kept asking to slow down.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    name = path.rsplit("/", 1)[-1]
-    part = folder / f"{name}.part"
-    failures = 0
-    changed = 0
-    transferred = 0
-    while True:
-        remote = source.stat(path)
-        _check_space(folder, remote, part=part)
-        begun = _resume_point(part, remote)
-        try:
-            transferred += _append(source, path, part=part, remote=remote, offset=begun, progress=progress)
-            break
-        except RemoteFileChangedError:
-            changed += 1
-            _discard(part)
-            if changed > 1:
-                raise
-        except SourceBusyError:
+    return _Fetch(source, path, folder=folder, checksum=checksum, progress=progress).run()
+
+
+def check_space(folder: Path, need_bytes: int, *, what: str) -> None:
+    """Whether there is room for so many bytes more, with some to spare.
+
+    Raises:
+        SourceError: there is not.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < need_bytes + SPARE_BYTES:
+        raise SourceError(
+            f"{what} needs {(need_bytes + SPARE_BYTES) / 1e9:,.1f} GB of disk, "
+            f"{free / 1e9:,.1f} GB are free in {folder}"
+        )
+
+
+class _Fetch:
+    """One file on its way."""
+
+    def __init__(
+        self, source: Source, path: str, *, folder: Path, checksum: str | None, progress: Callable[[str], None]
+    ) -> None:
+        self._source = source
+        self._path = path
+        self._name = path.rsplit("/", 1)[-1]
+        self._target = folder / self._name
+        self._part = folder / f"{self._name}.part"
+        self._checksum = checksum
+        self._progress = progress
+        self._check: FileCheck | None = None  # of the bytes in ``part``; None when they were not looked at yet
+        self._farthest = 0
+        self._failures = 0
+        self._new_starts = 0
+        self._resumed = False
+        self._unsized = False
+        self._transferred = 0
+
+    def run(self) -> FetchedFile:
+        while True:
+            try:
+                remote = self._source.stat(self._path)
+                check = self._rest(remote)
+                break
+            except SourceInterruptedError as error:
+                self._again_or_raise(error)
+            except (RemoteFileChangedError, IntegrityError) as error:
+                self._anew_or_raise(error)
+        with self._part.open("rb") as written:
+            os.fsync(written.fileno())
+        self._part.replace(self._target)
+        _journal(self._part).unlink(missing_ok=True)
+        return FetchedFile(
+            name=self._name,
+            size_bytes=check.bytes,
+            sha256=check.sha256,
+            remote=remote,
+            head=check.head,
+            bytes_transferred=self._transferred,
+        )
+
+    def _rest(self, remote: RemoteFile) -> FileCheck:
+        """Fetch what is not here yet and finish the check of all of it."""
+        offset = _resume_point(self._part, remote)
+        check_space(self._part.parent, (remote.bytes or 0) - offset, what=self._name)
+        self._resumed = self._resumed or offset > 0
+        self._unsized = remote.bytes is None
+        if self._check is None or self._check.bytes != offset:
+            self._check = FileCheck(self._name, checksum=self._checksum)
+            if offset:
+                self._check.read(self._part)
+        if remote.bytes is None or offset < remote.bytes:
+            with self._source.place(
+                lambda: self._progress(f"{self._name}: waits for a place among files on their way")
+            ):
+                self._append(remote, check=self._check)
+        self._check.finish()
+        return self._check
+
+    def _append(self, remote: RemoteFile, *, check: FileCheck) -> None:
+        """Write the rest of the file behind what is here."""
+        begun = check.bytes
+        started = said = time.monotonic()
+        with FileIO(self._part, "ab") as out:
+            for piece in self._source.stream(self._path, offset=begun, expected=remote):
+                _write(out, piece, folder=self._part.parent)
+                check.update(piece)
+                self._transferred += len(piece)
+                if remote.bytes is not None and check.bytes > remote.bytes:
+                    raise IntegrityError(
+                        f"{self._name}: the source sent more than the {remote.bytes:,} bytes it announced"
+                    )
+                now = time.monotonic()
+                if now - said >= PROGRESS_SECONDS:
+                    said = now
+                    self._progress(
+                        _progress_line(remote, at=check.bytes, done=check.bytes - begun, seconds=now - started)
+                    )
+        if remote.bytes is not None and check.bytes < remote.bytes:
+            raise SourceInterruptedError(
+                f"{self._name}: the connection ended after {check.bytes:,} of {remote.bytes:,} bytes"
+            )
+
+    def _again_or_raise(self, error: SourceInterruptedError) -> None:
+        """Wait before the next try, or give up after too many that brought the file no farther."""
+        here = self._part.stat().st_size if self._part.exists() else 0
+        self._failures = 1 if here > self._farthest else self._failures + 1
+        self._farthest = max(self._farthest, here)
+        if self._failures >= ATTEMPTS:
+            raise error
+        self._progress(f"{self._name}: {error}; trying again")
+        time.sleep(RETRY_SECONDS * 2 ** (self._failures - 1))
+
+    def _anew_or_raise(self, error: RemoteFileChangedError | IntegrityError) -> None:
+        """Throw the bytes away, and give up unless another start promises more."""
+        _discard(self._part)
+        self._check = None
+        self._farthest = 0
+        promising = isinstance(error, RemoteFileChangedError) or self._resumed or self._unsized
+        if not promising or self._new_starts >= NEW_STARTS:
+            raise error
+        self._new_starts += 1
+        self._progress(f"{self._name}: {error}; beginning anew")
+
+
+def _write(out: FileIO, piece: bytes, *, folder: Path) -> None:
+    rest = memoryview(piece)
+    try:
+        while rest:
+            rest = rest[out.write(rest) :]
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        except SourceError as error:
-            grown = part.stat().st_size - begun if part.exists() else 0
-            transferred += grown
-            failures = 1 if grown > 0 else failures + 1
-            if failures >= ATTEMPTS:
-                raise
-            progress(f"{name}: {error}; trying again")
-            time.sleep(RETRY_SECONDS * 2 ** (failures - 1))
-    fetched = _verified(part, name=name, remote=remote, checksum=checksum, transferred=transferred)
-    part.replace(folder / name)
-    _journal(part).unlink(missing_ok=True)
-    return fetched
+        raise SourceError(f"the disk of {folder} is full; what came is kept, and fetched no second time") from error
 
 
 def _journal(part: Path) -> Path:
@@ -175,114 +230,9 @@ def _resume_point(part: Path, remote: RemoteFile) -> int:
     return 0
 
 
-def _append(
-    source: Source, path: str, *, part: Path, remote: RemoteFile, offset: int, progress: Callable[[str], None]
-) -> int:
-    """Write the rest of the file behind ``offset``; returns the bytes that came."""
-    if remote.bytes is not None and offset == remote.bytes:
-        return 0
-    started = said = time.monotonic()
-    at = offset
-    with part.open("ab") as out:
-        for piece in source.stream(path, offset=offset, expected=remote):
-            out.write(piece)
-            at += len(piece)
-            if remote.bytes is not None and at > remote.bytes:
-                out.close()
-                _discard(part)
-                raise IntegrityError(
-                    f"{remote.name}: the source sent more than the {remote.bytes:,} bytes it announced"
-                )
-            now = time.monotonic()
-            if now - said >= PROGRESS_SECONDS:
-                said = now
-                progress(_progress_line(remote, at=at, done=at - offset, seconds=now - started))
-    if remote.bytes is not None and at < remote.bytes:
-        raise SourceError(f"{remote.name}: the connection ended after {at:,} of {remote.bytes:,} bytes")
-    return at - offset
-
-
 def _progress_line(remote: RemoteFile, *, at: int, done: int, seconds: float) -> str:
     rate = done / max(seconds, 1e-9)
     line = f"{remote.name}: {at / 1e6:,.0f} MB at {rate / 1e6:,.1f} MB/s"
     if remote.bytes:
         line += f", {at / remote.bytes:.0%}, {(remote.bytes - at) / max(rate, 1):,.0f} s to go"
     return line
-
-
-def _check_space(folder: Path, remote: RemoteFile, *, part: Path) -> None:
-    have = part.stat().st_size if part.exists() else 0
-    need = (remote.bytes or 0) - have + SPARE_BYTES
-    free = shutil.disk_usage(folder).free
-    if free < need:
-        raise SourceError(
-            f"{remote.name} needs {need / 1e9:,.1f} GB of disk, {free / 1e9:,.1f} GB are free in {folder}"
-        )
-
-
-def _verified(part: Path, *, name: str, remote: RemoteFile, checksum: str | None, transferred: int) -> FetchedFile:
-    """Read the whole file back: digest, gzip to the end, NCBI's checksum where there is one."""
-    digest = hashlib.sha256()
-    md5 = hashlib.md5(usedforsecurity=False)
-    cksum = PosixCksum() if checksum is not None and checksum.isdigit() and len(checksum) != 32 else None
-    check = GzipCheck(name)
-    try:
-        with part.open("rb") as file:
-            while piece := file.read(1024 * 1024):
-                digest.update(piece)
-                if checksum is not None:
-                    md5.update(piece)
-                if cksum is not None:
-                    cksum.update(piece)
-                check.update(piece)
-        check.finish()
-        found = str(cksum.value()) if cksum is not None else md5.hexdigest()
-    except IntegrityError:
-        _discard(part)
-        raise
-    if checksum is not None and found != checksum:
-        _discard(part)
-        raise IntegrityError(f"{name}: NCBI's checksum is {checksum}, the file's is {found}")
-    return FetchedFile(
-        name=name,
-        size_bytes=part.stat().st_size,
-        sha256=digest.hexdigest(),
-        remote=remote,
-        head=check.head,
-        bytes_transferred=transferred,
-    )
-
-
-class PosixCksum:
-    """The CRC of POSIX ``cksum``, which RefSeq published before December 2022."""
-
-    _TABLE: tuple[int, ...] = ()
-
-    def __init__(self) -> None:
-        if not PosixCksum._TABLE:
-            PosixCksum._TABLE = tuple(self._entry(byte) for byte in range(256))
-        self._crc = 0
-        self._bytes = 0
-
-    @staticmethod
-    def _entry(byte: int) -> int:
-        crc = byte << 24
-        for _ in range(8):
-            crc = (crc << 1) ^ 0x04C11DB7 if crc & 0x80000000 else crc << 1
-        return crc & 0xFFFFFFFF
-
-    def update(self, data: bytes) -> None:
-        """Take the next bytes."""
-        crc, table = self._crc, self._TABLE
-        for byte in data:
-            crc = ((crc << 8) & 0xFFFFFFFF) ^ table[(crc >> 24) ^ byte]
-        self._crc = crc
-        self._bytes += len(data)
-
-    def value(self) -> int:
-        """The checksum of everything taken."""
-        crc, length = self._crc, self._bytes
-        while length:
-            crc = ((crc << 8) & 0xFFFFFFFF) ^ self._TABLE[(crc >> 24) ^ (length & 0xFF)]
-            length >>= 8
-        return crc ^ 0xFFFFFFFF

@@ -1,9 +1,10 @@
 """NCBI's own lists of what came and went with a release: evidence for the change states.
 
-GenBank (release notes §5.4): ``gbdel.txt.gz``, ``gbnew.txt.gz``, ``gbchg.txt.gz``, a line ``GBVRL|AB000050`` per
-accession, no header. RefSeq: ``release-catalog/releaseN.removed-records`` with the catalogue's columns (taxon, name,
-accession.version, directories, status, length) and the kind of removal. A list tells the difference to the release
-before it alone, and may be missing. Computing changes belongs to ``postgres``: a list never decides, it explains.
+GenBank (release notes §5.4): ``gbdel.txt``, ``gbnew.txt``, ``gbchg.txt``, a line ``GBVRL|AB000050`` per accession, no
+header. RefSeq: ``release-catalog/releaseN.removed-records`` with the catalogue's columns (taxon, name,
+accession.version, until 2018 also GI, directories, status, length) and the kind of removal. Both gzipped or plain. A
+list tells the difference to the release before it alone, and may be missing.
+Computing changes belongs to ``postgres``: a list never decides, it explains.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genbank_assets.errors import SourceError
 from genbank_assets.ncbi.catalog import GENBANK, Collection
 from genbank_assets.ncbi.download import fetch_file
 from genbank_assets.ncbi.sources import Source
@@ -30,8 +30,8 @@ EVIDENCE_SCHEMA = pa.schema(
 LONGEST_LINE_BYTES = 4096
 BATCH_ROWS = 50_000
 SHOWN_WARNINGS = 5
-_GENBANK_LINE = re.compile(r"(?:GB)?([A-Z]{3})\d*\|([A-Z0-9_]+)(?:\.\d+)?")
-_ACCESSION = re.compile(r"([A-Z]{2,3}_?[A-Z0-9]+)(?:\.\d+)?")
+_GENBANK_LINE = re.compile(r"(?:GB)?([A-Z]{3})\d*(?:\.SEQ(?:\.GZ)?)?\s*\|\s*([A-Z0-9_]+)(?:\.\d+)?", re.IGNORECASE)
+_ACCESSION = re.compile(r"([A-Z]{2,3}_?[A-Z0-9]+)(?:\.\d+)?", re.IGNORECASE)
 
 
 def fetch_evidence(
@@ -69,7 +69,7 @@ def fetch_evidence(
         for path in paths:
             name = path.rsplit("/", 1)[-1]
             local = lists / name
-            if not local.is_file() or local.stat().st_size != source.stat(path).bytes:
+            if not local.is_file() or local.stat().st_size != source.look_up(path).bytes:
                 fetch_file(source, path, folder=lists, checksum=None, progress=progress)
             for batch in _batches(local, collection=collection, division=division, progress=progress):
                 if writer is None:
@@ -83,17 +83,18 @@ def fetch_evidence(
 
 
 def _paths(source: Source, *, collection: Collection, number: str) -> list[str]:
-    """The lists that the source has."""
+    """The lists that the source has, each once."""
     if collection is GENBANK:
-        folder, names = collection.path, ["gbdel.txt.gz", "gbnew.txt.gz", "gbchg.txt.gz"]
+        folder, names = collection.path, ["gbdel.txt", "gbnew.txt", "gbchg.txt"]
     else:
-        folder = f"{collection.path}/release-catalog"
-        names = [f"release{number}.removed-records.gz", f"release{number}.removed-records"]
-    try:
-        there = {remote.name for remote in source.listing(folder)}
-    except SourceError:
-        return []
-    return [f"{folder}/{name}" for name in names if name in there]
+        folder, names = f"{collection.path}/release-catalog", [f"release{number}.removed-records"]
+    shown = {remote.name for remote in source.listing(folder)}
+
+    def is_there(name: str) -> bool:
+        return name in shown if shown else source.exists(f"{folder}/{name}")  # some sources show no listing
+
+    kinds = ([f"{name}.gz", name] for name in names)
+    return [f"{folder}/{found}" for kind in kinds if (found := next(filter(is_there, kind), None)) is not None]
 
 
 def _batches(
@@ -136,13 +137,17 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _genbank_row(line: str, name: str) -> tuple[set[str], str, str] | None:
     match = _GENBANK_LINE.fullmatch(line)
-    return None if match is None else ({match[1].lower()}, match[2], name.split(".")[0])
+    return None if match is None else ({match[1].lower()}, match[2].upper(), name.split(".")[0])
 
 
 def _refseq_row(line: str) -> tuple[set[str], str, str] | None:
-    fields = line.split("\t")
-    match = _ACCESSION.fullmatch(fields[2].strip()) if len(fields) > 3 else None
+    fields = [field.strip() for field in line.split("\t")]
+    match = _ACCESSION.fullmatch(fields[2]) if len(fields) > 3 else None
     if match is None:
         return None
-    kind = f" ({fields[6].strip()})" if len(fields) > 6 and fields[6].strip() else ""
-    return set(fields[3].split("|")), match[1], f"removed-records{kind}"
+    if fields[3].isdigit():
+        del fields[3]  # the GI
+    if len(fields) < 4:
+        return None
+    kind = f" ({fields[6]})" if len(fields) > 6 and fields[6] else ""
+    return set(fields[3].lower().split("|")), match[1].upper(), f"removed-records{kind}"

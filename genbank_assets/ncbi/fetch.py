@@ -1,30 +1,31 @@
 """Stage 1: the raw files of a division, fetched and verified, with the manifest written last.
 
 One coherent release or nothing: the number, the release notes, the listing and each file's own header must agree,
-and the number is read again at the end. Files of the release already in place are not fetched again. Several files
-travel at a time, each worker on one connection of its own. One file's transfer belongs to ``download``.
+and number and notes are read again at the end. Files of the release already in place are not fetched again. The
+transfers themselves belong to ``transfers`` and ``download``; where files wait until all of them are here, to
+``arrivals``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from genbank_assets.errors import ReleaseError, ReleaseFlippedError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
-from genbank_assets.ncbi.catalog import COLLECTIONS, REFSEQ, Collection, division_of_file, file_sort_key
-from genbank_assets.ncbi.download import fetch_file
+from genbank_assets.ncbi.arrivals import Arrivals, discard_unfinished
+from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 from genbank_assets.ncbi.evidence import EVIDENCE_FILE, fetch_evidence
 from genbank_assets.ncbi.limiter import Limiter
-from genbank_assets.ncbi.releases import Release, promised_files, read_number, read_release
+from genbank_assets.ncbi.listing import listed_division
+from genbank_assets.ncbi.releases import Release, disagreement, promised_files, read_number, read_release
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source, without_credentials
+from genbank_assets.ncbi.transfers import Transfers
 from genbank_assets.settings import Settings
 from genbank_assets.store import (
+    MANIFEST,
     Manifest,
     PartitionKey,
     PartitionRelease,
@@ -34,7 +35,6 @@ from genbank_assets.store import (
 )
 
 CODE_VERSION = "1"
-_HEADER_RELEASE = re.compile(rb"NCBI-GenBank Flat File Release\s+(\d+)")
 
 
 def fetch_division(
@@ -63,16 +63,16 @@ def fetch_division(
         IntegrityError: a file is not what it has to be.
     """
     collection = COLLECTIONS[key.collection]
-    limiter = Limiter(settings.store, requests_per_second=settings.requests_per_second)
+    limiter = Limiter.of(settings)
     with Stopwatch() as watch, open_source(settings.source, limiter=limiter) as source:
         current = read_release(source, collection=collection)
         if release is not None and current.number != release:
             raise ReleaseError(f"{collection.title} {release} is wanted, but the source offers {current.number}")
         partition = PartitionRelease(settings.store, key, current.number)
-        names = _names(source, collection=collection, release=current, division=key.division)
-        progress(f"{collection.title} {current.number}: {len(names)} file(s) of {key.division}")
-        job = _Job(partition, collection=collection, release=current, settings=settings, limiter=limiter)
-        entries, transferred, fetched = job.run(source, names, progress=progress)
+        files = _files(source, collection=collection, release=current, division=key.division)
+        progress(f"{collection.title} {current.number}: {len(files)} file(s) of {key.division}")
+        job = Transfers(partition, collection=collection, release=current, settings=settings, limiter=limiter)
+        entries, transferred, fetched = job.run(source, files, progress=progress)
         with lock_partition(settings.store, PartitionKey(key.collection, "lists")):
             evidence = fetch_evidence(
                 source,
@@ -80,10 +80,14 @@ def fetch_division(
                 number=current.number,
                 division=key.division,
                 lists=partition.folder.parent / "lists",
-                out=partition.stage_folder("raw_files") / EVIDENCE_FILE,
+                out=job.arrivals.folder / EVIDENCE_FILE,
                 progress=progress,
             )
-        _check_flip(source, collection=collection, release=current)
+        try:
+            _check_flip(source, collection=collection, release=current, division=key.division)
+        except ReleaseFlippedError:
+            job.arrivals.discard()
+            raise
     manifest = Manifest(
         stage="raw_files",
         code_version=CODE_VERSION,
@@ -107,151 +111,71 @@ def fetch_division(
         ),
         run_id=run_id,
     )
+    return _published(manifest, partition=partition, arrivals=job.arrivals, settings=settings, progress=progress)
+
+
+def _published(
+    manifest: Manifest,
+    *,
+    partition: PartitionRelease,
+    arrivals: Arrivals,
+    settings: Settings,
+    progress: Callable[[str], None],
+) -> Manifest:
+    """Put what arrived into place, then the manifest; a killed process is followed by one that does it again."""
     previous = partition.manifest("raw_files")
+    arrivals.move_in([*(str(entry["name"]) for entry in manifest.files), EVIDENCE_FILE])
+    if "evidence_file" not in manifest.extra:
+        (partition.stage_folder("raw_files") / EVIDENCE_FILE).unlink(missing_ok=True)
     if previous is not None and previous.digest == manifest.digest:
         progress("nothing changed: every file was in place")
+        arrivals.discard()
         return dataclasses.replace(previous, report=manifest.report)
-    _remove_leftovers(partition.stage_folder("raw_files"), entries)
     published = publish_manifest(manifest, partition=partition)
-    for gone in prune_releases(settings.store, key=key, keep=settings.keep_releases):
+    arrivals.discard()
+    _remove_leftovers(partition.stage_folder("raw_files"), manifest.files)
+    for gone in prune_releases(settings.store, key=partition.key, keep=settings.keep_releases):
         progress(f"release {gone} is no longer kept: its files were deleted from the store")
+    discard_unfinished(settings.store, key=partition.key, current=partition.release)
     return published
 
 
-def _folder(collection: Collection, division: str) -> str:
-    return f"{collection.path}/{division}" if collection is REFSEQ else collection.path
+def _files(source: Source, *, collection: Collection, release: Release, division: str) -> list[RemoteFile]:
+    """The division's files; the listing must hold what the release promises."""
+    listed = listed_division(source, release=release, collection=collection, division=division)
+    names = [remote.name for remote in listed]
+    if differs := disagreement(release, names, collection=collection, division=division):
+        raise ReleaseError(f"{collection.title} {release.number}, {differs}")
+    return listed
 
 
-def _names(source: Source, *, collection: Collection, release: Release, division: str) -> list[str]:
-    """The division's files; the listing must hold exactly what the release notes promise."""
-    listed = {
-        remote.name
-        for remote in source.listing(_folder(collection, division))
-        if division_of_file(remote.name, collection=collection) == division
-    }
-    promised = promised_files(release, collection=collection, division=division)
-    if promised is not None and promised != listed:
-        missing, extra = sorted(promised - listed)[:3], sorted(listed - promised)[:3]
-        raise ReleaseError(
-            f"{collection.title} {release.number}, {division}: the release notes promise {len(promised)} files, "
-            f"{len(listed)} are listed (missing: {', '.join(missing) or 'none'}; extra: {', '.join(extra) or 'none'})"
-        )
-    return sorted(listed, key=file_sort_key)
-
-
-def _check_flip(source: Source, *, collection: Collection, release: Release) -> None:
+def _check_flip(source: Source, *, collection: Collection, release: Release, division: str) -> None:
+    """Look at the release once more: its number, and what it promises of the division."""
+    discarded = "while its files were fetched; nothing was published, the previous release stays in place"
     now = read_number(source, collection=collection)
     if now != release.number:
+        raise ReleaseFlippedError(f"{collection.title} {release.number} was replaced by {now} {discarded}")
+    try:
+        again = read_release(source, collection=collection)
+    except ReleaseError as error:
         raise ReleaseFlippedError(
-            f"{collection.title} {release.number} was replaced by {now} while its files were fetched; "
-            "nothing was published, the previous release stays in place"
-        )
-
-
-class _Job:
-    """The files of one division on their way: what is shared between the workers."""
-
-    def __init__(
-        self,
-        partition: PartitionRelease,
-        *,
-        collection: Collection,
-        release: Release,
-        settings: Settings,
-        limiter: Limiter,
-    ) -> None:
-        self._partition = partition
-        self._collection = collection
-        self._release = release
-        self._settings = settings
-        self._limiter = limiter
-        self._local = threading.local()
-        self._sources: list[Source] = []
-        self._spare: list[Source] = []
-        self._lock = threading.Lock()
-        before = partition.manifest("raw_files")
-        self._before = {entry["name"]: entry for entry in before.files} if before else {}
-
-    def run(
-        self, source: Source, names: list[str], *, progress: Callable[[str], None]
-    ) -> tuple[tuple[dict[str, Any], ...], int, int]:
-        """All files; returns their manifest entries, the bytes transferred, and the number fetched now."""
-        workers = max(1, min(self._settings.download_files, len(names)))
-        self._spare = [source]
-        try:
-            if workers == 1:
-                results = [self._one(name, progress=progress) for name in names]
-            else:
-                with ThreadPoolExecutor(workers, thread_name_prefix="fetch") as pool:
-                    futures = [pool.submit(self._one, name, progress=progress) for name in names]
-                    try:
-                        results = [future.result() for future in futures]
-                    except BaseException:
-                        pool.shutdown(wait=False, cancel_futures=True)
-                        raise
-        finally:
-            for opened in self._sources:
-                opened.close()
-        entries = tuple(entry for entry, _, _ in results)
-        return entries, sum(transferred for _, transferred, _ in results), sum(new for _, _, new in results)
-
-    def _source(self) -> Source:
-        """This worker's own source: one connection for all the files it fetches; the first takes the job's."""
-        if not hasattr(self._local, "source"):
-            with self._lock:
-                if self._spare:
-                    self._local.source = self._spare.pop()
-                else:
-                    self._local.source = open_source(self._settings.source, limiter=self._limiter)
-                    self._sources.append(self._local.source)
-        opened: Source = self._local.source
-        return opened
-
-    def _one(self, name: str, *, progress: Callable[[str], None]) -> tuple[dict[str, Any], int, int]:
-        source = self._source()
-        path = f"{_folder(self._collection, self._partition.key.division)}/{name}"
-        folder = self._partition.stage_folder("raw_files")
-        remote = source.stat(path)
-        before = self._before.get(name)
-        if before is not None and unchanged(before, remote, folder / name):
-            return before, 0, 0
-        checksum = self._release.checksums.get(name)
-        fetched = fetch_file(source, path, folder=folder, checksum=checksum, progress=progress)
-        self._check_header(name, fetched.head, path=folder / name)
-        records, bases = self._release.entries.get(name, (None, None))
-        progress(f"{name}: {fetched.size_bytes / 1e6:,.1f} MB, verified")
-        entry = {
-            "name": name,
-            "bytes": fetched.size_bytes,
-            "sha256": fetched.sha256,
-            "url": source.url(path),
-            "modified": fetched.remote.modified,
-            "etag": fetched.remote.etag,
-            "md5": checksum,
-            "expected_records": records,
-            "expected_bases": bases,
-        }
-        return entry, fetched.bytes_transferred, 1
-
-    def _check_header(self, name: str, head: bytes, *, path: Path) -> None:
-        """A GenBank division file carries its release in its first lines (gbrel §3.1)."""
-        said = _HEADER_RELEASE.search(head)
-        if said is not None and said[1].decode() != self._release.number.split(".")[0]:
-            path.unlink(missing_ok=True)
-            raise ReleaseError(
-                f"{name} is of release {said[1].decode()}, not {self._release.number}: the release is being replaced"
+            f"{collection.title} {release.number} is being replaced ({error}) {discarded}"
+        ) from error
+    before, after = (promised_files(r, collection=collection, division=division) for r in (release, again))
+    for name in sorted(before | after):
+        if _promise(release, name) != _promise(again, name):
+            raise ReleaseFlippedError(
+                f"{collection.title} {release.number}: what it says of {name} was changed {discarded}"
             )
 
 
-def unchanged(before: dict[str, Any], remote: RemoteFile, path: Path) -> bool:
-    """Whether the file in place is of this very state of the remote one; ``before`` is its manifest entry."""
-    same = (before["bytes"], before["modified"], before["etag"]) == (remote.bytes, remote.modified, remote.etag)
-    return same and path.is_file() and path.stat().st_size == before["bytes"]
+def _promise(release: Release, name: str) -> tuple[object, ...]:
+    return name in release.files, release.checksums.get(name), release.entries.get(name)
 
 
 def _remove_leftovers(folder: Path, entries: tuple[dict[str, Any], ...]) -> None:
     """Files the release no longer has."""
-    keep = {"manifest.json", EVIDENCE_FILE, *(entry["name"] for entry in entries)}
+    keep = {MANIFEST, EVIDENCE_FILE, *(entry["name"] for entry in entries)}
     for path in folder.glob("*"):
         if path.is_file() and path.name not in keep:
             path.unlink(missing_ok=True)

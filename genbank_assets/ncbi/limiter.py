@@ -1,47 +1,131 @@
-"""Politeness towards the source, shared by all processes of this machine through a small file in the store.
+"""Politeness towards the source, shared by all processes of this machine through small files in the store.
 
-Two rules: so many requests a second at most, and after an answer of 503 or 429 nobody asks again until the pause is
-over. NCBI throttles by sustained request rate and keeps a host penalised for over an hour, so pauses double from
-what Retry-After says up to five minutes, and the fourth in a row gives up.
+Three rules: so many files on their way at a time, so many requests a second, and after an answer of 503 or 429 nobody
+asks again until the pause is over. NCBI throttles by sustained request rate and keeps a host penalised for over an
+hour, so pauses double from what Retry-After says, and the fourth in a row gives up. A source that asks for a longer
+pause than is waited for is left alone for that time: whoever asks meanwhile is told so at once.
 """
 
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import time
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Self
 
 from genbank_assets.errors import SourceBusyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from genbank_assets.settings import Settings
+
 LONGEST_PAUSE_SECONDS = 300.0
 FIRST_PAUSE_SECONDS = 5.0
 PAUSES_BEFORE_GIVING_UP = 4
+# What a server may ask for at most, and how far ahead turns may be given out: beyond, a clock was set back.
+LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
+LONGEST_QUEUE_SECONDS = 3600.0
+PLACE_POLL_SECONDS = 0.2
+PLACE_POLLS_TOLD = 25
 
 
 class Limiter:
-    """Requests per second and pauses, agreed on through ``STORE/source-limits.json``."""
+    """Files, requests per second and pauses, agreed on through ``STORE/source-limits.json`` and ``STORE/source-slots``.
 
-    def __init__(self, store: Path, *, requests_per_second: float, sleep: Callable[[float], None] = time.sleep) -> None:
+    Args:
+        store: the store.
+        requests_per_second: ceiling on requests.
+        files: files on their way at a time.
+        pauses: answers of "slow down" in a row that make it give up.
+        longest_pause_seconds: longest pause that is waited for.
+        time_limit_seconds: how long this limiter may wait in all; None for as long as it takes.
+        sleep: how to wait.
+    """
+
+    def __init__(
+        self,
+        store: Path,
+        *,
+        requests_per_second: float,
+        files: int = 4,
+        pauses: int | None = None,
+        longest_pause_seconds: float | None = None,
+        time_limit_seconds: float | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._path = store / "source-limits.json"
+        self._slots = store / "source-slots"
         self._gap_seconds = 1.0 / requests_per_second
+        self._files = files
+        self._pauses = pauses or PAUSES_BEFORE_GIVING_UP
+        self._longest_pause_seconds = longest_pause_seconds or LONGEST_PAUSE_SECONDS
+        self._until = None if time_limit_seconds is None else time.time() + time_limit_seconds
         self._sleep = sleep
         store.mkdir(parents=True, exist_ok=True)
 
-    def wait_for_turn(self) -> float:
-        """Return when a request may be sent; the answer is that moment, for :meth:`slow_down` and :meth:`went_well`."""
+    @classmethod
+    def of(cls, settings: Settings, *, time_limit_seconds: float | None = None) -> Self:
+        """The limiter that the settings ask for."""
+        return cls(
+            settings.store,
+            requests_per_second=settings.requests_per_second,
+            files=settings.download_files,
+            pauses=settings.source_pauses,
+            longest_pause_seconds=settings.source_pause_seconds,
+            time_limit_seconds=time_limit_seconds,
+        )
+
+    def wait_for_turn(self, url: str = "the source") -> float:
+        """Return when a request may be sent; the answer is that moment, for :meth:`slow_down` and :meth:`went_well`.
+
+        Raises:
+            SourceBusyError: the source asked to be left alone for longer than is waited for.
+        """
         with self._state() as state:
             now = time.time()
-            turn = max(now, state.get("next", 0.0), state.get("paused_until", 0.0))
+            paused_until = _not_beyond(state.get("paused_until", 0.0), now + LONGEST_RETRY_AFTER_SECONDS)
+            if paused_until - now > self._longest_pause_seconds:
+                raise SourceBusyError(_left_alone(url, paused_until))
+            turn = max(now, _not_beyond(state.get("next", 0.0), now + LONGEST_QUEUE_SECONDS), paused_until)
+            self.check_time(url, at=turn)
             state["next"] = turn + self._gap_seconds
         self._sleep(max(0.0, turn - now))
         return turn
+
+    def check_time(self, url: str, *, at: float | None = None) -> None:
+        """Whether there is time left, now or at a moment to come.
+
+        Raises:
+            SourceBusyError: there is not.
+        """
+        if self._until is not None and (time.time() if at is None else at) > self._until:
+            raise SourceBusyError(f"{url}: the source answers too slowly, or asked to slow down; try again later")
+
+    @contextmanager
+    def place(self, on_wait: Callable[[], None]) -> Iterator[None]:
+        """Hold one of the places for files on their way; waits until one is free. A killed process gives its up.
+
+        Args:
+            on_wait: called every few seconds while all are taken; may raise to give up.
+        """
+        self._slots.mkdir(exist_ok=True)
+        for waited in itertools.count():
+            if waited and waited % PLACE_POLLS_TOLD == 0:
+                on_wait()
+            for number in range(self._files):
+                with (self._slots / f"{number}").open("a") as file:
+                    try:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        continue
+                    yield
+                    return
+            self._sleep(PLACE_POLL_SECONDS)
 
     def slow_down(self, retry_after_seconds: float | None, *, url: str, sent: float) -> None:
         """The source said 503 or 429 to a request that was sent at a moment: everybody pauses.
@@ -49,21 +133,23 @@ class Limiter:
         Requests that were under way when the pause was called belong to the same storm and do not count again.
 
         Raises:
-            SourceBusyError: it said so too often in a row.
+            SourceBusyError: it said so too often in a row, or asked for a longer pause than is waited for.
         """
         with self._state() as state:
-            if sent <= state.get("paused_at", 0.0):
+            if sent <= _not_beyond(state.get("paused_at", 0.0), time.time()):
                 return
             pauses = int(state.get("pauses", 0)) + 1
             state["pauses"] = pauses
-            pause = max(retry_after_seconds or 0.0, FIRST_PAUSE_SECONDS * 2 ** (pauses - 1))
-            pause = min(pause, LONGEST_PAUSE_SECONDS)
+            asked = min(retry_after_seconds or 0.0, LONGEST_RETRY_AFTER_SECONDS)
+            pause = max(asked, min(FIRST_PAUSE_SECONDS * 2 ** (pauses - 1), self._longest_pause_seconds))
             state["paused_before"] = state.get("paused_at", 0.0)
             state["paused_at"] = time.time()
             state["paused_until"] = state["paused_at"] + pause
-            if pauses >= PAUSES_BEFORE_GIVING_UP:
+            if pauses >= self._pauses:
                 state["pauses"] = 0
                 raise SourceBusyError(f"{url}: the server asked to slow down {pauses} times in a row; try again later")
+            if pause > self._longest_pause_seconds:
+                raise SourceBusyError(_left_alone(url, state["paused_until"]))
 
     def went_well(self, *, sent: float) -> None:
         """An answer came: pauses before its request was sent are in no row with later ones."""
@@ -87,10 +173,19 @@ class Limiter:
                 file.flush()
 
 
+def _left_alone(url: str, until: float) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until))
+    return f"{url}: the server asked to be left alone until {when}; try again then"
+
+
+def _not_beyond(moment: float, latest: float) -> float:
+    return moment if moment <= latest else 0.0
+
+
 def _read(file: IO[str]) -> dict[str, float]:
     file.seek(0)
     with suppress(ValueError):
         state = json.load(file)
         if isinstance(state, dict):
-            return state
+            return {name: value for name, value in state.items() if isinstance(value, int | float)}
     return {}

@@ -11,11 +11,16 @@ import dataclasses
 import hashlib
 
 from genbank_assets.errors import ReleaseError
-from genbank_assets.ncbi.catalog import REFSEQ, Collection, division_of_file
+from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.ncbi.limiter import Limiter
-from genbank_assets.ncbi.releases import promised_files, read_release
-from genbank_assets.ncbi.sources import RemoteFile, Source, open_source
+from genbank_assets.ncbi.listing import listed_release
+from genbank_assets.ncbi.releases import Release, disagreement, read_release
+from genbank_assets.ncbi.sources import RemoteFile, open_source
 from genbank_assets.settings import Settings
+
+# Dagster ends a sensor's tick after 60 s: the look ends before, with a sentence.
+TIME_LIMIT_SECONDS = 30.0
+TIMEOUT_SECONDS = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +34,7 @@ class ReleaseState:
         reason: why it is not, in a sentence; "" when it is.
         fingerprints: division → digest over names, sizes and dates of its files; "" for none.
         files: flat files listed.
-        bytes: their compressed bytes, as far as the listing says.
+        bytes: their compressed bytes, rounded where the listing rounds; None where it does not say.
     """
 
     number: str
@@ -38,7 +43,7 @@ class ReleaseState:
     reason: str
     fingerprints: dict[str, str]
     files: int
-    bytes: int
+    bytes: int | None
 
 
 def poll_release(collection: Collection, *, settings: Settings) -> ReleaseState:
@@ -47,43 +52,35 @@ def poll_release(collection: Collection, *, settings: Settings) -> ReleaseState:
     Raises:
         SourceError: the source cannot be reached or read.
     """
-    limiter = Limiter(settings.store, requests_per_second=settings.requests_per_second)
-    with open_source(settings.source, limiter=limiter) as source:
+    limiter = Limiter.of(settings, time_limit_seconds=TIME_LIMIT_SECONDS)
+    with open_source(settings.source, limiter=limiter, timeout_seconds=TIMEOUT_SECONDS) as source:
         try:
             release = read_release(source, collection=collection)
         except ReleaseError as error:
-            return ReleaseState("", "", complete=False, reason=str(error), fingerprints={}, files=0, bytes=0)
-        listed = _listed(source, collection)
-    reason = ""
-    for division, remotes in listed.items():
-        promised = promised_files(release, collection=collection, division=division)
-        if promised is not None and promised != {remote.name for remote in remotes}:
-            reason = f"{division}: {len(remotes)} files are listed, the release notes promise {len(promised)}"
+            return ReleaseState("", "", complete=False, reason=str(error), fingerprints={}, files=0, bytes=None)
+        listed = listed_release(source, release=release, collection=collection)
+    differences = (
+        disagreement(release, [remote.name for remote in remotes], collection=collection, division=division)
+        for division, remotes in listed.items()
+    )
     everything = [remote for remotes in listed.values() for remote in remotes]
+    reason = next(filter(None, differences), "" if everything else "no flat files are listed")
+    sizes = [remote.bytes for remote in everything if remote.bytes is not None]
     return ReleaseState(
         number=release.number,
         date=release.date,
-        complete=not reason and bool(everything),
-        reason=reason or ("" if everything else "no flat files are listed"),
-        fingerprints={division: _fingerprint(remotes) for division, remotes in listed.items()},
+        complete=not reason,
+        reason=reason,
+        fingerprints={division: _fingerprint(remotes, release) for division, remotes in listed.items()},
         files=len(everything),
-        bytes=sum(remote.bytes or 0 for remote in everything),
+        bytes=sum(sizes) if len(sizes) == len(everything) else None,
     )
 
 
-def _listed(source: Source, collection: Collection) -> dict[str, list[RemoteFile]]:
-    found: dict[str, list[RemoteFile]] = {division: [] for division in collection.divisions}
-    folders = [f"{collection.path}/{division}" for division in found] if collection is REFSEQ else [collection.path]
-    for folder in folders:
-        for remote in source.listing(folder):
-            division = division_of_file(remote.name, collection=collection)
-            if division is not None and (collection is not REFSEQ or folder.endswith(f"/{division}")):
-                found[division].append(remote)
-    return found
-
-
-def _fingerprint(remotes: list[RemoteFile]) -> str:
+def _fingerprint(remotes: list[RemoteFile], release: Release) -> str:
     if not remotes:
         return ""
-    lines = sorted(f"{remote.name} {remote.bytes} {remote.modified}" for remote in remotes)
+    lines = sorted(
+        f"{remote.name} {remote.bytes} {remote.modified} {release.checksums.get(remote.name, '')}" for remote in remotes
+    )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -12,19 +12,24 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING
 
-from genbank_assets.errors import ReleaseError, SourceError
+from genbank_assets.errors import ReleaseError, RemoteFileMissingError, SourceError
 from genbank_assets.ncbi.catalog import GENBANK, Collection, division_of_file, file_sort_key
+from genbank_assets.store import release_sort_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from genbank_assets.ncbi.sources import Source
     from genbank_assets.store import PartitionRelease
 
 _NUMBER = re.compile(r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*")
 _NOTES_RELEASE = re.compile(r"NCBI-GenBank Flat File Release\s+(\d+(?:\.\d+)?)")
 _NOTES_DATE = re.compile(r"^\s{5,}([A-Z][a-z]+ \d{1,2},? \d{4})\s*$", re.MULTILINE)
-_NOTES_FILE = re.compile(r"^\s*\d+\.\s+(gb[a-z]{3}\d+)\.seq\b", re.MULTILINE)
+# Names of four digits and more may be cut off (gbpln1000.se).
+_NOTES_FILE = re.compile(r"^\s*\d+\.\s+(gb[a-z]{3}\d+)\.s(?:eq?)?(?=\s|$)", re.MULTILINE)
 _NOTES_ENTRIES = re.compile(r"^([A-Z]{3}\d+)\s+([\d,]+)\s+([\d,]+)\s*$", re.MULTILINE)
-_INSTALLED = re.compile(r"^(\S+)\s+(\S+)\s*$", re.MULTILINE)
+# MD5, or what cksum prints: its CRC, in some releases with the size behind it.
+_CHECKSUM = re.compile(r"[0-9a-f]{32}|[0-9]{1,10}", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +39,9 @@ class Release:
     Attributes:
         collection: ``genbank`` or ``refseq``.
         number: as NCBI writes it: ``273.0``, ``260``, ``237``.
-        date: as the release notes write it, or "" where nothing does.
-        files: file names the release promises; None where it promises none (RefSeq lists are incomplete).
+        date: as the release notes write it, or "" where there are none.
+        files: file names the release promises.
+        lists_all: whether these are all it may have: RefSeq's list lacks a few.
         entries: file name → (entries, bases) by the release notes.
         checksums: file name → MD5 in hex, or decimal POSIX ``cksum`` for RefSeq before December 2022.
     """
@@ -43,7 +49,8 @@ class Release:
     collection: str
     number: str
     date: str
-    files: frozenset[str] | None
+    files: frozenset[str]
+    lists_all: bool
     entries: dict[str, tuple[int, int]]
     checksums: dict[str, str]
 
@@ -71,43 +78,103 @@ def read_release(source: Source, *, collection: Collection) -> Release:
     number = read_number(source, collection=collection)
     if collection is GENBANK:
         return _genbank_release(number, source.read_text(f"{collection.path}/gbrel.txt"))
+    return _refseq_release(source, number, collection=collection)
+
+
+def _refseq_release(source: Source, number: str, *, collection: Collection) -> Release:
     name = f"{collection.path}/release-catalog/release{number}.files.installed"
     if not source.exists(name):
         raise ReleaseError(f"RefSeq says release {number}, but {source.url(name)} is not there yet")
-    installed = {m[2]: m[1].lower() for m in _INSTALLED.finditer(source.read_text(name))}
-    return Release("refseq", number, "", files=None, entries={}, checksums=installed)
+    files, checksums = _installed(source.read_text(name))
+    return Release(
+        "refseq",
+        number,
+        _refseq_date(source, number, collection=collection),
+        files=files,
+        lists_all=False,
+        entries={},
+        checksums=checksums,
+    )
+
+
+def _installed(text: str) -> tuple[frozenset[str], dict[str, str]]:
+    """The names in ``files.installed``, and the checksums of those that have one."""
+    names, checksums = set(), {}
+    for line in text.splitlines():
+        fields = line.split()
+        if not fields:
+            continue
+        names.add(fields[-1])
+        if len(fields) > 1 and _CHECKSUM.fullmatch(fields[0]):
+            checksums[fields[-1]] = fields[0].lower()
+    return frozenset(names), checksums
+
+
+def _refseq_date(source: Source, number: str, *, collection: Collection) -> str:
+    """The date in the release notes, which say ``Release 237`` and under it ``August 31, 2026``; "" without notes."""
+    name = f"{collection.path}/release-notes/RefSeq-release{number}.txt"
+    try:
+        notes = source.read_text(name)[:4000]
+    except RemoteFileMissingError:
+        return ""
+    date = _NOTES_DATE.search(notes)
+    return date[1] if date and re.search(rf"\bRelease\s+{re.escape(number)}\b", notes) else ""
 
 
 def _genbank_release(number: str, notes: str) -> Release:
     said = _NOTES_RELEASE.search(notes)
     if said is None:
         raise ReleaseError("gbrel.txt names no release: is it GenBank's release notes?")
-    if said[1].split(".")[0] != number.split(".")[0]:
+    if not same_number(said[1], number):
         raise ReleaseError(
             f"GB_Release_Number says {number}, gbrel.txt says {said[1]}: the release is being replaced; try again later"
         )
     files = frozenset(f"{m[1]}.seq.gz" for m in _NOTES_FILE.finditer(notes))
+    if not files:
+        raise ReleaseError(f"gbrel.txt of release {number} lists no files (section 2.2.1): it is not whole")
     entries = {
         f"gb{m[1].lower()}.seq.gz": (int(m[2].replace(",", "")), int(m[3].replace(",", "")))
         for m in _NOTES_ENTRIES.finditer(notes)
     }
     date = _NOTES_DATE.search(notes[:2000])
-    return Release("genbank", number, date[1] if date else "", files=files or None, entries=entries, checksums={})
+    return Release(
+        "genbank", number, date[1] if date else "", files=files, lists_all=True, entries=entries, checksums={}
+    )
 
 
-def promised_files(release: Release, *, collection: Collection, division: str) -> frozenset[str] | None:
-    """The files of a division that the release notes list, or None where they list none at all."""
-    if release.files is None:
+def same_number(one: str, other: str) -> bool:
+    """Whether two texts name one release: ``260`` is ``260.0``."""
+    return release_sort_key(one) == release_sort_key(other)
+
+
+def promised_files(release: Release, *, collection: Collection, division: str) -> frozenset[str]:
+    """The files of a division that the release names."""
+    return frozenset(name for name in release.files if division_of_file(name, collection=collection) == division)
+
+
+def disagreement(release: Release, listed: Iterable[str], *, collection: Collection, division: str) -> str:
+    """How a listing of a division differs from what the release promises, in a sentence; "" where it does not."""
+    promised, there = promised_files(release, collection=collection, division=division), set(listed)
+    missing = sorted(promised - there, key=file_sort_key)
+    extra = sorted(there - promised, key=file_sort_key) if release.lists_all else []
+    if not missing and not extra:
+        return ""
+    notes = "the release notes promise" if collection is GENBANK else "files.installed promises"
+    return (
+        f"{division}: {notes} {len(promised)} files, {len(there)} are listed "
+        f"(missing: {', '.join(missing[:3]) or 'none'}; extra: {', '.join(extra[:3]) or 'none'})"
+    )
+
+
+def date_of(text: str) -> dt.date | None:
+    """A date as release notes write it (``August 15 2026``, ``August 31, 2026``), as far as it is one."""
+    try:
+        return dt.datetime.strptime(text.replace(",", ""), "%B %d %Y").date()
+    except ValueError:
         return None
-    names = {name for name in release.files if division_of_file(name, collection=collection) == division}
-    return frozenset(sorted(names, key=file_sort_key))
 
 
 def release_date(partition: PartitionRelease) -> dt.date | None:
-    """The date in the release notes (``August 15 2026``), as far as they say one."""
+    """The date in the release notes, as far as they say one."""
     raw = partition.manifest("raw_files")
-    text = str(raw.extra.get("release_date", "")).replace(",", "") if raw is not None else ""
-    try:
-        return dt.datetime.strptime(text, "%B %d %Y").date()
-    except ValueError:
-        return None
+    return date_of(str(raw.extra.get("release_date", ""))) if raw is not None else None

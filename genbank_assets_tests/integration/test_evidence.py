@@ -15,6 +15,7 @@ from genbank_assets.ncbi.fetch import fetch_division
 from genbank_assets.postgres.lookup import changes
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets_tests.fix_faults import Site
 from genbank_assets_tests.fix_ncbi import HttpMirror
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.paths import MIRROR_273, MIRROR_274, SAMPLE
@@ -91,3 +92,70 @@ def test_a_damaged_list_stops_the_division_and_none_is_no_trouble(settings: Sett
         fetch_division(key, settings=settings, progress=lambda _: None, run_id="t")
     broken.unlink()
     fetch_division(key, settings=settings, progress=lambda _: None, run_id="t")
+
+
+GENBANK_LINES = [
+    "BCT|AB000001",
+    "GBBCT1|AB000002.1",
+    "gbbct|ab000003",
+    "GBBCT12.SEQ|AB000004",
+    "bct | AB000005",
+    "PHG|X1",
+]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_the_lists_of_genbank_are_read_in_every_spelling(
+    plain_settings: Settings, tmp_path: Path, packed: bool
+) -> None:
+    genbank = tmp_path / "m" / "genbank"
+    shutil.copytree(SAMPLE, tmp_path / "m", copy_function=shutil.copyfile)
+    text = ("\n".join(GENBANK_LINES) + "\r\n").encode()
+    (genbank / "gbdel.txt").write_bytes(text)
+    if packed:  # where both are there, one is read
+        (genbank / "gbdel.txt.gz").write_bytes(gzip.compress(text))
+    settings = dataclasses.replace(plain_settings, source=(tmp_path / "m").as_uri())
+    key = PartitionKey("genbank", "bct")
+    manifest = fetch_division(key, settings=settings, progress=lambda line: None, run_id="t")
+    assert manifest.extra["evidence_rows"] == 5
+    path = PartitionRelease(settings.store, key, "1.0").stage_folder("raw_files") / manifest.extra["evidence_file"]
+    found = pq.read_table(path).to_pylist()
+    assert [row["accession"] for row in found] == [f"AB00000{n}" for n in range(1, 6)]
+    assert {row["source_file"] for row in found} == {"gbdel.txt.gz" if packed else "gbdel.txt"}
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_removed_records_are_read_plain_and_packed_with_and_without_gi(
+    plain_settings: Settings, tmp_path: Path, packed: bool
+) -> None:
+    shutil.copytree(SAMPLE, tmp_path / "m", copy_function=shutil.copyfile)
+    lines = [
+        "10847\tSomething\tNC_000001.1\tcomplete|viral\tREVIEWED\t5386\tdead protein",
+        "10847\tSomething\tNC_000002.1\t9626372\tcomplete|viral\tREVIEWED\t5386\tsuppressed",
+        "10847\tSomething\tnz_cp000003.1\tviral\tna\t5386",
+        "10847\tSomething\tNC_000004.1\tplasmid\tna\t5386\tdead protein",
+    ]
+    text = "\n".join(lines).encode()
+    path = tmp_path / "m" / "refseq/release/release-catalog/release1.removed-records"
+    if packed:
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(text))
+    else:
+        path.write_bytes(text)
+    settings = dataclasses.replace(plain_settings, source=(tmp_path / "m").as_uri())
+    key = PartitionKey("refseq", "viral")
+    manifest = fetch_division(key, settings=settings, progress=lambda line: None, run_id="t")
+    found = PartitionRelease(settings.store, key, "1").stage_folder("raw_files") / manifest.extra["evidence_file"]
+    assert [(row["accession"], row["list"]) for row in pq.read_table(found).to_pylist()] == [
+        ("NC_000001", "removed-records (dead protein)"),
+        ("NC_000002", "removed-records (suppressed)"),
+        ("NZ_CP000003", "removed-records"),
+    ]
+
+
+def test_lists_are_found_where_the_server_shows_no_index(plain_settings: Settings, site: Site) -> None:
+    shutil.copytree(SAMPLE, site.folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    (site.folder / "genbank" / "gbnew.txt").write_text("PHG|AB000001\n")
+    site.style = "no"
+    settings = dataclasses.replace(plain_settings, source=site.url)
+    key = PartitionKey("genbank", "phg")
+    assert fetch_division(key, settings=settings, progress=lambda line: None, run_id="t").extra["evidence_rows"] == 1

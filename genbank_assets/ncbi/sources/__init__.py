@@ -1,0 +1,45 @@
+"""Where releases come from: one interface over ``https://``, ``http://``, ``ftp://`` and ``file://``.
+
+A source lists a folder, reads small files and streams large ones from an offset. The interface is in ``base``.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from genbank_assets.errors import SourceError
+from genbank_assets.ncbi.limiter import Limiter
+from genbank_assets.ncbi.sources.base import (
+    TIMEOUT_SECONDS,
+    RemoteFile,
+    Source,
+    safe_name,
+    without_credentials,
+)
+from genbank_assets.ncbi.sources.folder import FolderSource
+from genbank_assets.ncbi.sources.ftp import FtpSource
+from genbank_assets.ncbi.sources.http import HttpSource
+
+__all__ = ["RemoteFile", "Source", "open_source", "safe_name", "without_credentials"]
+
+_KINDS: dict[str, type[Source]] = {"file": FolderSource, "http": HttpSource, "https": HttpSource, "ftp": FtpSource}
+
+
+def open_source(url: str, *, limiter: Limiter, timeout_seconds: float = TIMEOUT_SECONDS) -> Source:
+    """The source behind a URL.
+
+    Args:
+        url: where ``genbank/`` and ``refseq/`` are.
+        limiter: how often the source may be asked.
+        timeout_seconds: how long a server may be silent.
+
+    Raises:
+        SourceError: the scheme is none of https, http, ftp, file.
+    """
+    try:
+        kind = _KINDS.get(urlsplit(url).scheme)
+    except ValueError as error:
+        raise SourceError(f"the source is no address: {error}") from error
+    if kind is None:
+        raise SourceError(f"cannot read from {without_credentials(url)!r}: use https://, ftp:// or file://")
+    return kind(url, limiter=limiter, timeout_seconds=timeout_seconds)

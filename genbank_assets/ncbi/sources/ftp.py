@@ -1,0 +1,203 @@
+"""``ftp://``: passive, binary, one control connection kept open over all files of a worker; REST resumes.
+
+What a server cannot do is done without: ``LIST`` instead of ``MLSD``, the whole file read past what is here instead of
+``REST``, no date instead of ``MDTM``. A control connection on which something unexpected was said is given up, because
+the next answer could belong to the question before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ftplib
+import socket
+from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
+
+from genbank_assets.errors import RemoteFileMissingError, SourceError, SourceInterruptedError
+from genbank_assets.ncbi.limiter import Limiter
+from genbank_assets.ncbi.sources.base import (
+    CHUNK_BYTES,
+    TIMEOUT_SECONDS,
+    RemoteFile,
+    Source,
+    check_same_file,
+    safe_name,
+    size_of,
+)
+from genbank_assets.ncbi.sources.index import list_lines
+
+KEEP_ALIVE_SECONDS = 30
+# ftplib lets a number that is none pass as ValueError.
+_FAILURES: tuple[type[Exception], ...] = (*ftplib.all_errors, ValueError)
+_UNKNOWN_COMMAND = ("500", "502", "504")
+_TOO_MANY = "421"
+_ABSENT = ("550", "501")
+
+
+class FtpSource(Source):
+    """NCBI's server, or one that looks like it."""
+
+    def __init__(self, root: str, *, limiter: Limiter, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        super().__init__(root, limiter=limiter, timeout_seconds=timeout_seconds)
+        parts = urlsplit(root)
+        try:
+            self._server = (parts.hostname or "", parts.port or ftplib.FTP_PORT)
+        except ValueError as error:
+            raise SourceError(f"the source is no address: {error}") from error
+        self._user = (unquote(parts.username or "anonymous"), unquote(parts.password or "genbank-assets@"))
+        self._base = unquote(parts.path).rstrip("/")
+        self._connection: ftplib.FTP | None = None
+        self._knows_mlsd = True
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(*_FAILURES):
+                self._connection.quit()
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> ftplib.FTP:
+        """The control connection, made anew where the server closed it meanwhile."""
+        if self._connection is not None:
+            try:
+                self._connection.voidcmd("NOOP")
+            except _FAILURES:
+                self._drop()
+        while self._connection is None:
+            sent = self._limiter.wait_for_turn(self._root)
+            try:
+                self._connection = self._logged_in()
+            except _FAILURES as error:
+                if str(error).startswith(_TOO_MANY):
+                    self._limiter.slow_down(None, url=f"{self._root} ({error})", sent=sent)
+                    continue
+                kind = SourceError if isinstance(error, ftplib.error_perm) else SourceInterruptedError
+                raise kind(f"cannot reach {self._root}: {error}") from error
+            self._limiter.went_well(sent=sent)
+        return self._connection
+
+    def _logged_in(self) -> ftplib.FTP:
+        connection = ftplib.FTP(timeout=self._timeout_seconds, encoding="latin-1")  # noqa: S321 -- some networks allow nothing else
+        try:
+            connection.connect(*self._server)
+            _keep_alive(connection.sock)
+            connection.login(*self._user)
+            connection.voidcmd("TYPE I")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextlib.contextmanager
+    def _dialogue(self, path: str) -> Iterator[ftplib.FTP]:
+        """The connection for one exchange; given up when its answers may be out of step afterwards."""
+        connection = self._connected()
+        try:
+            yield connection
+        except ftplib.error_perm as error:
+            if str(error).startswith(_ABSENT):
+                raise RemoteFileMissingError(f"there is no {self.url(path)}: {error}") from error
+            raise SourceError(f"{self.url(path)}: {error}") from error
+        except ftplib.error_temp as error:
+            if str(error).startswith(_TOO_MANY):
+                self._drop()
+            raise SourceInterruptedError(f"{self.url(path)}: the transfer broke: {error}") from error
+        except _FAILURES as error:
+            self._drop()
+            raise SourceInterruptedError(f"{self.url(path)}: the connection broke: {error}") from error
+        except BaseException:  # the reader stopped in the middle: the server's word about it is still to come
+            self._drop()
+            raise
+
+    def _path(self, path: str) -> str:
+        return f"{self._base}/{path}"
+
+    def _listed(self, folder: str) -> list[RemoteFile]:
+        self._limiter.wait_for_turn(self.url(folder))
+        try:
+            if self._knows_mlsd:
+                with self._dialogue(folder) as connection:
+                    with contextlib.suppress(ftplib.error_perm):
+                        connection.sendcmd("OPTS MLST type;size;modify;")
+                    try:
+                        return [
+                            _entry(*entry) for entry in list(connection.mlsd(self._path(folder))) if _is_file(*entry)
+                        ]
+                    except ftplib.error_perm as error:
+                        if not str(error).startswith(_UNKNOWN_COMMAND):
+                            raise
+                        self._knows_mlsd = False
+            lines: list[str] = []
+            with self._dialogue(folder) as connection:
+                connection.retrlines(f"LIST {self._path(folder)}", lines.append)
+        except RemoteFileMissingError:
+            return []
+        return list_lines(lines)
+
+    def stat(self, path: str) -> RemoteFile:
+        with self._dialogue(path) as connection:
+            connection.voidcmd("TYPE I")
+            size = _optional(connection, f"SIZE {self._path(path)}")
+            modified = _optional(connection, f"MDTM {self._path(path)}")
+        name = path.rsplit("/", 1)[-1]
+        return RemoteFile(name, None if size is None else size_of(size, what=self.url(path)), modified=modified)
+
+    def stream(self, path: str, *, offset: int, expected: RemoteFile) -> Iterator[bytes]:
+        check_same_file(self.stat(path), expected, url=self.url(path))
+        self._limiter.wait_for_turn(self.url(path))
+        with self._dialogue(path) as connection:
+            data, passed_over = self._transfer(connection, path, offset=offset)
+            with data:
+                while piece := data.recv(CHUNK_BYTES):
+                    if passed_over < len(piece):
+                        yield piece[passed_over:]
+                    passed_over = max(0, passed_over - len(piece))
+            connection.voidresp()
+        check_same_file(self.stat(path), expected, url=self.url(path))
+
+    def _transfer(self, connection: ftplib.FTP, path: str, *, offset: int) -> tuple[socket.socket, int]:
+        """The data connection, and how many of its first bytes are here already."""
+        command = f"RETR {self._path(path)}"
+        try:
+            return connection.transfercmd(command, rest=offset or None), 0
+        except ftplib.error_perm as error:
+            if not offset or str(error).startswith(_ABSENT[0]):
+                raise
+        return connection.transfercmd(command), offset
+
+
+def _keep_alive(control: socket.socket | None) -> None:
+    """Keep routers from forgetting the control connection while a large file travels on the other one."""
+    if control is not None:
+        control.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
+            if hasattr(socket, name):
+                control.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), KEEP_ALIVE_SECONDS)
+
+
+def _optional(connection: ftplib.FTP, command: str) -> str | None:
+    """The answer to a question that old servers do not know."""
+    try:
+        answer = connection.sendcmd(command)
+    except ftplib.error_perm as error:
+        if str(error).startswith(_UNKNOWN_COMMAND):
+            return None
+        raise
+    if not answer.startswith("213 "):
+        raise ValueError(f"the server's answers are out of step: {answer[:80]}")
+    return answer[4:].strip()
+
+
+def _is_file(name: str, facts: dict[str, str]) -> bool:
+    return facts.get("type", "").lower() == "file"
+
+
+def _entry(name: str, facts: dict[str, str]) -> RemoteFile:
+    size = facts.get("size")
+    return RemoteFile(
+        safe_name(name), None if size is None else size_of(size, what=name[:80]), modified=facts.get("modify")
+    )

@@ -1,0 +1,211 @@
+"""``https://`` and ``http://``: pooled connections; ranges guarded by If-Range and by what the answer says of itself.
+
+A server that knows no ranges sends the file from its start: what is here already is passed over, provided that ETag or
+date prove it to be of the same state. Pauses after 503 and 429 belong to ``limiter``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from genbank_assets.errors import (
+    RemoteFileChangedError,
+    RemoteFileMissingError,
+    SourceError,
+    SourceInterruptedError,
+)
+from genbank_assets.ncbi.limiter import Limiter
+from genbank_assets.ncbi.sources.base import (
+    SMALL_FILE_BYTES,
+    TIMEOUT_SECONDS,
+    RemoteFile,
+    Source,
+    check_same_file,
+    size_of,
+)
+from genbank_assets.ncbi.sources.index import html_index
+
+MOST_REDIRECTS = 5
+_SLOW_DOWN = {429, 503}
+_GONE = {404, 410}
+_NOT_SHOWN = {401, 403, 404, 410}
+_NO_HEAD = {405, 501}
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
+
+
+class HttpSource(Source):
+    """NCBI's server, or one that looks like it."""
+
+    def __init__(self, root: str, *, limiter: Limiter, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        super().__init__(root, limiter=limiter, timeout_seconds=timeout_seconds)
+        try:
+            parts = urlsplit(root)
+            httpx.URL(self._root)
+        except (ValueError, httpx.InvalidURL) as error:
+            raise SourceError(f"the source is no address: {error}") from error
+        self._client = httpx.Client(
+            auth=(unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
+            timeout=httpx.Timeout(timeout_seconds, connect=min(30.0, timeout_seconds)),
+            follow_redirects=True,
+            max_redirects=MOST_REDIRECTS,
+            headers={"User-Agent": "genbank-assets", "Accept-Encoding": "identity"},
+            event_hooks={"response": [refuse_downgrade]},
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _listed(self, folder: str) -> list[RemoteFile]:
+        with self._sent("GET", f"{folder}/", headers={}) as response:
+            if response.status_code in _NOT_SHOWN:
+                return []
+            self._check_status(f"{folder}/", response)
+            return html_index(self._page(f"{folder}/", response), url=str(response.url))
+
+    def _page(self, path: str, response: httpx.Response) -> str:
+        found = bytearray()
+        with self._reading(path):
+            for piece in response.iter_bytes():
+                found += piece
+                if len(found) > SMALL_FILE_BYTES:
+                    raise SourceError(f"{self.url(path)} is too large for a listing")
+                self._limiter.check_time(self.url(path))
+        return found.decode("utf-8", errors="replace")
+
+    def stat(self, path: str) -> RemoteFile:
+        with self._sent("HEAD", path, headers={}) as response:
+            if response.status_code not in _NO_HEAD:
+                self._check_status(path, response)
+                found = _described(path, response)
+                if found.bytes is not None or _is_encoded(path, response):
+                    return found
+        with self._sent("GET", path, headers={}) as response:  # the answer's head is enough: its body is not awaited
+            self._check_status(path, response)
+            return _described(path, response)
+
+    def stream(self, path: str, *, offset: int, expected: RemoteFile) -> Iterator[bytes]:
+        with self._sent("GET", path, headers=_range(offset, expected)) as response:
+            passed_over = self._check_answer(path, response, offset=offset, expected=expected)
+            pieces = response.iter_bytes() if _is_encoded(path, response) else response.iter_raw()
+            with self._reading(path):
+                for piece in pieces:  # as it comes: a larger piece would be lost when the connection breaks
+                    if passed_over < len(piece):
+                        yield piece[passed_over:]
+                    passed_over = max(0, passed_over - len(piece))
+
+    def _check_answer(self, path: str, response: httpx.Response, *, offset: int, expected: RemoteFile) -> int:
+        """Whether the answer goes on with the very file whose first bytes are here.
+
+        Returns:
+            Bytes at the answer's start that are here already.
+        """
+        url = self.url(path)
+        if response.status_code == 416:
+            raise RemoteFileChangedError(f"{url} changed while it was fetched: it ends before byte {offset:,}")
+        self._check_status(path, response)
+        now = _described(path, response)
+        if response.status_code == 206:
+            part = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+            if part is None or int(part[1]) != offset or not offset:
+                raise RemoteFileChangedError(f"{url}: the server sent another range than was asked for")
+            whole = None if part[3] == "*" else size_of(part[3], what=url)
+            check_same_file(RemoteFile(now.name, whole, now.modified, now.etag), expected, url=url)
+            return 0
+        check_same_file(now, expected, url=url)
+        proved = (now.etag and expected.etag) or (now.modified and expected.modified)
+        if offset and not proved:
+            raise RemoteFileChangedError(
+                f"{url}: the server does not say whether it changed since {offset:,} bytes came"
+            )
+        return offset
+
+    @contextlib.contextmanager
+    def _sent(self, method: str, path: str, *, headers: dict[str, str]) -> Iterator[httpx.Response]:
+        """A streamed response that is not a request to slow down."""
+        while True:
+            sent = self._limiter.wait_for_turn(self.url(path))
+            with self._reading(path):
+                request = self._client.build_request(method, f"{self._root}/{path}", headers=headers)
+                response = self._client.send(request, stream=True)
+            if response.status_code not in _SLOW_DOWN:
+                break
+            response.close()
+            self._limiter.slow_down(_seconds(response.headers.get("Retry-After")), url=self.url(path), sent=sent)
+        try:
+            self._limiter.went_well(sent=sent)
+            yield response
+        finally:
+            response.close()
+
+    def _check_status(self, path: str, response: httpx.Response) -> None:
+        status = response.status_code
+        if status in {200, 206}:
+            return
+        if status in _GONE:
+            raise RemoteFileMissingError(f"there is no {self.url(path)}: the server answered {status}")
+        kind = SourceInterruptedError if status >= 500 or status == 408 else SourceError
+        raise kind(f"{self.url(path)}: the server answered {status}")
+
+    @contextlib.contextmanager
+    def _reading(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.TooManyRedirects, httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.DecodingError) as error:
+            raise SourceError(f"{self.url(path)}: {error}") from error
+        except httpx.HTTPError as error:
+            raise SourceInterruptedError(
+                f"{self.url(path)}: the connection broke: {error or type(error).__name__}"
+            ) from error
+
+
+def refuse_downgrade(response: httpx.Response) -> None:
+    """Called with every answer: a redirect from ``https`` to ``http`` is not followed.
+
+    Raises:
+        SourceError: the answer is one.
+    """
+    target = response.headers.get("Location", "")
+    if response.is_redirect and response.request.url.scheme == "https" and target.lower().startswith("http:"):
+        raise SourceError(f"{response.request.url} redirects to {target[:200]}, which is not encrypted: refused")
+
+
+def _range(offset: int, expected: RemoteFile) -> dict[str, str]:
+    if not offset:
+        return {}
+    strong = expected.etag if expected.etag and not expected.etag.startswith("W/") else None
+    guard = strong or expected.modified
+    return {"Range": f"bytes={offset}-"} | ({"If-Range": guard} if guard else {})
+
+
+def _is_encoded(path: str, response: httpx.Response) -> bool:
+    """Whether the body is packed for the way only. Of a ``.gz`` the file itself is what ``Content-Encoding`` names."""
+    return bool(response.headers.get("Content-Encoding")) and not path.endswith(".gz")
+
+
+def _described(path: str, response: httpx.Response) -> RemoteFile:
+    length = response.headers.get("Content-Length")
+    return RemoteFile(
+        path.rsplit("/", 1)[-1],
+        size_of(length.strip(), what=path) if length and not _is_encoded(path, response) else None,
+        modified=response.headers.get("Last-Modified"),
+        etag=response.headers.get("ETag"),
+    )
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """``Retry-After`` as seconds from now, whether it is a number or a date."""
+    if not retry_after:
+        return None
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", retry_after):
+        return float(retry_after)
+    with contextlib.suppress(ValueError, TypeError):
+        when = parsedate_to_datetime(retry_after)
+        return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return None

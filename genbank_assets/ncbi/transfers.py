@@ -1,0 +1,133 @@
+"""The files of a division on their way: several at a time, each worker on one connection of its own.
+
+A file that is here already, in this very state, is not fetched again; the first failure ends the others, and what came
+stays for the next run. One file's transfer belongs to ``download``; what makes a whole release, to ``fetch``.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from genbank_assets.errors import ReleaseError
+from genbank_assets.ncbi.arrivals import Arrivals, file_entry
+from genbank_assets.ncbi.catalog import Collection
+from genbank_assets.ncbi.download import check_space, fetch_file
+from genbank_assets.ncbi.limiter import Limiter
+from genbank_assets.ncbi.listing import folder_of
+from genbank_assets.ncbi.releases import Release, same_number
+from genbank_assets.ncbi.sources import RemoteFile, Source, open_source
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionRelease
+
+_HEADER_RELEASE = re.compile(rb"NCBI-GenBank Flat File Release\s+(\d+(?:\.\d+)?)")
+
+
+class Transfers:
+    """The files of one division on their way: what is shared between the workers."""
+
+    def __init__(
+        self,
+        partition: PartitionRelease,
+        *,
+        collection: Collection,
+        release: Release,
+        settings: Settings,
+        limiter: Limiter,
+    ) -> None:
+        self._partition = partition
+        self._collection = collection
+        self._release = release
+        self._settings = settings
+        self._limiter = limiter
+        self._local = threading.local()
+        self._sources: list[Source] = []
+        self._spare: list[Source] = []
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self.arrivals = Arrivals(partition)
+
+    def run(
+        self, source: Source, files: list[RemoteFile], *, progress: Callable[[str], None]
+    ) -> tuple[tuple[dict[str, Any], ...], int, int]:
+        """All files; returns their manifest entries, the bytes transferred, and the number fetched now."""
+        workers = max(1, min(self._settings.download_files, len(files)))
+        self._spare = [source]
+        self._check_space(files)
+
+        def told(line: str) -> None:
+            if self._stopped.is_set():
+                raise CancelledError  # what came stays, to be taken up again
+            progress(line)
+
+        try:
+            with ThreadPoolExecutor(workers, thread_name_prefix="fetch") as pool:
+                futures = [pool.submit(self._one, remote.name, progress=told) for remote in files]
+                try:
+                    _raise_first_failure(futures)
+                finally:
+                    self._stopped.set()
+                    pool.shutdown(wait=False, cancel_futures=True)
+            results = [future.result() for future in futures]
+        finally:
+            for opened in self._sources:
+                opened.close()
+        entries = tuple(entry for entry, _, _ in results)
+        return entries, sum(transferred for _, transferred, _ in results), sum(new for _, _, new in results)
+
+    def _check_space(self, files: list[RemoteFile]) -> None:
+        """Room for all files that are not here yet, as far as the listing says their sizes."""
+        need = sum(remote.bytes or 0 for remote in files if not self.arrivals.has(remote.name))
+        self.arrivals.folder.mkdir(parents=True, exist_ok=True)
+        check_space(self.arrivals.folder, need, what=f"{self._partition.key} {self._partition.release}")
+
+    def _source(self) -> Source:
+        """This worker's own source: one connection for all the files it fetches; the first takes the job's."""
+        if not hasattr(self._local, "source"):
+            with self._lock:
+                if self._spare:
+                    self._local.source = self._spare.pop()
+                else:
+                    self._local.source = open_source(self._settings.source, limiter=self._limiter)
+                    self._sources.append(self._local.source)
+        opened: Source = self._local.source
+        return opened
+
+    def _one(self, name: str, *, progress: Callable[[str], None]) -> tuple[dict[str, Any], int, int]:
+        source = self._source()
+        path = f"{folder_of(self._collection, self._partition.key.division)}/{name}"
+        checksum = self._release.checksums.get(name)
+        if self.arrivals.has(name):
+            found = self.arrivals.find(name, remote=source.look_up(path), checksum=checksum)
+            if found is not None:
+                return found, 0, 0
+        fetched = fetch_file(source, path, folder=self.arrivals.folder, checksum=checksum, progress=progress)
+        self._check_header(name, fetched.head)
+        records, bases = self._release.entries.get(name, (None, None))
+        progress(f"{name}: {fetched.size_bytes / 1e6:,.1f} MB, verified")
+        entry = file_entry(fetched, url=source.url(path), checksum=checksum) | {
+            "expected_records": records,
+            "expected_bases": bases,
+        }
+        self.arrivals.note(entry)
+        return entry, fetched.bytes_transferred, 1
+
+    def _check_header(self, name: str, head: bytes) -> None:
+        """A GenBank division file carries its release in its first lines (gbrel §3.1)."""
+        said = _HEADER_RELEASE.search(head)
+        if said is not None and not same_number(said[1].decode(), self._release.number):
+            (self.arrivals.folder / name).unlink(missing_ok=True)
+            raise ReleaseError(
+                f"{name} is of release {said[1].decode()}, not {self._release.number}: the release is being replaced"
+            )
+
+
+def _raise_first_failure(futures: list[Future[Any]]) -> None:
+    """Wait for all files, or for the first that fails; that one's error is raised."""
+    done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+    for future in done:
+        if error := future.exception():
+            raise error
