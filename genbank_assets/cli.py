@@ -158,10 +158,12 @@ def _metrics(options: argparse.Namespace, settings: Settings) -> int:
 def _trace(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.lineage.render import as_text
     from genbank_assets.lineage.trace import trace
-    from genbank_assets.objects.fetch import find_record, original_text
 
     if options.raw:
-        for piece in original_text(find_record(settings, options.accession)[0]):
+        from genbank_assets.lineage.search import search
+        from genbank_assets.objects.fetch import original_text
+
+        for piece in original_text(search(settings, options.accession)[0].found):
             sys.stdout.buffer.write(piece)
         return 0
     traces = trace(settings, options.accession, verify=options.verify)
