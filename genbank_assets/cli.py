@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="genbank-assets",
         description="Mirror GenBank and RefSeq: raw files, Parquet tables, PostgreSQL and an object set, with lineage.",
-        epilog="Settings come from GENBANK_ASSETS_* variables; the README lists them.",
+        epilog="Settings come from GENBANK_ASSETS_* variables; docs/operating.md lists them.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {genbank_assets.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

@@ -10,12 +10,14 @@ import datetime as dt
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genbank_assets.errors import SettingsError
 from genbank_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -109,6 +111,9 @@ def _told(runs: Sequence[PartitionRun]) -> int:
 def _dev(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.defs.instance import open_instance, project_file
 
+    _require_free_port(options.port)
+    address = f"http://127.0.0.1:{options.port}"
+    os.environ.setdefault("GENBANK_ASSETS_DAGSTER_URL", address)  # the runs' links lead here
     open_instance(settings).dispose()  # what it lacks is made before runs ask for it at the same time
     os.environ.setdefault("GENBANK_ASSETS_STORE", str(settings.store.resolve()))
     scripts = Path(sys.executable).parent
@@ -117,7 +122,7 @@ def _dev(options: argparse.Namespace, settings: Settings) -> int:
         [str(scripts / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(options.port), "-w", workspace],
         [str(scripts / "dagster-daemon"), "run", "-w", workspace],
     ]
-    print(f"Dagster's UI: http://127.0.0.1:{options.port} (Ctrl-C stops it; the embedded PostgreSQL stays up)")
+    print(f"Dagster's UI: {address} (Ctrl-C stops it; the embedded PostgreSQL stays up)", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that both are stopped with us
     running = [subprocess.Popen(command) for command in commands]
     try:
@@ -127,3 +132,20 @@ def _dev(options: argparse.Namespace, settings: Settings) -> int:
             process.terminate()
         for process in running:
             process.wait()
+
+
+def _require_free_port(port: int) -> None:
+    """Say so in a sentence before anything is started.
+
+    Raises:
+        SettingsError: something listens on the port, or it may not be used.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise SettingsError(
+                f"port {port} of 127.0.0.1 cannot be used ({reason}): choose another with --port N, or make dev PORT=N"
+            ) from None

@@ -15,6 +15,8 @@ from typing import Any
 
 import obstore
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
@@ -79,10 +81,29 @@ def rows_named(partition: PartitionRelease, accession: str) -> list[Found]:
     names = [name] if name == name.upper() else [name, name.upper()]
     primary = [name.partition(".")[0] for name in names]
     path = partition.stage_folder("unique_records") / "memberships.parquet"
+    if not _may_have(path, primary):
+        return []
     rows = rows_where(path, pl.col("accession").is_in(primary))
     if "." in name:
         rows = rows.filter(pl.col("accession_version").is_in(names))
     return [Found(partition, row) for row in rows.iter_rows(named=True)]
+
+
+def _may_have(path: Path, accessions: list[str]) -> bool:
+    """Whether a row group of a membership table spans one of the accessions: a name is in one division of many."""
+    try:
+        footer = pq.read_metadata(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _unreadable(path, error) from error
+    for group in range(footer.num_row_groups):
+        bounds = footer.row_group(group).column(0).statistics
+        if bounds is None or not bounds.has_min_max or any(bounds.min <= name <= bounds.max for name in accessions):
+            return True
+    return False
+
+
+def _unreadable(path: Path, error: Exception) -> IntegrityError:
+    return IntegrityError(f"{path} cannot be read ({error}); remove it and materialize {path.parent.name}")
 
 
 def rows_where(
@@ -98,9 +119,7 @@ def rows_where(
         rows = rows.select(columns) if columns else rows
         return (rows if most is None else rows.head(most)).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise IntegrityError(
-            f"{path} cannot be read ({error}); remove it and materialize {path.parent.name}"
-        ) from error
+        raise _unreadable(path, error) from error
 
 
 def _is_later(release: PartitionRelease, day: PartitionRelease) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,28 @@ def test_mistakes_get_a_sentence_and_no_traceback(tmp_path: Path, arguments: lis
     assert done.returncode == code
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_busy_port_gets_a_sentence_before_anything_is_started(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = call("dev", "--port", str(port), store=tmp_path / "store")
+    assert done.returncode == 1
+    assert f"port {port} of 127.0.0.1 cannot be used (Address already in use)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_help_imports_neither_dagster_nor_polars() -> None:
+    script = (
+        "import sys\nfrom genbank_assets.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'dagster', 'polars', 'numpy', 'pyarrow', 'httpx', 'psycopg', 'boto3'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
 
 
 @pytest.mark.slow
