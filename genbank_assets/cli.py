@@ -18,7 +18,7 @@ from pathlib import Path
 import genbank_assets
 from genbank_assets.cli_objects import add_objects_command
 from genbank_assets.cli_runs import add_run_commands
-from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.errors import GenbankAssetsError, SettingsError
 from genbank_assets.settings import Settings, settings_from_environment
 
 
@@ -102,6 +102,10 @@ def _parser() -> argparse.ArgumentParser:
     fetch.set_defaults(run=_fetch)
 
     add_objects_command(commands, parents=[store, json_option])
+
+    psql = commands.add_parser("psql", parents=[store], help="open psql on the embedded PostgreSQL of the store")
+    psql.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="of psql, after --, such as -- -c 'SELECT 1'")
+    psql.set_defaults(run=_psql)
 
     stop = commands.add_parser("stop", parents=[store], help="stop the embedded PostgreSQL of the store")
     stop.set_defaults(run=_stop)
@@ -197,6 +201,19 @@ def _fetch(options: argparse.Namespace, settings: Settings) -> int:
     for piece in fetch(settings, options.name, format_=options.format, start=options.start, end=options.end):
         sys.stdout.buffer.write(piece)
     return 0
+
+
+def _psql(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.postgres.embedded import ensure_server
+    from genbank_assets.postgres.places import find_places
+
+    if settings.postgres_url is not None:
+        raise SettingsError(
+            "the data are in the server of GENBANK_ASSETS_POSTGRES_URL: connect to it with psql yourself"
+        )
+    url = ensure_server(settings.store).url("genbank")
+    program = str(find_places(settings.store).binaries() / "psql")
+    os.execv(program, [program, url, *options.arguments])  # noqa: S606 -- the program came with the server
 
 
 def _stop(options: argparse.Namespace, settings: Settings) -> int:

@@ -31,6 +31,9 @@ def add_run_commands(commands: Any, *, store: argparse.ArgumentParser) -> None:
 
     dev = commands.add_parser("dev", parents=[store], help="serve Dagster's UI and daemon on this machine")
     dev.add_argument("--port", type=int, default=3000, help="port of the UI on 127.0.0.1 (default 3000)")
+    source = dev.add_mutually_exclusive_group()
+    source.add_argument("--source", help="https://, ftp:// or file:// (GENBANK_ASSETS_SOURCE, default NCBI)")
+    source.add_argument("--sample", action="store_true", help="let runs read the bundled sample instead of NCBI")
     dev.set_defaults(run=_dev)
 
     materialize = commands.add_parser(
@@ -73,7 +76,7 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
     code = _materialize_keys([str(key) for key in keys], settings)
     if code == 0:
         print(report(settings, keys))
-        print("\nOpen the UI: make dev, then http://127.0.0.1:3000 (asset graph, partitions, checks, plots).")
+        print("\nOpen the UI: make dev SAMPLE=1, then http://127.0.0.1:3000 (asset graph, partitions, checks, plots).")
     return code
 
 
@@ -112,6 +115,10 @@ def _dev(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.defs.instance import open_instance, project_file
 
     _require_free_port(options.port)
+    if options.sample:
+        from genbank_assets.demo import demo_settings
+
+        os.environ["GENBANK_ASSETS_SOURCE"] = demo_settings(settings).source
     address = f"http://127.0.0.1:{options.port}"
     os.environ.setdefault("GENBANK_ASSETS_DAGSTER_URL", address)  # the runs' links lead here
     open_instance(settings).dispose()  # what it lacks is made before runs ask for it at the same time
