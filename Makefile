@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?=
 PORT ?= 3000
+SAMPLE ?=
 FUZZ_SECONDS ?= 60
 BIN := .venv/bin
 # Whatever changes the built environment; anything else is used in place.
@@ -23,8 +24,8 @@ setup: .venv/.ready  ## make .venv with everything in it and build the native mo
 demo: setup  ## materialize the bundled sample through all five assets and show what came of it
 	@$(BIN)/genbank-assets demo
 
-dev: setup  ## serve Dagster's UI and daemon on http://127.0.0.1:3000 (PORT=N for another port)
-	@$(BIN)/genbank-assets dev --port $(PORT)
+dev: setup  ## serve Dagster's UI and daemon on http://127.0.0.1:3000 (PORT=N; SAMPLE=1: runs read the bundled sample)
+	@$(BIN)/genbank-assets dev --port $(PORT) $(if $(SAMPLE),--sample)
 
 test: lint type test-packages  ## lint, types and all tests
 	@$(BIN)/python -m pytest

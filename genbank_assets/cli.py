@@ -19,7 +19,7 @@ from pathlib import Path
 import genbank_assets
 from genbank_assets.cli_objects import add_objects_command
 from genbank_assets.cli_runs import add_run_commands
-from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.errors import GenbankAssetsError, SettingsError
 from genbank_assets.settings import Settings, settings_from_environment
 
 
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="genbank-assets",
         description="Mirror GenBank and RefSeq: raw files, Parquet tables, PostgreSQL and an object set, with lineage.",
-        epilog="Settings come from GENBANK_ASSETS_* variables; the README lists them.",
+        epilog="Settings come from GENBANK_ASSETS_* variables; docs/operating.md lists them.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {genbank_assets.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -116,6 +116,10 @@ def _parser() -> argparse.ArgumentParser:
     fetch.set_defaults(run=_fetch)
 
     add_objects_command(commands, parents=[store, json_option])
+
+    psql = commands.add_parser("psql", parents=[store], help="open psql on the embedded PostgreSQL of the store")
+    psql.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="of psql, after --, such as -- -c 'SELECT 1'")
+    psql.set_defaults(run=_psql)
 
     stop = commands.add_parser("stop", parents=[store], help="stop the embedded PostgreSQL of the store")
     stop.set_defaults(run=_stop)
@@ -172,10 +176,12 @@ def _metrics(options: argparse.Namespace, settings: Settings) -> int:
 def _trace(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.lineage.render import as_text
     from genbank_assets.lineage.trace import trace
-    from genbank_assets.objects.fetch import find_record, original_text
 
     if options.raw:
-        for piece in original_text(find_record(settings, options.accession)[0]):
+        from genbank_assets.lineage.search import search
+        from genbank_assets.objects.fetch import original_text
+
+        for piece in original_text(search(settings, options.accession)[0].found):
             sys.stdout.buffer.write(piece)
         return 0
     traces = trace(settings, options.accession, verify=options.verify)
@@ -209,6 +215,19 @@ def _fetch(options: argparse.Namespace, settings: Settings) -> int:
     for piece in fetch(settings, options.name, format_=options.format, start=options.start, end=options.end):
         sys.stdout.buffer.write(piece)
     return 0
+
+
+def _psql(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.postgres.embedded import ensure_server
+    from genbank_assets.postgres.places import find_places
+
+    if settings.postgres_url is not None:
+        raise SettingsError(
+            "the data are in the server of GENBANK_ASSETS_POSTGRES_URL: connect to it with psql yourself"
+        )
+    url = ensure_server(settings.store).url("genbank")
+    program = str(find_places(settings.store).binaries() / "psql")
+    os.execv(program, [program, url, *options.arguments])  # noqa: S606 -- the program came with the server
 
 
 def _stop(options: argparse.Namespace, settings: Settings) -> int:

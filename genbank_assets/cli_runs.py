@@ -10,12 +10,14 @@ import datetime as dt
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genbank_assets.errors import SettingsError
 from genbank_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ def add_run_commands(commands: Any, *, store: argparse.ArgumentParser) -> None:
 
     dev = commands.add_parser("dev", parents=[store], help="serve Dagster's UI and daemon on this machine")
     dev.add_argument("--port", type=int, default=3000, help="port of the UI on 127.0.0.1 (default 3000)")
+    source = dev.add_mutually_exclusive_group()
+    source.add_argument("--source", help="https://, ftp:// or file:// (GENBANK_ASSETS_SOURCE, default NCBI)")
+    source.add_argument("--sample", action="store_true", help="let runs read the bundled sample instead of NCBI")
     dev.set_defaults(run=_dev)
 
     materialize = commands.add_parser(
@@ -71,7 +76,7 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
     code = _materialize_keys([str(key) for key in keys], settings)
     if code == 0:
         print(report(settings, keys))
-        print("\nOpen the UI: make dev, then http://127.0.0.1:3000 (asset graph, partitions, checks, plots).")
+        print("\nOpen the UI: make dev SAMPLE=1, then http://127.0.0.1:3000 (asset graph, partitions, checks, plots).")
     return code
 
 
@@ -109,6 +114,13 @@ def _told(runs: Sequence[PartitionRun]) -> int:
 def _dev(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.defs.instance import open_instance, project_file
 
+    _require_free_port(options.port)
+    if options.sample:
+        from genbank_assets.demo import demo_settings
+
+        os.environ["GENBANK_ASSETS_SOURCE"] = demo_settings(settings).source
+    address = f"http://127.0.0.1:{options.port}"
+    os.environ.setdefault("GENBANK_ASSETS_DAGSTER_URL", address)  # the runs' links lead here
     open_instance(settings).dispose()  # what it lacks is made before runs ask for it at the same time
     os.environ.setdefault("GENBANK_ASSETS_STORE", str(settings.store.resolve()))
     scripts = Path(sys.executable).parent
@@ -117,7 +129,7 @@ def _dev(options: argparse.Namespace, settings: Settings) -> int:
         [str(scripts / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(options.port), "-w", workspace],
         [str(scripts / "dagster-daemon"), "run", "-w", workspace],
     ]
-    print(f"Dagster's UI: http://127.0.0.1:{options.port} (Ctrl-C stops it; the embedded PostgreSQL stays up)")
+    print(f"Dagster's UI: {address} (Ctrl-C stops it; the embedded PostgreSQL stays up)", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that both are stopped with us
     running = [subprocess.Popen(command) for command in commands]
     try:
@@ -127,3 +139,20 @@ def _dev(options: argparse.Namespace, settings: Settings) -> int:
             process.terminate()
         for process in running:
             process.wait()
+
+
+def _require_free_port(port: int) -> None:
+    """Say so in a sentence before anything is started.
+
+    Raises:
+        SettingsError: something listens on the port, or it may not be used.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise SettingsError(
+                f"port {port} of 127.0.0.1 cannot be used ({reason}): choose another with --port N, or make dev PORT=N"
+            ) from None

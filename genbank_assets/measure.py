@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -145,3 +146,29 @@ class Stopwatch:
     def seconds(self) -> float:
         """Seconds since the block was entered, or its length once it is left."""
         return (self._end or time.perf_counter()) - self._start
+
+
+class Pace:
+    """How far a stage is and how long the rest takes at the pace so far, for its progress lines."""
+
+    def __init__(self, total: float, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._total = total
+        self._done = 0.0
+        self._clock = clock
+        self._start = clock()
+
+    def after(self, amount: float) -> str:
+        """``"; 25 % done, about 2 h 10 min to go"`` once ``amount`` more is done; nothing when it was the last."""
+        self._done += amount
+        if not 0 < self._done < self._total:
+            return ""
+        left = (self._clock() - self._start) * (self._total - self._done) / self._done
+        return f"; {self._done / self._total:.0%} done, about {duration(left)} to go"
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``3 min``, ``2 h 10 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

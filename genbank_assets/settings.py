@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class Settings:
         divisions: partitions the release sensors ask for, such as ``genbank/phg, refseq/viral``; empty means all.
         poll_seconds: least time between two looks of a release sensor.
         keep_releases: releases of a division whose files stay in the store; the newest complete one always does.
+        dagster_url: where people reach Dagster's UI; links to runs begin with it.
         postgres_pool_size: connections a process may hold.
         upload_concurrency: object requests in flight.
         object_layout: ``record`` (an object per distinct sequence), ``pack`` (short sequences together in objects of
@@ -54,6 +56,7 @@ class Settings:
     divisions: str = ""
     poll_seconds: int = 3600
     keep_releases: int = 2
+    dagster_url: str = "http://127.0.0.1:3000"
     postgres_pool_size: int = 4
     upload_concurrency: int = 10
     object_layout: str = "auto"
@@ -82,6 +85,11 @@ class Settings:
             raise SettingsError(f"object_layout must be auto, record or pack, not {self.object_layout!r}")
         if not 0 <= self.max_absent_fraction <= 1:
             raise SettingsError(f"max_absent_fraction must lie between 0 and 1, not {self.max_absent_fraction}")
+
+    def run_url(self, run_id: str) -> str:
+        """Where Dagster's UI shows a run; "" for one that Dagster did not start."""
+        is_dagsters = re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", run_id)
+        return f"{self.dagster_url.rstrip('/')}/runs/{run_id}" if is_dagsters else ""
 
     @property
     def objects_url(self) -> str:

@@ -41,9 +41,31 @@ def test_the_readme_shows_every_command() -> None:
     assert set(commands()) == told
 
 
-def test_the_readme_shows_every_setting() -> None:
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Settings")[1].split("\n## ")[0]
-    assert set(re.findall(r"^\| `(GENBANK_ASSETS_\w+)`", section, re.MULTILINE)) == OWN_VARIABLES
+def settings_of(page: str) -> dict[str, tuple[str, str]]:
+    """Variable → default and meaning, as the table under a page's heading *Settings* has them."""
+    section = (ROOT / page).read_text(encoding="utf-8").split("## Settings")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(GENBANK_ASSETS_[A-Z_]+)` \| (.+?) \| (.+) \|$", section, re.MULTILINE)
+    return {name: (default, meaning) for name, default, meaning in rows}
+
+
+def test_the_guide_shows_every_setting_and_the_readme_the_first_five() -> None:
+    everything, first = settings_of("docs/operating.md"), settings_of("README.md")
+    assert set(everything) == OWN_VARIABLES
+    assert len(first) == 5
+    assert first.items() <= everything.items()
+
+
+@pytest.mark.parametrize("kind", [Settings, AlertSettings])
+def test_defaults_in_the_guide_are_those_of_the_code(kind: type[Settings] | type[AlertSettings]) -> None:
+    prefix = "GENBANK_ASSETS_" if kind is Settings else "GENBANK_ASSETS_ALERT_"
+    table = settings_of("docs/operating.md")
+    for field in dataclasses.fields(kind):
+        shown = table[f"{prefix}{field.name.upper()}"][0].strip("`")
+        if field.default in ("", None):  # in words: none, all, the embedded server
+            assert not re.search(r"\d", shown), field.name
+        else:
+            default = f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+            assert shown == default.replace("True", "true").replace("False", "false"), field.name
 
 
 @pytest.mark.parametrize("command", sorted(commands()))

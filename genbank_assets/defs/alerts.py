@@ -14,6 +14,7 @@ from genbank_assets.alerts import Alert, alert_settings_from_environment, delive
 from genbank_assets.defs.jobs import mirror_job_name
 from genbank_assets.errors import SettingsError
 from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.settings import settings_from_environment
 
 NOTHING_SET = "No alerts are sent: neither GENBANK_ASSETS_ALERT_WEBHOOK_URL nor GENBANK_ASSETS_ALERT_EMAIL is set."
 _MIRROR_JOBS = {mirror_job_name(name) for name in COLLECTIONS}
@@ -38,7 +39,7 @@ def _run_failure() -> dg.SensorDefinition:
         lines = [*_reasons(context), *failed_checks(context.instance, run.run_id)]
         if run.tags.get("dagster/will_retry") == "true":
             lines.append("Dagster will start it again.")
-        return _tell(context, Alert(f"genbank-assets: {_name(run)} failed", (*lines, f"Dagster run {run.run_id}")))
+        return _tell(context, Alert(f"genbank-assets: {_name(run)} failed", (*lines, _link(run.run_id))))
 
     return run_failure_alert_sensor
 
@@ -57,9 +58,7 @@ def _failed_check() -> dg.SensorDefinition:
         if not lines:
             return None
         number = f"{len(lines)} check{'s' if len(lines) > 1 else ''}"
-        return _tell(
-            context, Alert(f"genbank-assets: {number} failed in {_name(run)}", (*lines, f"Dagster run {run.run_id}"))
-        )
+        return _tell(context, Alert(f"genbank-assets: {number} failed in {_name(run)}", (*lines, _link(run.run_id))))
 
     return failed_check_alert_sensor
 
@@ -93,6 +92,14 @@ def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
         elif data.error is not None:
             lines.append(f"{event.step_key}: {(data.error.cause or data.error).message.strip().splitlines()[0]}")
     return lines or [context.failure_event.message or "The run failed without a step that did."]
+
+
+def _link(run_id: str) -> str:
+    """Where the run is to be seen; only its id when a setting is wrong, because an alert goes out all the same."""
+    try:
+        return f"Dagster run {settings_from_environment().run_url(run_id) or run_id}"
+    except SettingsError:
+        return f"Dagster run {run_id}"
 
 
 def _name(run: dg.DagsterRun) -> str:

@@ -7,6 +7,7 @@ See https://docs.dagster.io/guides/build/jobs
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from genbank_assets.defs.metadata import failures
 from genbank_assets.defs.resources import MirrorResource
@@ -21,31 +22,51 @@ def mirror_job_name(collection: str) -> str:
 
 
 class TraceConfig(dg.Config):
-    """Which record to trace.
+    """Which record to trace."""
 
-    Attributes:
-        accession: ``ACCESSION`` or ``ACCESSION.VERSION``.
-        verify: recompute every digest from the raw file on.
-    """
-
-    accession: str
-    verify: bool = False
+    accession: str = Field(description="ACCESSION or ACCESSION.VERSION, such as J02482 or NC_001422.1.")
+    verify: bool = Field(
+        default=False,
+        description="Read everything again and recompute every digest; takes as long as the files are large.",
+    )
 
 
-@dg.op(description="Follow one record from the raw file to the row and the object; the result is the step's output.")
-def trace_one_record(context: dg.OpExecutionContext, config: TraceConfig, mirror: MirrorResource) -> dg.Output[Any]:
+@dg.op(
+    description=(
+        "Follows one record from NCBI's file over the table and the database to the stored object. The result is the "
+        "step's output: open its Markdown in the run."
+    ),
+    out=dg.Out(list, description="A trace for each division that has the record, as genbank-assets trace --json."),
+    tags={"stage": "trace"},
+)
+def trace_one_record(
+    context: dg.OpExecutionContext, config: TraceConfig, mirror: MirrorResource
+) -> dg.Output[list[dict[str, Any]]]:
     """Trace a record and show it as Markdown."""
     with failures():
         traces = trace(mirror.settings(), config.accession, verify=config.verify)
+    for found in traces:
+        where = f"{found.accession_version} of {found.collection}/{found.division}, release {found.release}"
+        wrong = [f"{hop.stage} {hop.status}: {hop.problem}" for hop in found.hops if hop.status not in {"ok", "none"}]
+        if wrong:
+            context.log.warning(f"{where}: {'; '.join(wrong)}")
+        else:
+            context.log.info(f"{where}: every hop is as it should be")
     text = "\n\n".join(as_markdown(found) for found in traces)
-    context.log.info(text)
     return dg.Output(
         [found.as_dict() for found in traces],
         metadata={"trace": dg.MetadataValue.md(text), "ok": all(found.ok for found in traces)},
     )
 
 
-@dg.job(description="Where a record came from and where it went. Configure the accession in the launchpad.")
+@dg.job(
+    description=(
+        "Where a record came from and where it went: NCBI's file, place in the text, table row, duplicates, database "
+        "row with its history, stored object. Name the accession in the launchpad; the answer is the Markdown of the "
+        "step's output. Changes nothing."
+    ),
+    config=dg.RunConfig(ops={"trace_one_record": TraceConfig(accession="NC_001422")}),
+)
 def trace_record() -> None:
     """One op."""
     trace_one_record()
@@ -57,7 +78,10 @@ def build_jobs() -> list[Any]:
         dg.define_asset_job(
             mirror_job_name(name),
             selection=dg.AssetSelection.groups(name),
-            description=f"All five assets and their checks for one division of {collection.title}.",
+            description=(
+                f"Brings one division of {collection.title} up to date: all five assets and their checks. What is in "
+                "place is not done again."
+            ),
             tags={"ncbi/collection": name},
         )
         for name, collection in COLLECTIONS.items()

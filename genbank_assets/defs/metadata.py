@@ -16,11 +16,15 @@ import polars as pl
 import pyarrow as pa
 
 from genbank_assets.errors import GenbankAssetsError, SourceError
-from genbank_assets.store import Manifest, PartitionRelease
+from genbank_assets.measure import FIGURES
+from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.store import Manifest, PartitionRelease, releases_in_store
 from genbank_assets.tables.schema import Column
 
 CONSOLE = logging.getLogger("genbank_assets.progress")
 SAMPLE_ROWS = 3
+OVER_RELEASES = ("files", "records", "residues", "quarantined", "distinct_sequences", "objects", "seconds",
+                 "peak_memory_bytes", "sql_statements")  # fmt: skip
 
 
 def result(
@@ -31,24 +35,27 @@ def result(
     extra: dict[str, Any] | None = None,
 ) -> dg.MaterializeResult[Any]:
     """A stage's manifest as the result of its asset."""
-    report = manifest.report
-    metadata: dict[str, Any] = dict(report.as_dict())
+    report, folder = manifest.report, partition.stage_folder(manifest.stage).resolve()
+    metadata: dict[str, Any] = {
+        "summary": dg.MetadataValue.md(summary(manifest, partition=partition)),
+        "release": manifest.release,
+        **(extra or {}),
+        **{name: round(value, 3) if isinstance(value, float) else value for name, value in report.as_dict().items()},
+    }
     if report.records_per_second is not None:
         metadata["records_per_second"] = round(report.records_per_second, 1)
     if report.sql_statements_per_second is not None:
         metadata["sql_statements_per_second"] = round(report.sql_statements_per_second, 2)
-    if report.records is not None:
-        metadata["dagster/partition_row_count"] = report.records
     if columns:
         metadata["dagster/column_schema"] = table_schema(columns)
+    if report.records is not None:
+        metadata["dagster/partition_row_count"] = report.records
     metadata |= {
-        "release": manifest.release,
+        "path": dg.MetadataValue.path(str(folder)),
+        "dagster/uri": folder.as_uri(),
         "manifest_sha256": manifest.digest,
-        "dagster/uri": partition.stage_folder(manifest.stage).resolve().as_uri(),
-        "path": dg.MetadataValue.path(str(partition.stage_folder(manifest.stage))),
-        "summary": dg.MetadataValue.md(summary(manifest, partition=partition)),
     }
-    return dg.MaterializeResult(metadata=metadata | (extra or {}), data_version=dg.DataVersion(manifest.digest))
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(manifest.digest))
 
 
 def table_schema(columns: tuple[Column, ...]) -> dg.TableSchema:
@@ -75,17 +82,44 @@ def _short(type_: Any) -> str:
 
 
 def summary(manifest: Manifest, *, partition: PartitionRelease) -> str:
-    """A materialization in Markdown: what happened, how the totals reconcile, a few records."""
+    """A materialization in Markdown: what happened, how the totals reconcile, a few records, the releases here."""
     report = manifest.report
-    now = "nothing to do: everything was in place" if report.files_now == 0 else f"{report.files_now} file(s) this time"
-    lines = [f"**{manifest.collection} {manifest.release}, {manifest.division}**: {report.files} file(s); {now}.", ""]
+    now = "nothing was to be done" if report.files_now == 0 else f"{report.files_now:,} worked on in this run"
+    collection = COLLECTIONS[manifest.collection]
+    title = collection.divisions.get(manifest.division, "daily update")
+    what = f"{collection.title} {manifest.release}, {manifest.division}"
+    lines = [f"**{what}** ({title}): {report.files:,} file(s), {now}.", ""]
     if manifest.stage == "records":
         lines += reconciliation(manifest, partition=partition)
         lines += _sample(manifest, partition=partition)
     else:
-        lines += ["| figure | value |", "|---|--:|"]
-        lines += [f"| {name} | {value:,} |" for name, value in report.as_dict().items() if isinstance(value, int)]
-    return "\n".join(lines)
+        lines += ["| figure | value | unit | meaning |", "|---|--:|---|---|"]
+        known = report.as_dict()
+        lines += [
+            f"| {figure.name} | {_number(known[figure.name])} | {figure.unit} | {_cell(figure.meaning)} |"
+            for figure in FIGURES
+            if figure.name in known
+        ]
+    return "\n".join([*lines, *_releases(manifest, partition=partition)])
+
+
+def _releases(manifest: Manifest, *, partition: PartitionRelease) -> list[str]:
+    """The stage's main figures in each release that the store keeps; nothing while there is one only."""
+    kept = releases_in_store(partition.store, key=partition.key, stage=manifest.stage)
+    if len(kept) < 2:
+        return []
+    reports = [(old.release, found.report) for old in kept if (found := old.manifest(manifest.stage)) is not None]
+    names = [name for name in OVER_RELEASES if any(name in report.as_dict() for _, report in reports)]
+    lines = ["", "Releases in the store:", "", f"| release | {' | '.join(names)} |", "|---|" + "--:|" * len(names)]
+    for release, report in reports:
+        lines.append(f"| {release} | " + " | ".join(_number(report.as_dict().get(name)) for name in names) + " |")
+    return lines
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.3f}" if isinstance(value, float) else f"{value:,}"
 
 
 def reconciliation(manifest: Manifest, *, partition: PartitionRelease) -> list[str]:
@@ -93,6 +127,8 @@ def reconciliation(manifest: Manifest, *, partition: PartitionRelease) -> list[s
     raw = partition.manifest("raw_files")
     promised = {entry["name"]: entry for entry in raw.files} if raw else {}
     lines = [
+        "Records and residues of each file, counted independently:",
+        "",
         "| file | LOCUS lines | rows | quarantined | header loci | release notes | residues | header bases |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
@@ -114,7 +150,7 @@ def _sample(manifest: Manifest, *, partition: PartitionRelease) -> list[str]:
         return []
     path = partition.stage_folder("records") / manifest.files[0]["records_file"]
     rows = pl.scan_parquet(path).select("accession_version", "length", "organism", "definition").head(SAMPLE_ROWS)
-    lines = ["", "| record | length | organism | definition |", "|---|--:|---|---|"]
+    lines = ["", "The first records:", "", "| record | length | organism | definition |", "|---|--:|---|---|"]
     for accession, length, organism, definition in rows.collect().iter_rows():
         lines.append(f"| {accession} | {length:,} | {_cell(organism)} | {_cell(definition)} |")
     return lines

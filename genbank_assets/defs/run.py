@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import logging
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,7 +42,6 @@ class PartitionRun:
 
 def materialize_partitions(keys: Sequence[PartitionKey], *, settings: Settings) -> list[PartitionRun]:
     """Run the mirror job of each partition, one after another."""
-    warnings.filterwarnings("ignore", message=".*partitions_def.*", category=dg.PreviewWarning)
     from genbank_assets.definitions import build_defs  # builds the graph: only when something is to be run
 
     definitions = build_defs()

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 from dagster_aws.s3 import S3Resource
+from pydantic import Field
 
 from genbank_assets.defs.metadata import failures, progress_of, result
 from genbank_assets.defs.partitions import DIVISIONS
@@ -36,13 +37,15 @@ FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=65), fail_
 
 
 class LoadConfig(dg.Config):
-    """What a person may allow for one load.
+    """What a person may allow for one load."""
 
-    Attributes:
-        max_absent_fraction: share of the division's loaded records that may be gone from the release.
-    """
-
-    max_absent_fraction: float | None = None
+    max_absent_fraction: float | None = Field(
+        default=None,
+        description=(
+            "Share of the division's loaded records, 0 to 1, that may be gone from the release. Left out, it is "
+            "GENBANK_ASSETS_MAX_ABSENT_FRACTION."
+        ),
+    )
 
 
 def build_stages(collection: Collection) -> list[dg.AssetsDefinition]:
@@ -90,8 +93,9 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
         freshness_policy=FRESHNESS,
         code_version=fetch.CODE_VERSION,
         description=(
-            f"The division's flat files of {collection.title}'s current release, fetched from NCBI as they are (gzip), "
-            "resumed after a break, verified to the last byte. Either all files of one coherent release or nothing."
+            f"The flat files of one division of {collection.title}'s current release, as NCBI publishes them (gzip). A "
+            "broken transfer is resumed, every file verified to the last byte. Either all files of one coherent "
+            "release are here or the release before it stays."
         ),
     )
     def raw_files(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
@@ -117,8 +121,10 @@ def _records(collection: Collection) -> dg.AssetsDefinition:
         tags={"stage": "parse"},
         code_version=records.CODE_VERSION,
         description=(
-            "One row per record: every header field, reference, feature and qualifier, with file, byte offset and "
-            "two digests; residues in a chunked table beside it. What cannot be a row is quarantined with its reason."
+            "The entries of the files as a Parquet table, one row per record: every header field, reference, feature "
+            "and qualifier as NCBI wrote it, the place in the file, and a SHA-256 each of the text and of the "
+            "residues. The residues are in a table beside it. An entry that cannot be read is quarantined with the "
+            "reason, never dropped."
         ),
     )
     def parsed(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
@@ -143,8 +149,9 @@ def _unique_records(collection: Collection) -> dg.AssetsDefinition:
         tags={"stage": "dedup"},
         code_version=dedup.CODE_VERSION,
         description=(
-            "Distinct sequences by SHA-256 of their residues, and the membership of every record. None is dropped: "
-            "duplicates share residues, not identity; records without residues stay out."
+            "Which records have the same residues: a table of distinct sequences, by SHA-256, and one that says for "
+            "every record which sequence is its. No record is dropped, because records with equal residues stay "
+            "different records; those without residues of their own, as in CON, share nothing."
         ),
     )
     def unique_records(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
@@ -170,8 +177,9 @@ def _postgres_table(collection: Collection) -> dg.AssetsDefinition:
         pool="postgres",
         code_version=load.CODE_VERSION,
         description=(
-            "The division in PostgreSQL's schema genbank: records, features, references and the history of states. "
-            "COPY into staging and one set-based merge per file, each in one transaction."
+            "The division in PostgreSQL, schema genbank: records, features, references, and since which release each "
+            "is new, changed or absent. One transaction per file, a fixed number of statements whatever its size. A "
+            "release that lacks too many of the loaded records stops here until a person allows it."
         ),
     )
     def postgres_table(
@@ -200,8 +208,9 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
         retry_policy=RETRIES,
         code_version=contents.CODE_VERSION,
         description=(
-            "Each distinct sequence once, as an object named by its digest, in S3 or a folder; the manifest object, "
-            "written last, lists what the division consists of."
+            "The residues of each distinct sequence, once, as an object in S3 or a folder, named by their SHA-256; "
+            "short ones may share an object. The division's list, manifests/COLLECTION/RELEASE/DIVISION.parquet, is "
+            "written last and says where each sequence is."
         ),
     )
     def object_set(

@@ -17,7 +17,8 @@ from typing import Any
 from prov.identifier import Identifier, Namespace, QualifiedName
 from prov.model import PROV_LABEL, PROV_LOCATION, PROV_TYPE, ProvDocument
 
-from genbank_assets.lineage.trace import Hop, Trace
+from genbank_assets.lineage.hops import Hop
+from genbank_assets.lineage.trace import Trace
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, Stage
 

@@ -1,58 +1,100 @@
-"""A trace for people: lines for a terminal, Markdown for Dagster's UI. What a trace is belongs to ``trace``."""
+"""A trace for people: lines for a terminal, Markdown for Dagster's UI. What a trace is belongs to ``trace``.
+
+Both leave out what a hop repeats of the one before it, unless something is wrong there; ``--json`` has everything.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from genbank_assets.lineage.trace import Hop, Trace
+from genbank_assets.lineage.hops import Hop
+from genbank_assets.lineage.trace import Trace
 
 _MARKS = {"ok": "ok", "missing": "MISSING", "mismatch": "MISMATCH", "none": "-"}
-_LATER = {"events", "definition"}
+_LATER = {"events", "definition", "run_url"}
+# What the database repeats of the table row and the raw file.
+_REPEATED = {
+    "database row": {
+        "accession_version", "organism", "length", "record_sha256", "sequence_sha256", "file", "raw_sha256",
+    },
+}  # fmt: skip
+_LABELS = {
+    "bytes": "size", "offset": "begins at", "run_id": "run", "row": "row, from 0", "length": "length",
+    "checksum_sha256": "object_sha256", "frame_bytes": "size there", "members": "records with it",
+    "is_current": "current",
+}  # fmt: skip
+_UNITS = {"bytes": "bytes", "frame_bytes": "bytes", "length": "residues"}
 
 
 def as_text(trace: Trace) -> str:
-    """The trace as aligned lines."""
-    lines = [
-        f"{trace.accession_version}  {trace.collection}/{trace.division}, release {trace.release}"
-        f"{'  (every digest recomputed)' if trace.verified else ''}"
-    ]
+    """The trace as lines, a fact each."""
+    lines = [f"{trace.accession_version}  {trace.collection}/{trace.division}, release {trace.release}"]
+    lines += [line for line in (_title(trace), trace.note, _how(trace)) if line]
     for hop in trace.hops:
-        lines.append(f"  {hop.stage:<13} {_MARKS[hop.status]:<9} {_facts(hop)}")
-        if hop.problem:
-            lines.append(f"  {'':<23} {hop.problem}")
-        lines += [f"  {'':<23} {_event(event)}" for event in hop.facts.get("events", ())]
+        lines += ["", f"{hop.stage:<13} {_MARKS[hop.status]}{f': {hop.problem}' if hop.problem else ''}"]
+        lines += [f"  {label:<17} {value}" for label, value in _facts(hop)]
+        lines += [f"  {'history':<17} {_event(event)}" for event in hop.facts.get("events", ())]
     return "\n".join(lines)
 
 
 def as_markdown(trace: Trace) -> str:
-    """The trace as a Markdown table."""
-    lines = [
-        f"### {trace.accession_version}",
-        f"{trace.collection}/{trace.division}, release {trace.release}",
-        "",
-        "| stage | status | facts |",
-        "|---|---|---|",
-    ]
+    """The trace as Markdown: a table of facts per hop, runs as links."""
+    lines = [f"### {trace.accession_version}", f"{trace.collection}/{trace.division}, release {trace.release}"]
+    for line in (_title(trace), trace.note, _how(trace)):
+        lines += ["", _escaped(line)] if line else []
     for hop in trace.hops:
-        facts = "<br>".join(f"{name}: `{_shown(value)}`" for name, value in _visible(hop))
-        lines.append(f"| {hop.stage} | {_MARKS[hop.status]} {hop.problem} | {facts.replace('|', '&#124;')} |")
-    for hop in trace.hops:
-        lines += [f"* {_event(event)}" for event in hop.facts.get("events", ())]
+        problem = f": {_escaped(hop.problem)}" if hop.problem else ""
+        lines += ["", f"**{hop.stage}** – {_MARKS[hop.status]}{problem}"]
+        rows = [f"| {label} | {_cell(hop, label, value)} |" for label, value in _facts(hop)]
+        rows += [f"| history | {_escaped(_event(event))} |" for event in hop.facts.get("events", ())]
+        lines += ["", "| | |", "|---|---|", *rows] if rows else []
     return "\n".join(lines)
 
 
-def _visible(hop: Hop) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in hop.facts.items() if name not in _LATER and value not in (None, "", [])]
+def _title(trace: Trace) -> str:
+    for hop in trace.hops:
+        if hop.facts.get("definition"):
+            return str(hop.facts["definition"])
+    return ""
 
 
-def _facts(hop: Hop) -> str:
-    return "  ".join(f"{name}={_shown(value)}" for name, value in _visible(hop))
+def _how(trace: Trace) -> str:
+    return "everything was read again and every digest recomputed" if trace.verified else ""
 
 
-def _shown(value: Any) -> str:
+def _facts(hop: Hop) -> Iterator[tuple[str, str]]:
+    """Label and value of what people want to see."""
+    hidden = _LATER if hop.problem else _LATER | _REPEATED.get(hop.stage, set())
+    for name, value in hop.facts.items():
+        if name not in hidden and value not in (None, "", []):
+            label = _LABELS.get(name, name if name.endswith("sha256") else name.replace("_", " "))
+            yield label, _value(name, hop.facts.get("run_url") or value if name == "run_id" else value)
+
+
+def _value(name: str, value: Any) -> str:
+    if name in _UNITS and value is not None:
+        return f"{value:,} {_UNITS[name]}"
+    if name == "offset":
+        return f"byte {value:,} of the uncompressed text"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     return str(value)
+
+
+def _cell(hop: Hop, label: str, value: str) -> str:
+    if label == "run" and hop.facts.get("run_url"):
+        return f"[{hop.facts['run_id']}]({hop.facts['run_url']})"
+    return f"`{value}`".replace("|", "&#124;")
+
+
+def _escaped(text: str) -> str:
+    """Text of records and messages as Markdown that shows just this text."""
+    for character in "\\`*_[]<>|":
+        text = text.replace(character, f"&#{ord(character)};")
+    return text
 
 
 def _event(event: dict[str, Any]) -> str:

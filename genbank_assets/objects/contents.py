@@ -33,20 +33,26 @@ IDENTITY = ["sequence_sha256", "molecule_class"]
 EMPTY = pl.DataFrame(pl.from_arrow(OBJECT_SCHEMA.empty_table()))
 
 
-def published(settings: Settings) -> Iterator[tuple[PartitionRelease, Manifest]]:
-    """Every division and release of the store with a table of this set, newest release of each division first."""
-    for collection in COLLECTIONS.values():
-        for division in (*collection.divisions, DAILY):
-            key = PartitionKey(collection.name, division)
-            for partition in reversed(releases_in_store(settings.store, key=key, stage="object_set")):
-                manifest = partition.manifest("object_set")
-                if (
-                    manifest is not None
-                    and manifest.code_version == CODE_VERSION
-                    and manifest.extra["url"] == settings.objects_url
-                    and table_path(partition).is_file()
-                ):
-                    yield partition, manifest
+def published(settings: Settings, *, first: PartitionKey | None = None) -> Iterator[tuple[PartitionRelease, Manifest]]:
+    """Every division and release of the store with a table of this set, newest release of each division first.
+
+    Divisions come in the catalogue's order, ``first`` before all others; one is looked at when it is its turn.
+    """
+    keys = [
+        PartitionKey(collection.name, division)
+        for collection in COLLECTIONS.values()
+        for division in (*collection.divisions, DAILY)
+    ]
+    for key in sorted(keys, key=lambda key: key != first):
+        for partition in reversed(releases_in_store(settings.store, key=key, stage="object_set")):
+            manifest = partition.manifest("object_set")
+            if (
+                manifest is not None
+                and manifest.code_version == CODE_VERSION
+                and manifest.extra["url"] == settings.objects_url
+                and table_path(partition).is_file()
+            ):
+                yield partition, manifest
 
 
 def table_path(partition: PartitionRelease) -> Path:
@@ -138,10 +144,7 @@ def locate_refget(settings: Settings, identifier: str) -> dict[str, Any] | None:
 
 
 def _first(settings: Settings, same: pl.Expr, partition: PartitionRelease | None) -> dict[str, Any] | None:
-    tables = list(published(settings))
-    if partition is not None:
-        tables.sort(key=lambda item: item[0].key != partition.key)
-    for listed, _ in tables:
+    for listed, _ in published(settings, first=partition.key if partition is not None else None):
         rows = pl.scan_parquet(table_path(listed)).filter(same).head(1).collect()
         if len(rows):
             return rows.row(0, named=True)

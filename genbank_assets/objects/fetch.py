@@ -11,10 +11,13 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import obstore
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
@@ -60,16 +63,16 @@ def find_record(settings: Settings, accession: str, *, in_kept_releases: bool = 
     """
     found, searched = [], []
     for collection in COLLECTIONS.values():
-        in_divisions = []
-        for division in collection.divisions:
-            key = PartitionKey(collection.name, division)
-            partition = current_release(settings.store, key=key, stage="unique_records")
-            if partition is not None:
-                searched.append(f"{key} {partition.release}")
-                in_divisions += _rows_named(partition, accession)
+        keys = [PartitionKey(collection.name, division) for division in collection.divisions]
+        current = [current_release(settings.store, key=key, stage="unique_records") for key in keys]
+        partitions = [partition for partition in current if partition is not None]
+        in_divisions = [row for partition in partitions for row in rows_named(partition, accession)]
+        if partitions:
+            releases = ", ".join(sorted({partition.release for partition in partitions}))
+            searched.append(f"{len(partitions)} division(s) of {collection.title} {releases}")
         days = releases_in_store(settings.store, key=PartitionKey(collection.name, DAILY), stage="unique_records")
         for day in reversed(days):
-            in_day = _rows_named(day, accession)[-1:]
+            in_day = rows_named(day, accession)[-1:]
             if in_day:
                 in_divisions = [row for row in in_divisions if _is_later(row.partition, day)] or in_day
                 break
@@ -98,14 +101,51 @@ def _in_earlier_releases(settings: Settings, accession: str) -> list[Found]:
     return found
 
 
-def _rows_named(partition: PartitionRelease, accession: str) -> list[Found]:
-    """A partition's rows of an accession, with or without version."""
-    primary, _, version = accession.strip().partition(".")
+def rows_named(partition: PartitionRelease, accession: str) -> list[Found]:
+    """A partition's rows of an accession, with or without version; upper case may be left out."""
+    name = accession.strip()
+    names = [name] if name == name.upper() else [name, name.upper()]
+    primary = [name.partition(".")[0] for name in names]
     path = partition.stage_folder("unique_records") / "memberships.parquet"
-    rows = pl.scan_parquet(path).filter(pl.col("accession") == primary).collect()
-    if version:
-        rows = rows.filter(pl.col("accession_version") == accession.strip())
+    if not _may_have(path, primary):
+        return []
+    rows = rows_where(path, pl.col("accession").is_in(primary))
+    if "." in name:
+        rows = rows.filter(pl.col("accession_version").is_in(names))
     return [Found(partition, row) for row in rows.iter_rows(named=True)]
+
+
+def _may_have(path: Path, accessions: list[str]) -> bool:
+    """Whether a row group of a membership table spans one of the accessions: a name is in one division of many."""
+    try:
+        footer = pq.read_metadata(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _unreadable(path, error) from error
+    for group in range(footer.num_row_groups):
+        bounds = footer.row_group(group).column(0).statistics
+        if bounds is None or not bounds.has_min_max or any(bounds.min <= name <= bounds.max for name in accessions):
+            return True
+    return False
+
+
+def _unreadable(path: Path, error: Exception) -> IntegrityError:
+    return IntegrityError(f"{path} cannot be read ({error}); remove it and materialize {path.parent.name}")
+
+
+def rows_where(
+    path: Path, condition: pl.Expr, *, columns: tuple[str, ...] = (), most: int | None = None
+) -> pl.DataFrame:
+    """Rows of a table of the store; of a sorted one only the row groups that can have them are read.
+
+    Raises:
+        IntegrityError: the file is not there, or is damaged.
+    """
+    try:
+        rows = pl.scan_parquet(path).filter(condition)
+        rows = rows.select(columns) if columns else rows
+        return (rows if most is None else rows.head(most)).collect()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _unreadable(path, error) from error
 
 
 def _is_later(release: PartitionRelease, day: PartitionRelease) -> bool:
@@ -176,7 +216,7 @@ def _pieces(store: ObjectStore, row: dict[str, Any], *, start: int, end: int) ->
 
 
 def original_text(found: Found) -> Iterator[bytes]:
-    """The record's text, byte for byte, cut from the raw file; checked against its digest at the end.
+    """The record's text, byte for byte, cut from the raw file; checked against its digest at the end, if it has one.
 
     Raises:
         NotFoundError: the raw file is no longer in the store.
@@ -197,7 +237,7 @@ def original_text(found: Found) -> Iterator[bytes]:
         at += len(piece)
         if at >= end:
             break
-    if hasher.digest() != found.row["record_sha256"]:
+    if hasher.digest() != (found.row["record_sha256"] or hasher.digest()):
         raise IntegrityError(f"the text of {found.row['accession_version']} in {path.name} is not what was parsed")
 
 

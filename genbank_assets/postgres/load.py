@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from genbank_assets.compute.local import TaskResult, run_tasks
 from genbank_assets.errors import DatabaseError, IntegrityError, NotFoundError
-from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Pace, StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.releases import release_date
 from genbank_assets.postgres.connection import Database, Session, SqlTotals, open_database
 from genbank_assets.postgres.merge import STAGE_EVIDENCE
@@ -211,10 +211,14 @@ class _Job:
             self._progress(f"{reused} file(s) are in the ledger already")
         tasks = [dataclasses.replace(task, superseded=found.superseded.get(task.name, ())) for task in todo]
 
+        pace = Pace(sum(task.records for task in tasks))
+
         def on_done(task: LoadTask, result: TaskResult[LoadedFile]) -> None:
             self._totals.add(result.value.totals)
+            rate = task.records / max(result.seconds, 1e-9)
             self._progress(
                 f"loaded {task.name}: {result.value.sent:,} of {task.records:,} records sent in {result.seconds:.1f} s"
+                f", {rate:,.0f} records/s{pace.after(task.records)}"
             )
 
         return run_tasks(load_file, tasks, workers=self._settings.workers, on_done=on_done)

@@ -26,6 +26,15 @@ _ROW_NAMES = (
     "record_id", "accession_version", "is_current", "organism", "length", "record_sha256", "sequence_sha256",
     "first_release", "last_release", "file", "raw_sha256", "run_id", "loaded_at", "transaction_id", "features",
 )  # fmt: skip
+_LAST = """
+SELECT l.collection, l.section, l.last_release, l.accession, l.version, l.accession_version, l.last_file,
+       l.record_ordinal, l.record_offset, l.record_bytes, l.length, l.record_sha256, l.sequence_sha256, l.molecule_class
+FROM genbank.record_lineage l WHERE l.accession = %s ORDER BY l.collection, l.section
+"""
+_LAST_NAMES = (
+    "collection", "section", "last_release", "accession", "version", "accession_version", "source_file",
+    "record_ordinal", "record_offset", "record_bytes", "length", "record_sha256", "sequence_sha256", "molecule_class",
+)  # fmt: skip
 _EVENTS = """
 SELECT release, state, accession_version, previous_accession_version, encode(record_sha256, 'hex'), evidence, run_id,
        at::text
@@ -67,6 +76,20 @@ def record_row(settings: Settings, *, collection: str, division: str | None, acc
         events = session.execute(_EVENTS, [found["record_id"]])
         found["events"] = [dict(zip(_EVENT_NAMES, event, strict=True)) for event in events]
         return found
+
+
+def last_states(settings: Settings, accession: str) -> list[dict[str, Any]]:
+    """The last loaded state of an accession in each division that has or had it, and its place in that release's file.
+
+    Keys are the membership table's, with ``collection``, ``section`` and ``last_release``; digests are bytes.
+
+    Raises:
+        DatabaseError: the database cannot be reached.
+    """
+    with open_database(settings) as database, database.transaction() as session:
+        if not _has_schema(session):
+            return []
+        return [dict(zip(_LAST_NAMES, row, strict=True)) for row in session.execute(_LAST, [accession])]
 
 
 def changes(

@@ -15,7 +15,7 @@ from typing import Any
 
 from genbank_assets.compute.local import TaskResult, run_tasks
 from genbank_assets.errors import IntegrityError, NotFoundError
-from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Pace, StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, write_atomically
 from genbank_assets.tables.writer import parse_file
@@ -98,6 +98,8 @@ def _parse(
     if reused:
         progress(f"{reused} file(s) already parsed from the same bytes")
     finished = 0
+    sizes = {task: task.raw_path.stat().st_size for task in tasks}
+    pace = Pace(sum(sizes.values()))
 
     def on_done(task: ParseTask, result: TaskResult[dict[str, Any]]) -> None:
         nonlocal finished
@@ -106,6 +108,7 @@ def _parse(
         progress(
             f"parsed {task.raw_path.name} ({finished} of {len(tasks)}): {entry['records']:,} records, "
             f"{entry['quarantined']:,} quarantined, {entry['text_bytes'] / 1e6 / max(result.seconds, 1e-9):,.0f} MB/s"
+            f"{pace.after(sizes[task])}"
         )
 
     return run_tasks(parse_task, tasks, workers=settings.workers, on_done=on_done)

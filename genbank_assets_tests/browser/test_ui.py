@@ -98,10 +98,21 @@ def test_a_partition_is_materialized_and_a_record_traced(ui: str, page: Page) ->
     page.goto(f"{ui}/assets/genbank/records?view=partitions&partition=phg")
     expect(page.get_by_text("records_per_second", exact=True).first).to_be_visible(timeout=LONG_MS)
     expect(page.get_by_text("peak_memory_bytes", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Records and residues of each file, counted independently:").first).to_be_visible()
+    expect(page.get_by_text("gbphg1.seq.gz", exact=True).first).to_be_visible()  # in a table, not as its source
+    expect(page.get_by_text("| file |")).to_have_count(0)
 
     page.goto(f"{ui}/assets/genbank/records?view=checks")
-    expect(page.get_by_text("control_totals", exact=True).first).to_be_visible(timeout=LONG_MS)
-    expect(page.get_by_text("1 Passed").first.or_(page.get_by_text("Passed").first)).to_be_visible(timeout=LONG_MS)
+    for check in ("control_totals", "memory", "quarantine_share", "records_per_second"):
+        page.get_by_text(check, exact=True).first.click()
+        expect(page.get_by_text("Passed", exact=True).first).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_text("Nothing was lost in reading.")).to_have_count(0)
+    page.get_by_text("control_totals", exact=True).first.click()
+    expect(page.get_by_text("Nothing was lost in reading.").first).to_be_visible(timeout=LONG_MS)
+
+    page.goto(f"{ui}/assets/genbank/postgres_table")
+    page.get_by_role("button", name="Plots").first.click()
+    expect(page.locator("canvas").first).to_be_visible(timeout=LONG_MS)
 
     page.goto(f"{ui}/locations/genbank/jobs/trace_record/playground")
     page.locator(".CodeMirror").first.wait_for()
@@ -109,4 +120,13 @@ def test_a_partition_is_materialized_and_a_record_traced(ui: str, page: Page) ->
     page.evaluate("text => document.querySelector('.CodeMirror').CodeMirror.setValue(text)", config)
     page.get_by_role("button", name="Launch Run").click()
     page.wait_for_url("**/runs/**", timeout=LONG_MS)
-    expect(page.get_by_text("genbank/phg, release 1.0").first).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_text("genbank/phg, release 1.0: every hop is as it should be").first).to_be_visible(
+        timeout=LONG_MS
+    )
+    page.get_by_text("[Show Markdown]").first.click()
+    answer = page.get_by_role("dialog").or_(page.locator("[class*=Dialog]")).first
+    for hop in ("raw file", "record text", "table row", "sequence", "database row", "object"):
+        expect(answer.locator("strong", has_text=hop).first).to_be_visible()
+    expect(answer.get_by_text("begins at", exact=True).first).to_be_visible()  # a cell of its own
+    answer.locator("a[href*='/runs/']").first.click()  # the run that fetched the file
+    expect(page.get_by_text("mirror_genbank").first).to_be_visible(timeout=LONG_MS)

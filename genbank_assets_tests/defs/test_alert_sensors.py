@@ -77,7 +77,7 @@ def test_a_failed_run_is_told_once_with_its_reason(
     (text,) = webhook.texts
     assert text.startswith("*genbank-assets: mirror_genbank of bct failed*\n")
     assert "genbank__postgres_table: ShrinkGuardError: genbank/bct 2.0 lacks 30 of 40 loaded records" in text
-    assert text.endswith(f"Dagster run {run.run_id}")
+    assert text.endswith(f"Dagster run http://127.0.0.1:3000/runs/{run.run_id}")
 
 
 def test_a_failed_check_of_a_good_run_is_told(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,28 @@ def test_a_connection_that_a_server_breaks_does_not_end_the_command_without_a_wo
     """SIGPIPE, at its default, ends a process that writes to a connection that was reset: with no message at all."""
     assert main(["status", "--store", str(tmp_path)]) == 0
     assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN
+
+
+def test_a_busy_port_gets_a_sentence_before_anything_is_started(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = call("dev", "--port", str(port), store=tmp_path / "store")
+    assert done.returncode == 1
+    assert f"port {port} of 127.0.0.1 cannot be used (Address already in use)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_help_imports_neither_dagster_nor_polars() -> None:
+    script = (
+        "import sys\nfrom genbank_assets.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'dagster', 'polars', 'numpy', 'pyarrow', 'httpx', 'psycopg', 'boto3'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
 
 
 @pytest.mark.slow

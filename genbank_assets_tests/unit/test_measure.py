@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Pace, StageReport, Stopwatch, peak_memory_bytes
 
 
 def test_a_report_shows_what_applies_and_reads_back() -> None:
@@ -51,3 +51,13 @@ def test_a_spawned_worker_reports_its_own_peak_memory() -> None:
         worker = pool.apply(peak_memory_bytes)
     assert peak_memory_bytes() > len(ballast)
     assert 1_000_000 < worker < len(ballast)
+
+
+def test_a_pace_tells_how_long_the_rest_takes() -> None:
+    moments = iter([0.0, 10.0, 1200.0, 90_000.0])
+    pace = Pace(100, clock=lambda: next(moments))
+    assert pace.after(25) == "; 25% done, about 30 s to go"
+    assert pace.after(25) == "; 50% done, about 20 min to go"
+    assert pace.after(40) == "; 90% done, about 2 h 47 min to go"
+    assert pace.after(10) == ""
+    assert Pace(0).after(0) == ""

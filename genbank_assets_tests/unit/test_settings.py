@@ -23,6 +23,7 @@ EXAMPLES = {
     "object_layout": ("pack", "pack"),
     "refget": ("true", True),
     "divisions": ("genbank/phg", "genbank/phg"),
+    "dagster_url": ("https://dagster.example.org", "https://dagster.example.org"),
 }
 
 

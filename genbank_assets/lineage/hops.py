@@ -1,0 +1,279 @@
+"""The hops of a trace: what each stage knows of a record, checked as far as that is cheap, or read again.
+
+One method per hop, in the order of the stages. Facts are JSON values. What reading again means belongs to ``recheck``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Literal
+
+import obstore
+import polars as pl
+
+from genbank_assets.errors import GenbankAssetsError, IntegrityError
+from genbank_assets.lineage import recheck
+from genbank_assets.lineage.search import Match
+from genbank_assets.ncbi.daily import DAILY
+from genbank_assets.objects.fetch import object_row, rows_where
+from genbank_assets.objects.store import open_objects, reason_of
+from genbank_assets.postgres.lookup import record_row
+from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest
+
+Status = Literal["ok", "missing", "mismatch", "none"]
+SHOWN_DUPLICATES = 20
+_SHOWN = ("organism", "definition", "taxon_id", "update_date")
+
+
+@dataclasses.dataclass(frozen=True)
+class Hop:
+    """One stage's part in a record's way.
+
+    Attributes:
+        stage: which stage.
+        status: ``ok``, ``missing`` (not there, or not reachable), ``mismatch`` (there, but not what it should be) or
+            ``none`` (the record has no such thing, as a record without residues has no object).
+        facts: what is known, JSON values only.
+        problem: what is wrong, in words; "" when nothing is.
+    """
+
+    stage: str
+    status: Status
+    facts: dict[str, Any]
+    problem: str = ""
+
+
+class Hops:
+    """One match's hops, a method each."""
+
+    def __init__(self, settings: Settings, match: Match, *, verify: bool) -> None:
+        self._settings = settings
+        self._match = match
+        self._found = match.found
+        self._partition = match.found.partition
+        self._row = match.found.row
+        self._verify = verify
+        self._table: Path | None = None  # the record table, once it was read again and is what it was
+        self._ordinals = 0
+
+    def all(self) -> tuple[Hop, ...]:
+        """The hops in order; of a quarantined block those up to its refusal."""
+        if self._match.refusal is not None:
+            return (self._raw_file(), self._text(), self._refused())
+        return (
+            self._raw_file(),
+            self._text(),
+            self._table_row(),
+            self._sequence(),
+            self._database_row(),
+            self._object(),
+        )
+
+    def _run(self, run_id: str) -> dict[str, str]:
+        return {"run_id": run_id, "run_url": self._settings.run_url(run_id)}
+
+    def _raw_file(self) -> Hop:
+        manifest = self._partition.manifest("raw_files")
+        name = self._row["source_file"]
+        entry = next((e for e in manifest.files if e["name"] == name), None) if manifest else None
+        if manifest is None or entry is None:
+            problem = f"no manifest of release {self._partition.release} lists it"
+            return Hop("raw file", "missing", {"file": name}, problem)
+        path = self._partition.stage_folder("raw_files") / name
+        facts = {
+            "file": name,
+            "url": entry["url"],
+            "release_date": manifest.extra.get("release_date"),
+            "bytes": entry["bytes"],
+            "sha256": entry["sha256"],
+            "md5": entry["md5"],
+            "path": str(path),
+            **self._run(manifest.run_id),
+        }
+        if not path.is_file():
+            return Hop("raw file", "missing", facts, "it is no longer in the store")
+        if path.stat().st_size != entry["bytes"]:
+            return Hop("raw file", "mismatch", facts, f"it has {path.stat().st_size:,} bytes now")
+        return self._verified("raw file", facts, recheck.changed_file(path, entry["sha256"]) if self._verify else "")
+
+    def _text(self) -> Hop:
+        digest = self._row["record_sha256"]
+        facts = {
+            "offset": self._row["record_offset"],
+            "bytes": self._row["record_bytes"],
+            "record_sha256": digest.hex() if digest else None,
+        }
+        return self._verified("record text", facts, recheck.changed_text(self._found) if self._verify else "")
+
+    def _table_row(self) -> Hop:
+        manifest = self._partition.manifest("records")
+        name = self._row["source_file"]
+        entry = next((e for e in manifest.files if e["name"] == name), None) if manifest else None
+        if entry is None:
+            return Hop("table row", "missing", {}, f"no record table of {name}")
+        path = self._partition.stage_folder("records") / entry["records_file"]
+        ordinal = self._row["record_ordinal"]
+        facts = {"file": str(path), "row": ordinal, **self._run(entry["run_id"]), "code_version": entry["code_version"]}
+        if not path.is_file():
+            return Hop("table row", "missing", facts, "the record table is no longer in the store")
+        try:
+            rows = rows_where(path, pl.col("record_ordinal") == ordinal, columns=("record_sha256", *_SHOWN)).to_dicts()
+        except IntegrityError as error:
+            return Hop("table row", "mismatch", facts, str(error))
+        if len(rows) != 1 or rows[0]["record_sha256"] != self._row["record_sha256"]:
+            return Hop("table row", "mismatch", facts, "the row is not the record the membership table names")
+        facts |= {name: rows[0][name] for name in _SHOWN} | {"update_date": str(rows[0]["update_date"])}
+        if not self._verify:
+            return Hop("table row", "ok", facts)
+        problems = (
+            recheck.broken_chain(self._partition, "records"),
+            recheck.changed_file(path, entry["records_file_sha256"]),
+            recheck.changed_file(path.with_name(entry["sequences_file"]), entry["sequences_file_sha256"]),
+            recheck.changed_row(self._found, path),
+        )
+        if not any(problems):
+            self._table, self._ordinals = path, entry["locus_lines"]
+        return self._verified("table row", facts, *problems)
+
+    def _refused(self) -> Hop:
+        """A quarantined block has a row in the quarantine table, and nothing after it."""
+        assert self._match.refusal is not None
+        facts = {name: self._match.refusal[name] for name in ("path", "record_ordinal", "line", "accession", "reason")}
+        return Hop("table row", "missing", facts, f"quarantined at line {facts['line']:,}: {facts['reason']}")
+
+    def _sequence(self) -> Hop:
+        digest, molecule_class = self._row["sequence_sha256"], self._row["molecule_class"]
+        if digest is None:
+            return Hop("sequence", "none", {"length": self._row["length"]}, "the record has no residues of its own")
+        facts = {
+            "sequence_sha256": digest.hex(),
+            "molecule_class": molecule_class,
+            "length": self._row["length"],
+        }
+        manifest = self._partition.manifest("unique_records")
+        folder = self._partition.stage_folder("unique_records")
+        if manifest is None or not (folder / "sequences.parquet").is_file():
+            return Hop("sequence", "missing", facts, "the table of distinct sequences is not in the store")
+        same = (pl.col("sequence_sha256") == digest) & (pl.col("molecule_class") == molecule_class)
+        others: list[str] = []
+        try:
+            rows = rows_where(folder / "sequences.parquet", same).to_dicts()
+            if len(rows) != 1:
+                return Hop("sequence", "mismatch", facts, f"the table of distinct sequences has it {len(rows)} times")
+            if rows[0]["member_count"] > 1:  # only then is the table that is sorted by accession read by digest
+                members = rows_where(
+                    folder / "memberships.parquet", same, columns=("accession_version",), most=SHOWN_DUPLICATES + 1
+                )
+                others = [name for (name,) in members.iter_rows() if name != self._row["accession_version"]]
+        except IntegrityError as error:
+            return Hop("sequence", "mismatch", facts, str(error))
+        facts |= {
+            "members": rows[0]["member_count"],
+            "duplicates": others[:SHOWN_DUPLICATES],
+            "representative": rows[0]["representative_accession_version"],
+            **self._run(manifest.run_id),
+        }
+        if not self._verify:
+            return Hop("sequence", "ok", facts)
+        files = (recheck.changed_file(folder / entry["name"], entry["sha256"]) for entry in manifest.files)
+        return self._verified("sequence", facts, recheck.broken_chain(self._partition, "unique_records"), *files)
+
+    def _database_row(self) -> Hop:
+        stage, key = "database row", self._partition.key
+        if self._match.is_newest and self._partition.manifest("postgres_table") is None:
+            return Hop(stage, "missing", {}, "the division is not loaded in this release")
+        try:
+            division = None if key.division == DAILY else key.division
+            row = record_row(
+                self._settings, collection=key.collection, division=division, accession=self._row["accession"]
+            )
+        except GenbankAssetsError as error:
+            return Hop(stage, "missing", {}, str(error))
+        if row is None:
+            return Hop(stage, "missing", {}, "the database has no such record")
+        row |= self._run(row["run_id"] or "")
+        row["events"] = [event | self._run(event["run_id"]) for event in row["events"]]
+        later = _what_came_later(row, self._row["record_sha256"].hex())
+        if not self._match.is_newest and later:
+            return Hop(stage, "ok", row, later)
+        problem = self._wrong_state(row) or later
+        if problem or not self._verify:
+            return self._verified(stage, row, problem)
+        if self._table is None:
+            return Hop(stage, "ok", row, "not compared again, because the table row is not what it was")
+        return self._verified(stage, row, *self._reread_database(self._table, row["record_id"]))
+
+    def _wrong_state(self, row: dict[str, Any]) -> str:
+        release = self._partition.release
+        if row["record_sha256"] != self._row["record_sha256"].hex():
+            return "the loaded state is another than the table's"
+        if release not in {row["last_release"], row["last_release"].rpartition(".")[2]}:  # a release, or a day on top
+            return f"the database last saw it in release {row['last_release']}"
+        return "" if row["is_current"] else "the database says that it is absent"
+
+    def _reread_database(self, table: Path, record_id: int) -> list[str]:
+        return [
+            recheck.broken_chain(self._partition, "postgres_table"),
+            recheck.changed_database_row(
+                self._settings, self._found, table=table, record_id=record_id, ordinals=self._ordinals
+            ),
+        ]
+
+    def _object(self) -> Hop:
+        if self._row["sequence_sha256"] is None:
+            return Hop("object", "none", {}, "no residues, no object")
+        manifest = self._partition.manifest("object_set")
+        if manifest is None and self._match.is_newest:
+            return Hop("object", "missing", {}, "the division's object set is not published in this release")
+        row = object_row(self._settings, self._found)
+        facts: dict[str, Any] = {"url": self._settings.objects_url}
+        if manifest is not None:
+            facts |= {"url": manifest.extra["url"], "manifest_key": manifest.extra["manifest_key"]}
+            facts |= self._run(manifest.run_id)
+        if row is None:
+            return Hop("object", "missing", facts, "no object table lists the sequence")
+        facts["key"] = row["key"]
+        if row["encoding"] != "identity":
+            facts |= {"offset": row["offset"], "frame_bytes": row["bytes"], "encoding": row["encoding"]}
+        facts |= {"refget": row["refget"]} if row["refget"] else {}
+        try:
+            meta = obstore.head(open_objects(self._settings), row["key"])
+        except FileNotFoundError:
+            return Hop("object", "missing", facts, "the object set has no such object")
+        except Exception as error:  # any store failure is a finding here, not a crash
+            return Hop("object", "missing", facts, f"the object store failed: {reason_of(error)[:200]}")
+        facts |= {
+            "bytes": meta["size"],
+            "etag": meta["e_tag"],
+            "last_modified": meta["last_modified"].isoformat(timespec="seconds"),
+            "checksum_sha256": row["object_sha256"].hex(),
+        }
+        if meta["size"] != row["object_bytes"]:
+            return Hop("object", "mismatch", facts, f"the object has {meta['size']:,} bytes")
+        return self._verified("object", facts, *self._reread_object(row, manifest))
+
+    def _reread_object(self, row: dict[str, Any], manifest: Manifest | None) -> list[str]:
+        if not self._verify:
+            return []
+        chain = recheck.broken_chain(self._partition, "object_set") if manifest is not None else ""
+        return [chain, recheck.changed_object(self._settings, row, manifest)]
+
+    def _verified(self, stage: str, facts: dict[str, Any], *problems: str) -> Hop:
+        """A hop that is a mismatch if anything is wrong."""
+        problem = "; ".join(problem for problem in problems if problem)
+        return Hop(stage, "mismatch" if problem else "ok", facts, problem)
+
+
+def _what_came_later(row: dict[str, Any], record_sha256: str) -> str:
+    """What the history tells of a loaded state: which one replaced it, or since when it is absent; "" if none did."""
+    before = False
+    for event in row["events"]:
+        if event["state"] == "absent" and not row["is_current"] and event is row["events"][-1]:
+            return f"absent since release {event['release']}"
+        if event["record_sha256"] == record_sha256:
+            before = True
+        elif before:
+            return f"replaced by {event['accession_version']} in release {event['release']} ({event['state']})"
+    return ""

@@ -1,0 +1,171 @@
+"""What ``trace --verify`` reads again: each function answers with what is wrong, in words, or with "".
+
+The record's text is parsed anew and compared with its row, the row with the database's, files with the digests in
+their manifests, and each manifest with the one it names as its input. The hops these belong to are in ``trace``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Any, Final, LiteralString
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.flatfile.reader import FlatFileReader
+from genbank_assets.objects.contents import in_force
+from genbank_assets.objects.fetch import Found, original_text, residues
+from genbank_assets.objects.store import open_objects
+from genbank_assets.postgres.connection import open_database
+from genbank_assets.postgres.staging import Wanted, feature_copy, record_copy, reference_copy
+from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest, PartitionRelease, Stage
+from genbank_assets.tables.writer import file_sha256
+
+_INPUTS: dict[Stage, Stage] = {
+    "records": "raw_files", "unique_records": "records", "postgres_table": "unique_records",
+    "object_set": "unique_records",
+}  # fmt: skip
+# Columns that say where a row stands, not what the record is.
+_PLACE = {"source_file", "record_offset", "record_ordinal", "release"}
+# Columns that the load decides, and those of the release that last brought a change.
+_OF_THE_LOAD = ["section", "is_current", "code_version", "release", "source_file"]
+_AGAIN: Final[LiteralString] = """
+CREATE TEMP TABLE again_record (LIKE genbank.record) ON COMMIT DROP;
+CREATE TEMP TABLE again_feature (LIKE genbank.feature) ON COMMIT DROP;
+CREATE TEMP TABLE again_reference (LIKE genbank.reference) ON COMMIT DROP
+"""
+_COLUMNS_THAT_DIFFER: Final[LiteralString] = """
+SELECT here.key FROM genbank.record r, again_record a, jsonb_each(to_jsonb(r)) here, jsonb_each(to_jsonb(a)) again
+WHERE r.record_id = %(record_id)s AND here.key = again.key AND here.value IS DISTINCT FROM again.value
+  AND here.key <> ALL (%(left_out)s) ORDER BY here.key
+"""
+_FEATURES_THAT_DIFFER: Final[LiteralString] = """
+SELECT count(*) FROM (SELECT * FROM genbank.feature WHERE record_id = %(record_id)s) here
+FULL JOIN again_feature again USING (ordinal) WHERE to_jsonb(here) IS DISTINCT FROM to_jsonb(again)
+"""
+_REFERENCES_THAT_DIFFER: Final[LiteralString] = """
+SELECT count(*) FROM (SELECT * FROM genbank.reference WHERE record_id = %(record_id)s) here
+FULL JOIN again_reference again USING (ordinal) WHERE to_jsonb(here) IS DISTINCT FROM to_jsonb(again)
+"""
+
+
+def broken_chain(partition: PartitionRelease, stage: Stage) -> str:
+    """Whether a stage's manifest was made from the manifest that its input has now."""
+    manifest, source = partition.manifest(stage), partition.manifest(_INPUTS[stage])
+    if source is None:
+        return f"the manifest of {_INPUTS[stage]}, from which it was made, is gone"
+    if manifest is not None and manifest.input_digest != source.digest:
+        return f"it was made from other {_INPUTS[stage]} than are here now: materialize {stage}"
+    return ""
+
+
+def changed_file(path: Path, sha256: str) -> str:
+    """Whether a file still has its digest."""
+    if not path.is_file():
+        return f"{path.name} is no longer in the store"
+    return "" if file_sha256(path) == sha256 else f"the SHA-256 of {path.name} is another now"
+
+
+def changed_text(found: Found) -> str:
+    """Whether the record's place in the raw file still holds its text."""
+    try:
+        for _ in original_text(found):
+            pass
+    except GenbankAssetsError as error:
+        return str(error)
+    return ""
+
+
+def changed_row(found: Found, table: Path) -> str:
+    """Whether the text, parsed anew, is the row of the record table and has the residues' digest."""
+    with tempfile.NamedTemporaryFile(suffix=".seq") as text:
+        try:
+            text.writelines(original_text(found))
+        except GenbankAssetsError as error:
+            return f"the text cannot be parsed again: {error}"
+        text.flush()
+        row, digest = _parsed(Path(text.name), found)
+    stored = _row(table, int(found.row["record_ordinal"]))
+    if row is None or stored is None:
+        return "the text and the table do not both have the record"
+    wrong = [name for name in stored if name not in _PLACE and stored[name] != row[name]]
+    if wrong:
+        return f"the text parsed again differs in {', '.join(wrong)}"
+    if found.row["sequence_sha256"] is not None and digest != found.row["sequence_sha256"]:
+        return "the residues in the text do not have the row's digest"
+    return ""
+
+
+def _parsed(path: Path, found: Found) -> tuple[dict[str, Any] | None, bytes]:
+    """The row of the only record in a file, and the digest of its residues."""
+    reader = FlatFileReader(path, collection=found.partition.key.collection, release=found.partition.release)
+    row, hasher = None, hashlib.sha256()
+    for kind, batch in reader:
+        if kind == "records":
+            (row,) = batch.to_pylist()
+        else:
+            for residues_of_chunk in batch["residues"].to_pylist():
+                hasher.update(residues_of_chunk.encode())
+    return row, hasher.digest()
+
+
+def _row(table: Path, ordinal: int) -> dict[str, Any] | None:
+    """A row of a record table with all its columns; reads the row group that has it."""
+    with pq.ParquetFile(table) as file:
+        for group in range(file.num_row_groups):
+            ordinals = file.read_row_group(group, columns=["record_ordinal"])["record_ordinal"].to_numpy()
+            (at,) = np.nonzero(ordinals == ordinal)
+            if len(at):
+                rows: pa.Table = file.read_row_group(group).slice(int(at[0]), 1)
+                return dict(rows.to_pylist()[0])
+    return None
+
+
+def changed_database_row(settings: Settings, found: Found, *, table: Path, record_id: int, ordinals: int) -> str:
+    """Whether PostgreSQL holds the record, its features and references as the record table has them.
+
+    The table's row is sent as the load would send it, into temporary tables, and compared there.
+
+    Args:
+        settings: where the database is.
+        found: the record.
+        table: its record table.
+        record_id: its number in the database.
+        ordinals: LOCUS blocks of the record table's file.
+    """
+    wanted = Wanted(np.zeros(ordinals, np.int64))
+    wanted.ids[int(found.row["record_ordinal"])] = record_id
+    copies = (
+        record_copy(table, wanted, section="", code_version=""),
+        feature_copy(table, wanted),
+        reference_copy(table, wanted),
+    )
+    with open_database(settings) as database, database.transaction() as session:
+        session.execute(_AGAIN)
+        for copy in copies:
+            again = dataclasses.replace(copy, table=copy.table.replace("genbank.", "again_"))
+            session.copy_in(again.statement, again.stream())
+        parameters = {"record_id": record_id, "left_out": _OF_THE_LOAD}
+        wrong = [str(name) for (name,) in session.execute(_COLUMNS_THAT_DIFFER, parameters)]
+        for name, statement in (("feature", _FEATURES_THAT_DIFFER), ("reference", _REFERENCES_THAT_DIFFER)):
+            count = session.execute(statement, parameters)[0][0]
+            wrong += [f"{count:,} {name}(s)"] if count else []
+    return f"the database differs from the table in {', '.join(wrong)}" if wrong else ""
+
+
+def changed_object(settings: Settings, row: dict[str, Any], manifest: Manifest | None) -> str:
+    """Whether the division's list is in the object set, and the sequence's object has its residues."""
+    try:
+        if manifest is not None and not in_force(open_objects(settings), manifest):
+            return f"the object set has not the division's list {manifest.extra['manifest_key']} as it was published"
+        for _ in residues(settings, row):
+            pass
+    except GenbankAssetsError as error:
+        return str(error)
+    return ""
