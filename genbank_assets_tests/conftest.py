@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,7 +27,14 @@ pytest_plugins = [
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedServer]:
-    """A real PostgreSQL for the whole session, in a folder of its own."""
+    """A real PostgreSQL for the whole session, in a folder of its own.
+
+    GENBANK_ASSETS_TEST_POSTGRES_DATA names the data folder of a running server to test another version; its socket is
+    in that folder and lets the user ``postgres`` in.
+    """
+    if other := os.environ.get("GENBANK_ASSETS_TEST_POSTGRES_DATA"):
+        yield EmbeddedServer(Path(other), Path(other))
+        return
     folder = Path(tempfile.mkdtemp(prefix="gba-pg-"))
     folder.chmod(0o755)
     try:

@@ -591,6 +591,8 @@ cdef int finish_accession(Scan* s) except -1 nogil:
         primary_n = s.name.n
     if primary_n > ACCESSION_LIMIT:
         return fail(s, b"the accession is absurdly long: ", primary, primary_n)
+    if version_n > 2 * ACCESSION_LIMIT:
+        return fail(s, b"the version is absurdly long: ", s.version.data, version_n)
     text_put(&s.cols[C_ACCESSION], primary, primary_n)
     if version_n:
         text_put(&s.cols[C_ACCESSION_VERSION], s.version.data, version_n)

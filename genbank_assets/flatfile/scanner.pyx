@@ -369,6 +369,8 @@ cdef int locus_found(
         s.tail_n = 0 if carried else p - s.span
         end_record(s, s.at)
     begin_record(s, p, n)
+    if not s.bad and not s.plain and memchr(p, 0, n) != NULL:
+        fail(s, b"binary data in the record", NULL, 0)
     s.span = p
     if carried:
         s.span = p

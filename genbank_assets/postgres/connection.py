@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
@@ -22,6 +24,7 @@ from genbank_assets.settings import Settings
 
 CONNECT_SECONDS = 30.0
 STREAMED_ROWS = 5_000
+_OPTIONS: dict[str, Any] = {"prepare_threshold": None, "application_name": "genbank-assets"}
 _LOCKS = 726_340  # any number of our own: the class of advisory locks taken by name
 _PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@|(password=)\S+")
 
@@ -81,29 +84,32 @@ class Database:
     """A pool of connections to the GenBank database."""
 
     def __init__(self, url: str, *, pool_size: int) -> None:
-        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
-            url,
-            min_size=0,
-            max_size=pool_size,
-            timeout=CONNECT_SECONDS,
-            open=False,
-            kwargs={"prepare_threshold": None, "application_name": "genbank-assets"},
-        )
+        self._pool_size = pool_size
         self.shown_url = without_password(url)
         self._url = url
 
     def __enter__(self) -> Database:
+        # Connected here and not by the pool, whose threads would try again and again and not say what is wrong.
         try:
-            psycopg.connect(self._url, connect_timeout=int(CONNECT_SECONDS)).close()
+            self._first = psycopg.connect(self._url, connect_timeout=int(CONNECT_SECONDS), **_OPTIONS)
         except psycopg.OperationalError as error:
             raise DatabaseError(
                 f"cannot reach PostgreSQL at {self.shown_url}: {without_password(str(error).strip())}"
             ) from None
-        self._pool.open()
+        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+            self._url,
+            min_size=0,
+            max_size=self._pool_size,
+            timeout=CONNECT_SECONDS,
+            connection_class=_beginning_with(self._first),
+            kwargs=_OPTIONS,
+            open=True,
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
         self._pool.close()
+        self._first.close()
 
     @contextmanager
     def exclusive(self, name: str, *, totals: SqlTotals, on_wait: Callable[[], None]) -> Iterator[None]:
@@ -124,15 +130,21 @@ class Database:
             raise DatabaseError(f"PostgreSQL failed: {without_password(str(error).strip())}") from None
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """A session whose statements become visible together, or not at all when the block raises."""
+    def transaction(self, *, keep: bool = True) -> Iterator[Session]:
+        """A session whose statements become visible together, or not at all when the block raises.
+
+        Without ``keep`` nothing is: for questions that need temporary tables, whose commit would wait for the disk.
+        """
         try:
             with self._pool.connection() as connection:
                 session = Session(connection)
                 begun = time.perf_counter()
-                session.totals.statements += 2  # BEGIN and COMMIT, which psycopg sends by itself
+                session.totals.statements += 2  # BEGIN and COMMIT or ROLLBACK, which psycopg sends by itself
                 yield session
-                connection.commit()
+                if keep:
+                    connection.commit()
+                else:
+                    connection.rollback()
                 session.totals.seconds += time.perf_counter() - begun
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
             raise  # for the caller to try again
@@ -147,12 +159,46 @@ class Database:
             raise DatabaseError(f"PostgreSQL failed: {without_password(str(error).strip())}") from error
 
 
+def _beginning_with(first: psycopg.Connection[Any]) -> type[psycopg.Connection[Any]]:
+    """A class for a pool: the first connection it makes is the one that is there already."""
+    unused = [first]
+
+    class Connection(psycopg.Connection[Any]):
+        @classmethod
+        def connect(cls, conninfo: str = "", **options: Any) -> Any:
+            return unused.pop() if unused else psycopg.connect(conninfo, **options)
+
+    return Connection
+
+
 def without_password(text: str) -> str:
     """A URL or message that is fit to be shown."""
     return _PASSWORD.sub(lambda match: (match[1] + "***@") if match[1] else f"{match[2]}***", text)
 
 
-def open_database(settings: Settings) -> Database:
-    """The database of the settings; unset, the embedded server's, which is started if need be."""
-    url = settings.postgres_url or ensure_server(settings.store).url("genbank")
-    return Database(url, pool_size=settings.postgres_pool_size)
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """The database of the settings; unset, the embedded server's, which is started if need be.
+
+    Who opens it while it is open in the same process gets the same pool.
+    """
+    key = (settings.postgres_url or settings.store, settings.postgres_pool_size)
+    with _opening:
+        if key not in _open:
+            url = settings.postgres_url or ensure_server(settings.store).url("genbank")
+            _open[key] = (Database(url, pool_size=settings.postgres_pool_size).__enter__(), 0)
+        database, users = _open[key]
+        _open[key] = (database, users + 1)
+    try:
+        yield database
+    finally:
+        with _opening:
+            users = _open[key][1] - 1
+            _open[key] = (database, users)
+            if not users:
+                del _open[key]
+                database.__exit__()
+
+
+_opening = threading.Lock()
+_open: dict[tuple[str | Path, int], tuple[Database, int]] = {}

@@ -1,7 +1,8 @@
 """The schema ``genbank``: tables from the one column list, indexes, views, comments on all of them.
 
 ``record`` holds the current state of each accession of a division, ``record_presence`` where the newest release has
-it (narrow, because it changes with every release), ``record_event`` one row per change of state, so that "as of
+it (narrow, and with room for each row's next version on its page, because it changes with every release),
+``record_event`` one row per change of state, so that "as of
 release N" is a query. Foreign keys are left out where a load would pay for them per row (feature, reference and
 record_presence → record): those rows come and go only together with their record, in its transaction. How an older
 schema becomes this one belongs to ``versions``; bulk data moves in ``load``.
@@ -69,12 +70,12 @@ CREATE TABLE genbank.record (
 CREATE TABLE genbank.record_presence (
     record_id bigint PRIMARY KEY, first_release text NOT NULL, last_release text NOT NULL,
     source_file_id bigint NOT NULL, record_offset bigint NOT NULL, record_bytes bigint NOT NULL,
-    record_ordinal bigint NOT NULL, full_release text) WITH (fillfactor = 80);
+    record_ordinal bigint NOT NULL, full_release text) WITH (fillfactor = 45);
 CREATE TABLE genbank.feature (
     record_id bigint NOT NULL, ordinal integer NOT NULL, key text NOT NULL, location text NOT NULL, operator text,
     start_position bigint, end_position bigint, strand smallint, partial_start boolean NOT NULL,
     partial_end boolean NOT NULL, spans_origin boolean NOT NULL, qualifiers jsonb NOT NULL,
-    gene text, locus_tag text, product text, db_xrefs text[],
+    gene text, locus_tag text, product text, db_xrefs text[], further_names text[],
     PRIMARY KEY (record_id, ordinal));
 CREATE TABLE genbank.reference (
     record_id bigint NOT NULL, ordinal integer NOT NULL, number integer, location text, authors text,
@@ -100,6 +101,7 @@ CREATE INDEX feature_gene ON genbank.feature USING hash (gene) WHERE gene IS NOT
 CREATE INDEX feature_locus_tag ON genbank.feature USING hash (locus_tag) WHERE locus_tag IS NOT NULL;
 CREATE INDEX feature_product ON genbank.feature USING hash (product) WHERE product IS NOT NULL;
 CREATE INDEX feature_db_xref ON genbank.feature USING gin (db_xrefs) WHERE db_xrefs IS NOT NULL;
+CREATE INDEX feature_further_name ON genbank.feature USING gin (further_names) WHERE further_names IS NOT NULL;
 CREATE INDEX record_event_release ON genbank.record_event (collection, release, section, state);
 CREATE INDEX record_event_accession ON genbank.record_event (accession);
 """
@@ -129,6 +131,16 @@ CREATE FUNCTION genbank.daily_date(release text) RETURNS date LANGUAGE sql IMMUT
     RETURN CASE WHEN release ~ '\\.[0-9]{8}$' THEN make_date(
         substr(right(release, 8), 1, 4)::integer, substr(right(release, 8), 5, 2)::integer, right(release, 2)::integer)
     END;
+CREATE FUNCTION genbank.features_with(qualifier text, wanted text) RETURNS SETOF genbank.feature
+    LANGUAGE sql STABLE AS $$
+        SELECT f.* FROM genbank.feature f WHERE qualifier = 'gene' AND f.gene = wanted
+        UNION ALL SELECT f.* FROM genbank.feature f WHERE qualifier = 'locus_tag' AND f.locus_tag = wanted
+        UNION ALL SELECT f.* FROM genbank.feature f WHERE qualifier = 'product' AND f.product = wanted
+        UNION ALL SELECT f.* FROM genbank.feature f WHERE qualifier = 'db_xref' AND f.db_xrefs @> ARRAY[wanted]
+        UNION ALL SELECT f.* FROM genbank.feature f
+            WHERE f.further_names @> ARRAY[qualifier || '=' || wanted]
+              AND CASE qualifier WHEN 'gene' THEN f.gene WHEN 'locus_tag' THEN f.locus_tag ELSE f.product END
+                  IS DISTINCT FROM wanted $$;
 CREATE FUNCTION genbank.records_as_of(wanted_collection text, wanted_release text)
     RETURNS TABLE (record_id bigint, division text, accession text, accession_version text, state text,
                    since_release text, record_sha256 bytea, sequence_sha256 bytea)
@@ -220,6 +232,8 @@ _COLUMN_COMMENTS = {
         "qualifiers": "[[key, value], ...] in the order of the file; null for a qualifier without value",
         "gene": "First /gene", "locus_tag": "First /locus_tag", "product": "First /product",
         "db_xrefs": "All /db_xref of at most 1,000 bytes",
+        "further_names": "Second and later /gene, /locus_tag and /product of at most 1,000 bytes, as gene=dnaA; see "
+        "features_with()",
     },
     "reference": {
         "record_id": _RECORD, "ordinal": "0-based place in the record", "number": "Number as written",

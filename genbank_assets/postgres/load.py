@@ -154,16 +154,17 @@ class _Job:
         self._key = [partition.key.collection, partition.key.division]
         self._release_key = [*self._key, partition.release]
         self._date = release_date(partition)
+        self._rows = 0  # current records, once they are counted
 
     def run(self, tasks: list[LoadTask], *, unique: Manifest, run_id: str) -> list[TaskResult[LoadedFile]]:
         """Load what is not loaded; [] when the division is finished already."""
         with self._database.transaction() as session:
             self._refuse_older(session)
             finished = session.execute(
-                "SELECT input_digest FROM genbank.division_release "
+                "SELECT input_digest, records FROM genbank.division_release "
                 "WHERE collection = %s AND section = %s AND release = %s",
                 self._release_key,
-            ) == [(unique.digest,)]
+            )
             loaded = self._ledger(session)
             # Here and not with the first file: its transaction would make those of other divisions wait.
             session.execute(
@@ -173,16 +174,29 @@ class _Job:
             )
         self._totals.add(session.totals)
         todo = [task for task in tasks if loaded.get(task.name) != (task.raw_sha256, task.code_version)]
-        if finished and not todo:
+        if finished and finished[0][0] == unique.digest and not todo and self._holds(finished[0][1]):
             self._progress("nothing to do: the ledger has every file")
             return []
         found = survey(self._partition)
-        with self._database.transaction() as session:
+        with self._database.transaction(keep=False) as session:
             check_shrinkage(session, self._partition, max_absent_fraction=self._settings.max_absent_fraction)
         self._totals.add(session.totals)
         results = self._load_files(todo, found, reused=len(tasks) - len(todo))
-        self._finish(tasks, found, unique=unique, run_id=run_id)
+        try:
+            self._finish(tasks, found, unique=unique, run_id=run_id)
+        except IntegrityError as error:
+            # Something else changed the rows of files that the ledger has.
+            self._progress(f"{error}: every file is compared again")
+            results = self._load_files(tasks, found, reused=0)
+            self._finish(tasks, found, unique=unique, run_id=run_id)
         return results
+
+    def _holds(self, records: int) -> bool:
+        """Whether the division is still what it was when it was finished."""
+        with self._database.transaction() as session:
+            self._rows = self._current(session)
+        self._totals.add(session.totals)
+        return self._rows == records
 
     def _refuse_older(self, session: Session) -> None:
         rows = session.execute(
@@ -252,6 +266,7 @@ class _Job:
                 [*self._release_key, unique.digest, len(tasks), rows, run_id],
             )
         self._totals.add(session.totals)
+        self._rows = rows
 
     def _attach_evidence(self, session: Session) -> None:
         if (copy := evidence_copy(self._partition)) is not None:
@@ -284,6 +299,5 @@ class _Job:
                 "WHERE collection = %s AND section = %s AND release = %s AND state = 'absent'",
                 self._release_key,
             )[0][0]
-            rows = self._current(session)
         self._totals.add(session.totals)
-        return _Outcome(rows, absent, states[0], dict(zip(_STATES, states[1:], strict=True)))
+        return _Outcome(self._rows, absent, states[0], dict(zip(_STATES, states[1:], strict=True)))

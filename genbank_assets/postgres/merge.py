@@ -1,10 +1,10 @@
 """The set-based merge of one staged file, as functions inside the database.
 
-All keys of a file come in the temporary table ``stage_key``. ``plan_file`` compares them with what is loaded, removes
-the rows that are to be replaced, and answers which records are wanted and under which ``record_id``; those go by COPY
-into the tables themselves; ``finish_file`` writes what follows from them. Everything runs in the caller's one
-transaction, takes a fixed number of statements whatever the file's size, and locks rows in order of their keys, so
-that loads of different divisions cannot deadlock. Sending the rows belongs to ``load``.
+All keys of a file come in the temporary table ``stage_key``. ``plan_file`` compares them with what is loaded, notes the
+new place of records that did not change, removes the rows that are to be replaced, and answers which records are wanted
+and under which ``record_id``; those go by COPY into the tables themselves; ``finish_file`` writes what follows from it.
+Everything runs in the caller's one transaction, takes a fixed number of statements whatever the file's size, and locks
+rows in order of their keys, so that loads of different divisions cannot deadlock. Sending the rows belongs to ``load``.
 """
 
 from typing import Final, LiteralString
@@ -30,16 +30,26 @@ BEGIN
     DELETE FROM genbank.record WHERE record_id = ANY (ids);
 END $$;
 
--- What each staged record means for what is loaded. Returns (record_ordinal, record_id) of the records to send, both
--- as 8 bytes. in_disjoint: a record is in one division of the collection at a time, so that one which turns up in
--- another division has moved there, with its history. in_date: the release's date, or the day of a daily update; what
--- a later daily update brought stays as it is.
+-- What each staged record means for what is loaded. Answers with (record_ordinal, record_id) of the records to send,
+-- both as 8 bytes, and with what finish_file needs. in_disjoint: a record is in one division of the collection at a
+-- time, so that one which turns up in another division has moved there, with its history. in_date: the release's date,
+-- or the day of a daily update; what a later daily update brought stays as it is.
+-- Of most records of an update nothing changed but their place: it is noted here at once, and all that follows looks at
+-- stage_change, which has the others.
 CREATE FUNCTION genbank.plan_file(
-        in_collection text, in_section text, in_release text, in_code_version text, in_disjoint boolean, in_date date)
-    RETURNS bytea LANGUAGE plpgsql AS $$
+        in_collection text, in_section text, in_release text, in_code_version text, in_disjoint boolean, in_date date,
+        OUT wanted bytea, OUT file_id bigint, OUT unchanged bigint)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    later_day boolean := EXISTS (SELECT FROM genbank.release r
+                                 WHERE r.collection = in_collection AND genbank.daily_date(r.release) > in_date);
+    in_full boolean := genbank.daily_date(in_release) IS NULL;
 BEGIN
     ANALYZE stage_key (accession);
-    CREATE TEMP TABLE stage_change ON COMMIT DROP AS
+    file_id := nextval(pg_get_serial_sequence('genbank.source_file', 'source_file_id'));
+    CREATE TEMP TABLE stage_change (LIKE stage_key, record_id bigint, previous_accession_version text, moved_from text,
+                                    state text, differs boolean) ON COMMIT DROP;
+    WITH compared AS MATERIALIZED (
         SELECT k.*, r.record_id, r.accession_version AS previous_accession_version, NULL::text AS moved_from,
                CASE WHEN r.record_id IS NULL THEN 'new'
                     WHEN NOT r.is_current THEN 'returned'
@@ -50,11 +60,21 @@ BEGIN
                r.record_id IS NULL OR r.record_sha256 <> k.record_sha256 OR r.code_version <> in_code_version
                     AS differs
         FROM stage_key k LEFT JOIN genbank.record r
-            ON r.collection = in_collection AND r.section = in_section AND r.accession = k.accession
-        ORDER BY k.record_ordinal;
+            ON r.collection = in_collection AND r.section = in_section AND r.accession = k.accession),
+    others AS (
+        INSERT INTO stage_change SELECT * FROM compared WHERE state <> 'unchanged' OR differs OR later_day
+        ORDER BY record_ordinal),
+    same AS (
+        UPDATE genbank.record_presence p SET
+                last_release = in_release, source_file_id = file_id, record_offset = c.record_offset,
+                record_bytes = c.record_bytes, record_ordinal = c.record_ordinal,
+                full_release = CASE WHEN in_full THEN in_release ELSE p.full_release END
+            FROM compared c
+            WHERE p.record_id = c.record_id AND c.state = 'unchanged' AND NOT c.differs AND NOT later_day
+            RETURNING 1)
+    SELECT count(*) INTO unchanged FROM same;
     ANALYZE stage_change (record_id, accession, state, differs);
-    IF EXISTS (SELECT FROM genbank.release r
-               WHERE r.collection = in_collection AND genbank.daily_date(r.release) > in_date) THEN
+    IF later_day THEN
         UPDATE stage_change c SET state = 'kept', differs = false FROM genbank.record_presence p
             WHERE p.record_id = c.record_id AND c.state NOT IN ('new', 'returned')
               AND genbank.daily_date(p.last_release) > in_date;
@@ -87,17 +107,17 @@ BEGIN
         ARRAY(SELECT record_id FROM stage_change WHERE differs AND state <> 'new' ORDER BY record_id));
     UPDATE genbank.record r SET is_current = true FROM stage_change c
         WHERE r.record_id = c.record_id AND c.state = 'returned' AND NOT c.differs;
-    RETURN (SELECT string_agg(int8send(record_ordinal) || int8send(record_id), '' ORDER BY record_ordinal)
-            FROM stage_change WHERE differs);
+    wanted := (SELECT string_agg(int8send(record_ordinal) || int8send(record_id), '' ORDER BY record_ordinal)
+               FROM stage_change WHERE differs);
 END $$;
 
 CREATE FUNCTION genbank.finish_file(
         in_collection text, in_section text, in_release text, in_name text, in_raw_sha256 text,
         in_records bigint, in_quarantined bigint, in_residues bigint, in_run_id text, in_code_version text,
-        in_superseded bigint, in_rows_copied bigint, in_sql_statements bigint, OUT merged bigint)
+        in_superseded bigint, in_rows_copied bigint, in_sql_statements bigint, in_file_id bigint, in_unchanged bigint,
+        OUT merged bigint)
     LANGUAGE plpgsql AS $$
 DECLARE
-    file_id bigint;
     written bigint;
     in_full boolean := genbank.daily_date(in_release) IS NULL;
 BEGIN
@@ -106,25 +126,27 @@ BEGIN
         WHERE differs AND sequence_sha256 IS NOT NULL
         ORDER BY 1, 2
         ON CONFLICT DO NOTHING;
-    GET DIAGNOSTICS merged = ROW_COUNT;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    merged := in_unchanged + written;
 
     DELETE FROM genbank.source_file f
         WHERE f.collection = in_collection AND f.section = in_section AND f.release = in_release AND f.name = in_name;
     INSERT INTO genbank.source_file (
-            collection, release, section, name, raw_sha256, records, quarantined, residues, run_id, transaction_id,
-            code_version, superseded, records_new, records_sequence_changed, records_annotation_changed,
+            source_file_id, collection, release, section, name, raw_sha256, records, quarantined, residues, run_id,
+            transaction_id, code_version, superseded, records_new, records_sequence_changed, records_annotation_changed,
             records_unchanged, records_returned, records_kept, rows_copied, sql_statements)
-        SELECT in_collection, in_release, in_section, in_name, in_raw_sha256, in_records, in_quarantined, in_residues,
-               in_run_id, txid_current(), in_code_version, in_superseded,
+        OVERRIDING SYSTEM VALUE
+        SELECT in_file_id, in_collection, in_release, in_section, in_name, in_raw_sha256, in_records, in_quarantined,
+               in_residues, in_run_id, txid_current(), in_code_version, in_superseded,
                count(*) FILTER (WHERE state = 'new'), count(*) FILTER (WHERE state = 'sequence_changed'),
-               count(*) FILTER (WHERE state = 'annotation_changed'), count(*) FILTER (WHERE state = 'unchanged'),
+               count(*) FILTER (WHERE state = 'annotation_changed'),
+               in_unchanged + count(*) FILTER (WHERE state = 'unchanged'),
                count(*) FILTER (WHERE state = 'returned'), count(*) FILTER (WHERE state = 'kept'),
                in_rows_copied, in_sql_statements
-        FROM stage_change
-        RETURNING source_file_id INTO file_id;
+        FROM stage_change;
 
     UPDATE genbank.record_presence p SET
-            last_release = in_release, source_file_id = file_id, record_offset = c.record_offset,
+            last_release = in_release, source_file_id = in_file_id, record_offset = c.record_offset,
             record_bytes = c.record_bytes, record_ordinal = c.record_ordinal,
             full_release = CASE WHEN in_full THEN in_release ELSE p.full_release END
         FROM stage_change c WHERE p.record_id = c.record_id AND c.state NOT IN ('new', 'kept');
@@ -137,7 +159,7 @@ BEGIN
     INSERT INTO genbank.record_presence
             (record_id, first_release, last_release, source_file_id, record_offset, record_bytes, record_ordinal,
              full_release)
-        SELECT record_id, in_release, in_release, file_id, record_offset, record_bytes, record_ordinal,
+        SELECT record_id, in_release, in_release, in_file_id, record_offset, record_bytes, record_ordinal,
                CASE WHEN in_full THEN in_release END
         FROM stage_change WHERE state = 'new' ORDER BY record_id;
     GET DIAGNOSTICS written = ROW_COUNT;
@@ -160,7 +182,7 @@ BEGIN
             evidence = excluded.evidence, run_id = excluded.run_id, at = excluded.at;
     GET DIAGNOSTICS written = ROW_COUNT;
     merged := merged + written;
-    UPDATE genbank.source_file SET rows_merged = merged WHERE source_file_id = file_id;
+    UPDATE genbank.source_file SET rows_merged = merged WHERE source_file_id = in_file_id;
 END $$;
 
 -- Records of a division that no file of the release has become absent; but not those of

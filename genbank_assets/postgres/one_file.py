@@ -18,7 +18,8 @@ from genbank_assets.errors import DatabaseError
 from genbank_assets.ncbi.catalog import GENBANK
 from genbank_assets.postgres.connection import Session, SqlTotals, open_database, without_password
 from genbank_assets.postgres.merge import STAGE_KEY
-from genbank_assets.postgres.staging import Copy, Wanted, feature_copy, key_copy, record_copy, reference_copy
+from genbank_assets.postgres.record_table import RecordTable, Wanted
+from genbank_assets.postgres.staging import Copy, feature_copy, key_copy, record_copy, reference_copy
 from genbank_assets.settings import Settings
 
 _RETRIES = 3
@@ -77,26 +78,24 @@ def load_file(task: LoadTask) -> LoadedFile:
 
 
 def _load(session: Session, task: LoadTask) -> LoadedFile:
-    session.execute(STAGE_KEY)
-    _send(session, key_copy(task.records_path, superseded=task.superseded))
-    disjoint = task.collection == GENBANK.name  # RefSeq's sections overlap: a plasmid is also in bacteria
-    pairs = session.execute(
-        "SELECT genbank.plan_file(%s, %s, %s, %s, %s, %s)",
-        [task.collection, task.division, task.release, task.code_version, disjoint, task.date],
-    )[0][0]
-    wanted = Wanted.from_pairs(pairs, ordinals=task.ordinals)
-    if wanted:
-        _send(
-            session,
-            record_copy(task.records_path, wanted, section=task.division, code_version=task.code_version),
-        )
-        _send(session, feature_copy(task.records_path, wanted))
-        _send(session, reference_copy(task.records_path, wanted))
+    with RecordTable(task.records_path) as table:
+        session.execute(STAGE_KEY)
+        _send(session, key_copy(table, superseded=task.superseded))
+        disjoint = task.collection == GENBANK.name  # RefSeq's sections overlap: a plasmid is also in bacteria
+        pairs, file_id, unchanged = session.execute(
+            "SELECT * FROM genbank.plan_file(%s, %s, %s, %s, %s, %s)",
+            [task.collection, task.division, task.release, task.code_version, disjoint, task.date],
+        )[0]
+        wanted = Wanted.from_pairs(pairs, ordinals=task.ordinals)
+        if wanted:
+            _send(session, record_copy(table, wanted, section=task.division, code_version=task.code_version))
+            _send(session, feature_copy(table, wanted))
+            _send(session, reference_copy(table, wanted))
     session.totals.rows_merged += session.execute(
-        "SELECT genbank.finish_file(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "SELECT genbank.finish_file(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [task.collection, task.division, task.release, task.name, task.raw_sha256, task.records, task.quarantined,
          task.residues, task.run_id, task.code_version, len(task.superseded), session.totals.rows_copied,
-         session.totals.statements + 1],
+         session.totals.statements + 1, file_id, unchanged],
     )[0][0]  # fmt: skip
     return LoadedFile(name=task.name, sent=len(wanted), totals=session.totals)
 

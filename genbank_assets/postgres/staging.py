@@ -1,9 +1,9 @@
 """Record tables as the rows PostgreSQL wants: Arrow in, the binary stream of COPY out.
 
 Four kinds of rows come from one record table: keys (all records, narrow), and for the records that are wanted their
-columns, features and references. Each reads only its own Parquet columns, row group by row group, so that memory is
-bounded by the largest row group. PostgreSQL's limits are wide: 1 GB a field, 255 MB the qualifiers of one feature.
-When rows are sent belongs to ``load``; what the columns are is derived from ``ddl``.
+columns, features and references. PostgreSQL's limits are wide: 1 GB a field, 255 MB the qualifiers of one feature. How
+the table is read belongs to ``record_table``, when rows are sent to ``one_file``; what the columns are is derived from
+``ddl``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from pgpq.schema import Jsonb
 
 from genbank_assets.postgres.ddl import record_columns, sql_type
 from genbank_assets.postgres.jsonpairs import pairs_json
+from genbank_assets.postgres.record_table import RecordTable, Wanted
 from genbank_assets.store import PartitionRelease
 from genbank_assets.tables.schema import FEATURE
 
@@ -34,34 +34,6 @@ _KEY_COLUMNS = [
 LONGEST_INDEXED_BYTES = 1_000  # a GIN index refuses values over 2.7 kB; longer ones are in the qualifiers only
 # Spans stay in Parquet: reading them would take as long as all the rest of a feature.
 _FEATURE_COLUMNS = [f"features.list.element.{field.name}" for field in FEATURE if field.name != "spans"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """Which records of a file are to be sent, and the ``record_id`` of each.
-
-    Attributes:
-        ids: record_id by record ordinal; 0 for a record that is not wanted.
-    """
-
-    ids: np.ndarray[Any, Any]
-
-    @classmethod
-    def from_pairs(cls, pairs: bytes | None, *, ordinals: int) -> Wanted:
-        """From what ``genbank.plan_file`` answers: ordinal and record_id, 8 bytes each; None wants nothing."""
-        ids = np.zeros(ordinals, np.int64)
-        if pairs:
-            both = np.frombuffer(pairs, ">i8").reshape(-1, 2)
-            ids[both[:, 0]] = both[:, 1]
-        return cls(ids)
-
-    def __len__(self) -> int:
-        return int(np.count_nonzero(self.ids))
-
-    def among(self, ordinals: pa.Array) -> np.ndarray[Any, Any]:
-        """The record_id of each of these ordinals, or 0."""
-        found: np.ndarray[Any, Any] = self.ids[ordinals.to_numpy()]
-        return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,13 +72,13 @@ class Copy:
         return pgpq.ArrowToPostgresBinaryEncoder.new_with_encoders(schema, encoders)
 
 
-def key_copy(path: Path, *, superseded: tuple[int, ...] = ()) -> Copy:
+def key_copy(table: RecordTable, *, superseded: tuple[int, ...] = ()) -> Copy:
     """Every record of the table but the superseded ones: identity, digests, place in the file."""
     left_out = pa.array(superseded, pa.int64())
 
     def batches() -> Iterator[pa.RecordBatch]:
         columns = [*(name for name in _KEY_COLUMNS if name != "molecule_class"), "length_unit"]
-        for batch in _row_groups(path, columns):
+        for batch in table.batches(columns):
             if superseded:
                 batch = batch.filter(pc.invert(pc.is_in(batch["record_ordinal"], value_set=left_out)))
             if batch.num_rows:
@@ -115,14 +87,14 @@ def key_copy(path: Path, *, superseded: tuple[int, ...] = ()) -> Copy:
     return Copy("stage_key", tuple(_KEY_COLUMNS), batches)
 
 
-def record_copy(path: Path, wanted: Wanted, *, section: str, code_version: str) -> Copy:
+def record_copy(table: RecordTable, wanted: Wanted, *, section: str, code_version: str) -> Copy:
     """The wanted records' own columns."""
     columns = record_columns()
     names = ("record_id", "section", "is_current", "molecule_class", "code_version", *(name for name, _ in columns))
     json_columns = frozenset(name for name, column in columns if sql_type(column) == "jsonb")
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch, ids in _wanted(path, [column.name for _, column in columns], wanted):
+        for batch, ids in table.wanted([column.name for _, column in columns], wanted):
             found = {
                 "record_id": ids,
                 "section": pa.repeat(section, len(ids)),
@@ -137,15 +109,16 @@ def record_copy(path: Path, wanted: Wanted, *, section: str, code_version: str) 
     return Copy("genbank.record", names, batches, json_columns)
 
 
-def feature_copy(path: Path, wanted: Wanted) -> Copy:
+def feature_copy(table: RecordTable, wanted: Wanted) -> Copy:
     """The wanted records' features, with the qualifiers people search by lifted out."""
     names = (
         "record_id", "ordinal", "key", "location", "operator", "start_position", "end_position", "strand",
         "partial_start", "partial_end", "spans_origin", "qualifiers", "gene", "locus_tag", "product", "db_xrefs",
+        "further_names",
     )  # fmt: skip
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch, ids in _wanted(path, _FEATURE_COLUMNS, wanted):
+        for batch, ids in table.wanted(_FEATURE_COLUMNS, wanted):
             record_ids, ordinal, features = _flattened(batch["features"], ids)
             qualifiers = features.field("qualifiers")
             found = {
@@ -159,51 +132,23 @@ def feature_copy(path: Path, wanted: Wanted) -> Copy:
             }
             for name in ("key", "location", "operator", "partial_start", "partial_end", "spans_origin"):
                 found[name] = features.field(name)
-            for name in ("gene", "locus_tag", "product"):
-                found[name] = _first_value(qualifiers, name)
+            found |= _names(qualifiers)
             yield _batch({name: found[name] for name in names})
 
     return Copy("genbank.feature", names, batches, frozenset({"qualifiers"}))
 
 
-def reference_copy(path: Path, wanted: Wanted) -> Copy:
+def reference_copy(table: RecordTable, wanted: Wanted) -> Copy:
     """The wanted records' references."""
     fields = ("number", "location", "authors", "consortium", "title", "journal", "medline", "pubmed", "remark")
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch, ids in _wanted(path, ["references"], wanted):
+        for batch, ids in table.wanted(["references"], wanted):
             record_ids, ordinal, references = _flattened(batch["references"], ids)
             found = {"record_id": record_ids, "ordinal": ordinal}
             yield _batch(found | {name: references.field(name) for name in fields})
 
     return Copy("genbank.reference", ("record_id", "ordinal", *fields), batches)
-
-
-def _row_groups(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(path, pre_buffer=True) as file:
-        for group in range(file.num_row_groups):
-            yield from _group_batches(file, group, columns)
-
-
-def _wanted(path: Path, columns: list[str], wanted: Wanted) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
-    """The wanted records' columns and their record_ids; row groups without any are not read."""
-    columns = list(dict.fromkeys([*columns, "record_ordinal"]))
-    with pq.ParquetFile(path, pre_buffer=True) as file:
-        for group in range(file.num_row_groups):
-            ordinals = file.read_row_group(group, columns=["record_ordinal"])["record_ordinal"]
-            if not wanted.among(ordinals).any():
-                continue
-            for batch in _group_batches(file, group, columns):
-                ids = wanted.among(batch["record_ordinal"])
-                if not ids.all():
-                    batch = batch.filter(pa.array(ids != 0))
-                yield batch, pa.array(ids[ids != 0])
-
-
-def _group_batches(file: pq.ParquetFile, group: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    for batch in file.read_row_group(group, columns=columns).combine_chunks().to_batches():
-        if batch.num_rows:
-            yield batch
 
 
 def _batch(columns: dict[str, pa.Array]) -> pa.RecordBatch:
@@ -232,20 +177,44 @@ def _with_key(qualifiers: pa.ListArray, key: str) -> tuple[np.ndarray[Any, Any],
     return parents, flat.field("value").filter(mask)
 
 
-def _first_value(qualifiers: pa.ListArray, key: str) -> pa.Array:
-    parents, values = _with_key(qualifiers, key)
-    features, first = np.unique(parents, return_index=True)
-    at = np.full(len(qualifiers), -1, dtype=np.int64)
-    at[features] = first
-    return values.take(pa.array(at, mask=at < 0))
+def _names(qualifiers: pa.ListArray) -> dict[str, pa.Array]:
+    """What features are searched by: the first value of each kind of name, and as ``gene=dnaA`` those after it."""
+    columns: dict[str, pa.Array] = {}
+    further = []
+    for key in ("gene", "locus_tag", "product"):
+        parents, values = _with_key(qualifiers, key)
+        features, first = np.unique(parents, return_index=True)
+        at = np.full(len(qualifiers), -1, dtype=np.int64)
+        at[features] = first
+        columns[key] = values.take(pa.array(at, mask=at < 0))
+        if len(first) < len(parents):
+            later = np.ones(len(parents), bool)
+            later[first] = False
+            short = pc.less_equal(pc.binary_length(values), LONGEST_INDEXED_BYTES).to_numpy(zero_copy_only=False)
+            later &= short
+            named = pc.binary_join_element_wise(key, values.filter(pa.array(later)), "=")
+            further.append((parents[later], named))
+    columns["further_names"] = _lists(further, rows=len(qualifiers))
+    return columns
 
 
 def _all_values(qualifiers: pa.ListArray, key: str) -> pa.Array:
     """Lists of all values of a qualifier that an index can take; null for a feature without any."""
     parents, values = _with_key(qualifiers, key)
     short = pc.less_equal(pc.binary_length(values), LONGEST_INDEXED_BYTES)
-    parents, values = parents[short.to_numpy(zero_copy_only=False)], values.filter(short)
-    counts = np.bincount(parents, minlength=len(qualifiers)) if len(parents) else np.zeros(len(qualifiers), np.int64)
+    return _lists([(parents[short.to_numpy(zero_copy_only=False)], values.filter(short))], rows=len(qualifiers))
+
+
+def _lists(parts: list[tuple[np.ndarray[Any, Any], pa.Array]], *, rows: int) -> pa.ListArray:
+    """A list for each row of the values that name it as their parent; null for a row without any."""
+    if not parts:
+        return pa.nulls(rows, pa.list_(pa.string()))
+    parents = np.concatenate([part for part, _ in parts])
+    values = pa.concat_arrays([part for _, part in parts])
+    if len(parts) > 1:
+        order = np.argsort(parents, kind="stable")
+        parents, values = parents[order], values.take(pa.array(order))
+    counts = np.bincount(parents, minlength=rows) if len(parents) else np.zeros(rows, np.int64)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(counts == 0))
 

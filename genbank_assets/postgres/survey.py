@@ -89,19 +89,19 @@ def check_shrinkage(session: Session, partition: PartitionRelease, *, max_absent
         ShrinkGuardError: too many are gone.
     """
     key = [partition.key.collection, partition.key.division]
-    loaded = session.execute(f"SELECT count(*) {_CURRENT}", key)[0][0]
-    if not loaded:
+    if not session.execute(f"SELECT EXISTS (SELECT {_CURRENT})", key)[0][0]:
         return
     session.execute(STAGE_ACCESSION)
     copy = Copy("stage_accession", ("accession",), lambda: _memberships(partition, ["accession"]))
     session.copy_in(copy.statement, copy.stream())
-    absent = session.execute(
-        f"SELECT count(*) {_CURRENT} "  # noqa: S608 -- a constant
-        "AND NOT EXISTS (SELECT FROM stage_accession s WHERE s.accession = r.accession) "
+    loaded, absent = session.execute(
+        "SELECT count(*), count(*) FILTER (WHERE s.accession IS NULL "
         "AND NOT EXISTS (SELECT FROM genbank.record_presence p "  # a later day's record is not in the release yet
-        "WHERE p.record_id = r.record_id AND genbank.daily_date(p.last_release) > %s)",
-        [*key, release_date(partition)],
-    )[0][0]
+        "WHERE p.record_id = r.record_id AND genbank.daily_date(p.last_release) > %s)) "
+        "FROM genbank.record r LEFT JOIN (SELECT DISTINCT accession FROM stage_accession) s USING (accession) "
+        "WHERE collection = %s AND section = %s AND is_current",
+        [release_date(partition), *key],
+    )[0]
     if shrinks_too_much(absent, loaded=loaded, max_absent_fraction=max_absent_fraction):
         raise ShrinkGuardError(
             f"{partition.key} {partition.release} lacks {absent:,} of {loaded:,} loaded records "

@@ -187,6 +187,21 @@ def test_rows_parsed_by_other_code_are_loaded_anew_without_events(divisions: Div
     assert divisions.query("SELECT count(*) FROM genbank.feature") == [(6,)]
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_rows_that_something_else_deleted_come_back_with_the_next_run(divisions: Divisions, finished: bool) -> None:
+    partition = divisions.make("genbank/bct", "1.0", {ONE: many(3), TWO: many(2, prefix="CD")})
+    divisions.load(partition)
+    divisions.query("SELECT genbank.remove_records(ARRAY(SELECT record_id FROM genbank.record LIMIT 2))")
+    if not finished:
+        divisions.query("DELETE FROM genbank.division_release")
+    assert divisions.load(partition).report.rows_loaded == 5
+    assert divisions.query("SELECT count(*) FROM genbank.record r JOIN genbank.record_presence USING (record_id)") == [
+        (5,)
+    ]
+    assert divisions.query("SELECT count(*) FROM genbank.feature") == [(10,)]
+    assert divisions.load(partition).report.files_now == 0
+
+
 def test_a_record_row_names_its_file_its_run_and_its_history(divisions: Divisions, tmp_path: Path) -> None:
     divisions.load(divisions.make("genbank/bct", "1.0", {ONE: [Entry("AB000001")]}))
     divisions.load(divisions.make("genbank/bct", "2.0", {ONE: [Entry("AB000001", version=2, residues="ttt")]}))

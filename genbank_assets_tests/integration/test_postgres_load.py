@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import psycopg
+import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.postgres.connection import open_database
@@ -16,7 +17,7 @@ from genbank_assets.postgres.embedded import EmbeddedServer
 from genbank_assets.postgres.versions import ensure_schema
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
-from genbank_assets_tests.fix_postgres import Divisions
+from genbank_assets_tests.fix_postgres import Divisions, Entry
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.paths import SAMPLE
 
@@ -161,3 +162,44 @@ def test_long_texts_and_many_qualifiers_fit(divisions: Divisions) -> None:
     )
     assert (count, xrefs) == (20_004, ["GeneID:1"])
     assert product_bytes == gene_bytes == 200 * 41 - 1
+
+
+def test_a_feature_is_found_by_every_name_it_has(divisions: Divisions) -> None:
+    lines = ("     CDS             1..6", *(f'                     /{pair}' for pair in (
+        'gene="a"', 'product="p1"', 'gene="b"', "pseudo", 'product="p2"', 'gene="a"', 'locus_tag="t"',
+        f'product="{"x" * 1_001}"', 'db_xref="GeneID:7"',
+    )))  # fmt: skip
+    text = (
+        Entry("AB000001").text().replace("     gene            1..6", "\n".join((*lines, "     gene            1..6")))
+    )
+    divisions.load(divisions.make("genbank/bct", "1.0", {"gbbct1.seq.gz": [text, Entry("AB000002")]}))
+    found = divisions.query("SELECT gene, locus_tag, product, further_names FROM genbank.feature WHERE key = 'CDS'")
+    assert found == [("a", "t", "p1", ["gene=b", "gene=a", "product=p2"])]
+    for qualifier, value, count in [
+        ("gene", "a", 1), ("gene", "b", 1), ("product", "p1", 1), ("product", "p2", 1), ("locus_tag", "t", 1),
+        ("db_xref", "GeneID:7", 1), ("gene", "gAB000002", 1), ("gene", "p1", 0), ("note", "a", 0),
+    ]:  # fmt: skip
+        ask = "SELECT count(*) FROM genbank.features_with(%s, %s)"
+        assert divisions.query(ask, qualifier, value) == [(count,)], (qualifier, value)
+
+
+def test_wanted_records_of_many_row_groups_come_with_their_own_features(divisions: Divisions) -> None:
+    note = "".join(f'                     /note="{n:050}"\n' for n in range(40_000))
+
+    def file(*, changed: bool) -> list[str]:
+        titles = ["Other" if changed and n % 3 == 0 else "A record" for n in range(12)]
+        texts = [Entry(f"AB{n:06}", title=title).text() for n, title in enumerate(titles)]
+        return [text.replace("ORIGIN", note + "ORIGIN") for text in texts]
+
+    name = "gbbct1.seq.gz"
+    divisions.load(divisions.make("genbank/bct", "1.0", {name: file(changed=False)}))
+    second = divisions.make("genbank/bct", "2.0", {name: file(changed=True)})
+    assert pq.read_metadata(second.stage_folder("records") / "gbbct1.records.parquet").num_row_groups > 2
+    loaded = divisions.load(second)
+    assert (loaded.report.records_annotation_changed, loaded.report.records_unchanged) == (4, 8)
+    assert divisions.query(
+        "SELECT r.accession, r.definition, f.gene, jsonb_array_length(f.qualifiers) "
+        "FROM genbank.record r JOIN genbank.feature f USING (record_id) WHERE f.key = 'gene' ORDER BY 1"
+    ) == [(f"AB{n:06}", "Other" if n % 3 == 0 else "A record", f"gAB{n:06}", 40_001) for n in range(12)]
+    places = divisions.query("SELECT record_ordinal FROM genbank.record_presence ORDER BY 1")
+    assert places == [(n,) for n in range(12)]

@@ -27,9 +27,11 @@ GOOD = record(name="AB000009")
         (record(tail="ORIGIN\nacgtacgtac\n"), "without coordinate"),
         (record(header="%%%%\n"), "not a line of a flat file"),
         (record(header="COMMENT     a\0b\n"), "binary data"),
+        (record(locus="LOCUS  A\0B  10 bp DNA linear BCT 01-JAN-2020"), "binary data"),
         (record(features='                     /gene="x"\n     CDS             1..2\n'), "before any feature key"),
         (record()[:-3], "before //"),
-        (record(name="A" * 300), "absurdly long"),
+        (record(name="A" * 300), "the accession is absurdly long"),
+        (record().replace("VERSION     AB000001", "VERSION     " + "A" * 5_000), "the version is absurdly long"),
     ],
 )
 def test_a_bad_block_is_quarantined_and_the_next_one_read(block: str, reason: str) -> None:
