@@ -108,21 +108,24 @@ def table_stem(name: str) -> str:
     return stem
 
 
-def parse_file(path: Path, *, out: Path, collection: str = "", release: str = "") -> ParsedFile:
-    """Parse one flat file (plain or gzip) into Parquet tables in ``out``.
+def parse_file(
+    path: Path, *, out: Path, collection: str = "", release: str = "", stem: str | None = None
+) -> ParsedFile:
+    """Parse one flat file (plain or gzip) into Parquet tables in ``out``, named by ``stem`` or :func:`table_stem`.
 
     Raises:
-        NotFoundError: there is no such file.
+        NotFoundError: there is no such file, or it is a folder.
         FlatFileError: the file has no LOCUS line, or its gzip stream is damaged; nothing is published then.
         IntegrityError: what was written does not add up; nothing is published then.
     """
     if not path.is_file():
-        raise NotFoundError(f"no such file: {path}")
-    stem = table_stem(path.name)
+        raise NotFoundError(f"{'not a file' if path.exists() else 'no such file'}: {path}")
+    stem = stem or table_stem(path.name)
     quarantine_path = out / f"{stem}.quarantine.parquet"
-    reader = FlatFileReader(path, collection=collection, release=release)
     with Stopwatch() as watch:
         with contextlib.ExitStack() as renames:
+            quarantine = _Quarantine(renames, path=quarantine_path)
+            reader = FlatFileReader(path, collection=collection, release=release, quarantined=quarantine.write)
             records_path = renames.enter_context(temporary_beside(out / f"{stem}.records.parquet"))
             sequences_path = renames.enter_context(temporary_beside(out / f"{stem}.sequences.parquet"))
             _write_tables(reader, records_path=records_path, sequences_path=sequences_path)
@@ -135,8 +138,7 @@ def parse_file(path: Path, *, out: Path, collection: str = "", release: str = ""
                 "sequences_file_sha256": file_sha256(sequences_path),
             }
             if totals["quarantined"]:
-                quarantine_temporary = renames.enter_context(temporary_beside(quarantine_path))
-                pq.write_table(reader.quarantine(), quarantine_temporary, compression="zstd")
+                quarantine.write(reader.quarantine())
         if not totals["quarantined"]:
             quarantine_path.unlink(missing_ok=True)
     return ParsedFile(
@@ -156,6 +158,23 @@ _FROM_TOTALS = (
     "locus_lines", "locus_fragments", "records", "quarantined", "residues", "with_sequence", "features",
     "stray_lines", "stray_line", "sequence_sha256_xor", "record_sha256_xor",
 )  # fmt: skip
+
+
+class _Quarantine:
+    """The quarantine table, begun with the first blocks, and closed and renamed with the other tables."""
+
+    def __init__(self, renames: contextlib.ExitStack, *, path: Path) -> None:
+        self._renames = renames
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, blocks: pa.Table) -> None:
+        if self._writer is None:
+            temporary = self._renames.enter_context(temporary_beside(self._path))
+            self._writer = self._renames.enter_context(
+                pq.ParquetWriter(temporary, QUARANTINE_SCHEMA, compression="zstd")
+            )
+        self._writer.write_table(blocks)
 
 
 def _write_tables(reader: FlatFileReader, *, records_path: Path, sequences_path: Path) -> None:
