@@ -274,27 +274,30 @@ cdef int put_location(Scan* s) except -1 nogil:
     cdef size_t i
     cdef Span* span
     cdef Span* before = NULL
-    cdef int64_t low = 0, high = 0
+    cdef int64_t start, end, low = 0, high = 0
     cdef int strand = 0
-    cdef bint any_local = False, partial_start = False, partial_end = False, mixed = False, origin = False
+    cdef bint any_local = False, partial_start = False, partial_end = False, mixed = False, origin = False, crosses
     for i in range(s.spans.n):
         span = &s.spans.spans[i]
         if span.kind == KIND_GAP or span.accession != NULL:
             before = NULL
             continue
-        if s.circular:
-            origin = origin or (span.start > span.end and span.kind != KIND_BETWEEN) or crosses_origin(s, before, span)
+        crosses = s.circular and span.start > span.end and span.kind != KIND_BETWEEN
+        origin = origin or crosses or (s.circular and crosses_origin(s, before, span))
         before = span
-        if not any_local or span.start < low:
-            low = span.start
-            partial_start = span.partial_start
-        elif span.start == low:
-            partial_start = partial_start or span.partial_start
-        if not any_local or span.end > high:
-            high = span.end
-            partial_end = span.partial_end
-        elif span.end == high:
-            partial_end = partial_end or span.partial_end
+        start, end = span.start, span.end
+        if crosses and s.spans.n > 1:
+            start, end = 1, s.length      # beside others it reaches to both ends of the record
+        if not any_local or start < low:
+            low = start
+            partial_start = span.partial_start and start == span.start
+        elif start == low:
+            partial_start = partial_start or (span.partial_start and start == span.start)
+        if not any_local or end > high:
+            high = end
+            partial_end = span.partial_end and end == span.end
+        elif end == high:
+            partial_end = partial_end or (span.partial_end and end == span.end)
         mixed = mixed or (any_local and span.strand != strand)
         strand = span.strand
         any_local = True

@@ -86,6 +86,13 @@ def test_a_location_over_the_origin_of_a_circle_is_told(location: str) -> None:
     assert feature(line)["spans_origin"] is False
 
 
+def test_a_span_over_the_origin_beside_others_gives_the_feature_both_ends() -> None:
+    found = feature("     CDS             join(<5400..5600,5700..6100,6801..100)\n", topology="circular")
+    assert (found["start"], found["end"], found["partial_start"], found["spans_origin"]) == (1, 7000, False, True)
+    alone = feature("     CDS             6801..100\n", topology="circular")
+    assert (alone["start"], alone["end"]) == (6801, 100)
+
+
 def test_a_location_may_run_over_lines() -> None:
     found = feature('     CDS             join(1..2,\n                     4..5)\n                     /gene="x"\n')
     assert found["location"] == "join(1..2,4..5)"
