@@ -7,6 +7,7 @@ core and to ``defs``, which is imported only by commands that run Dagster.
 from __future__ import annotations
 
 import argparse
+import collections
 import dataclasses
 import json
 import os
@@ -126,14 +127,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _table_stems(paths: Sequence[Path]) -> dict[Path, str] | None:
+    """What each file's tables are named by: whole names where others would be shared; None where those are, too."""
+    from genbank_assets.tables.writer import table_stem
+
+    sharing = collections.Counter(table_stem(path.name) for path in dict.fromkeys(paths))
+    stems = {path: table_stem(path.name) if sharing[table_stem(path.name)] == 1 else path.name for path in paths}
+    return stems if len(set(stems.values())) == len(stems) else None
+
+
 def _parse(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.tables.writer import parse_file
 
     code = 0
+    stems = _table_stems(options.files)
+    if stems is None:
+        print("genbank-assets: two files of one name would have one table: give each an --out", file=sys.stderr)
+        return 2
     for path in options.files:
         try:
-            parsed = parse_file(path, out=options.out)
-        except GenbankAssetsError as error:
+            parsed = parse_file(path, out=options.out, stem=stems[path])
+        except (GenbankAssetsError, OSError) as error:
             print(f"genbank-assets: {error}", file=sys.stderr)
             if options.json:
                 print(json.dumps({"file": path.name, "error": str(error)}))

@@ -1,9 +1,5 @@
 # The feature table: keys, locations, qualifiers, and the un-wrapping of their values (gbrel §3.4.12, FT §3-4).
 
-cdef enum:
-    VALUE_WIDTH = 58              # columns 22-79: what NCBI's writer fills
-
-
 cdef int feature_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     """A line between FEATURES and the next keyword in column 1."""
     cdef size_t indent
@@ -32,6 +28,8 @@ cdef int feature_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
         # A key that fills columns 6-21 leaves no blank before its location; one of two words is no key of the
         # feature table, but its location stands at column 22 all the same.
         end = rtrim(p, 16)
+    elif end < n and not begins_location_after(p, end, n):
+        end = before_last_word(p, n, end)
     s.feature_open = True
     s.value_state = Q_NONE
     s.location.n = 0
@@ -39,6 +37,14 @@ cdef int feature_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     text_end(&s.cols[C_FEATURE_KEY])
     s.feature_is_source = same(p, end, b"source")
     return append_joined(s, &s.location, p + end, n - end)
+
+
+cdef size_t before_last_word(const uint8_t* p, size_t n, size_t end) noexcept nogil:
+    """Where the key ends when its location is the last word of the line wherever it stands; else `end`."""
+    cdef size_t last = n
+    while last and not is_blank(p[last - 1]):
+        last -= 1
+    return rtrim(p, last) if begins_location(p + last, n - last) else end
 
 
 cdef bint begins_location_after(const uint8_t* p, size_t at, size_t n) noexcept nogil:
@@ -89,14 +95,16 @@ cdef int qualifier_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     s.value.n = 0
     s.value_state = Q_PLAIN
     s.value_joined = (same(p + 1, key_n, b"translation") or same(p + 1, key_n, b"rpt_unit_seq")
-                      or same(p + 1, key_n, b"replace") or same(p + 1, key_n, b"transcription"))
+                      or same(p + 1, key_n, b"replace") or same(p + 1, key_n, b"transcription")
+                      or same(p + 1, key_n, b"coded_by"))
     if equals == NULL:
         return 0
     at += 1
     at += indent_of(p + at, n - at)
-    s.prev_n = n
-    s.prev_blank = has_byte(p + at, n - at, 32)
     col_byte(&s.value, 61)        # the "=" tells an empty value from none
+    s.value_line_at = s.value.n
+    s.value_line_width = VALUE_WIDTH - min(at, <size_t> VALUE_WIDTH)
+    s.value_has_parenthesis = has_byte(p + at, n - at, 40)
     append_text(s, &s.value, p + at, n - at)
     if at < n and p[at] == 34:
         s.value_state = Q_MAYBE_CLOSED if ends_quoted(p + at + 1, n - at - 1) else Q_OPEN
@@ -118,40 +126,17 @@ cdef int value_more(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
         # a valueless qualifier cannot go on: /pseudo followed by text
         note(s, b"text after a qualifier without value: ", p, n)
         col_byte(&s.value, 61)
-    elif not s.value_joined and broke_at_space(s, p, n):
+    elif not s.value_joined and (quoted or not s.value_has_parenthesis) and broke_at_space(
+            s.value.data + s.value_line_at, s.value.n - s.value_line_at, s.value_line_width, p, n):
+        # (pos:1..3,aa:Met,seq:atg) over several lines is one word though it is not quoted
         col_byte(&s.value, 32)
+    s.value_line_at = s.value.n
+    s.value_line_width = VALUE_WIDTH
+    s.value_has_parenthesis = s.value_has_parenthesis or (not quoted and has_byte(p, n, 40))
     append_text(s, &s.value, p, n)
-    s.prev_n = n
-    s.prev_blank = has_byte(p, n, 32)
     if quoted:
         s.value_state = Q_MAYBE_CLOSED if ends_quoted(p, n) else Q_OPEN
     return 0
-
-
-cdef bint broke_at_space(Scan* s, const uint8_t* p, size_t n) noexcept nogil:
-    """Whether the writer dropped a space where the previous line ended.
-
-    NCBI's writer breaks at a space if the line has one, else after a comma or hyphen, else where the line is
-    full (C++ toolkit, NStr::Wrap with fWrap_FlatFile). A previous line without a blank that is not full either lost
-    a single space before a word too long for it, or ends in the comma or hyphen it was broken after: the latter
-    only if the next piece would not have fitted.
-    """
-    cdef size_t piece = 0
-    cdef uint8_t last
-    if s.prev_blank:
-        return True
-    if s.value_state == Q_PLAIN and has_byte(s.value.data, s.value.n, 40):
-        return False              # (pos:1..3,aa:Met,seq:atg) over several lines
-    if s.prev_n >= VALUE_WIDTH:
-        return False
-    last = s.value.data[s.value.n - 1]
-    if last != 44 and last != 45:
-        return True
-    while piece < n and not is_blank(p[piece]):
-        piece += 1
-        if p[piece - 1] == 44 or p[piece - 1] == 45:
-            break
-    return s.prev_n + piece <= VALUE_WIDTH
 
 
 cdef int close_qualifier(Scan* s) except -1 nogil:
@@ -199,16 +184,40 @@ cdef int append_value_joined(Col* c, const uint8_t* p, size_t n) except -1 nogil
 
 
 cdef int take_taxon(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
-    """`taxon:9606` of a source feature joins the record's taxa, once."""
-    cdef Col* c = &s.cols[C_TAXON_IDS_ITEM]
+    """`taxon:9606` of a source feature joins the record's taxa."""
     cdef int64_t taxon
-    cdef size_t row
-    if not starts(p, n, b"taxon:") or not parse_int(p + 6, n - 6, &taxon):
+    if starts(p, n, b"taxon:") and parse_int(p + 6, n - 6, &taxon):
+        return i64_put(&s.cols[C_TAXON_IDS_ITEM], taxon)
+    return 0
+
+
+cdef int keep_taxa_once(Col* c) except -1 nogil:
+    """Drop the open record's taxa that stand earlier in it too; a table of hashes, because patents may name thousands."""
+    cdef int64_t* taxa = <int64_t*> c.data + c.mark_rows
+    cdef size_t n = c.rows - c.mark_rows, size = 4, kept = 0, i, slot
+    cdef int64_t* table
+    if n < 2:
         return 0
-    for row in range(c.mark_rows, c.rows):
-        if (<int64_t*> c.data)[row] == taxon:
-            return 0
-    return i64_put(c, taxon)
+    while size < 2 * n:
+        size *= 2
+    table = <int64_t*> malloc(size * sizeof(int64_t))
+    if table == NULL:
+        with gil:
+            raise MemoryError("no memory for a record's taxa")
+    memset(table, 0xff, size * sizeof(int64_t))      # -1: no taxon is negative
+    for i in range(n):
+        slot = (<uint64_t> taxa[i] * <uint64_t> 0x9e3779b97f4a7c15) >> 20
+        slot &= size - 1
+        while table[slot] != -1 and table[slot] != taxa[i]:
+            slot = (slot + 1) & (size - 1)
+        if table[slot] == -1:
+            table[slot] = taxa[i]
+            taxa[kept] = taxa[i]
+            kept += 1
+    free(table)
+    c.rows = c.mark_rows + kept
+    c.n = c.rows * sizeof(int64_t)
+    return 0
 
 
 cdef int close_feature(Scan* s) except -1 nogil:
@@ -265,27 +274,30 @@ cdef int put_location(Scan* s) except -1 nogil:
     cdef size_t i
     cdef Span* span
     cdef Span* before = NULL
-    cdef int64_t low = 0, high = 0
+    cdef int64_t start, end, low = 0, high = 0
     cdef int strand = 0
-    cdef bint any_local = False, partial_start = False, partial_end = False, mixed = False, origin = False
+    cdef bint any_local = False, partial_start = False, partial_end = False, mixed = False, origin = False, crosses
     for i in range(s.spans.n):
         span = &s.spans.spans[i]
         if span.kind == KIND_GAP or span.accession != NULL:
             before = NULL
             continue
-        if s.circular:
-            origin = origin or (span.start > span.end and span.kind != KIND_BETWEEN) or crosses_origin(s, before, span)
+        crosses = s.circular and span.start > span.end and span.kind != KIND_BETWEEN
+        origin = origin or crosses or (s.circular and crosses_origin(s, before, span))
         before = span
-        if not any_local or span.start < low:
-            low = span.start
-            partial_start = span.partial_start
-        elif span.start == low:
-            partial_start = partial_start or span.partial_start
-        if not any_local or span.end > high:
-            high = span.end
-            partial_end = span.partial_end
-        elif span.end == high:
-            partial_end = partial_end or span.partial_end
+        start, end = span.start, span.end
+        if crosses and s.spans.n > 1:
+            start, end = 1, s.length      # beside others it reaches to both ends of the record
+        if not any_local or start < low:
+            low = start
+            partial_start = span.partial_start and start == span.start
+        elif start == low:
+            partial_start = partial_start or (span.partial_start and start == span.start)
+        if not any_local or end > high:
+            high = end
+            partial_end = span.partial_end and end == span.end
+        elif end == high:
+            partial_end = partial_end or (span.partial_end and end == span.end)
         mixed = mixed or (any_local and span.strand != strand)
         strand = span.strand
         any_local = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from genbank_assets.flatfile.scanner import Scanner
 from genbank_assets.tables.schema import QUARANTINE_SCHEMA
 
 Table = Literal["records", "sequences"]
+QUARANTINE_BYTES = 16 * 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +79,15 @@ class FlatFileReader:
     before or after its record's row, joined by ``record_ordinal``. Totals, header, quarantine and orphans are
     complete when the iteration is over.
 
+    Args:
+        path: the file, plain or gzip.
+        collection: what the rows say of their collection.
+        release: what the rows say of their release.
+        buffer_bytes: how much is read at a time.
+        quarantined: takes quarantined blocks whenever they fill 16 MiB, so that a file of nothing else does not fill
+            memory; :meth:`quarantine` then has the rest.
+        limits: the scanner's, see :class:`Scanner`.
+
     Raises:
         CorruptGzipError: while iterating, after the batches of everything that was whole.
     """
@@ -89,9 +99,11 @@ class FlatFileReader:
         collection: str = "",
         release: str = "",
         buffer_bytes: int = BUFFER_BYTES,
+        quarantined: Callable[[pa.Table], None] | None = None,
         **limits: int,
     ) -> None:
         self.path = path
+        self._quarantined = quarantined
         self._buffer_bytes = buffer_bytes
         self._scanner = Scanner(source_file=path.name, collection=collection, release=release, **limits)
 
@@ -100,6 +112,7 @@ class FlatFileReader:
         try:
             for buffer in inflated(self.path, buffer_bytes=self._buffer_bytes):
                 yield from feed(buffer)
+                self._hand_over_quarantine()
         except CorruptGzipError as error:
             yield from self._scanner.abandon(f"the gzip stream breaks off in this record: {error}")
             raise
@@ -123,8 +136,15 @@ class FlatFileReader:
         """Ordinals of quarantined records whose first chunks were handed out before they failed."""
         return self._scanner.orphans
 
+    def _hand_over_quarantine(self) -> None:
+        blocks = self._scanner.quarantine
+        # Beside its text a block costs some hundred bytes.
+        if self._quarantined and sum(len(block[-1]) + 500 for block in blocks) > QUARANTINE_BYTES:
+            self._quarantined(self.quarantine())
+            blocks.clear()
+
     def quarantine(self) -> pa.Table:
-        """The quarantined blocks, as QUARANTINE_SCHEMA."""
+        """The quarantined blocks that were not handed over, as QUARANTINE_SCHEMA."""
         rows = [
             {
                 "source_file": self.path.name,

@@ -48,14 +48,18 @@ cdef struct Scan:
     int notes
     Col name, accession, version, keywords, organism, reference, dblink_key, wgs_key
     int wgs_open, ref_open
+    size_t comment_blanks         # empty lines before the first line of COMMENT that is not
     int ref_column
+    Col* spaced                   # the column that took the last line of running text
+    size_t spaced_at              # where that line begins in it
     # the feature
     bint feature_open
     Col location, key, value
     int value_state
     bint value_joined             # white space never belongs into this value
-    bint prev_blank               # the last physical line of the value contains a blank
-    size_t prev_n
+    bint value_has_parenthesis    # an unquoted value does
+    size_t value_line_at          # where the last physical line of the value begins in it
+    size_t value_line_width       # what that line had room for
     bint feature_is_source
     Location spans
     # limits and totals
@@ -92,11 +96,13 @@ cdef int append_text(Scan* s, Col* c, const uint8_t* p, size_t n) except -1 nogi
 
 
 cdef int append_spaced(Scan* s, Col* c, const uint8_t* p, size_t n) except -1 nogil:
-    """Append a line of running text, with a space between lines."""
+    """Append a line of running text, joined as NCBI's writer broke it."""
     if n == 0:
         return 0
-    if text_open(c):
+    if text_open(c) and (c != s.spaced or broke_at_space(c.data + s.spaced_at, c.n - s.spaced_at, HEADER_WIDTH, p, n)):
         col_byte(c, 32)
+    s.spaced = c
+    s.spaced_at = c.n
     return append_text(s, c, p, n)
 
 
@@ -106,6 +112,20 @@ cdef int append_line(Scan* s, Col* c, const uint8_t* p, size_t n) except -1 nogi
         col_byte(c, 10)
     elif n == 0:
         return 0
+    return append_text(s, c, p, n)
+
+
+cdef int append_comment(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    """The same for COMMENT, which may begin with empty lines; a comment of empty lines is none."""
+    cdef Col* c = &s.cols[C_COMMENT]
+    cdef size_t i
+    if text_open(c):
+        return append_line(s, c, p, n)
+    if n == 0:
+        s.comment_blanks += 1
+        return 0
+    for i in range(s.comment_blanks):
+        col_byte(c, 10)
     return append_text(s, c, p, n)
 
 
@@ -179,6 +199,7 @@ cdef int begin_record(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     s.gc = s.acgt = 0
     s.notes = 0
     s.wgs_open = s.ref_open = 0
+    s.comment_blanks = 0
     s.feature_open = False
     s.value_state = Q_NONE
     s.circular = False
@@ -238,6 +259,8 @@ cdef int locus_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     cdef Tokens t
     cdef int i, unit_at
     cdef const uint8_t* unit
+    if n > 5 and not is_blank(p[5]):
+        return fail(s, b"no blank follows LOCUS: ", p, n)
     locus_tokens(p, n, &t)
     if t.count:
         append_text(s, &s.name, t.p[0], t.n[0])
@@ -365,7 +388,7 @@ cdef int header_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     n = rtrim(p, n)
     if n == 0:
         if s.field == F_COMMENT:
-            append_line(s, &s.cols[C_COMMENT], p, 0)
+            append_comment(s, p, 0)
         return 0
     if not is_blank(p[0]):
         return keyword_line(s, p, n)
@@ -434,8 +457,10 @@ cdef int field_text(Scan* s, const uint8_t* p, size_t n, bint first) except -1 n
     if s.field == F_REF_TEXT:
         return append_spaced(s, &s.cols[s.ref_column], p, n)
     if s.field == F_COMMENT:
-        return append_line(s, &s.cols[C_COMMENT], p, n)
+        return append_comment(s, p, n)
     if s.field == F_ORGANISM:
+        if first and n == 0:
+            return col_byte(&s.organism, 10)      # no name: what follows is the lineage
         return append_scratch(s, &s.organism, p, n, 10)
     if s.field == F_KEYWORDS:
         return append_scratch(s, &s.keywords, p, n, 32)
@@ -570,7 +595,11 @@ cdef int finish_accession(Scan* s) except -1 nogil:
             break
         if same(p + start, at - start, b"REGION:"):
             note(s, b"ACCESSION names a part of a record: ", p + start, n - start)
-            break
+            while at < n and is_blank(p[at]):
+                at += 1
+            while at < n and not is_blank(p[at]):
+                at += 1           # its location; further accessions may follow
+            continue
         if primary == NULL:
             primary = p + start
             primary_n = at - start
@@ -628,7 +657,7 @@ cdef int finish_organism(Scan* s) except -1 nogil:
     """Name lines, then the lineage: it begins at the first later line with a `;`, or that ends the field with `.`."""
     cdef uint8_t* p = s.organism.data
     cdef size_t n = s.organism.n, at = 0, end, lineage = n, i
-    cdef size_t name_n
+    cdef size_t name_at, name_n
     cdef uint8_t* line_end
     cdef bint first = True
     while at < n:
@@ -644,13 +673,26 @@ cdef int finish_organism(Scan* s) except -1 nogil:
         if p[i] == 10:
             p[i] = 32
     name_n = rtrim(p, name_n) if n else 0
-    if name_n:
-        text_put(&s.cols[C_ORGANISM], p, name_n)
+    name_at = indent_of(p, name_n)
+    if name_n > name_at:
+        text_put(&s.cols[C_ORGANISM], p + name_at, name_n - name_at)
     else:
         text_null(&s.cols[C_ORGANISM])
     if lineage < n:
         split_list(s, p + lineage, n - lineage, C_TAXON_NAME)
     return list_end(&s.cols[C_TAXONOMY], s.cols[C_TAXON_NAME].rows)
+
+
+cdef int finish_source(Scan* s) except -1 nogil:
+    """SOURCE without the period that ends it (gbrel §3.4.10) unless that belongs to the organism's name: `Bacillus sp.`"""
+    cdef Col* c = &s.cols[C_SOURCE]
+    cdef Col* organism = &s.cols[C_ORGANISM]
+    cdef const uint8_t* name = organism.data + organism.offsets[organism.rows - 1]
+    cdef size_t n = c.n - text_start(c), name_n = organism.n - organism.offsets[organism.rows - 1]
+    if n and c.data[c.n - 1] == 46:
+        if name_n < 2 or name_n > n or memcmp(c.data + c.n - name_n, name, name_n) != 0:
+            c.n -= 1
+    return text_end_or_null(c)
 
 
 cdef int finish_structured_comments(Scan* s) except -1 nogil:
@@ -719,8 +761,8 @@ cdef int finish_header(Scan* s) except -1 nogil:
     list_end(&s.cols[C_KEYWORDS], s.cols[C_KEYWORD].rows)
     text_end_or_null(&s.cols[C_SEGMENT])
     text_end_or_null(&s.cols[C_DBSOURCE])
-    text_end_or_null(&s.cols[C_SOURCE])
     finish_organism(s)
+    finish_source(s)
     close_reference(s)
     list_end(&s.cols[C_REFERENCES], s.cols[C_REF_NUMBER].rows)
     finish_structured_comments(s)

@@ -278,6 +278,7 @@ cdef int finish_row(Scan* s, int64_t end_at) except -1 nogil:
     cdef int i
     list_end(&s.cols[C_FEATURES], s.cols[C_FEATURE_KEY].rows)
     list_end(&s.cols[C_NOTES], s.cols[C_NOTE].rows)
+    keep_taxa_once(taxa)
     if taxa.rows > taxa.mark_rows:
         i64_put(&s.cols[C_TAXON_ID], (<int64_t*> taxa.data)[taxa.mark_rows])
     else:
@@ -295,7 +296,7 @@ cdef int finish_row(Scan* s, int64_t end_at) except -1 nogil:
 
 
 cdef inline bint is_locus(const uint8_t* p, size_t n) noexcept nogil:
-    return n >= 5 and p[0] == 76 and memcmp(p, b"LOCUS", 5) == 0 and (n == 5 or is_blank(p[5]))
+    return n >= 5 and p[0] == 76 and memcmp(p, b"LOCUS", 5) == 0
 
 
 cdef int outside_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
@@ -520,7 +521,9 @@ cdef class Scanner:
             self.head += bytes(data)
             if not self._decide_line_end(False):
                 return []
-            data, self.head = self.head, b""
+            data, self.head = self._without_mark(self.head), b""
+            if data.shape[0] == 0:
+                return []
         with nogil:
             scan(&self.s, &data[0], data.shape[0])
             watch_annotation(&self.s)
@@ -531,8 +534,9 @@ cdef class Scanner:
         cdef const uint8_t[::1] rest
         if self.s.eol == 0 and self.head:
             self._decide_line_end(True)
-            rest, self.head = self.head, b""
-            scan(&self.s, &rest[0], rest.shape[0])
+            rest, self.head = self._without_mark(self.head), b""
+            if rest.shape[0]:
+                scan(&self.s, &rest[0], rest.shape[0])
         finish_scan(&self.s)
         if self.s.cols[C_RECORD_ORDINAL].rows:
             self._emit_records()
@@ -568,16 +572,22 @@ cdef class Scanner:
         }
 
     cdef bint _decide_line_end(self, bint last):
-        """Line feed, or the bare carriage return of old Macs: whichever ends the first line."""
-        feed = self.head.find(b"\n", 0, FIRST_LINE_LIMIT)
-        back = self.head.find(b"\r", 0, FIRST_LINE_LIMIT)
-        if back >= 0 and (feed < 0 or back < feed):
-            if back + 1 == len(self.head) and not last:
-                return False
-            self.s.eol = 10 if self.head[back + 1:back + 2] == b"\n" else 13
-        elif feed >= 0 or last or len(self.head) >= FIRST_LINE_LIMIT:
+        """Line feed, or, where the file's beginning has none, the bare carriage return of old Macs.
+
+        One stray carriage return must not turn a whole file into one line.
+        """
+        if self.head.find(b"\n", 0, FIRST_LINE_LIMIT) >= 0:
             self.s.eol = 10
+        elif last or len(self.head) >= FIRST_LINE_LIMIT:
+            self.s.eol = 13 if self.head.find(b"\r", 0, FIRST_LINE_LIMIT) >= 0 else 10
         return self.s.eol != 0
+
+    cdef bytes _without_mark(self, bytes head):
+        """What follows the byte order mark some editors put before UTF-8; it counts as bytes of the file."""
+        if not head.startswith(b"\xef\xbb\xbf"):
+            return head
+        self.s.at = 3
+        return head[3:]
 
     cdef list _taken(self):
         taken, self.out = self.out, []
@@ -641,14 +651,17 @@ cdef class Scanner:
 
 
 cdef int watch_annotation(Scan* s) except -1 nogil:
-    """Give up a record whose annotation outgrows the limit: memory stays bounded whatever a file holds."""
-    cdef size_t held = 0
+    """Give up a record whose annotation outgrows the limit: memory stays bounded whatever a file holds.
+
+    One value or location may have a quarter of it: they are held twice while they go into their column.
+    """
+    cdef size_t held = s.accession.n + s.version.n + s.keywords.n + s.organism.n + s.reference.n
     cdef int i
     if not s.in_record or s.bad:
         return 0
     for i in range(RECORD_COLS):
         held += s.cols[i].n - s.cols[i].mark_n
-    if held > s.annotation_limit:
+    if held > s.annotation_limit or max(s.value.n, s.location.n) > s.annotation_limit // 4:
         fail(s, b"the record's annotation is larger than the reader's limit", NULL, 0)
     return 0
 

@@ -99,7 +99,7 @@ RECORD_COLUMNS: tuple[Column, ...] = (
     Column("keywords", pa.list_(TEXT), False, "KEYWORDS in order; empty for a lone period"),
     Column("segment", TEXT, True, "SEGMENT line (obsolete since 2017)"),
     Column("dbsource", TEXT, True, "DBSOURCE of protein records, line breaks kept"),
-    Column("source", TEXT, True, "SOURCE line: organelle, common name"),
+    Column("source", TEXT, True, "SOURCE line: organelle, common name; without the period that ends it"),
     Column("organism", TEXT, True, "Scientific name (ORGANISM)"),
     Column("taxonomy", pa.list_(TEXT), False, "Lineage below ORGANISM, root first"),
     Column("taxon_id", pa.int64(), True, "NCBI taxon of the first source feature"),

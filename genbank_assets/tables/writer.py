@@ -80,29 +80,31 @@ def table_stem(name: str) -> str:
     return stem
 
 
-def parse_file(path: Path, *, out: Path, collection: str = "", release: str = "") -> ParsedFile:
-    """Parse one flat file (plain or gzip) into Parquet tables in ``out``.
+def parse_file(
+    path: Path, *, out: Path, collection: str = "", release: str = "", stem: str | None = None
+) -> ParsedFile:
+    """Parse one flat file (plain or gzip) into Parquet tables in ``out``, named by ``stem`` or :func:`table_stem`.
 
     Raises:
-        NotFoundError: there is no such file.
+        NotFoundError: there is no such file, or it is a folder.
         FlatFileError: the file has no LOCUS line, or its gzip stream is damaged; nothing is published then.
         IntegrityError: what was written does not add up; nothing is published then.
     """
     if not path.is_file():
-        raise NotFoundError(f"no such file: {path}")
-    stem = table_stem(path.name)
+        raise NotFoundError(f"{'not a file' if path.exists() else 'no such file'}: {path}")
+    stem = stem or table_stem(path.name)
     quarantine_path = out / f"{stem}.quarantine.parquet"
-    reader = FlatFileReader(path, collection=collection, release=release)
     with Stopwatch() as watch:
         with contextlib.ExitStack() as renames:
+            quarantine = _Quarantine(renames, path=quarantine_path)
+            reader = FlatFileReader(path, collection=collection, release=release, quarantined=quarantine.write)
             records_path = renames.enter_context(temporary_beside(out / f"{stem}.records.parquet"))
             sequences_path = renames.enter_context(temporary_beside(out / f"{stem}.sequences.parquet"))
             written = _write_tables(reader, records_path=records_path, sequences_path=sequences_path)
             totals = reader.totals
             _prove(reader, records_path=records_path)
             if totals["quarantined"]:
-                quarantine_temporary = renames.enter_context(temporary_beside(quarantine_path))
-                pq.write_table(reader.quarantine(), quarantine_temporary, compression="zstd")
+                quarantine.write(reader.quarantine())
         if not totals["quarantined"]:
             quarantine_path.unlink(missing_ok=True)
     return ParsedFile(
@@ -124,6 +126,23 @@ _FROM_TOTALS = (
 )  # fmt: skip
 
 
+class _Quarantine:
+    """The quarantine table, begun with the first blocks, and closed and renamed with the other tables."""
+
+    def __init__(self, renames: contextlib.ExitStack, *, path: Path) -> None:
+        self._renames = renames
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, blocks: pa.Table) -> None:
+        if self._writer is None:
+            temporary = self._renames.enter_context(temporary_beside(self._path))
+            self._writer = self._renames.enter_context(
+                pq.ParquetWriter(temporary, QUARANTINE_SCHEMA, compression="zstd")
+            )
+        self._writer.write_table(blocks)
+
+
 def _write_tables(reader: FlatFileReader, *, records_path: Path, sequences_path: Path) -> dict[str, Any]:
     """Scan in this thread; each table is encoded in one of its own. Returns sizes and digests of the files."""
     with TableFile(records_path, RECORD_SCHEMA) as records, TableFile(sequences_path, SEQUENCE_SCHEMA) as sequences:
@@ -143,8 +162,9 @@ def _without_records(path: Path, ordinals: list[int]) -> TableFile:
     """Rewrite a sequence table without the chunks of records that were quarantined after some had left."""
     dropped = pa.array(ordinals, pa.int64())
     with temporary_beside(path) as kept, TableFile(kept, SEQUENCE_SCHEMA) as table, pq.ParquetFile(path) as source:
-        for batch in source.iter_batches():
-            table.write(batch.filter(pc.invert(pc.is_in(batch["record_ordinal"], value_set=dropped))))
+        for group in range(source.num_row_groups):  # one at a time: rows say nothing of their bytes
+            for batch in source.read_row_group(group).to_batches():
+                table.write(batch.filter(pc.invert(pc.is_in(batch["record_ordinal"], value_set=dropped))))
     return table
 
 

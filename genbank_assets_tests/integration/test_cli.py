@@ -10,10 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.cli import main
 from genbank_assets.postgres.embedded import stop_server
+from genbank_assets_tests.flatfiles import record
 from genbank_assets_tests.paths import SAMPLE
 
 COMMAND = [str(Path(sys.executable).parent / "genbank-assets")]
@@ -37,6 +39,49 @@ def test_parse_prints_a_json_line_per_file(tmp_path: Path) -> None:
     assert {"residues", "bytes", "seconds"} <= rows[0].keys()
     assert (tmp_path / "gbphg1.records.parquet").is_file()
     assert (tmp_path / "gbphg1.sequences.parquet").is_file()
+
+
+def test_tables_of_files_that_differ_in_their_suffix_do_not_replace_each_other(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.gb", "a.gbk", "b.gb")]
+    for count, path in enumerate(files, 1):
+        path.write_text("".join(record(name=f"AB00000{n}") for n in range(count)))
+    done = call("parse", *map(str, files), "--out", str(tmp_path / "out"), "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    names = [row["records_file"] for row in rows]
+    assert names == ["a.gb.records.parquet", "a.gbk.records.parquet", "b.records.parquet"]
+    assert [pq.read_metadata(tmp_path / "out" / name).num_rows for name in names] == [1, 2, 3]
+
+
+def test_files_of_one_name_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    files = [tmp_path / folder / "a.gb" for folder in ("x", "y")]
+    for path in files:
+        path.parent.mkdir()
+        path.write_text(record())
+    done = call("parse", *map(str, files), "--out", str(tmp_path / "out"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "two files of one name" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_cannot_be_parsed_does_not_stop_the_next(tmp_path: Path) -> None:
+    good, empty = tmp_path / "good.gb", tmp_path / "empty.gb"
+    good.write_text(record())
+    empty.touch()
+    done = call("parse", str(tmp_path), str(empty), str(good), "--out", str(tmp_path / "out"), "--json")
+    assert done.returncode == 1
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "not a file" in rows[0]["error"]
+    assert "no LOCUS line" in rows[1]["error"]
+    assert rows[2]["records"] == 1
+
+
+def test_a_folder_that_cannot_be_written_gets_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "good.gb"
+    file.write_text(record())
+    done = call("parse", str(file), "--out", str(file))
+    assert done.returncode == 1
+    assert done.stderr.startswith("genbank-assets: ")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import gzip
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from genbank_assets.flatfile.scanner import Scanner
@@ -15,6 +15,11 @@ from genbank_assets_tests.paths import SAMPLE, SHARED
 
 WORD = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,-().'", min_size=1, max_size=12)
 VALUE = st.lists(WORD, min_size=1, max_size=25).map(" ".join)
+# Words of which every broken line tells how it was broken: no blank is lost after a comma or hyphen.
+LONG_WORD = st.text("abcdefghijklmnopqrstuvwxyz0123456789-:|()", min_size=1, max_size=90).filter(
+    lambda word: not word.endswith("-")
+)
+LONG_VALUE = st.lists(LONG_WORD, min_size=1, max_size=6).map(" ".join)
 RESIDUES = st.text("acgtnryk", min_size=1, max_size=400)
 FILES = [gzip.decompress(path.read_bytes()) for path in sorted(SAMPLE.rglob("*.gz")) if path.stat().st_size < 12_000]
 
@@ -28,8 +33,7 @@ def wrapped(text: str, width: int = 58) -> list[str]:
             lines.append(text[:space])
             text = text[space + 1 :]
             continue
-        at = max(text.rfind(",", 0, width), text.rfind("-", 0, width)) + 1
-        at = at or width
+        at = (text.rfind(",", 0, width) + 1) or (text.rfind("-", 0, width) + 1) or width
         lines.append(text[:at])
         text = text[at:]
     return [*lines, text]
@@ -44,6 +48,22 @@ def test_what_is_rendered_is_read_back(values: list[str], residues: str) -> None
     _, rows, found = scan(record(residues=residues, features="\n".join(lines) + "\n"))
     assert [q["value"] for q in rows[0]["features"][0]["qualifiers"]] == values
     assert found[0] == residues.upper()
+
+
+@given(value=LONG_VALUE)
+@settings(max_examples=300, deadline=None)
+def test_words_longer_than_a_line_are_read_back(value: str) -> None:
+    text = f'/note="{value}"'
+    lines, at = wrapped(text), 0
+    for line in lines[:-1]:
+        at += len(line)
+        if text[at] == " ":
+            # A word that just fills its line looks like a longer one that was cut.
+            assume(len(line) < 58 or set(line) & set(" ,-"))
+            at += 1
+    features = "\n".join(["     CDS             1..2", *(f"{'':21}{line}" for line in lines)])
+    _, rows, _ = scan(record(features=features + "\n"))
+    assert rows[0]["features"][0]["qualifiers"][0]["value"] == value
 
 
 @given(data=st.sampled_from(FILES), cuts=st.lists(st.integers(1, 3000), min_size=1, max_size=30))

@@ -7,10 +7,12 @@ import hashlib
 import time
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.errors import CorruptGzipError, FlatFileError
-from genbank_assets.flatfile.reader import FlatFileReader
+from genbank_assets.flatfile.reader import QUARANTINE_BYTES, FlatFileReader
 from genbank_assets.flatfile.scanner import LIMITS, sha256
 from genbank_assets.tables.writer import parse_file
 from genbank_assets_tests.flatfiles import origin, record, scan
@@ -250,3 +252,54 @@ def test_sequence_lines_beyond_a_thousand_million_are_read() -> None:
     shifted = wide.replace("1       61", "1000000021")
     _, _, residues = scan(record(residues="acgtacgtac" * 12, tail=shifted + "\n"))
     assert len(residues[0]) == 120
+
+
+@pytest.mark.parametrize("step", [None, 1, 1000])
+def test_a_stray_carriage_return_in_the_first_line_does_not_make_a_file_one_line(step: int | None) -> None:
+    text = GOOD.replace(" bp ", " bp\r", 1) + GOOD
+    scanner, rows, _ = scan(text, step=step)
+    assert (scanner.totals["locus_lines"], len(rows)) == (2, 2)
+
+
+@pytest.mark.parametrize("step", [None, 1, 2])
+def test_a_byte_order_mark_does_not_hide_the_first_record(step: int | None) -> None:
+    scanner, rows, _ = scan(b"\xef\xbb\xbf" + (GOOD + GOOD).encode(), step=step)
+    assert [row["record_offset"] for row in rows] == [3, 3 + len(GOOD)]
+    assert rows[0]["record_sha256"] == hashlib.sha256(GOOD.encode()).digest()
+    assert scanner.totals["text_bytes"] == 3 + 2 * len(GOOD)
+    assert scan(b"\xef\xbb\xbf", step=step)[0].totals["text_bytes"] == 3
+
+
+def test_a_locus_line_without_blank_is_quarantined_not_stray() -> None:
+    scanner, rows, _ = scan(GOOD + GOOD.replace("LOCUS ", "LOCUS?", 1) + GOOD)
+    assert len(rows) == 2
+    ((offset, size, ordinal, _, _, why, _),) = scanner.quarantine
+    assert (offset, size, ordinal) == (len(GOOD), len(GOOD), 1)
+    assert "no blank follows LOCUS" in why
+    assert scanner.totals["stray_lines"] == 0
+
+
+@pytest.mark.parametrize(("before", "line"), [('/note="a', "b" * 50), ("/note=a", "b"), ("", "1..2,")])
+def test_one_endless_value_is_given_up_not_held(before: str, line: str) -> None:
+    lines = [f"     CDS             {'' if before else 'join('}1..2,"] + ([before] if before else [])
+    text = "\n".join([lines[0], *(f"{'':21}{part}" for part in [*lines[1:], *[line] * 5000])])
+    scanner, rows, _ = scan(record(features=text + "\n") + GOOD, step=1000, annotation_limit=4000)
+    assert len(rows) == 1
+    assert "larger than the reader's limit" in scanner.quarantine[0][5]
+
+
+def test_a_file_of_bad_records_does_not_fill_memory(tmp_path: Path) -> None:
+    bad = record(header="COMMENT     x\n" + "            y\n" * 5000, residues="acgt", locus="LOCUS  X  9 bp DNA")
+    path = tmp_path / "bad.seq"
+    path.write_text(bad * 1000 + GOOD)
+    handed: list[pa.Table] = []
+    reader = FlatFileReader(path, quarantined=handed.append)
+    assert sum(batch.num_rows for table, batch in reader if table == "records") == 1
+    assert len(handed) > 1
+    assert all(table.nbytes < 2 * QUARANTINE_BYTES for table in handed)
+    parsed = parse_file(path, out=tmp_path)
+    assert (parsed.records, parsed.quarantined) == (1, 1000)
+    blocks = pq.read_table(tmp_path / str(parsed.quarantine_file))
+    assert blocks["record_ordinal"].to_pylist() == list(range(1000))
+    assert blocks["record_offset"].to_pylist() == [len(bad) * n for n in range(1000)]
+    assert pa.concat_tables([*handed, reader.quarantine()]).equals(blocks)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from genbank_assets_tests.flatfiles import feature
@@ -84,6 +86,13 @@ def test_a_location_over_the_origin_of_a_circle_is_told(location: str) -> None:
     assert feature(line)["spans_origin"] is False
 
 
+def test_a_span_over_the_origin_beside_others_gives_the_feature_both_ends() -> None:
+    found = feature("     CDS             join(<5400..5600,5700..6100,6801..100)\n", topology="circular")
+    assert (found["start"], found["end"], found["partial_start"], found["spans_origin"]) == (1, 7000, False, True)
+    alone = feature("     CDS             6801..100\n", topology="circular")
+    assert (alone["start"], alone["end"]) == (6801, 100)
+
+
 def test_a_location_may_run_over_lines() -> None:
     found = feature('     CDS             join(1..2,\n                     4..5)\n                     /gene="x"\n')
     assert found["location"] == "join(1..2,4..5)"
@@ -121,6 +130,41 @@ def test_values_are_unwrapped_as_the_writer_wrapped_them(lines: tuple[str, ...],
     assert value(*lines) == expected
 
 
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        # A full line with a hyphen or comma was broken at a space: else it would have been broken after that.
+        (('/product="UDP-N-acetylmuramoyl-tripeptide--D-alanyl-D-alan', 'ligase"'),
+         "UDP-N-acetylmuramoyl-tripeptide--D-alanyl-D-alan ligase"),
+        (("/note=\"identical to 6-phospho-beta-glucosidases-of-the-", 'and more"'),
+         "identical to 6-phospho-beta-glucosidases-of-the- and more"),
+        # One without was broken inside a word.
+        (('/experiment="EXISTENCE:PMID:9359887|PMID:9802895|PMID:1557', '4330|PMID:11739778"'),
+         "EXISTENCE:PMID:9359887|PMID:9802895|PMID:15574330|PMID:11739778"),
+        # After a comma: locants of a chemical name, a list without spaces, a sentence, a list with spaces.
+        (('/product="UDP-N-acetylmuramoylalanyl-D-glutamate--2,', '6-diaminopimelate ligase (EC 6.3.2.13) murE"'),
+         "UDP-N-acetylmuramoylalanyl-D-glutamate--2,6-diaminopimelate ligase (EC 6.3.2.13) murE"),
+        (('/note="first:entry:of:a:list,second:entry:of:a:list,', 'third:entry:of:a:list"'),
+         "first:entry:of:a:list,second:entry:of:a:list,third:entry:of:a:list"),
+        (('/product="aminomethyltransferase,', 'tetrahydrofolate-dependent, subunit (T protein) of glycine"'),
+         "aminomethyltransferase, tetrahydrofolate-dependent, subunit (T protein) of glycine"),
+        (('/note="ranges:(query:129190..129324,', 'target:SPTREMBL::O97755:55..11, score:130)"'),
+         "ranges:(query:129190..129324, target:SPTREMBL::O97755:55..11, score:130)"),
+        # Locations never have spaces.
+        (('/coded_by="join(complement(NC_000932.1:69611..69724),', 'NC_000932.1:139856..140087)"'),
+         "join(complement(NC_000932.1:69611..69724),NC_000932.1:139856..140087)"),
+        (("/note=", "text"), " text"),
+    ],
+)  # fmt: skip
+def test_lines_without_blanks_are_joined_with_a_space_only_where_one_was(lines: tuple[str, ...], expected: str) -> None:
+    assert value(*lines) == expected
+
+
+def test_a_key_of_several_words_ends_before_its_location() -> None:
+    found = feature("     DNA binding domain      2344..2532\n")
+    assert (found["key"], found["location"]) == ("DNA binding domain", "2344..2532")
+
+
 def test_qualifiers_keep_their_order_and_repeats() -> None:
     found = feature(
         "     CDS             1..2\n"
@@ -142,3 +186,14 @@ def test_all_taxa_of_a_chimera_are_kept() -> None:
     )
     _, rows, _ = scan(record(features=lines))
     assert (rows[0]["taxon_id"], rows[0]["taxon_ids"]) == (9606, [9606, 10090])
+
+
+def test_a_record_of_thousands_of_taxa_takes_no_minutes() -> None:
+    from genbank_assets_tests.flatfiles import record, scan
+
+    taxa = [*range(1, 100_001), *range(1, 100_001)]
+    lines = "".join(f'     source          1..4\n                     /db_xref="taxon:{taxon}"\n' for taxon in taxa)
+    started = time.process_time()
+    _, rows, _ = scan(record(features=lines))
+    assert rows[0]["taxon_ids"] == taxa[:100_000]
+    assert time.process_time() - started < 10

@@ -79,3 +79,63 @@ def test_a_locus_line_without_length_is_quarantined(line: str) -> None:
     scanner, rows, _ = scan(record(locus=line) + record(name="AB000002"))
     assert [row["accession"] for row in rows] == ["AB000002"]
     assert "no length" in scanner.quarantine[0][5]
+
+
+def header(text: str) -> dict:
+    """The row of a record with these lines between VERSION and ORIGIN."""
+    _, rows, _ = scan(record(header=text))
+    return rows[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "organism", "expected"),
+    [
+        ("human.", "Homo sapiens", "human"),
+        ("Dictyostelium discoideum.", "Dictyostelium discoideum", "Dictyostelium discoideum"),
+        ("Bacillus sp.", "Bacillus sp.", "Bacillus sp."),
+        ("mitochondrion Bacillus sp.", "Bacillus sp.", "mitochondrion Bacillus sp."),
+        ("Bacillus sp. DNA.", "Bacillus sp.", "Bacillus sp. DNA"),
+        ("Bacillus sp. (strain X.)", "Bacillus sp.", "Bacillus sp. (strain X.)"),
+        (".", ".", None),
+        (".", "", None),
+    ],
+)
+def test_the_period_that_ends_source_is_no_part_of_it(source: str, organism: str, expected: str | None) -> None:
+    assert header(f"SOURCE      {source}\n  ORGANISM  {organism}\n            a; b.\n")["source"] == expected
+
+
+def test_a_lineage_below_an_empty_organism_is_not_its_name() -> None:
+    row = header("SOURCE      x\n  ORGANISM\n            .\n")
+    assert (row["organism"], row["taxonomy"]) == (None, [])
+    row = header("SOURCE      x\n  ORGANISM\n            Bacteria; Firmicutes.\n")
+    assert (row["organism"], row["taxonomy"]) == (None, ["Bacteria", "Firmicutes"])
+    assert header("SOURCE      x\n  ORGANISM\n            Homo sapiens\n")["organism"] == "Homo sapiens"
+
+
+def test_accessions_after_a_region_are_kept() -> None:
+    text = record().replace("ACCESSION   AB000001", "ACCESSION   AB000001 REGION: complement(1..10) GPS_000125225")
+    _, rows, _ = scan(text)
+    assert rows[0]["secondary_accessions"] == ["GPS_000125225"]
+    assert "names a part of a record: REGION: complement(1..10)" in rows[0]["notes"][0]
+
+
+def test_empty_lines_of_a_comment_are_kept_wherever_they_stand() -> None:
+    row = header("COMMENT     \n            \n            one\n            \n            two\n")
+    assert row["comment"] == "\n\none\n\ntwo"
+    assert header("COMMENT     \n            \n")["comment"] is None
+
+
+def test_a_word_of_the_header_that_fills_a_line_is_not_cut_in_two() -> None:
+    url = "http://www.example.org/" + "abcdefghij" * 8
+    title = f"  TITLE     See\n            {url[:67]}\n            {url[67:]} for more\n"
+    row = header(f"REFERENCE   1  (bases 1 to 10)\n{title}")
+    assert row["references"][0]["title"] == f"See {url} for more"
+
+
+def test_lines_of_the_header_without_blanks_are_joined_with_a_space_where_one_was() -> None:
+    row = header(
+        "REFERENCE   1  (bases 1 to 10)\n  JOURNAL   (E-mail:kaneko@kazusa.or.jp,\n"
+        "            URL:http://www.kazusa.or.jp/rhizobase/, Tel:81-438)\n"
+    )
+    expected = "(E-mail:kaneko@kazusa.or.jp, URL:http://www.kazusa.or.jp/rhizobase/, Tel:81-438)"
+    assert row["references"][0]["journal"] == expected
