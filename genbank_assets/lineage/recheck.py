@@ -22,7 +22,8 @@ from genbank_assets.objects.contents import in_force
 from genbank_assets.objects.fetch import Found, original_text, residues
 from genbank_assets.objects.store import open_objects
 from genbank_assets.postgres.connection import open_database
-from genbank_assets.postgres.staging import Wanted, feature_copy, record_copy, reference_copy
+from genbank_assets.postgres.record_table import RecordTable, Wanted
+from genbank_assets.postgres.staging import feature_copy, record_copy, reference_copy
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, Stage
 from genbank_assets.tables.writer import file_sha256
@@ -141,14 +142,13 @@ def changed_database_row(settings: Settings, found: Found, *, table: Path, recor
     """
     wanted = Wanted(np.zeros(ordinals, np.int64))
     wanted.ids[int(found.row["record_ordinal"])] = record_id
-    copies = (
-        record_copy(table, wanted, section="", code_version=""),
-        feature_copy(table, wanted),
-        reference_copy(table, wanted),
-    )
-    with open_database(settings) as database, database.transaction() as session:
+    with RecordTable(table) as rows, open_database(settings) as database, database.transaction() as session:
         session.execute(_AGAIN)
-        for copy in copies:
+        for copy in (
+            record_copy(rows, wanted, section="", code_version=""),
+            feature_copy(rows, wanted),
+            reference_copy(rows, wanted),
+        ):
             again = dataclasses.replace(copy, table=copy.table.replace("genbank.", "again_"))
             session.copy_in(again.statement, again.stream())
         parameters = {"record_id": record_id, "left_out": _OF_THE_LOAD}

@@ -94,7 +94,7 @@ def _in_earlier_releases(settings: Settings, accession: str) -> list[Found]:
         for division in collection.divisions:
             key = PartitionKey(collection.name, division)
             for partition in reversed(releases_in_store(settings.store, key=key, stage="unique_records")[:-1]):
-                rows = _rows_named(partition, accession)
+                rows = rows_named(partition, accession)
                 if rows:
                     found += rows
                     break
