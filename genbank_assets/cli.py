@@ -7,7 +7,6 @@ core and to ``defs``, which is imported only by commands that run Dagster.
 from __future__ import annotations
 
 import argparse
-import collections
 import dataclasses
 import json
 import os
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import genbank_assets
 from genbank_assets.cli_objects import add_objects_command
+from genbank_assets.cli_parse import add_parse_command
 from genbank_assets.cli_runs import add_run_commands
 from genbank_assets.errors import GenbankAssetsError, SettingsError
 from genbank_assets.settings import Settings, settings_from_environment
@@ -82,10 +82,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_run_commands(commands, store=store)
 
-    parse = commands.add_parser("parse", parents=[json_option], help="parse flat files into Parquet, without a store")
-    parse.add_argument("files", nargs="+", type=Path, metavar="FILE", help="flat file, plain or gzip")
-    parse.add_argument("--out", type=Path, required=True, help="folder for the tables")
-    parse.set_defaults(run=_parse)
+    add_parse_command(commands, parents=[json_option])
 
     status = commands.add_parser(
         "status", parents=[store, json_option], help="what the store holds, a row per partition"
@@ -125,42 +122,6 @@ def _parser() -> argparse.ArgumentParser:
     stop = commands.add_parser("stop", parents=[store], help="stop the embedded PostgreSQL of the store")
     stop.set_defaults(run=_stop)
     return parser
-
-
-def _table_stems(paths: Sequence[Path]) -> dict[Path, str] | None:
-    """What each file's tables are named by: whole names where others would be shared; None where those are, too."""
-    from genbank_assets.tables.writer import table_stem
-
-    sharing = collections.Counter(table_stem(path.name) for path in dict.fromkeys(paths))
-    stems = {path: table_stem(path.name) if sharing[table_stem(path.name)] == 1 else path.name for path in paths}
-    return stems if len(set(stems.values())) == len(stems) else None
-
-
-def _parse(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.tables.writer import parse_file
-
-    code = 0
-    stems = _table_stems(options.files)
-    if stems is None:
-        print("genbank-assets: two files of one name would have one table: give each an --out", file=sys.stderr)
-        return 2
-    for path in options.files:
-        try:
-            parsed = parse_file(path, out=options.out, stem=stems[path])
-        except (GenbankAssetsError, OSError) as error:
-            print(f"genbank-assets: {error}", file=sys.stderr)
-            if options.json:
-                print(json.dumps({"file": path.name, "error": str(error)}))
-            code = 1
-            continue
-        if options.json:
-            print(json.dumps(dataclasses.asdict(parsed)))
-        else:
-            print(
-                f"{parsed.file}: {parsed.records:,} records, {parsed.quarantined:,} quarantined, "
-                f"{parsed.residues:,} residues, {parsed.bytes:,} bytes in {parsed.seconds:.2f} s"
-            )
-    return code
 
 
 def _status(options: argparse.Namespace, settings: Settings) -> int:

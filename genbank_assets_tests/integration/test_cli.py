@@ -170,3 +170,17 @@ def test_materialize_status_trace_changes_and_fetch(tmp_path: Path) -> None:
         assert "Traceback" not in failed.stderr
     finally:
         stop_server(store)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_file_that_cannot_be_parsed_does_not_stop_those_beside_it(tmp_path: Path, workers: str) -> None:
+    sample = SAMPLE / "genbank"
+    files = [sample / "gbphg1.seq.gz", tmp_path / "nowhere.seq", sample / "gbsts1.seq.gz", sample / "gbest1.seq.gz"]
+    arguments = ["parse", *map(str, files), "--out", str(tmp_path), "--workers", workers, "--json"]
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    lines = {line["file"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert list(lines) == [path.name for path in files]
+    assert lines["nowhere.seq"]["error"] in done.stderr
+    for path in (files[0], *files[2:]):
+        assert pq.read_metadata(tmp_path / lines[path.name]["records_file"]).num_rows == lines[path.name]["records"] > 0

@@ -1,0 +1,103 @@
+"""The command ``genbank-assets parse``: flat files into Parquet, several at a time, without a store.
+
+What a file's tables are belongs to ``tables.writer``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from genbank_assets.compute.local import TaskResult
+    from genbank_assets.tables.writer import ParsedFile
+
+
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    """One file to parse, and what its tables are named by; small and picklable."""
+
+    path: Path
+    out: Path
+    stem: str
+
+
+def add_parse_command(commands: Any, *, parents: list[argparse.ArgumentParser]) -> None:
+    """Add ``parse`` to the command's parser."""
+    parse = commands.add_parser("parse", parents=parents, help="parse flat files into Parquet, without a store")
+    parse.add_argument("files", nargs="+", type=Path, metavar="FILE", help="flat file, plain or gzip")
+    parse.add_argument("--out", type=Path, required=True, help="folder for the tables")
+    parse.add_argument(
+        "--workers",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        help="files parsed at a time, each in a process (default: as many as there are cores)",
+    )
+    parse.set_defaults(run=_parse)
+
+
+def _parse(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.compute.local import run_tasks
+
+    stems = _table_stems(options.files)
+    if stems is None:
+        print("genbank-assets: two files of one name would have one table: give each an --out", file=sys.stderr)
+        return 2
+    tasks = [_Task(path, options.out, stem) for path, stem in stems.items()]
+
+    done: dict[_Task, ParsedFile | str] = {}
+    untold = collections.deque(tasks)
+
+    def tell(task: _Task, result: TaskResult[ParsedFile | str]) -> None:
+        done[task] = result.value
+        while untold and untold[0] in done:
+            told = untold.popleft()
+            _tell(told, done[told], as_json=options.json)
+
+    results = run_tasks(_parsed, tasks, workers=options.workers, on_done=tell)
+    return 1 if any(isinstance(result.value, str) for result in results) else 0
+
+
+def _table_stems(paths: Sequence[Path]) -> dict[Path, str] | None:
+    """What each file's tables are named by: whole names where others would be shared; None where those are, too."""
+    from genbank_assets.tables.writer import table_stem
+
+    sharing = collections.Counter(table_stem(path.name) for path in dict.fromkeys(paths))
+    stems = {path: table_stem(path.name) if sharing[table_stem(path.name)] == 1 else path.name for path in paths}
+    return stems if len(set(stems.values())) == len(stems) else None
+
+
+def _parsed(task: _Task) -> ParsedFile | str:
+    """What became of a file, or why nothing did; a file that cannot be read does not stop the others."""
+    from genbank_assets.tables.writer import parse_file
+
+    try:
+        return parse_file(task.path, out=task.out, stem=task.stem)
+    except (GenbankAssetsError, OSError) as error:
+        return str(error)
+
+
+def _tell(task: _Task, parsed: ParsedFile | str, *, as_json: bool) -> None:
+    """A line for a file; files are told in their order."""
+    if isinstance(parsed, str):
+        print(f"genbank-assets: {parsed}", file=sys.stderr)
+        if as_json:
+            print(json.dumps({"file": task.path.name, "error": parsed}), flush=True)
+    elif as_json:
+        print(json.dumps(dataclasses.asdict(parsed)), flush=True)
+    else:
+        print(
+            f"{parsed.file}: {parsed.records:,} records, {parsed.quarantined:,} quarantined, "
+            f"{parsed.residues:,} residues, {parsed.bytes:,} bytes in {parsed.seconds:.2f} s",
+            flush=True,
+        )
