@@ -29,7 +29,9 @@ from genbank_assets.objects.store import reason_of
 TRIES = 6
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 20.0
+# What waits for a second chance waits in memory.
 MOST_SECOND_CHANCES = 100
+MOST_SECOND_CHANCES_BYTES = 256 * 1024 * 1024
 _SLOW_DOWN = {429, 503}
 _PASSING = {408, 409, 425, 429, 500, 502, 503, 504}
 # Said with status 400: the body came damaged, or too slowly.
@@ -187,11 +189,19 @@ class Uploader:
             stored = self._tries(outgoing)
         except ObjectStoreError as error:
             self._count(errors=1)
-            if not isinstance(error, ObjectStoreBusyError) or len(self._again) >= MOST_SECOND_CHANCES:
+            if not isinstance(error, ObjectStoreBusyError) or not self._put_aside(outgoing):
                 raise
-            self._again.append(outgoing)
         else:
             outgoing.then(stored)
+
+    def _put_aside(self, outgoing: Outgoing) -> bool:
+        """Keep an object for a second chance, as a copy: a view would keep all it was read with; False if too many."""
+        with self._counting:
+            size = sum(len(kept.content) for kept in self._again) + len(outgoing.content)
+            if len(self._again) >= MOST_SECOND_CHANCES or size > MOST_SECOND_CHANCES_BYTES:
+                return False
+            self._again.append(dataclasses.replace(outgoing, content=bytes(outgoing.content)))
+        return True
 
     def _tries(self, outgoing: Outgoing) -> Stored:
         """Send one object; repeats what may pass.

@@ -135,6 +135,20 @@ def test_a_damaged_object_that_was_there_before_is_sent_again(parsed: Settings, 
     assert sent_whole(s3)
 
 
+def test_no_more_bytes_wait_in_memory_for_a_second_chance_than_memory_is_meant_for_them(
+    parsed: Settings, s3: S3Server, faulty: Callable[[Rule], FaultyProxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faulty(lambda asked: Fault(status=503) if is_sequence(asked) and asked.number < upload.TRIES else None)
+    monkeypatch.setattr(upload, "MOST_SECOND_CHANCES_BYTES", 100)
+    with pytest.raises(ObjectStoreError, match="503"):
+        republish(parsed, VRL)
+    monkeypatch.setattr(upload, "MOST_SECOND_CHANCES_BYTES", 1_000_000)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
+    faulty(lambda asked: Fault(status=503) if is_sequence(asked) and asked.number < upload.TRIES else None)
+    assert republish(parsed, VRL).report.upload_errors == SEQUENCES
+    assert sent_whole(s3)
+
+
 @pytest.mark.skipif(bool(os.environ.get(ENDPOINT_VARIABLE)), reason="this server refuses what is spoilt by itself")
 def test_a_store_that_keeps_other_bytes_than_were_sent_stops_the_publication(
     parsed: Settings, s3: S3Server, faulty: Callable[[Rule], FaultyProxy]
