@@ -6,8 +6,8 @@ same batches. Lines are looked at once, where they lie; text goes straight into 
 into chunks of at most ``chunk_bytes``, and both digests are taken while the bytes are in cache. No Python object
 is made per record. A block that cannot be a row is taken back and reported; scanning goes on.
 
-Order of the parts: columns (Arrow buffers) < text < locations < record (header fields) < features < this file
-(the line loop, the end of a record, batches). Opening and inflating files belongs to ``reader``.
+Order of the parts: columns (Arrow buffers) < text < locations < record (its state) < locus, header, fields < features <
+this file (the line loop, the end of a record, batches). Opening and inflating files belongs to ``reader``.
 """
 
 import pyarrow as pa
@@ -66,6 +66,9 @@ include "columns.pxi"
 include "text.pxi"
 include "locations.pxi"
 include "record.pxi"
+include "locus.pxi"
+include "header.pxi"
+include "fields.pxi"
 include "features.pxi"
 
 sha256_accelerated = sha256_detect()
