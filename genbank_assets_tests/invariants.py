@@ -88,7 +88,7 @@ def check_reading(data: bytes) -> Reading:
         batch.validate(full=True)
     totals = reading.totals
     end = line_end(data)
-    lines = data.removeprefix(b"\xef\xbb\xbf").split(end)
+    lines = data.split(end)
     found = sum(len(line) <= LIMITS["line_bytes"] and line.startswith(b"LOCUS") for line in lines)
     assert totals["locus_lines"] == found, (totals, found)
     assert totals["records"] + totals["quarantined"] == found, totals

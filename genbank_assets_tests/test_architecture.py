@@ -18,7 +18,6 @@ ORDER = ["ncbi", "flatfile", "tables", "postgres", "objects", "lineage"]
 SHARED_MODULES = {"genbank_assets.tables.schema"}
 LONG_MODULES = {
     "flatfile/scanner.pyx": "the line loop and the class around it share the record's state",
-    "flatfile/record.pxi": "one function per header field",
     "flatfile/features.pxi": "one function per part of the feature table",
     "flatfile/columns.pxi": "Arrow columns in C",
 }

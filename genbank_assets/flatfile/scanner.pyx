@@ -6,8 +6,8 @@ same batches. Lines are looked at once, where they lie; text goes straight into 
 into chunks of at most ``chunk_bytes``, and both digests are taken while the bytes are in cache. No Python object
 is made per record. A block that cannot be a row is taken back and reported; scanning goes on.
 
-Order of the parts: columns (Arrow buffers) < text < locations < record (header fields) < features < this file
-(the line loop, the end of a record, batches). Opening and inflating files belongs to ``reader``.
+Order of the parts: columns (Arrow buffers) < text < locations < record (its state) < locus, header, fields < features <
+this file (the line loop, the end of a record, batches). Opening and inflating files belongs to ``reader``.
 """
 
 import pyarrow as pa
@@ -66,6 +66,9 @@ include "columns.pxi"
 include "text.pxi"
 include "locations.pxi"
 include "record.pxi"
+include "locus.pxi"
+include "header.pxi"
+include "fields.pxi"
 include "features.pxi"
 
 sha256_accelerated = sha256_detect()
@@ -521,9 +524,7 @@ cdef class Scanner:
             self.head += bytes(data)
             if not self._decide_line_end(False):
                 return []
-            data, self.head = self._without_mark(self.head), b""
-            if data.shape[0] == 0:
-                return []
+            data, self.head = self.head, b""
         with nogil:
             scan(&self.s, &data[0], data.shape[0])
             watch_annotation(&self.s)
@@ -534,9 +535,8 @@ cdef class Scanner:
         cdef const uint8_t[::1] rest
         if self.s.eol == 0 and self.head:
             self._decide_line_end(True)
-            rest, self.head = self._without_mark(self.head), b""
-            if rest.shape[0]:
-                scan(&self.s, &rest[0], rest.shape[0])
+            rest, self.head = self.head, b""
+            scan(&self.s, &rest[0], rest.shape[0])
         finish_scan(&self.s)
         if self.s.cols[C_RECORD_ORDINAL].rows:
             self._emit_records()
@@ -581,13 +581,6 @@ cdef class Scanner:
         elif last or len(self.head) >= FIRST_LINE_LIMIT:
             self.s.eol = 13 if self.head.find(b"\r", 0, FIRST_LINE_LIMIT) >= 0 else 10
         return self.s.eol != 0
-
-    cdef bytes _without_mark(self, bytes head):
-        """What follows the byte order mark some editors put before UTF-8; it counts as bytes of the file."""
-        if not head.startswith(b"\xef\xbb\xbf"):
-            return head
-        self.s.at = 3
-        return head[3:]
 
     cdef list _taken(self):
         taken, self.out = self.out, []

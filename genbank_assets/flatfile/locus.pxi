@@ -1,0 +1,130 @@
+# The LOCUS line: name, length and what may follow, by tokens and vocabulary, not by columns (gbrel §3.4.4).
+
+
+cdef bint is_division(const uint8_t* p, size_t n) noexcept nogil:
+    cdef size_t i
+    if n != 3:
+        return False
+    for i in range(3):
+        if p[i] < 65 or p[i] > 90:
+            return False
+    return True
+
+
+cdef bint is_molecule(const uint8_t* p, size_t n) noexcept nogil:
+    """Ends in NA (DNA, RNA, mRNA, cRNA ...), whatever stands before it."""
+    return n >= 2 and (p[n - 1] | 32) == 97 and (p[n - 2] | 32) == 110
+
+
+cdef struct Tokens:
+    const uint8_t* p[24]
+    size_t n[24]
+    int count
+    int unit_at                   # index of bp, aa or rc behind a number; -1 where there is none
+    int64_t length
+
+
+cdef void locus_tokens(const uint8_t* p, size_t n, Tokens* t) noexcept nogil:
+    """Split what follows LOCUS at blanks and find the length."""
+    cdef size_t at = 5, start
+    cdef int i
+    t.count = 0
+    t.unit_at = -1
+    while at < n and t.count < 24:
+        while at < n and is_blank(p[at]):
+            at += 1
+        start = at
+        while at < n and not is_blank(p[at]):
+            at += 1
+        if at > start:
+            t.p[t.count] = p + start
+            t.n[t.count] = at - start
+            t.count += 1
+    for i in range(2, t.count):
+        if (same_nocase(t.p[i], t.n[i], b"bp") or same_nocase(t.p[i], t.n[i], b"aa")
+                or same_nocase(t.p[i], t.n[i], b"rc")) and parse_int(t.p[i - 1], t.n[i - 1], &t.length):
+            t.unit_at = i
+            return
+
+
+cdef int locus_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    """`LOCUS name length unit [strand-]molecule topology division date`, by tokens (gbrel §3.4.4)."""
+    cdef Tokens t
+    cdef int i, unit_at
+    cdef const uint8_t* unit
+    if n > 5 and not is_blank(p[5]):
+        return fail(s, b"no blank follows LOCUS: ", p, n)
+    locus_tokens(p, n, &t)
+    if t.count:
+        append_text(s, &s.name, t.p[0], t.n[0])
+    unit_at = t.unit_at
+    if unit_at < 0:
+        return fail(s, b"the LOCUS line has no length in bp, aa or rc: ", p, n)
+    unit = t.p[unit_at]
+    s.length = t.length
+    s.unit = UNIT_BP if (unit[0] | 32) == 98 else UNIT_AA if (unit[0] | 32) == 97 else UNIT_RC
+    for i in range(1, unit_at - 1):
+        col_byte(&s.name, 32)
+        append_text(s, &s.name, t.p[i], t.n[i])
+    text_put(&s.cols[C_LOCUS_NAME], s.name.data, s.name.n)
+    i64_put(&s.cols[C_LENGTH], t.length)
+    text_put_c(&s.cols[C_LENGTH_UNIT], b"bp" if s.unit == UNIT_BP else b"aa" if s.unit == UNIT_AA else b"rc")
+    return locus_rest(s, t.p + unit_at + 1, t.n + unit_at + 1, t.count - unit_at - 1)
+
+
+cdef int locus_rest(Scan* s, const uint8_t** token, size_t* token_n, int tokens) except -1 nogil:
+    """What follows the unit, recognised by vocabulary because any of it may be blank."""
+    cdef const uint8_t* molecule = NULL
+    cdef const uint8_t* topology = NULL
+    cdef const uint8_t* division = NULL
+    cdef const uint8_t* strand = NULL
+    cdef size_t molecule_n = 0, topology_n = 0
+    cdef int32_t day = 0
+    cdef bint dated = False
+    cdef int i
+    cdef const uint8_t* t
+    cdef size_t m
+    for i in range(tokens):
+        t = token[i]
+        m = token_n[i]
+        if topology == NULL and (same_nocase(t, m, b"linear") or same_nocase(t, m, b"circular") or same_nocase(t, m, b"tandem")):
+            topology = t
+            topology_n = m
+            s.circular = (t[0] | 32) == 99
+        elif not dated and parse_date(t, m, &day):
+            dated = True
+        elif strand == NULL and molecule == NULL and m >= 3 and t[2] == 45 and (t[1] | 32) == 115 and (
+                (t[0] | 32) == 115 or (t[0] | 32) == 100 or (t[0] | 32) == 109):
+            strand = t
+            if m > 3:
+                molecule = t + 3
+                molecule_n = m - 3
+        elif molecule == NULL and division == NULL and is_molecule(t, m) and topology == NULL:
+            molecule = t
+            molecule_n = m
+        elif division == NULL and is_division(t, m):
+            division = t
+        elif molecule == NULL and topology == NULL and division == NULL and not is_digit(t[0]):
+            molecule = t
+            molecule_n = m
+        else:
+            note(s, b"LOCUS line: not understood: ", t, m)
+    text_or_null(s, C_DIVISION, division, 3)
+    text_or_null(s, C_MOLECULE_TYPE, molecule, molecule_n)
+    text_or_null(s, C_TOPOLOGY, topology, topology_n)
+    if strand != NULL:
+        text_put_c(&s.cols[C_STRANDEDNESS], b"ss" if (strand[0] | 32) == 115 else b"ds" if (strand[0] | 32) == 100 else b"ms")
+    else:
+        text_null(&s.cols[C_STRANDEDNESS])
+    if dated:
+        i32_put(&s.cols[C_UPDATE_DATE], day)
+    else:
+        fixed_null(&s.cols[C_UPDATE_DATE])
+    return 0
+
+
+cdef int text_or_null(Scan* s, int column, const uint8_t* p, size_t n) except -1 nogil:
+    if p == NULL:
+        return text_null(&s.cols[column])
+    append_text(s, &s.cols[column], p, n)
+    return text_end(&s.cols[column])
