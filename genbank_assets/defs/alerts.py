@@ -11,13 +11,15 @@ from __future__ import annotations
 import dagster as dg
 
 from genbank_assets.alerts import Alert, alert_settings_from_environment, deliver
+from genbank_assets.defs.daily import daily_asset_name, daily_job_name
 from genbank_assets.defs.jobs import mirror_job_name
 from genbank_assets.errors import SettingsError
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.settings import settings_from_environment
 
 NOTHING_SET = "No alerts are sent: neither GENBANK_ASSETS_ALERT_WEBHOOK_URL nor GENBANK_ASSETS_ALERT_EMAIL is set."
-_MIRROR_JOBS = {mirror_job_name(name) for name in COLLECTIONS}
+_JOBS = {job_name(name) for name in COLLECTIONS for job_name in (mirror_job_name, daily_job_name)}
+_FIRST_PARTS = {*COLLECTIONS, *(daily_asset_name(name) for name in COLLECTIONS)}  # of the asset keys
 
 
 def build_alert_sensors() -> list[dg.SensorDefinition]:
@@ -66,7 +68,7 @@ def _failed_check() -> dg.SensorDefinition:
 def is_of_this_graph(run: dg.DagsterRun) -> bool:
     """Whether a run is about this graph's assets: others may share the instance."""
     keys = {*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())}
-    return run.job_name in _MIRROR_JOBS or any(key.path[0] in COLLECTIONS for key in keys)
+    return run.job_name in _JOBS or any(key.path[0] in _FIRST_PARTS for key in keys)
 
 
 def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:

@@ -96,7 +96,8 @@ def _run(
     blocking = [e for e in failed if e.severity == dg.AssetCheckSeverity.ERROR]
     reason = ""
     if not result.success:
-        reason = _reason(result) or "; ".join(f"check {e.check_name}: {e.description}" for e in blocking)
+        # Dagster itself says only that some blocking check failed.
+        reason = "; ".join(f"check {e.check_name}: {e.description}" for e in blocking) or _reason(result)
     return PartitionRun(key=key, run_id=result.run_id, ok=result.success, reason=reason, warnings=lines)
 
 

@@ -198,7 +198,7 @@ class Hops:
         later = _what_came_later(row, self._row["record_sha256"].hex())
         if not self._match.is_newest and later:
             return Hop(stage, "ok", row, later)
-        problem = self._wrong_state(row) or later
+        problem = self._wrong_state(row)
         if problem or not self._verify:
             return self._verified(stage, row, problem)
         if self._table is None:
@@ -268,12 +268,14 @@ class Hops:
 
 def _what_came_later(row: dict[str, Any], record_sha256: str) -> str:
     """What the history tells of a loaded state: which one replaced it, or since when it is absent; "" if none did."""
-    before = False
+    found, later = False, ""
     for event in row["events"]:
-        if event["state"] == "absent" and not row["is_current"] and event is row["events"][-1]:
-            return f"absent since release {event['release']}"
-        if event["record_sha256"] == record_sha256:
-            before = True
-        elif before:
-            return f"replaced by {event['accession_version']} in release {event['release']} ({event['state']})"
-    return ""
+        if event["record_sha256"] == record_sha256 and event["state"] != "absent":
+            found, later = True, ""
+        elif found and not later:
+            how = f"in release {event['release']} ({event['state']})"
+            later = f"replaced by {event['accession_version']} {how}" if event["state"] != "absent" else ""
+    last = row["events"][-1] if row["events"] else None
+    if not later and last is not None and last["state"] == "absent" and not row["is_current"]:
+        return f"absent since release {last['release']}"
+    return later

@@ -190,7 +190,7 @@ class _Chain:
     def _sequence(self, row: QualifiedName) -> QualifiedName | None:
         hop = self._hops["sequence"]
         facts = hop.facts
-        if hop.status == "none":
+        if "members" not in facts:
             return None
         name = f"sequence/{self._where}/{facts['molecule_class']}/{facts['sequence_sha256']}"
         chosen = {n: facts[n] for n in ("sequence_sha256", "molecule_class", "length", "members", "representative")}
@@ -228,7 +228,7 @@ class _Chain:
             etag=facts["etag"],
         )
         at = dt.datetime.fromisoformat(facts["last_modified"])
-        self._made("object_set", facts["run_id"], entity, sequence, at=at, may_be_older=True)
+        self._made("object_set", facts.get("run_id", ""), entity, sequence, at=at, may_be_older=True)
 
     def _entity(self, name: str, kind: str, hop: Hop, location: object, **facts: Any) -> QualifiedName:
         what = hop.facts["file"] if hop.stage == "raw file" else f"{hop.stage} of {self._trace.accession_version}"

@@ -14,6 +14,7 @@ from genbank_assets_tests.defs.test_runs import QUIET
 from genbank_assets_tests.fix_alerts import SECRET_PATH, StartMail, Webhook, free_port
 from genbank_assets_tests.fix_postgres import Divisions
 from genbank_assets_tests.integration.test_postgres_changes import many
+from genbank_assets_tests.paths import SAMPLE
 
 FILE = "gbbct1.seq.gz"
 
@@ -78,6 +79,19 @@ def test_a_failed_run_is_told_once_with_its_reason(
     assert text.startswith("*genbank-assets: mirror_genbank of bct failed*\n")
     assert "genbank__postgres_table: ShrinkGuardError: genbank/bct 2.0 lacks 30 of 40 loaded records" in text
     assert text.endswith(f"Dagster run http://127.0.0.1:3000/runs/{run.run_id}")
+
+
+def test_a_failed_daily_update_is_told(graph: Graph, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENBANK_ASSETS_ALERT_WEBHOOK_URL", webhook.url)
+    mirror = MirrorResource(store=str(graph.divisions.settings.store), source=SAMPLE.as_uri(), workers=1)
+    job = build_defs(resources={"mirror": mirror}).resolve_job_def("update_genbank")  # the sample has no daily files
+    run = job.execute_in_process(
+        partition_key="2026-09-02", instance=graph.instance, raise_on_error=False, run_config=QUIET
+    )
+    assert not run.success
+    graph.tick("run_failure_alert_sensor")
+    (text,) = webhook.texts
+    assert text.startswith("*genbank-assets: update_genbank of 2026-09-02 failed*\n")
 
 
 def test_a_failed_check_of_a_good_run_is_told(

@@ -164,12 +164,33 @@ def test_materialize_status_trace_changes_and_fetch(tmp_path: Path) -> None:
         fasta = call("fetch", "NC_001422", "--start", "1", "--end", "70", store=store).stdout.splitlines()
         assert fasta[0] == ">NC_001422.1:1-70"
         assert [len(line) for line in fasta[1:]] == [60, 10]
+        link = trace["hops"][0]["facts"]["run_url"]
+        assert link == f"http://127.0.0.1:3000/runs/{trace['hops'][0]['facts']['run_id']}"
+        check_that_a_deleted_row_is_told_and_comes_back(store)
         failed = call("materialize", "genbank/phg", "--source", f"file://{tmp_path}/nothing", store=store)
         assert failed.returncode == 1
         assert "no such folder" in failed.stderr
         assert "Traceback" not in failed.stderr
     finally:
         stop_server(store)
+
+
+def check_that_a_deleted_row_is_told_and_comes_back(store: Path) -> None:
+    """While something keeps the row away the run says what is wrong; without it the next one sends the row again."""
+    again = ("materialize", "genbank/phg", "--source", SAMPLE.as_uri())
+    keep_away = (
+        "CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+        "CREATE TRIGGER nothing BEFORE INSERT ON genbank.record FOR EACH ROW EXECUTE FUNCTION public.nothing();"
+        "DELETE FROM genbank.record WHERE accession = 'J02482'"
+    )
+    changed = call("psql", "--", "-qc", keep_away, store=store)
+    assert changed.returncode == 0, changed.stderr
+    failed = call(*again, store=store)
+    assert failed.returncode == 1
+    assert "genbank/phg 1.0: 1 accessions are in the tables, 0 in PostgreSQL" in failed.stderr
+    assert call("psql", "--", "-qc", "DROP TRIGGER nothing ON genbank.record", store=store).returncode == 0
+    assert call(*again, store=store).returncode == 0
+    assert call("trace", "J02482", "--verify", store=store).returncode == 0
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

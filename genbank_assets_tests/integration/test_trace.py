@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.lineage.prov import as_prov_json
 from genbank_assets.lineage.render import as_markdown, as_text
 from genbank_assets.lineage.search import search
 from genbank_assets.lineage.trace import Trace, trace
@@ -135,6 +136,29 @@ def test_a_record_in_several_sections_is_traced_in_each(divisions: Divisions) ->
     found = trace(divisions.settings, "NC_000001.1", verify=True)
     assert {t.division for t in found} == {"viral", "plasmid"}
     assert all(t.ok for t in found)
+
+
+@pytest.mark.parametrize("name", ["AB000001", "AB000002.1", "AB000004", "AB000009", "AB900011"])
+def test_every_kind_of_answer_goes_into_prov_and_json(
+    two_releases: tuple[Settings, PartitionRelease, PartitionRelease], name: str
+) -> None:
+    settings, *_ = two_releases
+    traces = trace(settings, name)
+    assert json.loads(json.dumps([found.as_dict() for found in traces]))[0]["note"] == traces[0].note
+    assert "entity" in json.loads(as_prov_json(settings, traces))
+
+
+def test_what_is_left_of_a_release_that_is_gone_goes_into_prov(
+    two_releases: tuple[Settings, PartitionRelease, PartitionRelease],
+) -> None:
+    settings, earlier, _ = two_releases
+    for stage in ("unique_records", "object_set"):
+        (earlier.folder / stage / "manifest.json").unlink()
+    found = one(settings, "AB000004")
+    assert [hop.status for hop in found.hops] == ["ok", "ok", "ok", "missing", "ok", "missing"]
+    graph = json.loads(as_prov_json(settings, [found]))
+    assert any(name.startswith("gba:database-row/") for name in graph["entity"])
+    assert not any(name.startswith(("gba:sequence/", "gba:object/")) for name in graph["entity"])
 
 
 def test_every_run_of_a_trace_has_a_link(two_releases: tuple[Settings, PartitionRelease, PartitionRelease]) -> None:
