@@ -71,7 +71,7 @@ setup(
             f"dagster-k8s{DAGSTER_LIBRARIES}",
         ],
         "k8s": [f"dagster-k8s{DAGSTER_LIBRARIES}"],
-        "bench": ["gb-io>=0.4", "biobear>=0.23", "numpy>=1.26"],
+        "bench": ["gb-io>=0.4", "biobear>=0.23", "numpy>=1.26", "adbc-driver-postgresql>=1.5"],
     },
     entry_points={"console_scripts": ["genbank-assets = genbank_assets.cli:main"]},
     classifiers=[

@@ -1,11 +1,10 @@
 r"""Two ways of Arrow into COPY: pgpq with psycopg, as the load does it, and ADBC's PostgreSQL driver.
 
 Both send the same batches, the features and records of one table as the load would, into empty unlogged tables of the
-same columns without indexes, so that the way is measured and not the server's work behind it. jsonb columns are text there:
-ADBC cannot write jsonb. The ways take turns; medians of wall and client CPU seconds are shown.
+same columns without indexes, so that the way is measured and not the server's work behind it. jsonb columns are text
+there: ADBC cannot write jsonb. The ways take turns; medians of wall and client CPU seconds are shown.
 
-    pip install adbc-driver-postgresql
-    python benchmarks/copy_ways.py RECORDS.parquet [--repeats 7]
+    python benchmarks/copy_ways.py [RECORDS.parquet]     without a table, the bundled sample is grown to --megabytes
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,25 @@ import numpy as np
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
+from load import grown
 
 from genbank_assets.postgres.connection import Database
 from genbank_assets.postgres.embedded import ensure_server, remove_server
 from genbank_assets.postgres.record_table import RecordTable, Wanted
 from genbank_assets.postgres.staging import Copy, feature_copy, record_copy
 from genbank_assets.postgres.versions import ensure_schema
+from genbank_assets.tables.writer import parse_file
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("table", type=Path, help="a *.records.parquet")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("table", type=Path, nargs="?", help="a *.records.parquet")
+    parser.add_argument("--megabytes", type=int, default=100, help="of text to grow the sample to, without a table")
+    parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
+    if find_spec("adbc_driver_postgresql") is None:
+        print("ADBC is left out: pip install adbc-driver-postgresql")
+        return
     with tempfile.TemporaryDirectory(prefix="genbank-assets-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -42,9 +48,15 @@ def main() -> None:
             url = ensure_server(folder).url("genbank")
             with Database(url, pool_size=1) as database:
                 ensure_schema(database)
-            compare(url, options.table, repeats=options.repeats)
+            compare(url, options.table or sample_table(folder, options.megabytes), repeats=options.repeats)
         finally:
             remove_server(folder)
+
+
+def sample_table(folder: Path, megabytes: int) -> Path:
+    text = folder / "gbxxx1.seq"
+    text.write_bytes(grown(megabytes))
+    return folder / parse_file(text, out=folder).records_file
 
 
 def compare(url: str, path: Path, *, repeats: int) -> None:
@@ -53,7 +65,7 @@ def compare(url: str, path: Path, *, repeats: int) -> None:
     with RecordTable(path) as table:
         copies = [feature_copy(table, wanted), record_copy(table, wanted, section="bct", code_version="1")]
         for copy in copies:
-            batches = [batch for batch in copy.batches()]
+            batches = list(copy.batches())
             megabytes = sum(batch.nbytes for batch in batches) / 1e6
             sent = sum(batch.num_rows for batch in batches)
             ways: dict[str, Callable[[], Any]] = {

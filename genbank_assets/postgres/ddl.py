@@ -141,6 +141,12 @@ CREATE FUNCTION genbank.features_with(qualifier text, wanted text) RETURNS SETOF
             WHERE f.further_names @> ARRAY[qualifier || '=' || wanted]
               AND CASE qualifier WHEN 'gene' THEN f.gene WHEN 'locus_tag' THEN f.locus_tag ELSE f.product END
                   IS DISTINCT FROM wanted $$;
+CREATE FUNCTION genbank.features_in(wanted_record bigint, from_position bigint, to_position bigint)
+    RETURNS SETOF genbank.feature LANGUAGE sql STABLE AS $$
+        SELECT f.* FROM genbank.feature f WHERE f.record_id = wanted_record
+            AND (f.start_position <= to_position AND f.end_position >= from_position
+                 OR f.start_position > f.end_position
+                    AND (f.start_position <= to_position OR f.end_position >= from_position)) $$;
 CREATE FUNCTION genbank.records_as_of(wanted_collection text, wanted_release text)
     RETURNS TABLE (record_id bigint, division text, accession text, accession_version text, state text,
                    since_release text, record_sha256 bytea, sequence_sha256 bytea)
@@ -225,8 +231,10 @@ _COLUMN_COMMENTS = {
     "feature": {
         "record_id": _RECORD, "ordinal": "0-based place in the feature table", "key": "Feature key, such as CDS",
         "location": "Location as written, without white space",
-        "operator": "join, order, bond or one-of; null for a single span", "start_position": "Lowest base, from 1",
-        "end_position": "Highest base", "strand": "1, -1; null when spans disagree",
+        "operator": "join, order, bond or one-of; null for a single span",
+        "start_position": "Lowest base, from 1; of a span over the origin, written 90..10, where it begins",
+        "end_position": "Highest base; of a span over the origin where it ends, before its start; see features_in()",
+        "strand": "1, -1; null when spans disagree",
         "partial_start": "< before the lowest base", "partial_end": "> before the highest base",
         "spans_origin": "Whether it crosses the origin of a circular record",
         "qualifiers": "[[key, value], ...] in the order of the file; null for a qualifier without value",

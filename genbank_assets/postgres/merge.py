@@ -36,10 +36,11 @@ END $$;
 -- or the day of a daily update; what a later daily update brought stays as it is.
 -- Of most records of an update nothing changed but their place: it is noted here at once, and all that follows looks at
 -- stage_change, which has the others.
+-- No join may go over all loaded records again and again: of a table that has just grown the planner expects one row.
 CREATE FUNCTION genbank.plan_file(
         in_collection text, in_section text, in_release text, in_code_version text, in_disjoint boolean, in_date date,
         OUT wanted bytea, OUT file_id bigint, OUT unchanged bigint)
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET enable_material = off AS $$
 DECLARE
     later_day boolean := EXISTS (SELECT FROM genbank.release r
                                  WHERE r.collection = in_collection AND genbank.daily_date(r.release) > in_date);

@@ -109,6 +109,18 @@ def test_four_divisions_that_share_sequences_and_swap_records_load_at_once(divis
 
 
 @pytest.mark.slow
+def test_an_update_before_any_statistics_takes_no_time_that_grows_by_the_square(divisions: Divisions) -> None:
+    text = {FIRST: records(0, 25_000)}
+    with psycopg.connect(divisions.settings.postgres_url or "", autocommit=True) as connection:
+        divisions.load(divisions.make("genbank/bct", "1.0", {}))
+        for table in ("record", "record_presence"):
+            connection.execute(f"ALTER TABLE genbank.{table} SET (autovacuum_enabled = off)")
+    first = divisions.load(divisions.make("genbank/bct", "2.0", text)).report.sql_seconds
+    again = divisions.load(divisions.make("genbank/bct", "3.0", text)).report.sql_seconds
+    assert again < first  # 30 times as long, when all are compared with all
+
+
+@pytest.mark.slow
 def test_a_killed_server_is_an_error_and_the_next_run_goes_on(tmp_path: Path, divisions: Divisions) -> None:
     settings = dataclasses.replace(divisions.settings, postgres_url=None)
     own = Divisions(settings)

@@ -183,6 +183,18 @@ def test_a_feature_is_found_by_every_name_it_has(divisions: Divisions) -> None:
         assert divisions.query(ask, qualifier, value) == [(count,)], (qualifier, value)
 
 
+def test_a_feature_over_the_origin_is_found_by_the_interval_it_covers(divisions: Divisions) -> None:
+    lines = "     CDS             8..3\n     tRNA            4..5\n     gene            1..6"
+    text = Entry("AB000001").text().replace("     gene            1..6", lines).replace("linear  ", "circular")
+    divisions.load(divisions.make("genbank/bct", "1.0", {"gbbct1.seq.gz": [text]}))
+    for first, last, keys in [(9, 10, ["CDS"]), (1, 2, ["CDS", "gene"]), (5, 5, ["gene", "tRNA"]), (7, 7, [])]:
+        found = divisions.query(
+            "SELECT f.key FROM genbank.record r, genbank.features_in(r.record_id, %s, %s) f WHERE f.key <> 'source' "
+            "ORDER BY lower(f.key)", first, last,
+        )  # fmt: skip
+        assert [key for (key,) in found] == keys, (first, last)
+
+
 def test_wanted_records_of_many_row_groups_come_with_their_own_features(divisions: Divisions) -> None:
     note = "".join(f'                     /note="{n:050}"\n' for n in range(40_000))
 
