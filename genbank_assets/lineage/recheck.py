@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from genbank_assets.errors import GenbankAssetsError
 from genbank_assets.flatfile.reader import FlatFileReader
 from genbank_assets.objects.contents import in_force
-from genbank_assets.objects.fetch import Found, original_text, residues
+from genbank_assets.objects.fetch import original_text, residues
+from genbank_assets.objects.find import Found
 from genbank_assets.objects.store import open_objects
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.record_table import RecordTable, Wanted

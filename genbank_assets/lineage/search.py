@@ -17,7 +17,7 @@ import polars as pl
 from genbank_assets.errors import GenbankAssetsError, NotFoundError
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.daily import DAILY
-from genbank_assets.objects.fetch import Found, find_record, rows_named, rows_where
+from genbank_assets.objects.find import Found, find_record, rows_named, rows_where
 from genbank_assets.postgres.lookup import last_states
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease, releases_in_store

@@ -22,12 +22,11 @@ import zstandard
 
 from genbank_assets.errors import IntegrityError
 from genbank_assets.objects.keys import MOLECULE_CLASSES
+from genbank_assets.tables.sequence_file import LETTERS
 
 PACK_BYTES = 64 * 1024 * 1024
 # Longer sequences are objects of their own: their parts can then be read without inflating the whole.
 LONGEST_PACKED_RESIDUES = 1024 * 1024
-# For residues the lowest level is not only the fastest, its frames are the smallest of levels 1 to 5, too.
-_LEVEL = 1
 _THREADS = min(4, os.cpu_count() or 1)
 _COMPRESS_AT_ONCE_RESIDUES = 4 * 1024 * 1024
 _ENTRY = np.dtype([("digest", "V32"), ("molecule_class", "u1"), ("offset", "<u8"), ("bytes", "<u8"), ("length", "<u8")])
@@ -64,7 +63,7 @@ class PackBuilder:
     """
 
     def __init__(self) -> None:
-        self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self._compressor = zstandard.ZstdCompressor(compression_params=LETTERS)
         self._clear()
 
     def _clear(self) -> None:

@@ -31,9 +31,9 @@ _ZSTD = 6
 _BLOCK, _MINIBLOCKS = 128, 4  # values in a block of packed differences, and into how many parts it is cut
 
 _REPEATS = zstandard.ZstdCompressionParameters(compression_level=1)
-# The smallest table of matches that zstd allows and the longest shortest match: it finds runs, and leaves the rest to
-# Huffman's code.
-_LETTERS = zstandard.ZstdCompressionParameters(
+#: Parameters for residues that do not repeat each other: the smallest table of matches that zstd allows and the longest
+#: shortest match find runs, and leave the rest to Huffman's code.
+LETTERS = zstandard.ZstdCompressionParameters(
     compression_level=1,
     strategy=zstandard.STRATEGY_FAST,
     hash_log=6,
@@ -122,7 +122,7 @@ class SequenceFileWriter:
         self._position = 0
         self._rows = 0
         self._groups: list[_Value] = []
-        self._parameters = _LETTERS
+        self._parameters = LETTERS
         self._write(b"PAR1")
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
@@ -206,7 +206,7 @@ def _better_parameters(page: memoryview) -> zstandard.ZstdCompressionParameters:
     """The parameters that do better on a piece from the page's middle."""
     middle = max(0, len(page) - PROBE_BYTES) // 2
     probe = page[middle : middle + PROBE_BYTES]
-    return min((_LETTERS, _REPEATS), key=lambda parameters: len(_compress(probe, parameters)))
+    return min((LETTERS, _REPEATS), key=lambda parameters: len(_compress(probe, parameters)))
 
 
 def _compress(page: memoryview, parameters: zstandard.ZstdCompressionParameters) -> bytes:

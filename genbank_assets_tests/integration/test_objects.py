@@ -335,7 +335,9 @@ def test_a_long_sequence_goes_up_in_parts_and_comes_back_in_part(
     folder = tmp_path / "mirror" / "genbank"
     folder.mkdir(parents=True)
     (folder / "GB_Release_Number").write_text("1.0\n")
-    (folder / "gbrel.txt").write_text("NCBI-GenBank Flat File Release 1.0\n")
+    (folder / "gbrel.txt").write_text(
+        "NCBI-GenBank Flat File Release 1.0\n\n   1. gbpln1.seq - Plant sequence entries, part 1.\n"
+    )
     with gzip.open(folder / "gbpln1.seq.gz", "wt", compresslevel=1) as out:
         out.write("\n".join([*text, "//", ""]))
     source = dataclasses.replace(
