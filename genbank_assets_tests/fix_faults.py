@@ -18,11 +18,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import DTPHandler, FTPHandler
-from pyftpdlib.servers import ThreadedFTPServer
 
+from genbank_assets.ncbi import download, limiter
+from genbank_assets.ncbi.sources import base
 from genbank_assets.settings import Settings
+from genbank_assets_tests.fix_ncbi import serving_ftp
 
 REFSEQ_FOLDER = "refseq/release"
 
@@ -182,6 +183,26 @@ def plain_settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries and pauses wait a fraction of what they do in earnest."""
+    monkeypatch.setattr(download, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(base, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(limiter, "FIRST_PAUSE_SECONDS", 0.05)
+
+
+@pytest.fixture
+def from_site(plain_settings: Settings, site: Site) -> Settings:
+    """Settings that read from ``site``."""
+    return dataclasses.replace(plain_settings, source=site.url)
+
+
+@pytest.fixture
+def from_ftp(plain_settings: Settings, old_ftp: OldFtp) -> Settings:
+    """Settings that read from ``old_ftp``."""
+    return dataclasses.replace(plain_settings, source=old_ftp.url)
+
+
+@pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """An empty folder over HTTP; fill ``folder``, set ``rule``."""
     made = Site("", tmp_path / "site")
@@ -214,8 +235,6 @@ def old_ftp(tmp_path: Path) -> Iterator[OldFtp]:
     """An empty folder over FTP; fill ``folder``. ``before`` that returns True stands for the command itself."""
     made = OldFtp("", tmp_path / "old-ftp")
     made.folder.mkdir()
-    authorizer = DummyAuthorizer()
-    authorizer.add_anonymous(str(made.folder))
 
     class Transfer(DTPHandler):
         left: int | None = None
@@ -255,14 +274,8 @@ def old_ftp(tmp_path: Path) -> Iterator[OldFtp]:
         def on_login(self, username: str) -> None:
             made.logins += 1
 
-    Handler.authorizer = authorizer
-    server = ThreadedFTPServer(("127.0.0.1", 0), Handler)
-    made.url = f"ftp://127.0.0.1:{server.socket.getsockname()[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"timeout": 0.05, "handle_exit": False}, daemon=True)
-    thread.start()
-    yield made
-    server.close_all()
-    thread.join(5)
+    with serving_ftp(made.folder, Handler) as made.url:
+        yield made
 
 
 def genbank_release(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import threading
@@ -135,8 +136,6 @@ def ftp_mirror(tmp_path: Path) -> Iterator[FtpMirror]:
     folder = tmp_path / "ftp"
     folder.mkdir()
     mirror = FtpMirror("", folder)
-    authorizer = DummyAuthorizer()
-    authorizer.add_anonymous(str(folder))
 
     class Transfer(DTPHandler):
         left: int | None = None
@@ -170,11 +169,19 @@ def ftp_mirror(tmp_path: Path) -> Iterator[FtpMirror]:
         def on_login(self, username: str) -> None:
             mirror.logins.append(username)
 
-    Handler.authorizer = authorizer
-    server = ThreadedFTPServer(("127.0.0.1", 0), Handler)
-    mirror.url = f"ftp://127.0.0.1:{server.socket.getsockname()[1]}"
+    with serving_ftp(folder, Handler) as mirror.url:
+        yield mirror
+
+
+@contextlib.contextmanager
+def serving_ftp(folder: Path, handler: type[FTPHandler]) -> Iterator[str]:
+    """Serve a folder to anybody while the block lasts; gives the URL."""
+    authorizer = DummyAuthorizer()
+    authorizer.add_anonymous(str(folder))
+    handler.authorizer = authorizer
+    server = ThreadedFTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"timeout": 0.05, "handle_exit": False}, daemon=True)
     thread.start()
-    yield mirror
+    yield f"ftp://127.0.0.1:{server.socket.getsockname()[1]}"
     server.close_all()
     thread.join(5)

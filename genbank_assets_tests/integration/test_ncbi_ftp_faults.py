@@ -10,32 +10,19 @@ import pytest
 from pyftpdlib.handlers import FTPHandler
 
 from genbank_assets.errors import SourceBusyError, SourceError
-from genbank_assets.ncbi import download, limiter
 from genbank_assets.ncbi.catalog import GENBANK
 from genbank_assets.ncbi.fetch import fetch_division
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.poll import poll_release
-from genbank_assets.ncbi.sources import base, open_source
+from genbank_assets.ncbi.sources import open_source
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey
 from genbank_assets_tests.fix_faults import OldFtp, genbank_release
 from genbank_assets_tests.integration.test_ncbi_faults import in_store, left_over
 
 PHG = PartitionKey("genbank", "phg")
+pytestmark = pytest.mark.usefixtures("impatient")
 SYN = PartitionKey("genbank", "syn")
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries wait a tenth of what they do in earnest."""
-    monkeypatch.setattr(download, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(base, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(limiter, "FIRST_PAUSE_SECONDS", 0.05)
-
-
-@pytest.fixture
-def from_ftp(plain_settings: Settings, old_ftp: OldFtp) -> Settings:
-    return dataclasses.replace(plain_settings, source=old_ftp.url)
 
 
 def fetch(settings: Settings, key: PartitionKey = PHG) -> Manifest:

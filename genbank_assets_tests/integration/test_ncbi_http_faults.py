@@ -28,7 +28,6 @@ from genbank_assets.ncbi import download, limiter
 from genbank_assets.ncbi.catalog import GENBANK
 from genbank_assets.ncbi.fetch import fetch_division
 from genbank_assets.ncbi.poll import poll_release
-from genbank_assets.ncbi.sources import base
 from genbank_assets.ncbi.sources.http import refuse_downgrade
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, current_release
@@ -36,20 +35,8 @@ from genbank_assets_tests.fix_faults import Ask, Reply, Site, genbank_release
 from genbank_assets_tests.integration.test_ncbi_faults import in_store, left_over
 
 PHG = PartitionKey("genbank", "phg")
+pytestmark = pytest.mark.usefixtures("impatient")
 STYLES = ["apache", "table", "nginx", "python", "absolute", "dotted"]
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries wait a tenth of what they do in earnest."""
-    monkeypatch.setattr(download, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(base, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(limiter, "FIRST_PAUSE_SECONDS", 0.05)
-
-
-@pytest.fixture
-def from_site(plain_settings: Settings, site: Site) -> Settings:
-    return dataclasses.replace(plain_settings, source=site.url)
 
 
 def fetch(settings: Settings, lines: list[str] | None = None) -> Manifest:

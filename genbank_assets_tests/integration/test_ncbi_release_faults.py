@@ -23,32 +23,19 @@ from genbank_assets.errors import (
     SourceBusyError,
     SourceError,
 )
-from genbank_assets.ncbi import download, limiter, poll
+from genbank_assets.ncbi import download, poll
 from genbank_assets.ncbi.catalog import GENBANK, REFSEQ
 from genbank_assets.ncbi.fetch import fetch_division
 from genbank_assets.ncbi.poll import poll_release
-from genbank_assets.ncbi.sources import base
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, current_release
 from genbank_assets_tests.fix_faults import REFSEQ_FOLDER, Ask, Reply, Site, genbank_release, refseq_release
 from genbank_assets_tests.integration.test_ncbi_http_faults import own_reply
 
 PHG = PartitionKey("genbank", "phg")
+pytestmark = pytest.mark.usefixtures("impatient")
 VIRAL = PartitionKey("refseq", "viral")
 CATALOG = f"{REFSEQ_FOLDER}/release-catalog"
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries wait a tenth of what they do in earnest."""
-    monkeypatch.setattr(download, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(base, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(limiter, "FIRST_PAUSE_SECONDS", 0.05)
-
-
-@pytest.fixture
-def from_site(plain_settings: Settings, site: Site) -> Settings:
-    return dataclasses.replace(plain_settings, source=site.url)
 
 
 def fetch(settings: Settings, key: PartitionKey = PHG) -> Manifest:
