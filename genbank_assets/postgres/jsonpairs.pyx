@@ -72,7 +72,13 @@ def pairs_json(pairs):
 
     Returns:
         A ``large_string`` array of the same length, without nulls.
+
+    Raises:
+        TypeError: lists or texts have offsets of 64 bits, as in tables that Polars wrote.
     """
+    type_ = pairs.type
+    if not pa.types.is_list(type_) or any(not pa.types.is_string(type_.value_type.field(i).type) for i in range(2)):
+        raise TypeError(f"pairs are list<struct<string, string>>, not {type_}")
     cdef const int32_t* lists = <const int32_t*> address(pairs.buffers()[1]) + <Py_ssize_t> pairs.offset
     struct_ = pairs.values
     keys, values = struct_.field(0), struct_.field(1)

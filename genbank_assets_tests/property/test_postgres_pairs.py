@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,3 +25,11 @@ def test_pairs_read_back(rows: list[list[tuple[str, str | None]]], start: int, l
     assert [json.loads(row) for row in text.to_pylist()] == [
         [[key, value] for key, value in row] for row in rows[start:][:length]
     ]
+
+
+@pytest.mark.parametrize(
+    "type_", [pa.large_list(QUALIFIER), pa.list_(pa.struct([("key", pa.large_string()), ("value", pa.string())]))]
+)
+def test_offsets_of_another_width_are_refused_not_misread(type_: pa.DataType) -> None:
+    with pytest.raises(TypeError, match="pairs are list<struct"):
+        pairs_json(pa.array([[{"key": "gene", "value": "dnaA"}]], type_))
