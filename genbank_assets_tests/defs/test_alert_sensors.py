@@ -120,10 +120,17 @@ def test_a_run_stopped_by_a_check_is_told_once_with_the_check(
     graph: Graph, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GENBANK_ASSETS_ALERT_WEBHOOK_URL", webhook.url)
-    partition = graph.divisions.make("genbank/bct", "1.0", {FILE: many(3)})
-    graph.divisions.load(partition)
-    graph.divisions.query("UPDATE genbank.record SET is_current = false WHERE accession = 'AB000001'")
-    # The ledger says that all is loaded, so that the stage does nothing; the check counts rows.
+    graph.divisions.load(graph.divisions.make("genbank/phg", "1.0", {"gbphg1.seq.gz": many(1, prefix="CD")}))
+    graph.divisions.make("genbank/bct", "1.0", {FILE: many(3)})
+    # Something else writes to the schema once a load has finished: the load counts right, the check does not.
+    graph.divisions.query(
+        "CREATE FUNCTION public.meddle() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN UPDATE genbank.record SET is_current = false WHERE accession = ''AB000001''; RETURN NULL; END'"
+    )
+    graph.divisions.query(
+        "CREATE TRIGGER meddle AFTER INSERT ON genbank.division_release "
+        "FOR EACH STATEMENT EXECUTE FUNCTION public.meddle()"
+    )
     assert not graph.run("postgres_table").success
     graph.tick("run_failure_alert_sensor")
     graph.tick("failed_check_alert_sensor")
