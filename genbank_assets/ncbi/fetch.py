@@ -16,7 +16,7 @@ from typing import Any
 from genbank_assets.errors import ReleaseError, ReleaseFlippedError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.arrivals import Arrivals, discard_unfinished
-from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
+from genbank_assets.ncbi.catalog import COLLECTIONS, GENBANK, Collection
 from genbank_assets.ncbi.evidence import EVIDENCE_FILE, fetch_evidence
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.listing import listed_division
@@ -143,6 +143,10 @@ def _published(
 def _files(source: Source, *, collection: Collection, release: Release, division: str) -> list[RemoteFile]:
     """The division's files; the listing must hold what the release promises."""
     listed = listed_division(source, release=release, collection=collection, division=division)
+    if collection is GENBANK and not release.files and not listed:
+        raise ReleaseError(
+            f"gbrel.txt of release {release.number} lists no files, and no listing shows one of {division}"
+        )
     names = [remote.name for remote in listed]
     if differs := disagreement(release, names, collection=collection, division=division):
         raise ReleaseError(f"{collection.title} {release.number}, {differs}")

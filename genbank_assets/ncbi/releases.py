@@ -41,7 +41,7 @@ class Release:
         number: as NCBI writes it: ``273.0``, ``260``, ``237``.
         date: as the release notes write it, or "" where there are none.
         files: file names the release promises.
-        lists_all: whether these are all it may have: RefSeq's list lacks a few.
+        lists_all: whether these are all it may have: RefSeq's list lacks a few, and notes without a list say nothing.
         entries: file name → (entries, bases) by the release notes.
         checksums: file name → MD5 in hex, or decimal POSIX ``cksum`` for RefSeq before December 2022.
     """
@@ -130,15 +130,13 @@ def _genbank_release(number: str, notes: str) -> Release:
             f"GB_Release_Number says {number}, gbrel.txt says {said[1]}: the release is being replaced; try again later"
         )
     files = frozenset(f"{m[1]}.seq.gz" for m in _NOTES_FILE.finditer(notes))
-    if not files:
-        raise ReleaseError(f"gbrel.txt of release {number} lists no files (section 2.2.1): it is not whole")
     entries = {
         f"gb{m[1].lower()}.seq.gz": (int(m[2].replace(",", "")), int(m[3].replace(",", "")))
         for m in _NOTES_ENTRIES.finditer(notes)
     }
     date = _NOTES_DATE.search(notes[:2000])
     return Release(
-        "genbank", number, date[1] if date else "", files=files, lists_all=True, entries=entries, checksums={}
+        "genbank", number, date[1] if date else "", files=files, lists_all=bool(files), entries=entries, checksums={}
     )
 
 

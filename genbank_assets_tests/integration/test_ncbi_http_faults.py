@@ -422,10 +422,11 @@ def test_files_at_a_time_are_those_of_the_machine(from_site: Settings, site: Sit
     assert site.most_open_files == 2
 
 
-def test_release_notes_that_list_no_files_are_no_release(from_site: Settings, site: Site) -> None:
+def test_notes_that_list_no_files_and_no_listing_are_no_empty_division(from_site: Settings, site: Site) -> None:
     genbank_release(site.folder, "5.0")
     notes = site.folder / "genbank" / "gbrel.txt"
     notes.write_text(notes.read_text().split("1. gbphg1")[0])
+    site.style = "no"
     with pytest.raises(ReleaseError, match="lists no files"):
         fetch(from_site)
     assert nothing_published(from_site)
