@@ -51,7 +51,7 @@ BATCH = 500
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("files", nargs="*", type=Path, help="GenBank flat files of one division")
-    parser.add_argument("--megabytes", type=int, default=300, help="of text to grow the sample to, without files (NCBI: 1,500)")
+    parser.add_argument("--megabytes", type=int, default=300, help="of text to grow the sample to, without files")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--insert-records", type=int, default=20_000, help="records that (b) loads at most")
     parser.add_argument("--biosql-records", type=int, default=300, help="records that (c) loads")
