@@ -68,7 +68,7 @@ def find_record(settings: Settings, accession: str, *, in_kept_releases: bool = 
         return earlier
     where = ", ".join(searched) if searched else "no division is materialized yet"
     before = "".join(f"; {f.partition.key} {f.partition.release} had {f.row['accession_version']}" for f in earlier)
-    raise NotFoundError(f"no record {accession} in the store (searched primary accessions of: {where}{before})")
+    raise NotFoundError(f"no record {accession} in the store (searched: {where}{before})")
 
 
 def _in_earlier_releases(settings: Settings, accession: str) -> list[Found]:
