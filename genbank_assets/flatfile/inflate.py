@@ -6,9 +6,10 @@ had, then :class:`CorruptGzipError` with the offset. What the bytes mean belongs
 
 from __future__ import annotations
 
+import collections
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ from isal.igzip_lib import IsalError
 from genbank_assets.errors import CorruptGzipError
 
 BUFFER_BYTES = 512 * 1024
+BUFFERS = 8  # inflated ahead: a thread that is woken for each buffer comes late
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -41,22 +43,24 @@ def inflated(path: Path, *, buffer_bytes: int = BUFFER_BYTES) -> Iterator[memory
 
 def _gunzipped(file: BinaryIO, *, path: Path, buffer_bytes: int) -> Iterator[memoryview]:
     reader = isal_zlib._GzipReader(file, 512 * 1024)
-    this, other = (memoryview(bytearray(buffer_bytes)) for _ in range(2))
+    free = collections.deque(memoryview(bytearray(buffer_bytes)) for _ in range(BUFFERS))
+    waiting: collections.deque[tuple[memoryview, Future[int]]] = collections.deque()
     offset = 0
     with ThreadPoolExecutor(1, thread_name_prefix="inflate") as ahead:
-        waiting = ahead.submit(reader.readinto, this)
         while True:
+            while free:  # while the consumer is at work on the buffers before
+                waiting.append((free[0], ahead.submit(reader.readinto, free.popleft())))
+            buffer, inflated_bytes = waiting.popleft()
             try:
-                got = waiting.result()
+                got = inflated_bytes.result()
             except (OSError, EOFError, zlib.error, IsalError) as error:  # type: ignore[misc]
                 yield from _salvaged(path, already=offset, because=str(error), buffer_bytes=buffer_bytes)
                 return
             if not got:
                 return
             offset += got
-            waiting = ahead.submit(reader.readinto, other)  # while the consumer is at work on this one
-            yield this[:got]
-            this, other = other, this
+            yield buffer[:got]
+            free.append(buffer)
 
 
 def _salvaged(path: Path, *, already: int, because: str, buffer_bytes: int) -> Iterator[memoryview]:
