@@ -2,7 +2,7 @@
 
 pyarrow writes every other table. It sets zstd's level and nothing else, and no level fits this column, which is half
 of all bytes: among four letters zstd finds short matches everywhere, which cost more than the letters they replace.
-Here a page is coded by letter frequency alone, unless its residues repeat each other (docs/decisions/0015 has the
+Here a page is coded by letter frequency alone, unless its residues repeat each other (docs/decisions/0013 has the
 figures). Only what SEQUENCE_SCHEMA needs of the format is here: required columns, one page a column chunk, statistics
 of the ordinals. Reading belongs to any Parquet library.
 """
