@@ -9,7 +9,8 @@ MAJORS ?=
 BIN := .venv/bin
 # Whatever changes the built environment; anything else is used in place.
 BUILT_FROM := setup.py pyproject.toml scripts/setup-venv $(wildcard genbank_assets/flatfile/*.pyx \
-	genbank_assets/flatfile/*.pxi genbank_assets/flatfile/*.h genbank_assets/postgres/*.pyx)
+	genbank_assets/flatfile/*.pxi genbank_assets/flatfile/*.h genbank_assets/tables/*.pyx \
+	genbank_assets/tables/*.h genbank_assets/postgres/*.pyx)
 
 .PHONY: help setup demo dev test test-fast test-ceph test-postgres test-packages lint type bench fuzz dictionary clean
 

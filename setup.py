@@ -1,4 +1,4 @@
-"""Package metadata and the build of the native scanner; tools are configured in pyproject.toml."""
+"""Package metadata and the build of the native modules; tools are configured in pyproject.toml."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ setup(
     packages=find_packages(include=["genbank_assets", "genbank_assets.*"]),
     include_package_data=True,
     package_data={
-        "genbank_assets": ["py.typed", "sample/**/*", "flatfile/*.pyi", "postgres/*.pyi", "postgres/migrations/*.sql"],
+        "genbank_assets": ["py.typed", "sample/**/*", "flatfile/*.pyi", "tables/*.pyi", "postgres/*.pyi", "postgres/migrations/*.sql"],
     },
     ext_modules=cythonize(
         [
@@ -30,6 +30,13 @@ setup(
                 + [str(p) for p in sorted(Path("genbank_assets/flatfile").glob("*.h"))],
                 include_dirs=["genbank_assets/flatfile"],
                 extra_compile_args=["-O3", "-fno-strict-aliasing"],
+            ),
+            Extension(
+                "genbank_assets.tables.twobit",
+                ["genbank_assets/tables/twobit.pyx"],
+                depends=["genbank_assets/tables/twobit.h"],
+                include_dirs=["genbank_assets/tables"],
+                extra_compile_args=["-O3"],
             ),
             Extension("genbank_assets.postgres.jsonpairs", ["genbank_assets/postgres/jsonpairs.pyx"]),
         ],

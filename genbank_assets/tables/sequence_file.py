@@ -2,9 +2,9 @@
 
 pyarrow writes every other table. It sets zstd's level and nothing else, and no level fits this column, which is half
 of all bytes: among four letters zstd finds short matches everywhere, which cost more than the letters they replace.
-Here a page is coded by letter frequency alone, unless its residues repeat each other (docs/decisions/0013 has the
-figures). Only what SEQUENCE_SCHEMA needs of the format is here: required columns, one page a column chunk, statistics
-of the ordinals. Reading belongs to any Parquet library.
+Here a page has two bits a letter, unless its residues repeat each other or are no nucleotides (docs/decisions/0013 has
+the figures). Only what SEQUENCE_SCHEMA needs of the format is here: required columns, one page a column chunk,
+statistics of the ordinals. Reading belongs to any Parquet library.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import zstandard
 
 from genbank_assets.tables.schema import SEQUENCE_SCHEMA
+from genbank_assets.tables.twobit import two_bit_frame
 
 CREATED_BY = b"genbank-assets"
 PROBE_BYTES = 256 * 1024
@@ -31,8 +32,8 @@ _ZSTD = 6
 _BLOCK, _MINIBLOCKS = 128, 4  # values in a block of packed differences, and into how many parts it is cut
 
 _REPEATS = zstandard.ZstdCompressionParameters(compression_level=1)
-#: Parameters for residues that do not repeat each other: the smallest table of matches that zstd allows and the longest
-#: shortest match find runs, and leave the rest to Huffman's code.
+#: Parameters for residues that do not repeat each other and are not of four letters: the smallest table of matches that
+#: zstd allows and the longest shortest match find runs, and leave the rest to Huffman's code.
 LETTERS = zstandard.ZstdCompressionParameters(
     compression_level=1,
     strategy=zstandard.STRATEGY_FAST,
@@ -122,7 +123,7 @@ class SequenceFileWriter:
         self._position = 0
         self._rows = 0
         self._groups: list[_Value] = []
-        self._parameters = LETTERS
+        self._repeats = False
         self._write(b"PAR1")
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
@@ -137,13 +138,13 @@ class SequenceFileWriter:
             return
         begin = self._position
         ordinals, chunks, residues = batch.columns
-        page = _delta_lengths(residues)
+        lengths, text = _delta_lengths(residues)
         if len(self._groups) % PROBE_EVERY == 0:
-            self._parameters = _better_parameters(page)
+            self._repeats = _repeats(text)
         chunk_meta = [
             self._column_chunk(0, _fixed(ordinals), batch.num_rows, bounds=_bounds(ordinals, np.int64)),
             self._column_chunk(1, _fixed(chunks), batch.num_rows, bounds=_bounds(chunks, np.int32)),
-            self._column_chunk(2, page, batch.num_rows),
+            self._column_chunk(2, text, batch.num_rows, lengths=lengths),
         ]
         self._groups.append(
             _struct(
@@ -178,13 +179,22 @@ class SequenceFileWriter:
         self._position += len(data)
 
     def _column_chunk(
-        self, number: int, page: memoryview, rows: int, *, bounds: tuple[bytes, bytes] | None = None
+        self,
+        number: int,
+        values: memoryview,
+        rows: int,
+        *,
+        lengths: bytes = b"",
+        bounds: tuple[bytes, bytes] | None = None,
     ) -> tuple[_Value, int]:
         """Write the chunk's one page; returns its ColumnChunk and its size before compression."""
         column, at = _COLUMNS[number], self._position
-        packed = _compress(page, self._parameters)
+        packed = None if self._repeats or not lengths else two_bit_frame(values, head=lengths)
+        if packed is None:
+            packed = _compress(b"".join((lengths, values)), _REPEATS if self._repeats else LETTERS)
+        page_bytes = len(lengths) + len(values)
         data_page = _struct({1: _i32(rows), 2: _i32(column.encoding), 3: _i32(_RLE), 4: _i32(_RLE)})
-        header = _struct({1: _i32(0), 2: _i32(len(page)), 3: _i32(len(packed)), 5: data_page})[1]
+        header = _struct({1: _i32(0), 2: _i32(page_bytes), 3: _i32(len(packed)), 5: data_page})[1]
         self._write(header)
         self._write(packed)
         fields = {
@@ -193,23 +203,23 @@ class SequenceFileWriter:
             3: _list(8, [_binary(column.name)]),
             4: _i32(_ZSTD),
             5: _i64(rows),
-            6: _i64(len(header) + len(page)),
+            6: _i64(len(header) + page_bytes),
             7: _i64(self._position - at),
             9: _i64(at),
         }
         if bounds is not None:
             fields[12] = _struct({3: _i64(0), 5: _binary(bounds[1]), 6: _binary(bounds[0])})
-        return _struct({2: _i64(at), 3: _struct(fields)}), len(header) + len(page)
+        return _struct({2: _i64(at), 3: _struct(fields)}), len(header) + page_bytes
 
 
-def _better_parameters(page: memoryview) -> zstandard.ZstdCompressionParameters:
-    """The parameters that do better on a piece from the page's middle."""
-    middle = max(0, len(page) - PROBE_BYTES) // 2
-    probe = page[middle : middle + PROBE_BYTES]
-    return min((LETTERS, _REPEATS), key=lambda parameters: len(_compress(probe, parameters)))
+def _repeats(text: memoryview) -> bool:
+    """Whether a piece from the page's middle repeats itself: matches then save more than a code by letter does."""
+    middle = max(0, len(text) - PROBE_BYTES) // 2
+    probe = text[middle : middle + PROBE_BYTES]
+    return len(_compress(probe, _REPEATS)) < len(two_bit_frame(probe) or _compress(probe, LETTERS))
 
 
-def _compress(page: memoryview, parameters: zstandard.ZstdCompressionParameters) -> bytes:
+def _compress(page: bytes | memoryview, parameters: zstandard.ZstdCompressionParameters) -> bytes:
     return zstandard.ZstdCompressor(compression_params=parameters).compress(page)
 
 
@@ -222,11 +232,11 @@ def _bounds(column: pa.Array, dtype: type[np.generic]) -> tuple[bytes, bytes]:
     return np.array(low.as_py(), dtype).tobytes(), np.array(high.as_py(), dtype).tobytes()
 
 
-def _delta_lengths(column: pa.Array) -> memoryview:
-    """All lengths, then all text (DELTA_LENGTH_BYTE_ARRAY): lengths between the letters would cost a code of theirs."""
+def _delta_lengths(column: pa.Array) -> tuple[bytes, memoryview]:
+    """All lengths and all text (DELTA_LENGTH_BYTE_ARRAY): lengths between the letters would cost a code of theirs."""
     offsets = np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column) + 1]
     text = memoryview(column.buffers()[2])[offsets[0] : offsets[-1]]
-    return memoryview(b"".join((_delta_packed((offsets[1:] - offsets[:-1]).astype(np.int64)), text)))
+    return _delta_packed((offsets[1:] - offsets[:-1]).astype(np.int64)), text
 
 
 def _delta_packed(values: np.ndarray[Any, np.dtype[np.int64]]) -> bytes:
