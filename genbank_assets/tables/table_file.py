@@ -34,18 +34,11 @@ _STATISTICS = [
     "taxon_id",
     "update_date",
 ]
-# Values that repeat; everything else is stored plain because building a dictionary would only cost time.
+# Columns of few values. Below lists a dictionary takes an eighth of the encoding's time, and zstd finds what repeats as
+# well: the files are as small without.
 _DICTIONARY = [
     "collection", "division", "molecule_type", "strandedness", "topology", "length_unit", "release", "source_file",
     "organism", "source", "update_date",
-    "taxonomy.list.element", "keywords.list.element",
-    "dblinks.list.element.key", "wgs_ranges.list.element.key",
-    "structured_comments.list.element.name", "structured_comments.list.element.items.list.element.key",
-    "references.list.element.journal", "references.list.element.authors", "references.list.element.title",
-    "references.list.element.location", "references.list.element.number",
-    "features.list.element.key", "features.list.element.operator", "features.list.element.strand",
-    "features.list.element.spans.list.element.kind", "features.list.element.spans.list.element.strand",
-    "features.list.element.qualifiers.list.element.key",
 ]  # fmt: skip
 
 
