@@ -19,7 +19,14 @@ setup(
     packages=find_packages(include=["genbank_assets", "genbank_assets.*"]),
     include_package_data=True,
     package_data={
-        "genbank_assets": ["py.typed", "sample/**/*", "flatfile/*.pyi", "tables/*.pyi", "postgres/*.pyi", "postgres/migrations/*.sql"],
+        "genbank_assets": [
+            "py.typed",
+            "sample/**/*",
+            "flatfile/*.pyi",
+            "tables/*.pyi",
+            "postgres/*.pyi",
+            "postgres/migrations/*.sql",
+        ],
     },
     ext_modules=cythonize(
         [

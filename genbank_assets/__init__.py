@@ -11,7 +11,13 @@ The package is a pure core in stage order with a thin Dagster layer on top:
 * ``compute``   where tasks run
 * ``defs``      the Dagster layer, the only importer of dagster
 
-This module imports nothing, so that importing any core package stays cheap.
+This module imports nothing of the others, so that importing any core package stays cheap.
 """
+
+import os
+
+# Before pyarrow is imported: its own allocator keeps much of what was freed, a tenth of a worker's memory, at the same
+# speed. Who wants another sets the variable.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 __version__ = "0.1.0"

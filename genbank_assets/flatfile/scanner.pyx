@@ -12,6 +12,7 @@ this file (the line loop, the end of a record, batches). Opening and inflating f
 
 import pyarrow as pa
 
+cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
@@ -464,15 +465,16 @@ cdef class Scanner:
 
     cdef Scan s
     cdef list out
+    cdef Spares spares
     cdef bytes head
     cdef object names
     cdef readonly list quarantine         # (offset, bytes, ordinal, line, accession, reason, raw text)
     cdef readonly list preamble           # lines before the first LOCUS
     cdef readonly list orphans            # ordinals of quarantined records some of whose chunks have left
 
-    def __cinit__(self, *, source_file, collection="", release="", Py_ssize_t batch_bytes=8 << 20,
-                  Py_ssize_t chunk_bytes=1 << 20, Py_ssize_t sequence_batch_bytes=4 << 20,
-                  Py_ssize_t annotation_limit=256 << 20):
+    def __cinit__(self, *, source_file, collection="", release="", Py_ssize_t batch_bytes=4 << 20,
+                  Py_ssize_t chunk_bytes=1 << 20, Py_ssize_t sequence_batch_bytes=2 << 20,
+                  Py_ssize_t annotation_limit=128 << 20):
         cdef int i
         memset(&self.s, 0, sizeof(Scan))
         self.names = (collection.encode(), release.encode(), source_file.encode("utf-8", "replace"))
@@ -491,6 +493,7 @@ cdef class Scanner:
         for i, (_, width) in enumerate(_WIDTHS):
             self.s.cols[i].width = width
         self.out = []
+        self.spares = Spares()
         self.head = b""
         self.quarantine = []
         self.preamble = []
@@ -630,7 +633,7 @@ cdef class Scanner:
     cdef int _emit_records(self) except -1:
         cdef int at = 0
         cdef Col* cols = self.s.cols
-        arrays = [take_array(cols, &at, field.type) for field in RECORD_SCHEMA]
+        arrays = [take_array(cols, &at, field.type, self.spares, 0) for field in RECORD_SCHEMA]
         self.out.append(("records", pa.RecordBatch.from_arrays(arrays, schema=RECORD_SCHEMA)))
         self.s.pending_bytes = 0
         return 0
@@ -638,7 +641,7 @@ cdef class Scanner:
     cdef int _emit_sequences(self) except -1:
         cdef int at = 0
         cdef Col* cols = self.s.cols + RECORD_COLS
-        arrays = [take_array(cols, &at, field.type) for field in SEQUENCE_SCHEMA]
+        arrays = [take_array(cols, &at, field.type, self.spares, RECORD_COLS) for field in SEQUENCE_SCHEMA]
         self.out.append(("sequences", pa.RecordBatch.from_arrays(arrays, schema=SEQUENCE_SCHEMA)))
         return 0
 
@@ -646,15 +649,17 @@ cdef class Scanner:
 cdef int watch_annotation(Scan* s) except -1 nogil:
     """Give up a record whose annotation outgrows the limit: memory stays bounded whatever a file holds.
 
-    One value or location may have a quarter of it: they are held twice while they go into their column.
+    Encoding a batch takes about three times its bytes, so 128 MiB stay under 512 MB. A qualifier's value may have a
+    quarter of the limit, since it is held twice while it goes into its column; a location a sixteenth, since its spans
+    take many times its bytes.
     """
     cdef size_t held = s.accession.n + s.version.n + s.keywords.n + s.organism.n + s.reference.n
     cdef int i
     if not s.in_record or s.bad:
         return 0
     for i in range(RECORD_COLS):
-        held += s.cols[i].n - s.cols[i].mark_n
-    if held > s.annotation_limit or max(s.value.n, s.location.n) > s.annotation_limit // 4:
+        held += s.cols[i].n - s.cols[i].mark_n + 5 * (s.cols[i].rows - s.cols[i].mark_rows)  # an offset, and whether null
+    if held > s.annotation_limit or s.value.n > s.annotation_limit // 4 or s.location.n > s.annotation_limit // 16:
         fail(s, b"the record's annotation is larger than the reader's limit", NULL, 0)
     return 0
 

@@ -6,13 +6,12 @@ tables of a file are, and when they get their names, belongs to ``writer``.
 
 from __future__ import annotations
 
-import collections
 import hashlib
 import io
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self, cast
+from typing import Any, BinaryIO, Protocol, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,7 +20,8 @@ from genbank_assets.tables.schema import SEQUENCE_SCHEMA
 from genbank_assets.tables.sequence_file import SequenceFileWriter
 
 ZSTD_LEVEL = 1
-BATCHES_AHEAD = 1
+# pyarrow writes many small pieces; gathered, they are a few calls into Python instead of thousands.
+_GATHERED_BYTES = 1024 * 1024
 # Levels and values are encoded this many at a time; pyarrow's own 1,024 costs a tenth of the encoding.
 _WRITE_BATCH_ROWS = 64 * 1024
 # Statistics make lookups quick where a column is looked up; on long text they would only be dead weight.
@@ -51,7 +51,7 @@ class _Encoder(Protocol):
 class TableFile:
     """A record or sequence table at ``path``: a batch becomes a row group, so that row groups are bounded in bytes.
 
-    At most ``BATCHES_AHEAD`` batches wait for the encoder; :meth:`write` blocks beyond that, so memory stays bounded.
+    One batch is encoded while the next is filled; :meth:`write` waits for the one before, so memory stays bounded.
     Size and digest are known, and the file is readable, when the context has ended well.
     """
 
@@ -59,7 +59,7 @@ class TableFile:
         self._sink = _DigestingFile(path)
         self._encoder = _encoder(self._sink, schema)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parquet")
-        self._waiting: collections.deque[Future[None]] = collections.deque()
+        self._encoding: Future[None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -70,16 +70,16 @@ class TableFile:
         self._thread.shutdown(cancel_futures=kind is not None)
         with self._sink:
             try:
-                while kind is None and self._waiting:
-                    self._waiting.popleft().result()
+                if kind is None and self._encoding:
+                    self._encoding.result()
             finally:
                 self._encoder.close()  # pyarrow's writer wants its end, also where nobody will read the file
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Hand a batch to the encoder; an error of an earlier batch is raised here."""
-        self._waiting.append(self._thread.submit(self._encoder.write_batch, batch))
-        if len(self._waiting) > BATCHES_AHEAD:
-            self._waiting.popleft().result()
+        if self._encoding:
+            self._encoding.result()
+        self._encoding = self._thread.submit(self._encoder.write_batch, batch)
 
     @property
     def bytes(self) -> int:
@@ -93,20 +93,31 @@ class TableFile:
 
 
 def _encoder(sink: BinaryIO, schema: pa.Schema) -> _Encoder:
-    if schema == SEQUENCE_SCHEMA:
-        return SequenceFileWriter(sink)
-    names = set(schema.names)
-    writer = pq.ParquetWriter(
-        sink,
-        schema,
-        compression="zstd",
-        compression_level=ZSTD_LEVEL,
-        write_batch_size=_WRITE_BATCH_ROWS,
-        use_dictionary=[column for column in _DICTIONARY if column.split(".")[0] in names],
-        write_statistics=[column for column in _STATISTICS if column in names],
-        memory_pool=pa.system_memory_pool(),  # Arrow's own keeps what was freed: a fifth more memory at the same speed
-    )
-    return cast(_Encoder, writer)
+    return SequenceFileWriter(sink) if schema == SEQUENCE_SCHEMA else _RecordFileWriter(sink, schema)
+
+
+class _RecordFileWriter:
+    """pyarrow's writer with this project's options."""
+
+    def __init__(self, sink: BinaryIO, schema: pa.Schema) -> None:
+        self._gathered = pa.BufferedOutputStream(pa.PythonFile(sink, mode="w"), _GATHERED_BYTES)
+        self._writer = pq.ParquetWriter(
+            self._gathered,
+            schema,
+            compression="zstd",
+            compression_level=ZSTD_LEVEL,
+            data_page_version="2.0",  # a record's values are one page a column, and version 1 copies it once more
+            write_batch_size=_WRITE_BATCH_ROWS,
+            use_dictionary=[column for column in _DICTIONARY if column in schema.names],
+            write_statistics=[column for column in _STATISTICS if column in schema.names],
+        )
+
+    def write_batch(self, batch: pa.RecordBatch) -> None:
+        self._writer.write_batch(batch)
+
+    def close(self) -> None:
+        self._writer.close()
+        self._gathered.detach()  # writes what is left; the sink stays open
 
 
 class _DigestingFile(io.FileIO):

@@ -144,9 +144,9 @@ static inline size_t twobit_same(const uint8_t *p, size_t n) {
 }
 
 /* Write head and text as one frame; returns its bytes, or TWOBIT_MISFIT when they would be more than `most`.
- * `out` has room for most + TWOBIT_STEP bytes, and head with its blocks fits in most. */
-static size_t twobit_frame(const uint8_t *head, size_t head_n, const uint8_t *p, size_t n, uint8_t *out, size_t most) {
-    const int wide = twobit_wide();
+ * `out` has room for most + TWOBIT_STEP bytes, and head with its blocks fits in most. `wide`: the processor has AVX2. */
+static size_t twobit_frame(const uint8_t *head, size_t head_n, const uint8_t *p, size_t n, uint8_t *out, size_t most,
+                           int wide) {
     int with_tree = 1;
     uint8_t *to = out;
     to += twobit_put(to, 0xFD2FB528, 4);

@@ -13,15 +13,19 @@ from libc.stdint cimport uint8_t
 cdef extern from "twobit.h" nogil:
     size_t TWOBIT_STEP
     size_t TWOBIT_MISFIT
-    size_t twobit_frame(const uint8_t* head, size_t head_n, const uint8_t* p, size_t n, uint8_t* out, size_t most)
+    int twobit_wide()
+    size_t twobit_frame(
+        const uint8_t* head, size_t head_n, const uint8_t* p, size_t n, uint8_t* out, size_t most, int wide
+    )
 
 
-def two_bit_frame(residues, *, head=b""):
+def two_bit_frame(residues, *, head=b"", accelerated=True):
     """The zstd frame of ``head`` and then ``residues``, or None where too much of them is not A, C, G or T.
 
     Args:
         residues: text in upper case, at most 4 GiB with its head.
         head: bytes that come first and are kept as they are.
+        accelerated: False keeps to portable code, for tests; the frame is the same.
 
     Returns:
         The frame, whose content size is in its header, or None when it would be a sixteenth over two bits a residue:
@@ -36,14 +40,15 @@ def two_bit_frame(residues, *, head=b""):
     try:
         PyObject_GetBuffer(head, &before, PyBUF_SIMPLE)
         try:
-            return _frame(<const uint8_t*> before.buf, before.len, <const uint8_t*> text.buf, text.len)
+            return _frame(<const uint8_t*> before.buf, before.len, <const uint8_t*> text.buf, text.len,
+                          twobit_wide() if accelerated else 0)
         finally:
             PyBuffer_Release(&before)
     finally:
         PyBuffer_Release(&text)
 
 
-cdef _frame(const uint8_t* head, size_t head_n, const uint8_t* text, size_t n):
+cdef _frame(const uint8_t* head, size_t head_n, const uint8_t* text, size_t n, int wide):
     cdef size_t most = head_n + head_n // 1024 + n // 4 + n // 64 + 256, written
     cdef uint8_t* out
     if n + head_n > 0xFFFFFFFF:
@@ -51,5 +56,5 @@ cdef _frame(const uint8_t* head, size_t head_n, const uint8_t* text, size_t n):
     frame = PyBytes_FromStringAndSize(NULL, most + TWOBIT_STEP)
     out = <uint8_t*> PyBytes_AS_STRING(frame)
     with nogil:
-        written = twobit_frame(head, head_n, text, n, out, most)
+        written = twobit_frame(head, head_n, text, n, out, most, wide)
     return None if written == TWOBIT_MISFIT else frame[:written]
