@@ -91,12 +91,14 @@ class RecordTable:
         columns = list(dict.fromkeys([*columns, "record_ordinal"]))
         groups = [number for number, ordinals in enumerate(self._ordinals) if wanted.among(ordinals).any()]
         gathered: list[pa.RecordBatch] = []
+        gathered_bytes = 0
         for batch in self.batches(columns, groups=groups):
             ids = wanted.among(batch["record_ordinal"])
             gathered.append(batch if ids.all() else batch.filter(pa.array(ids != 0)))
-            if sum(piece.nbytes for piece in gathered) >= GATHERED_BYTES:
+            gathered_bytes += gathered[-1].nbytes
+            if gathered_bytes >= GATHERED_BYTES:
                 yield _together(gathered, wanted)
-                gathered = []
+                gathered, gathered_bytes = [], 0
         if gathered:
             yield _together(gathered, wanted)
 
