@@ -27,7 +27,7 @@ from load import grown
 from genbank_assets.postgres.connection import Database
 from genbank_assets.postgres.embedded import ensure_server, remove_server
 from genbank_assets.postgres.record_table import RecordTable, Wanted
-from genbank_assets.postgres.staging import Copy, feature_copy, record_copy
+from genbank_assets.postgres.staging import Copy, row_copies
 from genbank_assets.postgres.versions import ensure_schema
 from genbank_assets.tables.writer import parse_file
 
@@ -63,8 +63,7 @@ def compare(url: str, path: Path, *, repeats: int) -> None:
     rows = pq.read_metadata(path).num_rows
     wanted = Wanted(np.arange(1, rows + 1))
     with RecordTable(path) as table:
-        copies = [feature_copy(table, wanted), record_copy(table, wanted, section="bct", code_version="1")]
-        for copy in copies:
+        for copy in row_copies(table, wanted, section="bct", code_version="1")[:2]:
             batches = list(copy.batches())
             megabytes = sum(batch.nbytes for batch in batches) / 1e6
             sent = sum(batch.num_rows for batch in batches)

@@ -24,7 +24,7 @@ from genbank_assets.objects.find import Found
 from genbank_assets.objects.store import open_objects
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.record_table import RecordTable, Wanted
-from genbank_assets.postgres.staging import feature_copy, record_copy, reference_copy
+from genbank_assets.postgres.staging import row_copies
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, Stage
 from genbank_assets.tables.writer import file_sha256
@@ -145,11 +145,7 @@ def changed_database_row(settings: Settings, found: Found, *, table: Path, recor
     wanted.ids[int(found.row["record_ordinal"])] = record_id
     with RecordTable(table) as rows, open_database(settings) as database, database.transaction() as session:
         session.execute(_AGAIN)
-        for copy in (
-            record_copy(rows, wanted, section="", code_version=""),
-            feature_copy(rows, wanted),
-            reference_copy(rows, wanted),
-        ):
+        for copy in row_copies(rows, wanted, section="", code_version=""):
             again = dataclasses.replace(copy, table=copy.table.replace("genbank.", "again_"))
             session.copy_in(again.statement, again.stream())
         parameters = {"record_id": record_id, "left_out": _OF_THE_LOAD}

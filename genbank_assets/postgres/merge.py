@@ -1,8 +1,9 @@
 """The set-based merge of one staged file, as functions inside the database.
 
-All keys of a file come in the temporary table ``stage_key``. ``plan_file`` compares them with what is loaded, notes the
-new place of records that did not change, removes the rows that are to be replaced, and answers which records are wanted
-and under which ``record_id``; those go by COPY into the tables themselves; ``finish_file`` writes what follows from it.
+All keys of a file come in the temporary table ``stage_key``. ``plan_file`` compares them with what is loaded, removes the
+rows that are to be replaced, and answers which records are wanted and under which ``record_id``; ``note_places`` notes
+the new place of records that did not change, while the client reads those that are wanted; these go by COPY into the
+tables themselves; ``finish_file`` writes what follows from it.
 Everything runs in the caller's one transaction, takes a fixed number of statements whatever the file's size, and locks
 rows in order of their keys, so that loads of different divisions cannot deadlock. Sending the rows belongs to ``load``.
 """
@@ -34,22 +35,23 @@ END $$;
 -- both as 8 bytes, and with what finish_file needs. in_disjoint: a record is in one division of the collection at a
 -- time, so that one which turns up in another division has moved there, with its history. in_date: the release's date,
 -- or the day of a daily update; what a later daily update brought stays as it is.
--- Of most records of an update nothing changed but their place: it is noted here at once, and all that follows looks at
--- stage_change, which has the others.
+-- Of most records of an update nothing changed but their place: they go to stage_same, for note_places, and all that
+-- follows looks at stage_change, which has the others.
 -- No join may go over all loaded records again and again: of a table that has just grown the planner expects one row.
 CREATE FUNCTION genbank.plan_file(
         in_collection text, in_section text, in_release text, in_code_version text, in_disjoint boolean, in_date date,
-        OUT wanted bytea, OUT file_id bigint, OUT unchanged bigint)
+        OUT wanted bytea, OUT file_id bigint)
     LANGUAGE plpgsql SET enable_material = off AS $$
 DECLARE
     later_day boolean := EXISTS (SELECT FROM genbank.release r
                                  WHERE r.collection = in_collection AND genbank.daily_date(r.release) > in_date);
-    in_full boolean := genbank.daily_date(in_release) IS NULL;
 BEGIN
     ANALYZE stage_key (accession);
     file_id := nextval(pg_get_serial_sequence('genbank.source_file', 'source_file_id'));
     CREATE TEMP TABLE stage_change (LIKE stage_key, record_id bigint, previous_accession_version text, moved_from text,
                                     state text, differs boolean) ON COMMIT DROP;
+    CREATE TEMP TABLE stage_same (record_id bigint, record_offset bigint, record_bytes bigint, record_ordinal bigint)
+        ON COMMIT DROP;
     WITH compared AS MATERIALIZED (
         SELECT k.*, r.record_id, r.accession_version AS previous_accession_version, NULL::text AS moved_from,
                CASE WHEN r.record_id IS NULL THEN 'new'
@@ -62,18 +64,11 @@ BEGIN
                     AS differs
         FROM stage_key k LEFT JOIN genbank.record r
             ON r.collection = in_collection AND r.section = in_section AND r.accession = k.accession),
-    others AS (
-        INSERT INTO stage_change SELECT * FROM compared WHERE state <> 'unchanged' OR differs OR later_day
-        ORDER BY record_ordinal),
     same AS (
-        UPDATE genbank.record_presence p SET
-                last_release = in_release, source_file_id = file_id, record_offset = c.record_offset,
-                record_bytes = c.record_bytes, record_ordinal = c.record_ordinal,
-                full_release = CASE WHEN in_full THEN in_release ELSE p.full_release END
-            FROM compared c
-            WHERE p.record_id = c.record_id AND c.state = 'unchanged' AND NOT c.differs AND NOT later_day
-            RETURNING 1)
-    SELECT count(*) INTO unchanged FROM same;
+        INSERT INTO stage_same SELECT record_id, record_offset, record_bytes, record_ordinal FROM compared
+        WHERE state = 'unchanged' AND NOT differs AND NOT later_day)
+    INSERT INTO stage_change SELECT * FROM compared WHERE state <> 'unchanged' OR differs OR later_day
+        ORDER BY record_ordinal;
     ANALYZE stage_change (record_id, accession, state, differs);
     IF later_day THEN
         UPDATE stage_change c SET state = 'kept', differs = false FROM genbank.record_presence p
@@ -110,6 +105,20 @@ BEGIN
         WHERE r.record_id = c.record_id AND c.state = 'returned' AND NOT c.differs;
     wanted := (SELECT string_agg(int8send(record_ordinal) || int8send(record_id), '' ORDER BY record_ordinal)
                FROM stage_change WHERE differs);
+END $$;
+
+-- Where the file has the records of stage_same; answers how many. One by one by their key: the planner knows too little of
+-- stage_same for anything else, and the records of one file are few among all.
+CREATE FUNCTION genbank.note_places(in_release text, in_file_id bigint, OUT noted bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    in_full boolean := genbank.daily_date(in_release) IS NULL;
+BEGIN
+    UPDATE genbank.record_presence p SET
+            last_release = in_release, source_file_id = in_file_id, record_offset = s.record_offset,
+            record_bytes = s.record_bytes, record_ordinal = s.record_ordinal,
+            full_release = CASE WHEN in_full THEN in_release ELSE p.full_release END
+        FROM stage_same s WHERE p.record_id = s.record_id;
+    GET DIAGNOSTICS noted = ROW_COUNT;
 END $$;
 
 CREATE FUNCTION genbank.finish_file(

@@ -1,7 +1,8 @@
 """One raw file's records -> PostgreSQL, in one transaction; this is what a worker process runs.
 
-Keys by COPY into staging, one set-based comparison that answers which records are wanted, those by COPY into the
-tables, one set-based merge of what follows: nine statements whatever the size. A kill leaves the whole change or
+Keys by COPY into staging, one set-based comparison that answers which records are wanted, the places of the others while
+the wanted ones are read, those by COPY into the tables, one set-based merge of what follows: ten statements whatever the
+size. A kill leaves the whole change or
 nothing. Which files are loaded, and what comes before and after them, belongs to ``load``.
 """
 
@@ -19,7 +20,7 @@ from genbank_assets.ncbi.catalog import GENBANK
 from genbank_assets.postgres.connection import Session, SqlTotals, open_database, without_password
 from genbank_assets.postgres.merge import STAGE_KEY
 from genbank_assets.postgres.record_table import RecordTable, Wanted
-from genbank_assets.postgres.staging import Copy, feature_copy, key_copy, record_copy, reference_copy
+from genbank_assets.postgres.staging import Copy, key_copy, row_copies
 from genbank_assets.settings import Settings
 
 _RETRIES = 3
@@ -82,15 +83,15 @@ def _load(session: Session, task: LoadTask) -> LoadedFile:
         session.execute(STAGE_KEY)
         _send(session, key_copy(table, superseded=task.superseded))
         disjoint = task.collection == GENBANK.name  # RefSeq's sections overlap: a plasmid is also in bacteria
-        pairs, file_id, unchanged = session.execute(
+        pairs, file_id = session.execute(
             "SELECT * FROM genbank.plan_file(%s, %s, %s, %s, %s, %s)",
             [task.collection, task.division, task.release, task.code_version, disjoint, task.date],
         )[0]
         wanted = Wanted.from_pairs(pairs, ordinals=task.ordinals)
-        if wanted:
-            _send(session, record_copy(table, wanted, section=task.division, code_version=task.code_version))
-            _send(session, feature_copy(table, wanted))
-            _send(session, reference_copy(table, wanted))
+        copies = row_copies(table, wanted, section=task.division, code_version=task.code_version) if wanted else ()
+        unchanged = session.execute("SELECT genbank.note_places(%s, %s)", [task.release, file_id])[0][0]
+        for copy in copies:
+            _send(session, copy)
     session.totals.rows_merged += session.execute(
         "SELECT genbank.finish_file(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [task.collection, task.division, task.release, task.name, task.raw_sha256, task.records, task.quarantined,

@@ -1,16 +1,17 @@
 """One record table, open for loading: the columns of all its records, or of those that are wanted.
 
-Row groups are read ahead by threads while the caller sends what it has; memory is bounded by :data:`READ_AHEAD_BYTES`
-and the largest row group. What becomes of the columns belongs to ``staging``.
+Row groups are read and filtered ahead by threads while the caller sends what it has; memory is bounded by
+:data:`READ_AHEAD_BYTES` and the largest row groups. What becomes of the columns belongs to ``staging``.
 """
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-READ_AHEAD_BYTES = 32 * 1024 * 1024  # of row groups that are read while another is sent, uncompressed
+READ_AHEAD_BYTES = 32 * 1024 * 1024  # of rows that are read while others are sent, uncompressed
 GATHERED_BYTES = 8 * 1024 * 1024  # of wanted records that are sent together when few of a row group are
 _READERS = 2  # threads: a nested column is decoded by one alone
 
@@ -72,35 +73,30 @@ class RecordTable:
         while not self._readers.empty():
             self._readers.get().close()
 
-    def batches(self, columns: list[str], *, groups: Iterable[int] | None = None) -> Iterator[pa.RecordBatch]:
-        """These columns, one batch or more for each row group, in order; of all row groups or of some."""
-        waiting: collections.deque[tuple[int, Future[list[pa.RecordBatch]]]] = collections.deque()
-        ahead = 0
-        for group in range(self._file.num_row_groups) if groups is None else groups:
-            size = self._file.metadata.row_group(group).total_byte_size
-            while waiting and ahead + size > READ_AHEAD_BYTES:
-                ahead -= waiting[0][0]
-                yield from waiting.popleft()[1].result()
-            waiting.append((size, self._threads.submit(self._read, group, columns)))
-            ahead += size
-        while waiting:
-            yield from waiting.popleft()[1].result()
+    def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """These columns, one batch or more for each row group, in order."""
+        jobs = [
+            (self._file.metadata.row_group(group).total_byte_size, partial(self._read, group, columns))
+            for group in range(self._file.num_row_groups)
+        ]
+        for batches in _ReadAhead(self._threads, jobs):
+            yield from batches
 
-    def wanted(self, columns: list[str], wanted: Wanted) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
-        """The wanted records' columns and their record_ids; row groups without any are not read."""
-        columns = list(dict.fromkeys([*columns, "record_ordinal"]))
-        groups = [number for number, ordinals in enumerate(self._ordinals) if wanted.among(ordinals).any()]
-        gathered: list[pa.RecordBatch] = []
-        gathered_bytes = 0
-        for batch in self.batches(columns, groups=groups):
-            ids = wanted.among(batch["record_ordinal"])
-            gathered.append(batch if ids.all() else batch.filter(pa.array(ids != 0)))
-            gathered_bytes += gathered[-1].nbytes
-            if gathered_bytes >= GATHERED_BYTES:
-                yield _together(gathered, wanted)
-                gathered, gathered_bytes = [], 0
-        if gathered:
-            yield _together(gathered, wanted)
+    def wanted(self, columns: Sequence[list[str]], wanted: Wanted) -> list[Iterator[tuple[pa.RecordBatch, pa.Array]]]:
+        """For each of these sets of columns, the wanted records' columns and their record_ids, some MiB at a time.
+
+        Row groups without any are not read. Reading begins at once and goes on from set to set, so the iterators
+        are to be used up in their order.
+        """
+        groups = []
+        for group, ordinals in enumerate(self._ordinals):
+            if share := float(np.mean(wanted.among(ordinals) != 0)):
+                groups.append((group, int(share * self._file.metadata.row_group(group).total_byte_size)))
+        results = _ReadAhead(
+            self._threads,
+            [(size, partial(self._read_wanted, group, names, wanted)) for names in columns for group, size in groups],
+        )
+        return [_gathered(itertools.islice(results, len(groups)), wanted) for _ in columns]
 
     @cached_property
     def _ordinals(self) -> list[pa.ChunkedArray]:
@@ -114,6 +110,54 @@ class RecordTable:
         finally:
             self._readers.put(file)
         return [batch for batch in table.to_batches() if batch.num_rows]
+
+    def _read_wanted(self, group: int, columns: list[str], wanted: Wanted) -> list[pa.RecordBatch]:
+        found = []
+        for batch in self._read(group, list(dict.fromkeys([*columns, "record_ordinal"]))):
+            ids = wanted.among(batch["record_ordinal"])
+            found.append(batch if ids.all() else batch.filter(pa.array(ids != 0)))
+        return found
+
+
+class _ReadAhead(Iterator[list[pa.RecordBatch]]):
+    """Results of jobs in their order; they run as far ahead as :data:`READ_AHEAD_BYTES` of results go."""
+
+    def __init__(
+        self, threads: ThreadPoolExecutor, jobs: Iterable[tuple[int, Callable[[], list[pa.RecordBatch]]]]
+    ) -> None:
+        self._threads = threads
+        self._jobs = collections.deque(jobs)
+        self._running: collections.deque[tuple[int, Future[list[pa.RecordBatch]]]] = collections.deque()
+        self._ahead_bytes = 0
+        self._start()
+
+    def _start(self) -> None:
+        while self._jobs and (not self._running or self._ahead_bytes + self._jobs[0][0] <= READ_AHEAD_BYTES):
+            size, job = self._jobs.popleft()
+            self._running.append((size, self._threads.submit(job)))
+            self._ahead_bytes += size
+
+    def __next__(self) -> list[pa.RecordBatch]:
+        if not self._running:
+            raise StopIteration
+        size, job = self._running.popleft()
+        found = job.result()
+        self._ahead_bytes -= size
+        self._start()
+        return found
+
+
+def _gathered(results: Iterator[list[pa.RecordBatch]], wanted: Wanted) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
+    gathered: list[pa.RecordBatch] = []
+    gathered_bytes = 0
+    for batch in itertools.chain.from_iterable(results):
+        gathered.append(batch)
+        gathered_bytes += batch.nbytes
+        if gathered_bytes >= GATHERED_BYTES:
+            yield _together(gathered, wanted)
+            gathered, gathered_bytes = [], 0
+    if gathered:
+        yield _together(gathered, wanted)
 
 
 def _together(batches: list[pa.RecordBatch], wanted: Wanted) -> tuple[pa.RecordBatch, pa.Array]:

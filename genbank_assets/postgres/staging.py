@@ -87,14 +87,27 @@ def key_copy(table: RecordTable, *, superseded: tuple[int, ...] = ()) -> Copy:
     return Copy("stage_key", tuple(_KEY_COLUMNS), batches)
 
 
-def record_copy(table: RecordTable, wanted: Wanted, *, section: str, code_version: str) -> Copy:
-    """The wanted records' own columns."""
+_Rows = Iterator[tuple[pa.RecordBatch, pa.Array]]  # columns of some records, and the record_id of each
+
+
+def row_copies(table: RecordTable, wanted: Wanted, *, section: str, code_version: str) -> tuple[Copy, Copy, Copy]:
+    """The wanted records, their features and their references, each to be streamed once and in this order."""
+    columns = [column.name for _, column in record_columns()]
+    records, features, references = table.wanted([columns, _FEATURE_COLUMNS, ["references"]], wanted)
+    return (
+        _record_copy(records, section=section, code_version=code_version),
+        _feature_copy(features),
+        _reference_copy(references),
+    )
+
+
+def _record_copy(rows: _Rows, *, section: str, code_version: str) -> Copy:
     columns = record_columns()
     names = ("record_id", "section", "is_current", "molecule_class", "code_version", *(name for name, _ in columns))
     json_columns = frozenset(name for name, column in columns if sql_type(column) == "jsonb")
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch, ids in table.wanted([column.name for _, column in columns], wanted):
+        for batch, ids in rows:
             found = {
                 "record_id": ids,
                 "section": pa.repeat(section, len(ids)),
@@ -109,8 +122,8 @@ def record_copy(table: RecordTable, wanted: Wanted, *, section: str, code_versio
     return Copy("genbank.record", names, batches, json_columns)
 
 
-def feature_copy(table: RecordTable, wanted: Wanted) -> Copy:
-    """The wanted records' features, with the qualifiers people search by lifted out."""
+def _feature_copy(rows: _Rows) -> Copy:
+    """With the qualifiers people search by lifted out."""
     names = (
         "record_id", "ordinal", "key", "location", "operator", "start_position", "end_position", "strand",
         "partial_start", "partial_end", "spans_origin", "qualifiers", "gene", "locus_tag", "product", "db_xrefs",
@@ -118,7 +131,7 @@ def feature_copy(table: RecordTable, wanted: Wanted) -> Copy:
     )  # fmt: skip
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch, ids in table.wanted(_FEATURE_COLUMNS, wanted):
+        for batch, ids in rows:
             record_ids, ordinal, features = _flattened(batch["features"], ids)
             qualifiers = features.field("qualifiers")
             found = {
@@ -138,12 +151,11 @@ def feature_copy(table: RecordTable, wanted: Wanted) -> Copy:
     return Copy("genbank.feature", names, batches, frozenset({"qualifiers"}))
 
 
-def reference_copy(table: RecordTable, wanted: Wanted) -> Copy:
-    """The wanted records' references."""
+def _reference_copy(rows: _Rows) -> Copy:
     fields = ("number", "location", "authors", "consortium", "title", "journal", "medline", "pubmed", "remark")
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch, ids in table.wanted(["references"], wanted):
+        for batch, ids in rows:
             record_ids, ordinal, references = _flattened(batch["references"], ids)
             found = {"record_id": record_ids, "ordinal": ordinal}
             yield _batch(found | {name: references.field(name) for name in fields})
