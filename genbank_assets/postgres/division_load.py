@@ -21,6 +21,13 @@ from genbank_assets.postgres.survey import Survey, check_shrinkage, survey
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, release_sort_key
 
+# What was loaded last lies beside a GIN index until it is merged: each search reads it from end to end, and who inserts
+# the row that fills it waits. Only the owner of an index may do that.
+_MERGE_PENDING = """
+SELECT gin_clean_pending_list(c.oid::regclass)
+FROM pg_class c JOIN pg_am a ON a.oid = c.relam
+WHERE a.amname = 'gin' AND c.relnamespace = 'genbank'::regnamespace AND pg_has_role(c.relowner, 'USAGE')
+"""
 _STATES = ("new", "sequence_changed", "annotation_changed", "unchanged", "returned")
 
 
@@ -157,6 +164,7 @@ class DivisionLoad:
                     f"{rows:,} in PostgreSQL"
                 )
             self._attach_evidence(session)
+            session.execute(_MERGE_PENDING)
             session.execute(
                 "INSERT INTO genbank.division_release "
                 "(collection, section, release, input_digest, files, records, run_id) "

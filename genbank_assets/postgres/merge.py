@@ -1,9 +1,9 @@
 """The set-based merge of one staged file, as functions inside the database.
 
-All keys of a file come in the temporary table ``stage_key``. ``plan_file`` compares them with what is loaded, removes the
-rows that are to be replaced, and answers which records are wanted and under which ``record_id``; ``note_places`` notes
-the new place of records that did not change, while the client reads those that are wanted; these go by COPY into the
-tables themselves; ``finish_file`` writes what follows from it.
+All keys of a file come in the temporary table ``stage_key``. ``plan_file`` compares them with what is loaded, removes
+the rows that are to be replaced, and answers which records are wanted and under which ``record_id``; ``note_places``
+notes the new place of records that did not change, while the client reads those that are wanted; these go by COPY into
+the tables themselves; ``finish_file`` writes what follows from it.
 Everything runs in the caller's one transaction, takes a fixed number of statements whatever the file's size, and locks
 rows in order of their keys, so that loads of different divisions cannot deadlock. Sending the rows belongs to ``load``.
 """
@@ -107,8 +107,7 @@ BEGIN
                FROM stage_change WHERE differs);
 END $$;
 
--- Where the file has the records of stage_same; answers how many. One by one by their key: the planner knows too little of
--- stage_same for anything else, and the records of one file are few among all.
+-- Where the file has the records of stage_same; answers how many.
 CREATE FUNCTION genbank.note_places(in_release text, in_file_id bigint, OUT noted bigint) LANGUAGE plpgsql AS $$
 DECLARE
     in_full boolean := genbank.daily_date(in_release) IS NULL;

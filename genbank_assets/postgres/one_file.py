@@ -1,8 +1,8 @@
 """One raw file's records -> PostgreSQL, in one transaction; this is what a worker process runs.
 
-Keys by COPY into staging, one set-based comparison that answers which records are wanted, the places of the others while
-the wanted ones are read, those by COPY into the tables, one set-based merge of what follows: ten statements whatever the
-size. A kill leaves the whole change or
+Keys by COPY into staging, one set-based comparison that answers which records are wanted, the places of the others
+while the wanted ones are read, those by COPY into the tables, one set-based merge of what follows: ten statements
+whatever the size. A kill leaves the whole change or
 nothing. Which files are loaded, and what comes before and after them, belongs to ``load``.
 """
 
