@@ -17,9 +17,7 @@ ORDER = ["ncbi", "flatfile", "tables", "postgres", "objects", "lineage"]
 # The schema of the tables is the one column list; the reader fills it and has to know it.
 SHARED_MODULES = {"genbank_assets.tables.schema"}
 LONG_MODULES = {
-    "flatfile/scanner.pyx": "the line loop and the class around it share the record's state",
     "flatfile/features.pxi": "one function per part of the feature table",
-    "flatfile/columns.pxi": "Arrow columns in C",
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -1,5 +1,5 @@
 # One record while it is being read: its state, how text is added to it, how it is begun, noted about and given up. What
-# its lines mean is in locus.pxi, header.pxi, fields.pxi and features.pxi; how it ends, in scanner.pyx.
+# its lines mean is in locus.pxi, header.pxi, fields.pxi, features.pxi and residues.pxi; how it ends, in row.pxi.
 
 cdef enum:
     # sections
