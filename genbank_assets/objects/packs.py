@@ -23,11 +23,14 @@ import zstandard
 from genbank_assets.errors import IntegrityError
 from genbank_assets.objects.keys import MOLECULE_CLASSES
 from genbank_assets.tables.sequence_file import LETTERS
+from genbank_assets.tables.twobit import two_bit_frame
 
 PACK_BYTES = 64 * 1024 * 1024
 # Longer sequences are objects of their own: their parts can then be read without inflating the whole.
 LONGEST_PACKED_RESIDUES = 1024 * 1024
 _THREADS = min(4, os.cpu_count() or 1)
+# At two bits a residue a frame is made 25 times as fast; below, the table of its code outweighs what it saves.
+_TWO_BITS_FROM = 4096
 _COMPRESS_AT_ONCE_RESIDUES = 4 * 1024 * 1024
 _ENTRY = np.dtype([("digest", "V32"), ("molecule_class", "u1"), ("offset", "<u8"), ("bytes", "<u8"), ("length", "<u8")])
 _TAIL = np.dtype([("entries", "<u8"), ("magic", "S4")])
@@ -59,7 +62,7 @@ class Pack:
 class PackBuilder:
     """Collects sequences; the same sequences in the same order give the same bytes, and so the same key.
 
-    A few MiB at a time are compressed together, by several threads.
+    A few MiB at a time are compressed together, short ones by several threads.
     """
 
     def __init__(self) -> None:
@@ -87,11 +90,13 @@ class PackBuilder:
             self._compress()
 
     def _compress(self) -> None:
-        if self._waiting:
-            frames = self._compressor.multi_compress_to_buffer(self._waiting, threads=_THREADS)
-            for number in range(len(frames)):
-                self._sizes.append(len(frames[number]))
-                self._content += frames[number].tobytes()
+        frames = [two_bit_frame(residues) if len(residues) >= _TWO_BITS_FROM else None for residues in self._waiting]
+        others = [residues for residues, frame in zip(self._waiting, frames, strict=True) if frame is None]
+        compressed = iter(self._compressor.multi_compress_to_buffer(others, threads=_THREADS) if others else ())
+        for frame in frames:
+            piece = next(compressed).tobytes() if frame is None else frame
+            self._sizes.append(len(piece))
+            self._content += piece
         self._waiting, self._waiting_residues = [], 0
 
     def finish(self) -> Pack:
