@@ -72,7 +72,11 @@ class TableFile:
             try:
                 if kind is None and self._encoding:
                     self._encoding.result()
+            except BaseException:
+                self._sink.given_up = True
+                raise
             finally:
+                self._sink.given_up |= kind is not None
                 self._encoder.close()  # pyarrow's writer wants its end, also where nobody will read the file
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -116,23 +120,37 @@ class _RecordFileWriter:
         self._writer.write_batch(batch)
 
     def close(self) -> None:
-        self._writer.close()
-        self._gathered.detach()  # writes what is left; the sink stays open
+        try:
+            self._writer.close()
+        finally:
+            # Closed, not detached: a writer that failed writes its end when it goes, and would do so into nowhere.
+            self._gathered.close()
 
 
 class _DigestingFile(io.FileIO):
-    """A file that hashes what is written to it, so that it need not be read again."""
+    """A file that hashes what is written to it, so that it need not be read again.
+
+    Once it is given up, or a write has failed, what is written is dropped: pyarrow's buffers want to get rid of their
+    rest even then, and would complain on standard error that they cannot.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "wb")
         self.digest = hashlib.sha256()
         self.size = 0
+        self.given_up = False
 
     def write(self, data: Any) -> int:
         view = memoryview(data)
+        if self.given_up:
+            return len(view)
         self.digest.update(view)
         written = 0
-        while written < len(view):
-            written += super().write(view[written:]) or 0
+        try:
+            while written < len(view):
+                written += super().write(view[written:]) or 0
+        except BaseException:
+            self.given_up = True
+            raise
         self.size += len(view)
         return len(view)

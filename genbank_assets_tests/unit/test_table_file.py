@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -48,3 +50,40 @@ def test_a_table_given_up_leaves_neither_thread_nor_file_open(tmp_path: Path, sc
     gc.collect()  # a writer that was never closed complains when it goes
     assert threading.active_count() == before
     assert str(tmp_path / "x.parquet") not in {str(p.resolve()) for p in Path("/proc/self/fd").iterdir()}
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+import pyarrow as pa
+from genbank_assets.tables.schema import RECORD_SCHEMA
+from genbank_assets.tables.table_file import TableFile
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+text = "".join(f"{number} " for number in range(50_000))
+values = {"string": "x", "int64": 1, "int32": 1, "fixed_size_binary[32]": bytes(32)}
+needed = {f.name: values[str(f.type)] for f in RECORD_SCHEMA if not f.nullable and not pa.types.is_list(f.type)}
+needed |= {f.name: [] for f in RECORD_SCHEMA if not f.nullable and pa.types.is_list(f.type)}
+try:
+    with TableFile(Path(sys.argv[1]), RECORD_SCHEMA) as table:
+        for number in range(8):
+            table.write(pa.RecordBatch.from_pylist([{**needed, "comment": f"{number} {text}"}], schema=RECORD_SCHEMA))
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+def test_a_batch_that_cannot_be_encoded_ends_nothing_but_the_file(tmp_path: Path) -> None:
+    """Not the process either: what pyarrow has buffered must not be written when the interpreter is half gone."""
+    program = FULL.replace("**needed, ", "").replace("except OSError as error", "except pa.ArrowInvalid as error")
+    command = [sys.executable, "-c", program.replace("error.strerror", "error"), str(tmp_path / "x.parquet"), "-1"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "non-nullable" in found.stdout
+    assert found.stderr == ""
+
+
+@pytest.mark.parametrize("room_bytes", [0, 100_000, 300_000])
+def test_a_full_disk_is_said_once(tmp_path: Path, room_bytes: int) -> None:
+    """And not once more when buffers go."""
+    command = [sys.executable, "-c", FULL, str(tmp_path / "x.parquet"), str(room_bytes)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (found.stdout, found.stderr) == ("File too large\n", "")
