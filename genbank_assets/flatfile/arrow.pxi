@@ -1,31 +1,35 @@
-# Columns as Arrow arrays: buffers are handed over without a copy, and come back to be filled again. How columns grow is in
-# columns.pxi.
+# Columns as Arrow arrays: buffers are handed over without a copy, and come back to be filled again. How columns grow is
+# in columns.pxi.
 
 cdef enum:
-    SPARE_LIMIT = 32 << 20        # a giant record's blocks go back to the system
     SPARES = 2 * ALL_COLS         # values and offsets of each column
+    SPARES_LIMIT = 32 << 20       # bytes of all spares together; what giant records took goes back to the system
+    KEPT_LIMIT = 256 << 10        # bytes that a column keeps of what is never handed over
 
 
 cdef class Spares:
     """Blocks that came back from Arrow, one for the values and one for the offsets of each column.
 
-    The next batch but one fills them again. Without them, batch after batch would be carved out of a heap in which small
-    blocks lie between the holes: it grows by a third of a megabyte a batch.
+    The next batch but one fills them again. Without them, batch after batch would be carved out of a heap in which
+    small blocks lie between the holes: it grows by a third of a megabyte a batch.
     """
 
     cdef void* blocks[SPARES]
     cdef size_t caps[SPARES]
+    cdef size_t held
 
     cdef void give(self, int slot, void* p, size_t cap) noexcept:
-        if self.blocks[slot] == NULL and cap <= SPARE_LIMIT:
+        if self.blocks[slot] == NULL and self.held + cap <= SPARES_LIMIT:
             self.blocks[slot] = p
             self.caps[slot] = cap
+            self.held += cap
         else:
             free(p)
 
     cdef void* take(self, int slot, size_t* cap) noexcept:
         cdef void* p = self.blocks[slot]
         cap[0] = self.caps[slot]
+        self.held -= cap[0]
         self.blocks[slot] = NULL
         self.caps[slot] = 0
         return p
@@ -58,7 +62,12 @@ cdef class Owned:
 
 cdef object take_block(void* p, size_t n, Spares spares=None, int slot=0, size_t cap=0):
     """Hand a malloc'ed block to Arrow."""
-    cdef Owned owner = Owned.__new__(Owned)
+    cdef Owned owner
+    try:
+        owner = Owned.__new__(Owned)
+    except MemoryError:
+        free(p)
+        raise
     if p == NULL:                 # Arrow wants an address even for no bytes
         p = malloc(1)
         cap = 1
@@ -101,21 +110,36 @@ cdef object take_bools(Col* c):
 
 cdef object take_values(Col* c, Spares spares, int slot):
     """Values to Arrow; the column goes on with a spare block, if there is one."""
-    block = take_block(c.data, c.n, spares, slot, c.cap)
+    cdef void* p = c.data
+    cdef size_t cap = c.cap
     c.data = <uint8_t*> spares.take(slot, &c.cap)
-    return block
+    return take_block(p, c.n, spares, slot, cap)
 
 
 cdef object take_offsets(Col* c, Spares spares, int slot):
-    cdef size_t cap
+    cdef void* p
+    cdef size_t cap, spare_cap
     if c.offsets_cap == 0:
         col_row_room(c)
-    block = take_block(c.offsets, (c.rows + 1) * sizeof(int32_t), spares, slot, c.offsets_cap * sizeof(int32_t))
-    c.offsets = <int32_t*> spares.take(slot, &cap)
-    c.offsets_cap = cap // sizeof(int32_t)
+    p = c.offsets
+    cap = c.offsets_cap * sizeof(int32_t)
+    c.offsets = <int32_t*> spares.take(slot, &spare_cap)
+    c.offsets_cap = spare_cap // sizeof(int32_t)
     if c.offsets_cap:
         c.offsets[0] = 0
-    return block
+    return take_block(p, (c.rows + 1) * sizeof(int32_t), spares, slot, cap)
+
+
+cdef void keep_little(Col* c, bint values) noexcept nogil:
+    """Give back what a giant record made of the parts that are never handed over."""
+    if c.valid_cap > KEPT_LIMIT:
+        free(c.valid)
+        c.valid = NULL
+        c.valid_cap = 0
+    if values and c.cap > KEPT_LIMIT:
+        free(c.data)
+        c.data = NULL
+        c.cap = 0
 
 
 cdef object take_array(Col* cols, int* at, object type_, Spares spares, int first):
@@ -139,6 +163,7 @@ cdef object take_array(Col* cols, int* at, object type_, Spares spares, int firs
         buffers.append(take_bools(c))
     elif c.width >= 0:
         buffers.append(take_values(c, spares, slot))
+    keep_little(c, pa.types.is_boolean(type_))
     c.n = c.rows = c.nulls = 0
     if c.width == -1:
         child = take_array(cols, at, type_.value_type, spares, first)

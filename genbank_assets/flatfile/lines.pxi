@@ -1,5 +1,5 @@
-# The loop over lines: where each begins and ends, what is carried from buffer to buffer, and which part of the record a line
-# is for. What the lines of a part mean is in that part's file.
+# The loop over lines: where each begins and ends, what is carried from buffer to buffer, and which part of the record a
+# line is for. What the lines of a part mean is in that part's file.
 
 cdef inline bint is_locus(const uint8_t* p, size_t n) noexcept nogil:
     return n >= 5 and p[0] == 76 and memcmp(p, b"LOCUS", 5) == 0
@@ -169,7 +169,8 @@ cdef int watch_annotation(Scan* s) except -1 nogil:
     if not s.in_record or s.bad:
         return 0
     for i in range(RECORD_COLS):
-        held += s.cols[i].n - s.cols[i].mark_n + 5 * (s.cols[i].rows - s.cols[i].mark_rows)  # an offset, and whether null
+        # A row also takes an offset and whether it is null.
+        held += s.cols[i].n - s.cols[i].mark_n + 5 * (s.cols[i].rows - s.cols[i].mark_rows)
     if held > s.annotation_limit or s.value.n > s.annotation_limit // 4 or s.location.n > s.annotation_limit // 16:
         fail(s, b"the record's annotation is larger than the reader's limit", NULL, 0)
     return 0

@@ -1,5 +1,5 @@
-# Residues: lines after ORIGIN into chunks of at most `chunk_bytes`, hashed and counted while they are in cache. The loops
-# over bytes are in residues.h; what a line is, is lines.pxi's to say.
+# Residues: lines after ORIGIN into chunks of at most `chunk_bytes`, hashed and counted while they are in cache. The
+# loops over bytes are in residues.h; what a line is, is lines.pxi's to say.
 
 cdef int take_both(Scan* s, const uint8_t* upto, bint keep) except -1 nogil:
     """Hash the residues of the open chunk and the record's text up to here side by side."""

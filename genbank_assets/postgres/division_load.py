@@ -96,6 +96,9 @@ class DivisionLoad:
             self._progress(f"{error}: every file is compared again")
             results = self._load_files(tasks, found, reused=0)
             self._finish(tasks, found, unique=unique, run_id=run_id)
+        with self._database.transaction() as session:  # by itself: it takes no part in what the division is
+            session.execute(_MERGE_PENDING)
+        self._totals.add(session.totals)
         return results
 
     def _holds(self, records: int) -> bool:
@@ -164,7 +167,6 @@ class DivisionLoad:
                     f"{rows:,} in PostgreSQL"
                 )
             self._attach_evidence(session)
-            session.execute(_MERGE_PENDING)
             session.execute(
                 "INSERT INTO genbank.division_release "
                 "(collection, section, release, input_digest, files, records, run_id) "

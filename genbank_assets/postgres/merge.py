@@ -107,8 +107,19 @@ BEGIN
                FROM stage_change WHERE differs);
 END $$;
 
--- Where the file has the records of stage_same; answers how many.
-CREATE FUNCTION genbank.note_places(in_release text, in_file_id bigint, OUT noted bigint) LANGUAGE plpgsql AS $$
+-- Whether a file is of another division. VOLATILE, so that it sees what was committed after its caller began.
+CREATE FUNCTION genbank.is_elsewhere(in_file_id bigint, in_collection text, in_section text) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM genbank.source_file f WHERE f.source_file_id = in_file_id
+                   AND f.collection = in_collection AND f.section <> in_section);
+END $$;
+
+-- Where the file has the records of stage_same; answers how many. One that another division's load of this release has
+-- taken since plan_file stays there: its file is no longer this one's, and the count of the division says so.
+CREATE FUNCTION genbank.note_places(
+        in_collection text, in_section text, in_release text, in_file_id bigint, OUT noted bigint)
+    LANGUAGE plpgsql AS $$
 DECLARE
     in_full boolean := genbank.daily_date(in_release) IS NULL;
 BEGIN
@@ -116,7 +127,10 @@ BEGIN
             last_release = in_release, source_file_id = in_file_id, record_offset = s.record_offset,
             record_bytes = s.record_bytes, record_ordinal = s.record_ordinal,
             full_release = CASE WHEN in_full THEN in_release ELSE p.full_release END
-        FROM stage_same s WHERE p.record_id = s.record_id;
+        FROM stage_same s
+        WHERE p.record_id = s.record_id
+          AND CASE WHEN p.last_release = in_release
+                   THEN NOT genbank.is_elsewhere(p.source_file_id, in_collection, in_section) ELSE true END;
     GET DIAGNOSTICS noted = ROW_COUNT;
 END $$;
 

@@ -2,8 +2,8 @@
 
 Keys by COPY into staging, one set-based comparison that answers which records are wanted, the places of the others
 while the wanted ones are read, those by COPY into the tables, one set-based merge of what follows: ten statements
-whatever the size. A kill leaves the whole change or
-nothing. Which files are loaded, and what comes before and after them, belongs to ``load``.
+whatever the size. A kill leaves the whole change or nothing. Which files are loaded, and what comes before and after
+them, belongs to ``load``.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ def _load(session: Session, task: LoadTask) -> LoadedFile:
         )[0]
         wanted = Wanted.from_pairs(pairs, ordinals=task.ordinals)
         copies = row_copies(table, wanted, section=task.division, code_version=task.code_version) if wanted else ()
-        unchanged = session.execute("SELECT genbank.note_places(%s, %s)", [task.release, file_id])[0][0]
+        unchanged = session.execute(
+            "SELECT genbank.note_places(%s, %s, %s, %s)", [task.collection, task.division, task.release, file_id]
+        )[0][0]
         for copy in copies:
             _send(session, copy)
     session.totals.rows_merged += session.execute(

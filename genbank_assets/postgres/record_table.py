@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import itertools
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, partial
@@ -85,17 +86,16 @@ class RecordTable:
     def wanted(self, columns: Sequence[list[str]], wanted: Wanted) -> list[Iterator[tuple[pa.RecordBatch, pa.Array]]]:
         """For each of these sets of columns, the wanted records' columns and their record_ids, some MiB at a time.
 
-        Row groups without any are not read. Reading begins at once and goes on from set to set, so the iterators
-        are to be used up in their order.
+        Row groups without any are not read. Reading begins at once and goes on from set to set, so the iterators are to
+        be used up in their order, before the table is closed; what goes wrong in reading is raised by them.
         """
-        groups = []
-        for group, ordinals in enumerate(self._ordinals):
-            if share := float(np.mean(wanted.among(ordinals) != 0)):
-                groups.append((group, int(share * self._file.metadata.row_group(group).total_byte_size)))
-        results = _ReadAhead(
-            self._threads,
-            [(size, partial(self._read_wanted, group, names, wanted)) for names in columns for group, size in groups],
-        )
+        groups = [group for group, ordinals in enumerate(self._ordinals) if wanted.among(ordinals).any()]
+        jobs = [
+            (self._file.metadata.row_group(group).total_byte_size, partial(self._read_wanted, group, names, wanted))
+            for names in columns
+            for group in groups
+        ]
+        results = _ReadAhead(self._threads, jobs)
         return [_gathered(itertools.islice(results, len(groups)), wanted) for _ in columns]
 
     @cached_property
@@ -120,31 +120,63 @@ class RecordTable:
 
 
 class _ReadAhead(Iterator[list[pa.RecordBatch]]):
-    """Results of jobs in their order; they run as far ahead as :data:`READ_AHEAD_BYTES` of results go."""
+    """Results of jobs in their order; they run as far ahead as :data:`READ_AHEAD_BYTES` of results go.
+
+    A job counts as its row group until it is done, and as what it found from then on: a few records may be most of a
+    row group, or next to nothing of it.
+    """
 
     def __init__(
         self, threads: ThreadPoolExecutor, jobs: Iterable[tuple[int, Callable[[], list[pa.RecordBatch]]]]
     ) -> None:
         self._threads = threads
         self._jobs = collections.deque(jobs)
-        self._running: collections.deque[tuple[int, Future[list[pa.RecordBatch]]]] = collections.deque()
+        self._running: collections.deque[_Job] = collections.deque()
         self._ahead_bytes = 0
+        self._lock = threading.RLock()  # a job that is done at once starts the next one within
         self._start()
 
     def _start(self) -> None:
-        while self._jobs and (not self._running or self._ahead_bytes + self._jobs[0][0] <= READ_AHEAD_BYTES):
-            size, job = self._jobs.popleft()
-            self._running.append((size, self._threads.submit(job)))
-            self._ahead_bytes += size
+        with self._lock:
+            while self._jobs and (not self._running or self._ahead_bytes + self._jobs[0][0] <= READ_AHEAD_BYTES):
+                size, job = self._jobs.popleft()
+                try:
+                    future = self._threads.submit(job)
+                except RuntimeError:  # the table is being closed, and nobody waits for this any more
+                    self._jobs.clear()
+                    return
+                running = _Job(size, future)
+                self._running.append(running)
+                self._ahead_bytes += size
+                future.add_done_callback(partial(self._done, running))
+
+    def _done(self, job: _Job, future: Future[list[pa.RecordBatch]]) -> None:
+        if future.cancelled() or future.exception() is not None:
+            return
+        size = sum(batch.nbytes for batch in future.result())
+        with self._lock:
+            if not job.taken:
+                self._ahead_bytes += size - job.bytes
+                job.bytes = size
+        self._start()
 
     def __next__(self) -> list[pa.RecordBatch]:
         if not self._running:
             raise StopIteration
-        size, job = self._running.popleft()
-        found = job.result()
-        self._ahead_bytes -= size
+        job = self._running.popleft()
+        found = job.future.result()
+        with self._lock:
+            job.taken = True
+            self._ahead_bytes -= job.bytes
         self._start()
         return found
+
+
+@dataclasses.dataclass
+class _Job:
+    bytes: int
+    future: Future[list[pa.RecordBatch]]
+    taken: bool = False
 
 
 def _gathered(results: Iterator[list[pa.RecordBatch]], wanted: Wanted) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:

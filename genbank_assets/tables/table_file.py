@@ -114,6 +114,7 @@ class _RecordFileWriter:
             write_batch_size=_WRITE_BATCH_ROWS,
             use_dictionary=[column for column in _DICTIONARY if column in schema.names],
             write_statistics=[column for column in _STATISTICS if column in schema.names],
+            memory_pool=pa.system_memory_pool(),  # as the package's; matters where pyarrow was imported before it
         )
 
     def write_batch(self, batch: pa.RecordBatch) -> None:

@@ -1,8 +1,8 @@
 /* Text that is nearly all A, C, G and T as one zstd frame at two bits a residue (RFC 8878).
  *
  * What zstd itself would write if it knew that searching for matches is in vain and that the four letters are about
- * equally frequent: blocks of literals only, under one Huffman code of two bits a letter. Whatever stands between runs of
- * letters is a raw block, or one of a repeated byte (a gap of N). Every zstd decoder reads it. No block refers to
+ * equally frequent: blocks of literals only, under one Huffman code of two bits a letter. Whatever stands between runs
+ * of letters is a raw block, or one of a repeated byte (a gap of N). Every zstd decoder reads it. No block refers to
  * earlier text, so the window is one block, and a reader in a stream needs no more memory than that.
  */
 #ifndef GENBANK_ASSETS_TWOBIT_H
@@ -144,7 +144,7 @@ static inline size_t twobit_same(const uint8_t *p, size_t n) {
 }
 
 /* Write head and text as one frame; returns its bytes, or TWOBIT_MISFIT when they would be more than `most`.
- * `out` has room for most + TWOBIT_STEP bytes, and head with its blocks fits in most. `wide`: the processor has AVX2. */
+ * `out` has room for most + TWOBIT_STEP bytes, and head with its blocks fits in most. `wide`: there is AVX2. */
 static size_t twobit_frame(const uint8_t *head, size_t head_n, const uint8_t *p, size_t n, uint8_t *out, size_t most,
                            int wide) {
     int with_tree = 1;

@@ -33,7 +33,7 @@ def two_bit_frame(residues, *, head=b"", accelerated=True):
 
     Raises:
         ValueError: more than 4 GiB.
-        TypeError: no buffer of contiguous bytes.
+        TypeError, BufferError: no buffer of contiguous bytes.
     """
     cdef Py_buffer text, before
     PyObject_GetBuffer(residues, &text, PyBUF_SIMPLE)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from pathlib import Path
+from typing import Any, LiteralString
 
 import pytest
 
+from genbank_assets.compute.local import TaskResult
 from genbank_assets.errors import DatabaseError, ShrinkGuardError
-from genbank_assets.postgres import lookup
+from genbank_assets.postgres import division_load, lookup
+from genbank_assets.postgres.connection import Session
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
 from genbank_assets_tests.fix_postgres import Divisions, Entry
@@ -231,3 +235,41 @@ def test_every_accession_of_the_mirrors_has_its_known_fate(
     for state in ("new", "absent", "annotation_changed", "sequence_changed"):
         assert fates[state] == set(expected["274"]["fates"][state]), state
     assert not set().union(*fates.values()) & set(expected["274"]["fates"]["same"])
+
+
+def test_a_record_that_moves_while_its_old_division_loads_keeps_its_new_place(
+    divisions: Divisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other division commits after this one has compared the record and before it notes where it is."""
+    moving, others = Entry("AB000009"), many(3)
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: [moving, *others]}))
+    divisions.load(divisions.make("genbank/phg", "1.0", {"gbphg1.seq.gz": many(3, prefix="CD")}))
+    old = divisions.make("genbank/bct", "2.0", {ONE: [moving, *others]})
+    moved = dataclasses.replace(moving, division="PHG", title="Moved")
+    new = divisions.make("genbank/phg", "2.0", {"gbphg1.seq.gz": [*many(3, prefix="CD"), moved]})
+    execute, between = Session.execute, []
+
+    def one_after_the_other(load, tasks, *, workers, on_done):
+        results = [TaskResult(load(task), 0.1, 0) for task in tasks]
+        for task, result in zip(tasks, results, strict=True):
+            on_done(task, result)
+        return results
+
+    def interrupted(session: Session, statement: LiteralString, parameters: Any = None) -> list[tuple[Any, ...]]:
+        if "note_places" in statement and not between:
+            between.append(True)
+            other = threading.Thread(target=divisions.load, args=[new])
+            other.start()
+            other.join(60)
+        return execute(session, statement, parameters)
+
+    monkeypatch.setattr(division_load, "run_tasks", one_after_the_other)
+    monkeypatch.setattr(Session, "execute", interrupted)
+    divisions.load(old)
+    assert between
+    place = (
+        "SELECT f.name, p.record_offset FROM genbank.record r JOIN genbank.record_presence p USING (record_id) "
+        "LEFT JOIN genbank.source_file f USING (source_file_id) WHERE r.accession = %s AND r.section = 'phg'"
+    )
+    [(name, offset)] = divisions.query(place, "AB000009")
+    assert (name, offset > 0) == ("gbphg1.seq.gz", True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -301,3 +303,30 @@ def test_a_file_of_bad_records_does_not_fill_memory(tmp_path: Path) -> None:
     assert blocks["record_ordinal"].to_pylist() == list(range(1000))
     assert blocks["record_offset"].to_pylist() == [len(bad) * n for n in range(1000)]
     assert pa.concat_tables([*handed, reader.quarantine()]).equals(blocks)
+
+
+GIANTS = """
+import gc, sys
+from genbank_assets.flatfile.scanner import Scanner
+from genbank_assets_tests.flatfiles import record
+
+def rss():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmRSS")) // 1024
+
+scanner = Scanner(source_file="x.seq")
+before = rss()
+text = "word " * 13 + "\\n            "
+fields = ["COMMENT     ", "DEFINITION  ", "DBSOURCE    ", "PRIMARY     ", "SEGMENT     ", "CONTIG      "]
+fields += [f"REFERENCE   1\\n  {key:<10}" for key in ("AUTHORS", "CONSRTM", "TITLE", "JOURNAL", "REMARK")]
+for field in fields:
+    scanner.feed(record(header=field + text * 250_000).encode())
+    gc.collect()
+assert scanner.totals["records"] == len(fields), scanner.totals
+print(rss() - before)
+"""
+
+
+def test_giant_records_leave_no_memory_behind() -> None:
+    """Whatever column they fill: their blocks go back to the system."""
+    found = subprocess.run([sys.executable, "-c", GIANTS], capture_output=True, text=True, check=True)
+    assert int(found.stdout) < 120  # MB
