@@ -86,6 +86,14 @@ def test_long_modules_have_a_reason() -> None:
     assert long <= set(LONG_MODULES)
 
 
+def test_native_sources_keep_to_the_line_length() -> None:
+    """Ruff looks at Python alone."""
+    sources = [path for suffix in ("*.pyx", "*.pxi", "*.pyi", "*.h") for path in PACKAGE.rglob(suffix)]
+    long = [f"{p.name}:{n}" for p in sources for n, line in enumerate(p.read_text().splitlines(), 1) if len(line) > 120]
+    assert sources
+    assert not long
+
+
 def test_the_repository_speaks_of_the_project_alone() -> None:
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
     if not files:

@@ -192,7 +192,7 @@ cdef int take_taxon(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
 
 
 cdef int keep_taxa_once(Col* c) except -1 nogil:
-    """Drop the open record's taxa that stand earlier in it too; a table of hashes, because patents may name thousands."""
+    """Drop the open record's taxa that stand earlier in it too; by a table of hashes: patents may name thousands."""
     cdef int64_t* taxa = <int64_t*> c.data + c.mark_rows
     cdef size_t n = c.rows - c.mark_rows, size = 4, kept = 0, i, slot
     cdef int64_t* table

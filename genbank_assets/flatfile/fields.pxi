@@ -1,5 +1,5 @@
-# Header fields that are taken apart once they are complete: master ranges, references, accessions, keywords, organism and
-# lineage, source, structured comments.
+# Header fields that are taken apart once they are complete: master ranges, references, accessions, keywords, organism
+# and lineage, source, structured comments.
 
 
 cdef int close_wgs(Scan* s) except -1 nogil:
@@ -147,7 +147,7 @@ cdef int finish_organism(Scan* s) except -1 nogil:
 
 
 cdef int finish_source(Scan* s) except -1 nogil:
-    """SOURCE without the period that ends it (gbrel §3.4.10) unless that belongs to the organism's name: `Bacillus sp.`"""
+    """SOURCE without the period that ends it (gbrel §3.4.10), unless it is the organism's own: `Bacillus sp.`"""
     cdef Col* c = &s.cols[C_SOURCE]
     cdef Col* organism = &s.cols[C_ORGANISM]
     cdef const uint8_t* name = organism.data + organism.offsets[organism.rows - 1]
@@ -180,7 +180,8 @@ cdef int finish_structured_comments(Scan* s) except -1 nogil:
             inside = True
             item = False
             text_put(&s.cols[C_STRUCTURED_NAME], p + start + 2, end - start - 10)
-        elif inside and end > start + 8 and starts(p + start, end - start, b"##") and memcmp(p + end - 6, b"-END##", 6) == 0:
+        elif (inside and end > start + 8 and starts(p + start, end - start, b"##")
+                and memcmp(p + end - 6, b"-END##", 6) == 0):
             close_structured(s, inside, item)
             inside = False
             item = False

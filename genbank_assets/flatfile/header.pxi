@@ -1,5 +1,6 @@
-# The header's lines: keywords and sub-keywords, and where the text behind them goes. What needs no second look goes straight
-# into its column; ACCESSION, KEYWORDS, ORGANISM and the like wait in scratch columns and are taken apart in fields.pxi.
+# The header's lines: keywords and sub-keywords, and where the text behind them goes. What needs no second look goes
+# straight into its column; ACCESSION, KEYWORDS, ORGANISM and the like wait in scratch columns and are taken apart in
+# fields.pxi.
 
 
 cdef struct Keyword:
@@ -58,7 +59,8 @@ cdef int header_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     if not is_blank(p[0]):
         return keyword_line(s, p, n)
     indent = indent_of(p, n)
-    if indent < 10 and (s.field == F_REFERENCE or s.field == F_REF_TEXT or s.field == F_SOURCE or s.field == F_ORGANISM):
+    if indent < 10 and (s.field == F_REFERENCE or s.field == F_REF_TEXT or s.field == F_SOURCE
+                        or s.field == F_ORGANISM):
         end = indent
         while end < n and not is_blank(p[end]):
             end += 1

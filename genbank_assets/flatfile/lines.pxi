@@ -22,7 +22,9 @@ cdef int outside_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     return 0
 
 
-cdef int take_line(Scan* s, const uint8_t* p, size_t n, size_t total, const uint8_t* after, bint carried) except -1 nogil:
+cdef int take_line(
+    Scan* s, const uint8_t* p, size_t n, size_t total, const uint8_t* after, bint carried
+) except -1 nogil:
     """One line without its end. `total` counts the line with its end, `after` is the byte behind it in this buffer."""
     cdef size_t line_n = n
     if s.inside_line:

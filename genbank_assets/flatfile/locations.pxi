@@ -48,7 +48,9 @@ cdef inline bint take_int(const uint8_t* p, size_t n, size_t* at, int64_t* out) 
     return True
 
 
-cdef bint take_position(const uint8_t* p, size_t n, size_t* at, int64_t* low, int64_t* high, bint* partial, bint* fuzzy) noexcept nogil:
+cdef bint take_position(
+    const uint8_t* p, size_t n, size_t* at, int64_t* low, int64_t* high, bint* partial, bint* fuzzy
+) noexcept nogil:
     """`n`, `<n`, `>n`, `(a.b)`, `one-of(a,b,...)`: lowest and highest residue it may mean."""
     cdef int64_t v
     cdef uint8_t close = 41

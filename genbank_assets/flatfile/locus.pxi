@@ -78,6 +78,7 @@ cdef int locus_rest(Scan* s, const uint8_t** token, size_t* token_n, int tokens)
     cdef const uint8_t* topology = NULL
     cdef const uint8_t* division = NULL
     cdef const uint8_t* strand = NULL
+    cdef uint8_t letter
     cdef size_t molecule_n = 0, topology_n = 0
     cdef int32_t day = 0
     cdef bint dated = False
@@ -87,7 +88,8 @@ cdef int locus_rest(Scan* s, const uint8_t** token, size_t* token_n, int tokens)
     for i in range(tokens):
         t = token[i]
         m = token_n[i]
-        if topology == NULL and (same_nocase(t, m, b"linear") or same_nocase(t, m, b"circular") or same_nocase(t, m, b"tandem")):
+        if topology == NULL and (same_nocase(t, m, b"linear") or same_nocase(t, m, b"circular")
+                                 or same_nocase(t, m, b"tandem")):
             topology = t
             topology_n = m
             s.circular = (t[0] | 32) == 99
@@ -113,7 +115,8 @@ cdef int locus_rest(Scan* s, const uint8_t** token, size_t* token_n, int tokens)
     text_or_null(s, C_MOLECULE_TYPE, molecule, molecule_n)
     text_or_null(s, C_TOPOLOGY, topology, topology_n)
     if strand != NULL:
-        text_put_c(&s.cols[C_STRANDEDNESS], b"ss" if (strand[0] | 32) == 115 else b"ds" if (strand[0] | 32) == 100 else b"ms")
+        letter = strand[0] | 32
+        text_put_c(&s.cols[C_STRANDEDNESS], b"ss" if letter == 115 else b"ds" if letter == 100 else b"ms")
     else:
         text_null(&s.cols[C_STRANDEDNESS])
     if dated:

@@ -131,7 +131,8 @@ __attribute__((target("avx2"))) static void residues_gc_wide(const uint8_t *p, s
                                           _mm256_cmpeq_epi8(v, _mm256_set1_epi8('S')));
             /* A, T, U, W: T and U differ in their lowest bit alone. */
             __m256i atuw = _mm256_or_si256(
-                _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('A')), _mm256_cmpeq_epi8(v, _mm256_set1_epi8('W'))),
+                _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('A')),
+                                _mm256_cmpeq_epi8(v, _mm256_set1_epi8('W'))),
                 _mm256_cmpeq_epi8(_mm256_or_si256(v, _mm256_set1_epi8(1)), _mm256_set1_epi8('U')));
             s = _mm256_sub_epi8(s, gcs);
             w = _mm256_sub_epi8(w, atuw);

@@ -88,8 +88,9 @@ cdef int origin_line(Scan* s, const uint8_t* p, size_t n, bint complete, bint en
             n = rtrim(p, n)
         if n == 0:
             return 0
-        if 65 <= p[0] <= 90 and (starts(p, n, b"CONTIG") or starts(p, n, b"WGS") or starts(p, n, b"FEATURES")
-                                 or starts(p, n, b"BASE COUNT") or starts(p, n, b"COMMENT") or starts(p, n, b"PRIMARY")):
+        if 65 <= p[0] <= 90 and (
+                starts(p, n, b"CONTIG") or starts(p, n, b"WGS") or starts(p, n, b"FEATURES")
+                or starts(p, n, b"BASE COUNT") or starts(p, n, b"COMMENT") or starts(p, n, b"PRIMARY")):
             return keyword_line(s, p, n)
         at = indent_of(p, min(n, RESIDUE_LINE_LIMIT))
         digits = at

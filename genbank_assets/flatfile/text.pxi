@@ -14,7 +14,8 @@ cdef inline bint is_digit(uint8_t c) noexcept nogil:
 
 cdef inline bint is_word(uint8_t c) noexcept nogil:
     """Letters, digits, underscore, hyphen, apostrophe, asterisk: what qualifier names are made of (FT §3.1)."""
-    return (c >= 48 and c <= 57) or (c >= 65 and c <= 90) or (c >= 97 and c <= 122) or c == 95 or c == 45 or c == 39 or c == 42
+    return ((c >= 48 and c <= 57) or (c >= 65 and c <= 90) or (c >= 97 and c <= 122)
+            or c == 95 or c == 45 or c == 39 or c == 42)
 
 
 cdef inline size_t rtrim(const uint8_t* p, size_t n) noexcept nogil:
@@ -53,7 +54,9 @@ cdef inline bint has_byte(const uint8_t* p, size_t n, uint8_t c) noexcept nogil:
     return n > 0 and memchr(p, c, n) != NULL
 
 
-cdef bint broke_at_space(const uint8_t* line, size_t n, size_t width, const uint8_t* next, size_t next_n) noexcept nogil:
+cdef bint broke_at_space(
+    const uint8_t* line, size_t n, size_t width, const uint8_t* next, size_t next_n
+) noexcept nogil:
     """Whether the writer dropped a space where `line` ended; `next`, which is not empty, goes on.
 
     NCBI's writer breaks at the last space that fits, else after a comma, else after a hyphen, else where the line is
