@@ -1,17 +1,30 @@
 # Residues: lines after ORIGIN into chunks of at most `chunk_bytes`, hashed and counted while they are in cache. The
 # loops over bytes are in residues.h; what a line is, is lines.pxi's to say.
 
+cdef int keep_raw(Scan* s, const uint8_t* upto) except -1 nogil:
+    """Keep the record's text up to here for quarantine, as far as its beginning is kept."""
+    if s.raw.n < RAW_LIMIT:
+        col_append(&s.raw, s.span, min(<size_t> (upto - s.span), RAW_LIMIT - s.raw.n))
+    return 0
+
+
+cdef void count_residues(Scan* s) noexcept nogil:
+    """The residues of the open chunk are hashed; count them."""
+    cdef Col* c = &s.cols[C_RESIDUES]
+    if s.unit == UNIT_BP:
+        residues_gc(c.data + s.hashed, c.n - s.hashed, &s.gc, &s.acgt)
+    s.hashed = c.n
+
+
 cdef int take_both(Scan* s, const uint8_t* upto, bint keep) except -1 nogil:
     """Hash the residues of the open chunk and the record's text up to here side by side."""
     cdef Col* c = &s.cols[C_RESIDUES]
     cdef size_t n = c.n - s.hashed
     sha256_update_pair(&s.record_hash, s.span, upto - s.span, &s.sequence_hash, c.data + s.hashed, n)
-    if keep and s.raw.n < RAW_LIMIT:
-        col_append(&s.raw, s.span, min(<size_t> (upto - s.span), RAW_LIMIT - s.raw.n))
+    if keep:
+        keep_raw(s, upto)
     s.span = upto
-    if s.unit == UNIT_BP:
-        residues_gc(c.data + s.hashed, n, &s.gc, &s.acgt)
-    s.hashed = c.n
+    count_residues(s)
     return 0
 
 
@@ -21,9 +34,7 @@ cdef int take_residues(Scan* s) except -1 nogil:
     cdef size_t n = c.n - s.hashed
     if n:
         sha256_update(&s.sequence_hash, c.data + s.hashed, n)
-        if s.unit == UNIT_BP:
-            residues_gc(c.data + s.hashed, n, &s.gc, &s.acgt)
-        s.hashed = c.n
+        count_residues(s)
     return 0
 
 

@@ -2,10 +2,9 @@
 
 cdef int hash_span(Scan* s, const uint8_t* upto, bint keep) except -1 nogil:
     """Hash the record's text in this buffer up to `upto`; keep its beginning for quarantine where asked."""
-    cdef size_t n = upto - s.span
-    sha256_update(&s.record_hash, s.span, n)
-    if keep and s.raw.n < RAW_LIMIT:
-        col_append(&s.raw, s.span, n if n < RAW_LIMIT - s.raw.n else RAW_LIMIT - s.raw.n)
+    sha256_update(&s.record_hash, s.span, upto - s.span)
+    if keep:
+        keep_raw(s, upto)
     s.span = upto
     return 0
 

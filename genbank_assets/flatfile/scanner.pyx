@@ -134,20 +134,19 @@ cdef class Scanner:
         cdef int i
         for i in range(ALL_COLS):
             col_free(&self.s.cols[i])
-        for c in range(1):
-            col_free(&self.s.carry)
-            col_free(&self.s.raw)
-            col_free(&self.s.name)
-            col_free(&self.s.accession)
-            col_free(&self.s.version)
-            col_free(&self.s.keywords)
-            col_free(&self.s.organism)
-            col_free(&self.s.reference)
-            col_free(&self.s.dblink_key)
-            col_free(&self.s.wgs_key)
-            col_free(&self.s.location)
-            col_free(&self.s.key)
-            col_free(&self.s.value)
+        col_free(&self.s.carry)
+        col_free(&self.s.raw)
+        col_free(&self.s.name)
+        col_free(&self.s.accession)
+        col_free(&self.s.version)
+        col_free(&self.s.keywords)
+        col_free(&self.s.organism)
+        col_free(&self.s.reference)
+        col_free(&self.s.dblink_key)
+        col_free(&self.s.wgs_key)
+        col_free(&self.s.location)
+        col_free(&self.s.key)
+        col_free(&self.s.value)
         free(self.s.spans.spans)
 
     def feed(self, const uint8_t[::1] data not None):
