@@ -8,9 +8,7 @@ FUZZ_SECONDS ?= 60
 MAJORS ?=
 BIN := .venv/bin
 # Whatever changes the built environment; anything else is used in place.
-BUILT_FROM := setup.py pyproject.toml scripts/setup-venv $(wildcard genbank_assets/flatfile/*.pyx \
-	genbank_assets/flatfile/*.pxi genbank_assets/flatfile/*.h genbank_assets/tables/*.pyx \
-	genbank_assets/tables/*.h genbank_assets/postgres/*.pyx)
+BUILT_FROM := setup.py pyproject.toml scripts/setup-venv $(wildcard $(addprefix genbank_assets/*/*.,pyx pxi h))
 
 .PHONY: help setup demo dev test test-fast test-ceph test-postgres test-packages lint type bench fuzz dictionary clean
 

@@ -22,7 +22,7 @@ import numpy as np
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
-from load import grown
+from grown_sample import grown
 
 from genbank_assets.postgres.connection import Database
 from genbank_assets.postgres.embedded import ensure_server, remove_server

@@ -18,19 +18,18 @@ import gzip
 import hashlib
 import json
 import platform
-import random
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from grown_sample import grown, records_of, revised
 from psycopg import sql
 
 from genbank_assets.postgres.connection import Database
@@ -273,51 +272,6 @@ def sdist_schema(folder: Path) -> Path:
     name = f"{archive.name.removesuffix('.tar.gz')}/Tests/BioSQL/biosqldb-pg.sql"
     subprocess.run(["tar", "-xzf", str(archive), "-C", str(folder), name], check=True)
     return folder / name
-
-
-def grown(megabytes: int) -> bytes:
-    """The bundled sample's records over and over, each time under new accessions and with other residues."""
-    sample = sorted((ROOT / "genbank_assets" / "sample" / "genbank").glob("*.seq.gz"))
-    records = [r for path in sample for r in records_of(gzip.decompress(path.read_bytes())) if b"\nORIGIN" in r]
-    found, size = [], 0
-    for number, record in endless(records):
-        name = f"ZZ{number:08}".encode()
-        old = re.search(rb"(?m)^ACCESSION +(\S+)", record)
-        assert old is not None
-        record = re.sub(rb"(?m)^(LOCUS +)\S+", rb"\g<1>" + name, record, count=1)
-        record = re.sub(rb"(?m)^ACCESSION .*", b"ACCESSION   " + name, record, count=1)
-        record = re.sub(rb"(?m)^VERSION .*", b"VERSION     " + name + b".1", record, count=1)
-        mark = "".join("acgt"[number >> shift & 3] for shift in range(0, 20, 2)).encode()
-        record = re.sub(rb"(?m)^( +1 )[a-z]{10}", rb"\g<1>" + mark, record, count=1)
-        found.append(record)
-        size += len(record)
-        if size > megabytes * 1_000_000:
-            break
-    return b"".join(found)
-
-
-def endless(records: list[bytes]) -> Iterator[tuple[int, bytes]]:
-    number = 0
-    while True:
-        for record in records:
-            number += 1
-            yield number, record
-
-
-def records_of(text: bytes) -> list[bytes]:
-    return re.findall(rb"(?ms)^LOCUS   .*?^//\n", text)
-
-
-def revised(text: bytes) -> bytes:
-    """The next release: one of fifty records has another title.
-
-    Drawn, not counted off: the sample comes round every 170 records, and each fiftieth of those would be the same
-    seventeen, which have twice the features of the others.
-    """
-    head, *records = re.split(rb"(?m)^(?=LOCUS   )", text.replace(b"Release 273", b"Release 274"))
-    for number in random.Random(1).sample(range(len(records)), len(records) // 50):
-        records[number] = records[number].replace(b"DEFINITION  ", b"DEFINITION  Revised ", 1)
-    return b"".join([head, *records])
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:

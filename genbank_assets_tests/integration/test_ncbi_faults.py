@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from genbank_assets.errors import IntegrityError, ReleaseFlippedError, SourceError
-from genbank_assets.ncbi import download, limiter
+from genbank_assets.ncbi import limiter
 from genbank_assets.ncbi.fetch import fetch_division
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources import open_source
@@ -19,6 +19,7 @@ from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, current_release
 from genbank_assets_tests.fix_ncbi import FtpMirror, HttpMirror
 
+pytestmark = pytest.mark.usefixtures("impatient")
 PHG = PartitionKey("genbank", "phg")
 FILES = 6
 
@@ -52,12 +53,6 @@ def in_store(settings: Settings) -> tuple[str, dict[str, bytes]]:
     assert manifest is not None
     folder = partition.stage_folder("raw_files")
     return partition.release, {entry["name"]: (folder / entry["name"]).read_bytes() for entry in manifest.files}
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries wait a tenth of what they do in earnest."""
-    monkeypatch.setattr(download, "RETRY_SECONDS", 0.1)
 
 
 def left_over(settings: Settings) -> list[str]:
