@@ -1,6 +1,7 @@
-"""A trace for people: lines for a terminal, Markdown for Dagster's UI. What a trace is belongs to ``trace``.
+"""Traces and the status of partitions for people: lines for a terminal, Markdown for Dagster's UI.
 
-Both leave out what a hop repeats of the one before it, unless something is wrong there; ``--json`` has everything.
+What they say belongs to ``trace`` and ``status``. Both forms of a trace leave out what a hop repeats of the one
+before it, unless something is wrong there; ``--json`` has everything.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from genbank_assets.lineage.hops import Hop
+from genbank_assets.lineage.status import PartitionStatus
 from genbank_assets.lineage.trace import Trace
+from genbank_assets.text_table import table
 
 _MARKS = {"ok": "ok", "missing": "MISSING", "mismatch": "MISMATCH", "none": "-"}
 _LATER = {"events", "definition", "run_url"}
@@ -24,6 +27,10 @@ _LABELS = {
     "checksum_sha256": "object_sha256", "frame_bytes": "size there", "members": "records with it",
     "is_current": "current",
 }  # fmt: skip
+_STATUS_HEADINGS = (
+    "division", "release", "files", "records", "bases", "distinct", "quarantined", "rows loaded", "objects", "seconds",
+    "peak MB", "SQL",
+)  # fmt: skip
 _UNITS = {"bytes": "bytes", "frame_bytes": "bytes", "length": "residues"}
 
 
@@ -50,6 +57,30 @@ def as_markdown(trace: Trace) -> str:
         rows += [f"| history | {_escaped(_event(event))} |" for event in hop.facts.get("events", ())]
         lines += ["", "| | |", "|---|---|", *rows] if rows else []
     return "\n".join(lines)
+
+
+def status_table(rows: list[PartitionStatus]) -> str:
+    """The status of partitions as a table."""
+    return table(
+        _STATUS_HEADINGS,
+        [
+            (
+                f"{row.collection}/{row.division}",
+                row.release,
+                row.files,
+                row.records,
+                row.residues,
+                row.distinct_sequences,
+                row.quarantined,
+                row.rows_loaded,
+                row.objects,
+                row.seconds,
+                row.peak_memory_bytes // 1_000_000,
+                row.sql_statements,
+            )
+            for row in rows
+        ],
+    )
 
 
 def _title(trace: Trace) -> str:

@@ -15,7 +15,6 @@ from genbank_assets.ncbi.download import GzipCheck, PosixCksum
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources import without_credentials
 from genbank_assets.settings import Settings, settings_from_environment
-from genbank_assets.show import table
 from genbank_assets.store import (
     STAGES,
     Manifest,
@@ -28,6 +27,7 @@ from genbank_assets.store import (
     releases_in_store,
     temporary_beside,
 )
+from genbank_assets.text_table import table
 
 
 def manifest(release: str = "273.0", **changes: object) -> Manifest:

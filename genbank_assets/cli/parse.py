@@ -13,8 +13,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from genbank_assets.cli.commands import Commands
 from genbank_assets.errors import GenbankAssetsError
 from genbank_assets.settings import Settings
 
@@ -32,9 +33,20 @@ class _Task:
     stem: str
 
 
-def add_parse_command(commands: Any, *, parents: list[argparse.ArgumentParser]) -> None:
-    """Add ``parse`` to the command's parser."""
-    parse = commands.add_parser("parse", parents=parents, help="parse flat files into Parquet, without a store")
+def add_commands(commands: Commands) -> None:
+    """Add ``parse``."""
+    parse = commands.add(
+        "parse",
+        run=_parse,
+        summary="parse flat files into Parquet, without a store",
+        description=(
+            "Parses flat files into Parquet tables, a file per core at a time, without store, database or Dagster. A "
+            "file that cannot be read does not stop the others; the exit code is then 1."
+        ),
+        examples=["parse gbphg1.seq.gz --out tables", "parse *.gbff --out tables --workers 4 --json"],
+        store=False,
+        json=True,
+    )
     parse.add_argument("files", nargs="+", type=Path, metavar="FILE", help="flat file, plain or gzip")
     parse.add_argument("--out", type=Path, required=True, help="folder for the tables")
     parse.add_argument(
@@ -43,7 +55,6 @@ def add_parse_command(commands: Any, *, parents: list[argparse.ArgumentParser]) 
         default=len(os.sched_getaffinity(0)),
         help="files parsed at a time, each in a process (default: as many as there are cores)",
     )
-    parse.set_defaults(run=_parse)
 
 
 def _parse(options: argparse.Namespace, settings: Settings) -> int:

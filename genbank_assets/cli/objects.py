@@ -10,23 +10,41 @@ import dataclasses
 import json
 import sys
 from datetime import timedelta
-from typing import Any
 
+from genbank_assets.cli.commands import Commands
 from genbank_assets.settings import Settings
 
 
-def add_objects_command(commands: Any, *, parents: list[argparse.ArgumentParser]) -> None:
-    """Add ``objects`` with its two verbs to the command's parser."""
-    objects = commands.add_parser("objects", help="compare the object set with its manifests, remove left-overs")
-    verbs = objects.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    verify = verbs.add_parser("verify", parents=parents, help="is everything there that manifests list?")
+def add_commands(commands: Commands) -> None:
+    """Add ``objects`` with its two verbs."""
+    verbs = commands.add_verbs(
+        "objects",
+        summary="compare the object set with its manifests, remove left-overs",
+        description="Looks after the object set: is everything there that manifests list, and what does none list?",
+    )
+    verify = verbs.add(
+        "verify",
+        run=_verify,
+        summary="is everything there that manifests list?",
+        description=(
+            "Compares the object set with the manifests: presence, bytes and ETag of every object, and the digest of a "
+            "random sample. The exit code is 1 when there is a problem."
+        ),
+        examples=["objects verify", "objects verify genbank/phg --sample 1000"],
+        json=True,
+    )
     verify.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
     verify.add_argument("--sample", type=int, default=100, help="sequences to read again per division (default 100)")
-    verify.set_defaults(run=_verify)
-    prune = verbs.add_parser("prune", parents=parents, help="delete residues that no manifest lists")
+    prune = verbs.add(
+        "prune",
+        run=_prune,
+        summary="delete residues that no manifest lists",
+        description="Deletes residues that no manifest in the set lists, and unfinished uploads, once they are old.",
+        examples=["objects prune --dry-run", "objects prune --older-than 48"],
+        json=True,
+    )
     prune.add_argument("--dry-run", action="store_true", help="only list them")
     prune.add_argument("--older-than", type=float, default=24.0, metavar="HOURS", help="least age (default 24)")
-    prune.set_defaults(run=_prune)
 
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:

@@ -1,0 +1,103 @@
+"""The commands about single records: ``trace``, ``changes``, ``fetch``.
+
+What they find belongs to ``lineage``, ``postgres.lookup`` and ``objects.fetch``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from genbank_assets.cli.commands import Commands
+from genbank_assets.settings import Settings
+
+
+def add_commands(commands: Commands) -> None:
+    """Add ``trace``, ``changes`` and ``fetch``."""
+    trace = commands.add(
+        "trace",
+        run=_trace,
+        summary="where a record came from and went to",
+        description=(
+            "Follows a record from NCBI's file over the table row and the database row to the stored object. The exit "
+            "code is 1 when something is missing or does not match, or when there is no such record."
+        ),
+        examples=["trace J02482", "trace NC_001422.1 --verify", "trace J02482 --json"],
+        json=True,
+    )
+    trace.add_argument("accession", metavar="ACCESSION[.VERSION]")
+    trace.add_argument("--verify", action="store_true", help="recompute every digest from the raw file on")
+    trace.add_argument("--raw", action="store_true", help="print the record's original text instead")
+    trace.add_argument("--prov", action="store_true", help="print W3C PROV-JSON: entities, runs, software, relations")
+
+    changes = commands.add(
+        "changes",
+        run=_changes,
+        summary="how records changed between releases",
+        description="Lists the changes of records that releases and daily updates brought, as the database has them.",
+        examples=["changes --division phg", "changes --collection refseq --release 238 --json"],
+        json=True,
+    )
+    changes.add_argument("--collection", help="genbank or refseq")
+    changes.add_argument("--division", help="such as phg or viral")
+    changes.add_argument("--release", help="only the changes this release brought")
+
+    fetch = commands.add(
+        "fetch",
+        run=_fetch,
+        summary="print a record's residues or text",
+        description=(
+            "Prints the residues of a record, or of the sequence with a digest, from the object set; or NCBI's text of "
+            "the record from the raw file."
+        ),
+        examples=["fetch NC_001422 --start 1 --end 70", "fetch J02482 --format genbank"],
+    )
+    fetch.add_argument("name", metavar="ACCESSION[.VERSION]|DIGEST", help="a digest is a SHA-256 in hex or SQ.…")
+    fetch.add_argument("--start", type=int, default=1, help="first residue, from 1")
+    fetch.add_argument("--end", type=int, help="last residue")
+    fetch.add_argument("--format", choices=["fasta", "genbank", "raw"], default="fasta")
+
+
+def _trace(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.lineage.render import as_text
+    from genbank_assets.lineage.trace import trace
+
+    if options.raw:
+        from genbank_assets.lineage.search import search
+        from genbank_assets.objects.fetch import original_text
+
+        for piece in original_text(search(settings, options.accession)[0].found):
+            sys.stdout.buffer.write(piece)
+        return 0
+    traces = trace(settings, options.accession, verify=options.verify)
+    if options.prov:
+        from genbank_assets.lineage.prov import as_prov_json
+
+        print(as_prov_json(settings, traces))
+    elif options.json:
+        print(json.dumps([found.as_dict() for found in traces], indent=1, default=str))
+    else:
+        print("\n\n".join(as_text(found) for found in traces))
+    return 0 if all(found.ok for found in traces) else 1
+
+
+def _changes(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.postgres.lookup import changes
+    from genbank_assets.text_table import table
+
+    rows = list(changes(settings, collection=options.collection, division=options.division, release=options.release))
+    if options.json:
+        print(json.dumps(rows, indent=1, default=str))
+    else:
+        names = ("collection", "division", "release", "state", "accession_version", "previous_accession_version")
+        print(table(names, [[row[name] for name in names] for row in rows]))
+    return 0
+
+
+def _fetch(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.objects.fetch import fetch
+
+    for piece in fetch(settings, options.name, format_=options.format, start=options.start, end=options.end):
+        sys.stdout.buffer.write(piece)
+    return 0

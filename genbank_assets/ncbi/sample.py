@@ -1,0 +1,29 @@
+"""The bundled sample: a small mirror of genuine records that takes NCBI's place in demonstrations and tests.
+
+Where it is and what it has. The records' origin is told in ``sample/ORIGIN.tsv``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import genbank_assets
+from genbank_assets.ncbi.catalog import COLLECTIONS, division_of_file
+from genbank_assets.store import PartitionKey
+
+SAMPLE = Path(genbank_assets.__file__).parent / "sample"
+
+
+def sample_source() -> str:
+    """The sample as a source of the settings."""
+    return SAMPLE.resolve().as_uri()
+
+
+def sample_partitions() -> list[PartitionKey]:
+    """The partitions the sample has files of."""
+    found = []
+    for collection in COLLECTIONS.values():
+        names = [path.name for path in (SAMPLE / collection.path).rglob("*.gz")]
+        present = {division_of_file(name, collection=collection) for name in names}
+        found += [PartitionKey(collection.name, d) for d in collection.divisions if d in present]
+    return found
