@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genbank_assets import __version__
-from genbank_assets.errors import IntegrityError
+from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.measure import StageReport
 
 Stage = Literal["raw_files", "records", "unique_records", "postgres_table", "object_set"]
@@ -55,8 +55,30 @@ class PartitionRelease:
         return self.store / self.key.collection / self.release / self.key.division
 
     def stage_folder(self, stage: Stage) -> Path:
-        """The folder of one stage."""
+        """The folder of one stage: its manifest and its generations. Files are read by way of :meth:`files_folder`."""
         return self.folder / stage
+
+    def generation_folder(self, stage: Stage, generation: str) -> Path:
+        """The folder of one generation's files; those of generation "" lie beside the manifest, as 0.1.0 put them."""
+        return self.stage_folder(stage) / generation
+
+    def folder_of(self, manifest: Manifest) -> Path:
+        """The folder that the names in a manifest of this partition are relative to.
+
+        Whoever holds a manifest asks for its files in this way: :meth:`files_folder` may be of a later one.
+        """
+        return self.generation_folder(manifest.stage, manifest.generation)
+
+    def files_folder(self, stage: Stage) -> Path:
+        """The folder of the published generation's files.
+
+        Raises:
+            NotFoundError: the stage is not published.
+        """
+        manifest = self.manifest(stage)
+        if manifest is None:
+            raise NotFoundError(f"{stage} of {self.key} {self.release} is not published yet; materialize it first")
+        return self.folder_of(manifest)
 
     def manifest_path(self, stage: Stage) -> Path:
         """The stage's manifest; its existence is what publishes the stage."""
@@ -88,6 +110,7 @@ class Manifest:
         run_id: the run that wrote it (a Dagster run id, or ``cli-...``).
         published_at: when it was written, ISO 8601 in UTC; "" in manifests of versions that did not say it.
         software_version: version of this package that wrote it; "" likewise.
+        generation: name of the folder of the files, below the stage's; "" where they lie beside the manifest.
     """
 
     stage: Stage
@@ -102,12 +125,13 @@ class Manifest:
     run_id: str = ""
     published_at: str = ""
     software_version: str = ""
+    generation: str = ""
 
     @property
     def digest(self) -> str:
-        """SHA-256 over everything but the run's own figures: equal content, equal digest."""
+        """SHA-256 over everything but the run's own figures and the folder: equal content, equal digest."""
         content = dataclasses.asdict(self)
-        for name in ("report", "run_id", "published_at", "software_version"):
+        for name in ("report", "run_id", "published_at", "software_version", "generation"):
             del content[name]
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()

@@ -66,7 +66,7 @@ def control_totals(partition: PartitionRelease, manifest: Manifest, settings: Se
     promised = {entry["name"]: entry for entry in raw.files} if raw else {}
     wrong = []
     for entry in manifest.files:
-        rows = pq.read_metadata(partition.stage_folder("records") / entry["records_file"]).num_rows
+        rows = pq.read_metadata(partition.folder_of(manifest) / entry["records_file"]).num_rows
         blocks = entry["records"] + entry["quarantined"] - entry["locus_fragments"]
         said = {(entry["header"] or {}).get("loci"), promised.get(entry["name"], {}).get("expected_records")} - {None}
         lines = entry["records"] + entry["quarantined"]
@@ -103,7 +103,7 @@ def records_per_second(partition: PartitionRelease, manifest: Manifest, settings
 
 def duplicate_conservation(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
     """Every record is a member, and member counts of the distinct sequences add up to the records with residues."""
-    folder = partition.stage_folder("unique_records")
+    folder = partition.folder_of(manifest)
     members = pq.read_metadata(folder / "memberships.parquet").num_rows
     counted = pl.scan_parquet(folder / "sequences.parquet").select(pl.col("member_count").sum()).collect().item()
     records = partition.manifest("records")
@@ -118,7 +118,7 @@ def duplicate_conservation(partition: PartitionRelease, manifest: Manifest, sett
 
 def database_totals(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
     """PostgreSQL holds each accession of the division once, and the ledger every file."""
-    path = partition.stage_folder("unique_records") / "memberships.parquet"
+    path = partition.files_folder("unique_records") / "memberships.parquet"
     accessions = pl.scan_parquet(path).select(pl.col("accession").n_unique()).collect().item()
     key = [partition.key.collection, partition.key.division]
     with open_database(settings) as database, database.transaction() as session:
@@ -173,7 +173,7 @@ def object_totals(partition: PartitionRelease, manifest: Manifest, settings: Set
     """The manifest lists each distinct sequence once."""
     unique = partition.manifest("unique_records")
     distinct = unique.extra["distinct_sequences"] if unique else -1
-    listed = pq.read_metadata(partition.stage_folder("object_set") / "objects.parquet").num_rows
+    listed = pq.read_metadata(partition.folder_of(manifest) / "objects.parquet").num_rows
     return Finding(
         listed == distinct, f"{distinct:,} distinct sequences, {listed:,} objects listed", {"objects": listed}
     )

@@ -35,7 +35,7 @@ def result(
     extra: dict[str, Any] | None = None,
 ) -> dg.MaterializeResult[Any]:
     """A stage's manifest as the result of its asset."""
-    report, folder = manifest.report, partition.stage_folder(manifest.stage).resolve()
+    report, folder = manifest.report, partition.folder_of(manifest).resolve()
     metadata: dict[str, Any] = {
         "summary": dg.MetadataValue.md(summary(manifest, partition=partition)),
         "release": manifest.release,
@@ -148,7 +148,7 @@ def reconciliation(manifest: Manifest, *, partition: PartitionRelease) -> list[s
 def _sample(manifest: Manifest, *, partition: PartitionRelease) -> list[str]:
     if not manifest.files or not manifest.files[0]["records"]:
         return []
-    path = partition.stage_folder("records") / manifest.files[0]["records_file"]
+    path = partition.folder_of(manifest) / manifest.files[0]["records_file"]
     rows = pl.scan_parquet(path).select("accession_version", "length", "organism", "definition").head(SAMPLE_ROWS)
     lines = ["", "The first records:", "", "| record | length | organism | definition |", "|---|--:|---|---|"]
     for accession, length, organism, definition in rows.collect().iter_rows():

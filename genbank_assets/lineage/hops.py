@@ -82,7 +82,7 @@ class Hops:
         if manifest is None or entry is None:
             problem = f"no manifest of release {self._partition.release} lists it"
             return Hop("raw file", "missing", {"file": name}, problem)
-        path = self._partition.stage_folder("raw_files") / name
+        path = self._partition.folder_of(manifest) / name
         facts = {
             "file": name,
             "url": entry["url"],
@@ -112,9 +112,10 @@ class Hops:
         manifest = self._partition.manifest("records")
         name = self._row["source_file"]
         entry = next((e for e in manifest.files if e["name"] == name), None) if manifest else None
-        if entry is None:
+        if manifest is None or entry is None:
             return Hop("table row", "missing", {}, f"no record table of {name}")
-        path = self._partition.stage_folder("records") / entry["records_file"]
+        folder = self._partition.folder_of(manifest)
+        path = folder / entry["records_file"]
         ordinal = self._row["record_ordinal"]
         facts = {"file": str(path), "row": ordinal, **self._run(entry["run_id"]), "code_version": entry["code_version"]}
         if not path.is_file():
@@ -131,7 +132,7 @@ class Hops:
         problems = (
             recheck.broken_chain(self._partition, "records"),
             recheck.changed_file(path, entry["records_file_sha256"]),
-            recheck.changed_file(path.with_name(entry["sequences_file"]), entry["sequences_file_sha256"]),
+            recheck.changed_file(folder / entry["sequences_file"], entry["sequences_file_sha256"]),
             recheck.changed_row(self._found, path),
         )
         if not any(problems):
@@ -154,9 +155,12 @@ class Hops:
             "length": self._row["length"],
         }
         manifest = self._partition.manifest("unique_records")
-        folder = self._partition.stage_folder("unique_records")
-        if manifest is None or not (folder / "sequences.parquet").is_file():
-            return Hop("sequence", "missing", facts, "the table of distinct sequences is not in the store")
+        missing = Hop("sequence", "missing", facts, "the table of distinct sequences is not in the store")
+        if manifest is None:
+            return missing
+        folder = self._partition.folder_of(manifest)
+        if not (folder / "sequences.parquet").is_file():
+            return missing
         same = (pl.col("sequence_sha256") == digest) & (pl.col("molecule_class") == molecule_class)
         others: list[str] = []
         try:

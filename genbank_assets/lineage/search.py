@@ -75,8 +75,10 @@ def _partitions(settings: Settings) -> Iterator[list[PartitionRelease]]:
 def _quarantined(settings: Settings, name: str) -> Iterator[Match]:
     for newest, *_ in _partitions(settings):
         manifest = newest.manifest("records")
-        for entry in manifest.files if manifest else ():
-            path = newest.stage_folder("records") / str(entry["quarantine_file"])
+        if manifest is None:
+            continue
+        for entry in manifest.files:
+            path = newest.folder_of(manifest) / str(entry["quarantine_file"])
             if entry["quarantine_file"] is None or not path.is_file():
                 continue
             same = pl.col("accession") == name.partition(".")[0]
@@ -126,7 +128,7 @@ def _secondary(settings: Settings, name: str) -> list[Match]:
         manifest = newest.manifest("records")
         if manifest is None or newest.manifest("unique_records") is None:
             continue
-        paths = [newest.stage_folder("records") / entry["records_file"] for entry in manifest.files]
+        paths = [newest.folder_of(manifest) / entry["records_file"] for entry in manifest.files]
         frames = pl.scan_parquet([path for path in paths if path.is_file()]) if paths else None
         if frames is None:
             continue

@@ -57,7 +57,7 @@ def published(settings: Settings, *, first: PartitionKey | None = None) -> Itera
 
 def table_path(partition: PartitionRelease) -> Path:
     """The division's object table in the store folder: a copy of the manifest object."""
-    return partition.stage_folder("object_set") / TABLE
+    return partition.files_folder("object_set") / TABLE
 
 
 def tables_in_force(settings: Settings, store: ObjectStore) -> list[Path]:

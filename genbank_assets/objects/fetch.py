@@ -96,7 +96,7 @@ def original_text(found: Found) -> Iterator[bytes]:
         NotFoundError: the raw file is no longer in the store.
         IntegrityError: the text is not what was parsed.
     """
-    path = found.partition.stage_folder("raw_files") / str(found.row["source_file"])
+    path = found.partition.files_folder("raw_files") / str(found.row["source_file"])
     if not path.is_file():
         raise NotFoundError(f"the raw file {path.name} of release {found.partition.release} is not in the store")
     begin = int(found.row["record_offset"])

@@ -19,7 +19,7 @@ from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.daily import DAILY, day_of
 from genbank_assets.ncbi.releases import release_date
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey, PartitionRelease, current_release, releases_in_store
+from genbank_assets.store import STAGES, PartitionKey, PartitionRelease, current_release, releases_in_store
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +90,7 @@ def rows_named(partition: PartitionRelease, accession: str) -> list[Found]:
     name = accession.strip()
     names = [name] if name == name.upper() else [name, name.upper()]
     primary = [name.partition(".")[0] for name in names]
-    path = partition.stage_folder("unique_records") / "memberships.parquet"
+    path = partition.files_folder("unique_records") / "memberships.parquet"
     if not _may_have(path, primary):
         return []
     rows = rows_where(path, pl.col("accession").is_in(primary))
@@ -113,7 +113,8 @@ def _may_have(path: Path, accessions: list[str]) -> bool:
 
 
 def _unreadable(path: Path, error: Exception) -> IntegrityError:
-    return IntegrityError(f"{path} cannot be read ({error}); remove it and materialize {path.parent.name}")
+    stage = next((folder.name for folder in path.parents if folder.name in STAGES), "its stage")
+    return IntegrityError(f"{path} cannot be read ({error}); remove it and materialize {stage}")
 
 
 def rows_where(

@@ -160,7 +160,7 @@ class _Job:
         groups = min(MOST_BUCKETS, max(1, len(self._files)))
         by_file = Buckets(scratch / "file", count=groups)
         missing = 0
-        sequences = self._partition.stage_folder("unique_records") / "sequences.parquet"
+        sequences = self._partition.files_folder("unique_records") / "sequences.parquet"
         for known, unknown in contents.split_known(sequences, tables):
             lacking = known.filter(pl.col("refget").is_null()) if self._settings.refget else known.clear()
             self._add(by_digest, known.join(lacking, on=IDENTITY, how="anti"))
@@ -211,7 +211,7 @@ class _Job:
         wanted = part.with_columns(record_ordinal="representative_record_ordinal", in_set=in_set).select(WANTED.keys())
         sender = FileSender(uploader, packing=self.packing, refget=self._settings.refget)
         before = dataclasses.replace(uploader.counts)
-        sent = sender.send(self._partition.stage_folder("records") / str(self._files[name]["sequences_file"]), wanted)
+        sent = sender.send(self._partition.files_folder("records") / str(self._files[name]["sequences_file"]), wanted)
         known = part.filter(in_set).select(*IDENTITY, "known").unnest("known").drop("refget")
         read_again = sent.select(*IDENTITY, "length", "refget").join(known, on=IDENTITY, how="inner")
         rows = pl.concat([sent.filter(pl.col("key").is_not_null()), read_again.select(sent.columns)])

@@ -96,7 +96,7 @@ def _rows(partition: PartitionRelease, records: Manifest) -> pl.DataFrame:
     superseded = survey(partition).superseded
     frames = []
     for entry in records.files:
-        path = partition.stage_folder("records") / entry["records_file"]
+        path = partition.files_folder("records") / entry["records_file"]
         columns = ["accession", "record_ordinal", "division", "taxonomy", "organism", "update_date"]
         frame = pl.read_parquet(path, columns=columns).with_columns(name=pl.lit(entry["name"]))
         lost = superseded.get(entry["name"], ())
@@ -249,7 +249,7 @@ class _Job:
             division=section,
             release=self.label,
             run_id=self._run_id,
-            records_path=self._partition.stage_folder("records") / entry["records_file"],
+            records_path=self._partition.files_folder("records") / entry["records_file"],
             name=name,
             raw_sha256=entry["raw_sha256"],
             code_version=entry["code_version"],

@@ -99,7 +99,7 @@ def _report(
 
 
 def _tasks(partition: PartitionRelease, records: Manifest, *, settings: Settings, run_id: str) -> list[LoadTask]:
-    folder = partition.stage_folder("records")
+    folder = partition.folder_of(records)
     return [
         LoadTask(
             settings=settings,

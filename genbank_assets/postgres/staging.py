@@ -248,10 +248,9 @@ def _as_json(column: pa.Array) -> pa.Array:
 def evidence_copy(partition: PartitionRelease) -> Copy | None:
     """NCBI's own lists of removed records, where they came with the raw files."""
     raw = partition.manifest("raw_files")
-    name = raw.extra.get("evidence_file") if raw is not None else None
-    if name is None:
+    if raw is None or raw.extra.get("evidence_file") is None:
         return None
-    path = partition.stage_folder("raw_files") / str(name)
+    path = partition.folder_of(raw) / str(raw.extra["evidence_file"])
     columns = ("accession", "list", "source_file")
 
     def batches() -> Any:

@@ -170,4 +170,4 @@ def _memberships(partition: PartitionRelease, columns: list[str]) -> Iterator[pa
 
 
 def _path(partition: PartitionRelease) -> Path:
-    return partition.stage_folder("unique_records") / "memberships.parquet"
+    return partition.files_folder("unique_records") / "memberships.parquet"

@@ -71,7 +71,7 @@ def build_unique_records(
         now = dataclasses.replace(previous.report, files_now=0, bytes_now=0, seconds=0.0)
         return dataclasses.replace(previous, report=now)
     with Stopwatch() as watch:
-        paths = [partition.stage_folder("records") / entry["records_file"] for entry in records.files]
+        paths = [partition.folder_of(records) / entry["records_file"] for entry in records.files]
         totals = deduplicate(paths, out=folder, rows=sum(entry["records"] for entry in records.files))
         _prove(totals, records)
     progress(

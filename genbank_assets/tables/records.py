@@ -57,7 +57,7 @@ def build_records(
     folder = partition.stage_folder("records")
     tasks = [
         ParseTask(
-            raw_path=partition.stage_folder("raw_files") / file["name"],
+            raw_path=partition.folder_of(raw) / file["name"],
             raw_sha256=file["sha256"],
             out=folder,
             collection=partition.key.collection,

@@ -75,7 +75,7 @@ def test_a_record_table_that_lost_a_row(pln: tuple[Settings, PartitionRelease]) 
     settings, partition = pln
     records = partition.manifest("records")
     assert records is not None
-    drop_last_row(partition.stage_folder("records") / records.files[0]["records_file"])
+    drop_last_row(partition.files_folder("records") / records.files[0]["records_file"])
     found = finding("control_totals", partition, settings)
     assert not found.passed
     assert found.figures["wrong"] == records.files[0]["name"]
@@ -136,7 +136,7 @@ def test_many_tiny_files_send_many_statements(divisions: Divisions) -> None:
 
 def test_an_object_list_that_lost_a_row(pln: tuple[Settings, PartitionRelease]) -> None:
     settings, partition = pln
-    drop_last_row(partition.stage_folder("object_set") / "objects.parquet")
+    drop_last_row(partition.files_folder("object_set") / "objects.parquet")
     found = finding("object_totals", partition, settings)
     assert (found.passed, found.figures["objects"]) == (False, 106)
 

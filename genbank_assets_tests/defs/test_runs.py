@@ -61,7 +61,7 @@ def test_a_lost_row_group_fails_a_blocking_check(mirror: MirrorResource) -> None
     with dg.DagsterInstance.ephemeral() as instance:
         run(mirror, instance, "pln")
         partition = PartitionRelease(Path(mirror.store or ""), PartitionKey("genbank", "pln"), "1.0")
-        path = partition.stage_folder("unique_records") / "memberships.parquet"
+        path = partition.files_folder("unique_records") / "memberships.parquet"
         size = path.stat().st_size
         frame = pl.read_parquet(path)
         frame.head(5).write_parquet(path)

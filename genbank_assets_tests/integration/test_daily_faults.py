@@ -97,7 +97,7 @@ def test_a_day_that_cannot_be_fetched_again_leaves_what_is_there(days: tuple[Set
     settings, source = days
     source.day(DAY, VIRAL[0])
     fetched(settings, DAY)
-    folder = daily_partition(settings, collection=GENBANK, day=DAY).stage_folder("raw_files")
+    folder = daily_partition(settings, collection=GENBANK, day=DAY).files_folder("raw_files")
     before = (folder / "nc0902.flat.gz").read_bytes()
     path = source.folder / "genbank/daily-nc/nc0902.flat.gz"
     path.write_bytes(path.read_bytes()[:-30])

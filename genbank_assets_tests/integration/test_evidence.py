@@ -70,7 +70,7 @@ def test_removed_records_of_refseq_say_the_kind_of_removal(settings: Settings, t
     lines: list[str] = []
     key = PartitionKey("refseq", "viral")
     manifest = fetch_division(key, settings=settings, progress=lines.append, run_id="test")
-    path = PartitionRelease(settings.store, key, "1").stage_folder("raw_files") / manifest.extra["evidence_file"]
+    path = PartitionRelease(settings.store, key, "1").files_folder("raw_files") / manifest.extra["evidence_file"]
     assert pq.read_table(path).to_pylist() == [
         {
             "accession": "NC_000001",
@@ -118,7 +118,7 @@ def test_the_lists_of_genbank_are_read_in_every_spelling(
     key = PartitionKey("genbank", "bct")
     manifest = fetch_division(key, settings=settings, progress=lambda line: None, run_id="t")
     assert manifest.extra["evidence_rows"] == 5
-    path = PartitionRelease(settings.store, key, "1.0").stage_folder("raw_files") / manifest.extra["evidence_file"]
+    path = PartitionRelease(settings.store, key, "1.0").files_folder("raw_files") / manifest.extra["evidence_file"]
     found = pq.read_table(path).to_pylist()
     assert [row["accession"] for row in found] == [f"AB00000{n}" for n in range(1, 6)]
     assert {row["source_file"] for row in found} == {"gbdel.txt.gz" if packed else "gbdel.txt"}
@@ -144,7 +144,7 @@ def test_removed_records_are_read_plain_and_packed_with_and_without_gi(
     settings = dataclasses.replace(plain_settings, source=(tmp_path / "m").as_uri())
     key = PartitionKey("refseq", "viral")
     manifest = fetch_division(key, settings=settings, progress=lambda line: None, run_id="t")
-    found = PartitionRelease(settings.store, key, "1").stage_folder("raw_files") / manifest.extra["evidence_file"]
+    found = PartitionRelease(settings.store, key, "1").files_folder("raw_files") / manifest.extra["evidence_file"]
     assert [(row["accession"], row["list"]) for row in pq.read_table(found).to_pylist()] == [
         ("NC_000001", "removed-records (dead protein)"),
         ("NC_000002", "removed-records (suppressed)"),

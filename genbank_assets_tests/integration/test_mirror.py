@@ -212,7 +212,7 @@ def test_a_changed_object_is_a_mismatch(settings: Settings) -> None:
 def test_the_record_table_reads_back_through_polars(settings: Settings) -> None:
     settings = dataclasses.replace(settings, source=SAMPLE.as_uri())
     _, records = mirror(PartitionKey("refseq", "plastid"), settings, stages=2)
-    folder = PartitionRelease(settings.store, PartitionKey("refseq", "plastid"), "1").stage_folder("records")
+    folder = PartitionRelease(settings.store, PartitionKey("refseq", "plastid"), "1").files_folder("records")
     frame = pl.read_parquet(folder / records.files[0]["records_file"])
     assert frame["organism"].to_list() == ["Arabidopsis thaliana"]
     assert frame["features"].list.len().to_list() == [records.report.features]

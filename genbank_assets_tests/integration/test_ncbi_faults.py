@@ -51,7 +51,7 @@ def in_store(settings: Settings) -> tuple[str, dict[str, bytes]]:
     assert partition is not None
     manifest = partition.manifest("raw_files")
     assert manifest is not None
-    folder = partition.stage_folder("raw_files")
+    folder = partition.files_folder("raw_files")
     return partition.release, {entry["name"]: (folder / entry["name"]).read_bytes() for entry in manifest.files}
 
 

@@ -48,7 +48,7 @@ def in_store(settings: Settings, key: PartitionKey = PHG) -> tuple[str, dict[str
     assert partition is not None
     manifest = partition.manifest("raw_files")
     assert manifest is not None
-    found = {e["name"]: (partition.stage_folder("raw_files") / e["name"]).read_bytes() for e in manifest.files}
+    found = {e["name"]: (partition.files_folder("raw_files") / e["name"]).read_bytes() for e in manifest.files}
     for entry in manifest.files:
         assert hashlib.sha256(found[entry["name"]]).hexdigest() == entry["sha256"], entry["name"]
     return partition.release, found

@@ -137,7 +137,7 @@ def test_another_layout_for_the_next_release_sends_nothing_again(
     assert 0 < new < len(after)
     # A pack ends with its file; an object is a sequence.
     assert 0 < manifest.report.objects_put <= new
-    rows = pl.read_parquet(PartitionRelease(sampled.store, BCT, "274.0").stage_folder("object_set") / "objects.parquet")
+    rows = pl.read_parquet(PartitionRelease(sampled.store, BCT, "274.0").files_folder("object_set") / "objects.parquet")
     encodings = dict(rows.group_by("encoding").len().iter_rows())
     new_encoding = {"record": "identity", "pack": "zstd"}[layouts[1]]
     assert encodings[new_encoding] >= new
@@ -145,7 +145,7 @@ def test_another_layout_for_the_next_release_sends_nothing_again(
 
 
 def digests(settings: Settings, release: str) -> list[tuple[bytes]]:
-    folder = PartitionRelease(settings.store, BCT, release).stage_folder("object_set")
+    folder = PartitionRelease(settings.store, BCT, release).files_folder("object_set")
     return pl.read_parquet(folder / "objects.parquet", columns=["sequence_sha256"]).rows()
 
 
@@ -155,7 +155,7 @@ def test_a_version_that_only_an_earlier_release_has_is_fetched_from_there(
     memberships = {}
     for source, release in ((mirror_273, "273.0"), (mirror_274, "274.0")):
         mirror(BCT, dataclasses.replace(settings, source=source))
-        folder = PartitionRelease(settings.store, BCT, release).stage_folder("unique_records")
+        folder = PartitionRelease(settings.store, BCT, release).files_folder("unique_records")
         rows = pl.read_parquet(folder / "memberships.parquet").select("accession_version", "sequence_sha256").rows()
         memberships[release] = {name: digest for name, digest in rows if digest is not None}
     gone = memberships["273.0"].keys() - memberships["274.0"].keys()
@@ -171,7 +171,7 @@ def test_a_version_that_only_an_earlier_release_has_is_fetched_from_there(
 def test_a_digest_is_found_in_either_case_and_with_its_name_space(sampled: Settings, bucket: Bucket) -> None:
     with_refget = dataclasses.replace(sampled, refget=True)
     mirror(VRL, with_refget)
-    folder = PartitionRelease(sampled.store, VRL, "1.0").stage_folder("object_set")
+    folder = PartitionRelease(sampled.store, VRL, "1.0").files_folder("object_set")
     row = pl.read_parquet(folder / "objects.parquet").row(0, named=True)
     expected = b"".join(fetch(with_refget, row["sequence_sha256"].hex(), format_="raw"))
     assert hashlib.sha256(expected).digest() == row["sequence_sha256"]
@@ -184,7 +184,7 @@ def test_a_range_that_is_not_there_prints_no_fasta_title(
     sampled: Settings, bucket: Bucket, start: int, end: int | None
 ) -> None:
     mirror(VRL, sampled)
-    folder = PartitionRelease(sampled.store, VRL, "1.0").stage_folder("unique_records")
+    folder = PartitionRelease(sampled.store, VRL, "1.0").files_folder("unique_records")
     name = pl.read_parquet(folder / "memberships.parquet")["accession_version"][0]
     printed = []
     with pytest.raises(NotFoundError, match="not within"):
@@ -195,7 +195,7 @@ def test_a_range_that_is_not_there_prints_no_fasta_title(
 def test_a_part_of_a_sequence_from_a_damaged_pack_is_refused(sampled: Settings, bucket: Bucket) -> None:
     packed = dataclasses.replace(sampled, object_layout="pack")
     mirror(VRL, packed)
-    folder = PartitionRelease(sampled.store, VRL, "1.0").stage_folder("object_set")
+    folder = PartitionRelease(sampled.store, VRL, "1.0").files_folder("object_set")
     rows = pl.read_parquet(folder / "objects.parquet").sort("length").rows(named=True)
     # The frame of another sequence of the pack: whole as a frame, but not the one that is asked for.
     table = pl.read_parquet(folder / "objects.parquet")

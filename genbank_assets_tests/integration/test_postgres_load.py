@@ -80,7 +80,7 @@ def test_rows_are_what_the_tables_hold(settings: Settings) -> None:
     settings = dataclasses.replace(settings, source=SAMPLE.as_uri())
     key = PartitionKey("genbank", "pln")
     _, records, _, _ = mirror(key, settings, stages=4)
-    folder = PartitionRelease(settings.store, key, "1.0").stage_folder("records")
+    folder = PartitionRelease(settings.store, key, "1.0").files_folder("records")
     frame = pl.read_parquet(folder / records.files[0]["records_file"])
     with open_database(settings) as database, database.transaction() as session:
         for row in frame.iter_rows(named=True):
@@ -206,7 +206,7 @@ def test_wanted_records_of_many_row_groups_come_with_their_own_features(division
     name = "gbbct1.seq.gz"
     divisions.load(divisions.make("genbank/bct", "1.0", {name: file(changed=False)}))
     second = divisions.make("genbank/bct", "2.0", {name: file(changed=True)})
-    assert pq.read_metadata(second.stage_folder("records") / "gbbct1.records.parquet").num_row_groups > 2
+    assert pq.read_metadata(second.files_folder("records") / "gbbct1.records.parquet").num_row_groups > 2
     loaded = divisions.load(second)
     assert (loaded.report.records_annotation_changed, loaded.report.records_unchanged) == (4, 8)
     assert divisions.query(

@@ -159,7 +159,7 @@ def test_what_is_missing_is_not_invented(divisions: Divisions) -> None:
     found = graph(divisions.settings, "AB000001")
     assert set(found.kinds().values()) >= {"RawFile", "TableRow", "DistinctSequence"}
     assert not {"DatabaseRow", "Object"} & set(found.kinds().values())
-    (partition.stage_folder("raw_files") / "gbbct1.seq.gz").unlink()
+    (partition.files_folder("raw_files") / "gbbct1.seq.gz").unlink()
     found = graph(divisions.settings, "AB000001")
     assert found.entity("RawFile")["gba:status"] == "missing"
     assert "no longer in the store" in found.entity("RawFile")["gba:problem"]

@@ -207,7 +207,7 @@ def unlink_manifest(stage: str) -> Break:
 
 
 def rewrite_organism(partition: PartitionRelease, _: Settings) -> None:
-    path = partition.stage_folder("records") / "gbbct1.records.parquet"
+    path = partition.files_folder("records") / "gbbct1.records.parquet"
     pl.read_parquet(path).with_columns(organism=pl.lit("Homo sapiens")).write_parquet(path)
 
 
@@ -217,10 +217,10 @@ def the_object(settings: Settings) -> Path:
 
 DAMAGES: dict[str, tuple[Break, str, str]] = {
     "a byte of the raw file": (
-        lambda p, _: flip(p.stage_folder("raw_files") / FILE, at=5), "raw file", "SHA-256 of gbbct1.seq.gz"),
+        lambda p, _: flip(p.files_folder("raw_files") / FILE, at=5), "raw file", "SHA-256 of gbbct1.seq.gz"),
     "a value of the record table": (rewrite_organism, "table row", "parsed again differs in organism"),
     "a byte of the sequence table": (
-        lambda p, _: flip(p.stage_folder("records") / "gbbct1.sequences.parquet", at=40), "table row",
+        lambda p, _: flip(p.files_folder("records") / "gbbct1.sequences.parquet", at=40), "table row",
         "SHA-256 of gbbct1.sequences.parquet"),
     "a column of the database row": (
         sql("UPDATE genbank.record SET organism = 'Homo sapiens' WHERE accession = 'AB000001'"), "database row",
@@ -262,7 +262,7 @@ def test_a_damaged_table_gets_a_sentence_and_no_traceback(
     two_releases: tuple[Settings, PartitionRelease, PartitionRelease],
 ) -> None:
     settings, _, newest = two_releases
-    path = newest.stage_folder("unique_records") / "memberships.parquet"
+    path = newest.files_folder("unique_records") / "memberships.parquet"
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(IntegrityError, match=r"memberships\.parquet cannot be read .* remove it and materialize"):
         trace(settings, "AB000001")

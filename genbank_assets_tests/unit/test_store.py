@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from genbank_assets import __version__
-from genbank_assets.errors import IntegrityError
+from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.measure import StageReport
 from genbank_assets.store import (
     STAGES,
@@ -60,6 +61,27 @@ def test_a_published_manifest_is_what_readers_get(tmp_path: Path) -> None:
     written = dt.datetime.fromisoformat(published.published_at)
     assert before - dt.timedelta(milliseconds=1) <= written <= dt.datetime.now(dt.UTC)
     assert [path.name for path in partition.stage_folder("records").iterdir()] == ["manifest.json"]
+
+
+def test_files_lie_in_the_folder_of_the_published_generation(tmp_path: Path) -> None:
+    partition = PartitionRelease(tmp_path, KEY, "273.0")
+    with pytest.raises(NotFoundError, match="is not published yet"):
+        partition.files_folder("records")
+    old = publish_manifest(manifest(rows=1), partition=partition)
+    assert partition.files_folder("records") == partition.stage_folder("records")
+    new = publish_manifest(dataclasses.replace(old, generation="0123456789abcdef"), partition=partition)
+    assert new.digest == old.digest
+    assert partition.files_folder("records") == partition.stage_folder("records") / "0123456789abcdef"
+    assert partition.folder_of(old) == partition.stage_folder("records")
+    assert partition.generation_folder("records", new.generation) == partition.folder_of(new)
+
+
+def test_a_manifest_that_says_nothing_of_generations_keeps_its_digest() -> None:
+    content = json.loads(manifest(rows=1).to_json())
+    del content["generation"]
+    old = Manifest.from_json(json.dumps(content))
+    assert old.generation == ""
+    assert old.digest == "887d4f713b56eb954131ee7fb152957014c76b6ba286224c3bfaebd2854181b8"
 
 
 def test_readers_never_see_half_a_manifest(tmp_path: Path) -> None:
