@@ -1,15 +1,34 @@
 """The exception tree: every error a user of the package can meet.
 
-Errors say what happened, where (file, offset, line, accession) and what to do. They never carry
-secrets: connection URLs are shown without their password. Quarantined blocks are data, not errors,
-and do not belong here.
+Errors say what happened, where (file, offset, line, accession) and what to do, and whether the same call may succeed
+later. They never carry secrets: connection URLs are shown without their password. They can be pickled, because workers
+hand them to the process that waits for them. Quarantined blocks are data, not errors, and do not belong here.
 """
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 
 class GenbankAssetsError(Exception):
-    """Base of all errors raised on purpose; the command line prints it without a traceback."""
+    """Base of all errors raised on purpose; the command line prints it without a traceback.
+
+    Args:
+        message: one sentence: what happened and what to do.
+        transient: what this one error knows better than its class.
+
+    Attributes:
+        transient: whether the same call may succeed later without anybody doing anything. Retries follow it, and
+            nothing else. Each class has its own default.
+    """
+
+    transient: bool = False
+
+    def __init__(self, message: str = "", *, transient: bool | None = None) -> None:
+        super().__init__(message)
+        if transient is not None:
+            self.transient = transient
 
 
 class SettingsError(GenbankAssetsError):
@@ -23,6 +42,8 @@ class SourceError(GenbankAssetsError):
 class SourceInterruptedError(SourceError):
     """The connection broke or the server stumbled (5xx): the same request may well succeed in a moment."""
 
+    transient = True
+
 
 class RemoteFileMissingError(SourceError):
     """The source has no such file."""
@@ -31,9 +52,13 @@ class RemoteFileMissingError(SourceError):
 class SourceBusyError(SourceError):
     """The server asked to slow down (503/429) for longer than the settings allow to wait."""
 
+    transient = True
+
 
 class RemoteFileChangedError(SourceError):
     """A remote file is no longer the one whose first bytes are already here."""
+
+    transient = True
 
 
 class ReleaseError(GenbankAssetsError):
@@ -42,6 +67,8 @@ class ReleaseError(GenbankAssetsError):
 
 class ReleaseFlippedError(ReleaseError):
     """The release number changed while its files were being fetched."""
+
+    transient = True
 
 
 class IntegrityError(GenbankAssetsError):
@@ -67,6 +94,7 @@ class FlatFileError(GenbankAssetsError):
         line: int | None = None,
         accession: str | None = None,
     ) -> None:
+        self._message = message
         self.file = file
         self.offset = offset
         self.line = line
@@ -80,6 +108,13 @@ class FlatFileError(GenbankAssetsError):
             where += f", record {accession}"
         super().__init__(f"{message} ({where})")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled with its keywords: an error of a worker is raised as it is where its result is waited for."""
+        made = functools.partial(
+            type(self), self._message, file=self.file, offset=self.offset, line=self.line, accession=self.accession
+        )
+        return made, (), self.__dict__
+
 
 class CorruptGzipError(FlatFileError):
     """A gzip stream is damaged or ends early; what came before was kept but is not published."""
@@ -90,7 +125,10 @@ class ShrinkGuardError(GenbankAssetsError):
 
 
 class DatabaseError(GenbankAssetsError):
-    """PostgreSQL cannot be reached, is the wrong version or holds a schema from the future."""
+    """PostgreSQL cannot be reached, is the wrong version or holds a schema from the future.
+
+    ``transient`` says of each whether it may pass: a server that restarts does, a wrong password does not.
+    """
 
 
 class ObjectStoreError(GenbankAssetsError):
@@ -99,6 +137,14 @@ class ObjectStoreError(GenbankAssetsError):
 
 class ObjectStoreBusyError(ObjectStoreError):
     """The object store failed time and again for a reason that may pass (5xx, time-outs)."""
+
+    transient = True
+
+
+class WorkerLostError(GenbankAssetsError):
+    """A worker process was killed, most often by the kernel for lack of memory; finished tasks stay finished."""
+
+    transient = True
 
 
 class NotFoundError(GenbankAssetsError):

@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Generic, TypeVar
 
-from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.errors import WorkerLostError
 from genbank_assets.measure import Stopwatch, peak_memory_bytes
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ def run_tasks(
     The first error stops tasks that have not begun and is raised as it is.
 
     Raises:
-        GenbankAssetsError: a worker was killed, most often by the kernel for lack of memory.
+        WorkerLostError: a worker was killed, most often by the kernel for lack of memory.
     """
     if len(tasks) <= 1 or workers <= 1:
         return [_reported(task, _measured(function, task), on_done) for task in tasks]
@@ -59,7 +59,7 @@ def run_tasks(
                 results[number] = _reported(tasks[number], future.result(), on_done)
         except BrokenProcessPool as error:
             lost = [str(tasks[number]) for number in range(len(tasks)) if number not in results]
-            raise GenbankAssetsError(
+            raise WorkerLostError(
                 f"a worker process was killed (out of memory?); not finished: {'; '.join(lost[:3])}"
             ) from error
         except BaseException:

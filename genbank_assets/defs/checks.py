@@ -14,7 +14,7 @@ import dagster as dg
 import polars as pl
 import pyarrow.parquet as pq
 
-from genbank_assets.defs.metadata import failures
+from genbank_assets.defs.failures import failures
 from genbank_assets.defs.partitions import DIVISIONS
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.stages import latest
@@ -273,7 +273,7 @@ def _build(collection: Collection, check: Check) -> dg.AssetChecksDefinition:
     )
     def checked(context: dg.AssetCheckExecutionContext, mirror: MirrorResource) -> dg.AssetCheckResult:
         settings = mirror.settings()
-        with failures():
+        with failures(context):
             key = PartitionKey(collection.name, context.partition_key)
             partition = latest(settings, key, check.stage)
             manifest = partition.manifest(check.stage)

@@ -11,9 +11,10 @@ from typing import Any
 import dagster as dg
 from dagster_aws.s3 import S3Resource
 
-from genbank_assets.defs.metadata import failures, progress_of, result
+from genbank_assets.defs.failures import failures
+from genbank_assets.defs.metadata import progress_of, result
 from genbank_assets.defs.resources import MirrorResource, object_store
-from genbank_assets.defs.stages import OWNERS, RETRIES
+from genbank_assets.defs.stages import OWNERS
 from genbank_assets.ncbi import daily as source
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 from genbank_assets.objects.publish import publish_division
@@ -53,7 +54,6 @@ def _build(collection: Collection) -> dg.AssetsDefinition:
         kinds={"ncbi", "postgres", "s3"},
         tags={"stage": "daily"},
         pool="postgres",
-        retry_policy=RETRIES,
         code_version=f"{source.CODE_VERSION}.{daily.CODE_VERSION}",
         description=(
             f"A day's new and changed records of {collection.title} on top of the newest release: as tables of their "
@@ -70,7 +70,7 @@ def _build(collection: Collection) -> dg.AssetsDefinition:
         options: dict[str, Any] = {
             "settings": settings, "progress": progress_of(context), "run_id": context.run.run_id,
         }  # fmt: skip
-        with failures(), lock_partition(settings.store, partition.key):
+        with failures(context), lock_partition(settings.store, partition.key):
             source.fetch_daily(collection, day=day, **options)
             build_records(partition, **options)
             build_unique_records(partition, **options)

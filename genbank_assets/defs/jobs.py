@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from genbank_assets.defs.metadata import failures
+from genbank_assets.defs.failures import failures
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.lineage.render import as_markdown
 from genbank_assets.lineage.trace import trace
@@ -43,7 +43,7 @@ def trace_one_record(
     context: dg.OpExecutionContext, config: TraceConfig, mirror: MirrorResource
 ) -> dg.Output[list[dict[str, Any]]]:
     """Trace a record and show it as Markdown."""
-    with failures():
+    with failures(context):
         traces = trace(mirror.settings(), config.accession, verify=config.verify)
     for found in traces:
         where = f"{found.accession_version} of {found.collection}/{found.division}, release {found.release}"

@@ -6,16 +6,14 @@ See https://docs.dagster.io/guides/build/assets/metadata-and-tags
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
 import polars as pl
 import pyarrow as pa
 
-from genbank_assets.errors import GenbankAssetsError, SourceError
 from genbank_assets.measure import FIGURES
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.store import Manifest, PartitionRelease, releases_in_store
@@ -169,14 +167,3 @@ def progress_of(context: dg.AssetExecutionContext) -> Callable[[str], None]:
         CONSOLE.info("%s: %s", prefix, line)
 
     return progress
-
-
-@contextlib.contextmanager
-def failures() -> Iterator[None]:
-    """The core's errors as failures a person can read; only a source's troubles are worth a retry."""
-    try:
-        yield
-    except GenbankAssetsError as error:
-        raise dg.Failure(
-            description=f"{type(error).__name__}: {error}", allow_retries=isinstance(error, SourceError)
-        ) from error

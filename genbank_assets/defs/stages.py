@@ -13,7 +13,8 @@ import dagster as dg
 from dagster_aws.s3 import S3Resource
 from pydantic import Field
 
-from genbank_assets.defs.metadata import failures, progress_of, result
+from genbank_assets.defs.failures import failures
+from genbank_assets.defs.metadata import progress_of, result
 from genbank_assets.defs.partitions import DIVISIONS
 from genbank_assets.defs.resources import MirrorResource, object_store
 from genbank_assets.defs.upstream import release_key
@@ -29,7 +30,6 @@ from genbank_assets.tables import dedup, records
 from genbank_assets.tables.schema import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
 
 OWNERS = ["team:genbank-assets"]
-RETRIES = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 # GenBank and RefSeq are built anew every two months. Dagster looks at the asset as a whole, not at its partitions: this
 # says that a mirror stopped, not that a division did (docs/decisions/0012).
@@ -89,7 +89,6 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
         kinds={"file"},
         tags={"stage": "fetch"},
         pool="ncbi",
-        retry_policy=RETRIES,
         freshness_policy=FRESHNESS,
         code_version=fetch.CODE_VERSION,
         description=(
@@ -101,7 +100,7 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
     def raw_files(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
         settings = mirror.settings()
         key = _key(context, collection)
-        with failures(), lock_partition(settings.store, key):
+        with failures(context), lock_partition(settings.store, key):
             manifest = fetch.fetch_division(
                 key, settings=settings, progress=progress_of(context), run_id=context.run.run_id
             )
@@ -130,7 +129,7 @@ def _records(collection: Collection) -> dg.AssetsDefinition:
     def parsed(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
         settings = mirror.settings()
         key = _key(context, collection)
-        with failures(), lock_partition(settings.store, key):
+        with failures(context), lock_partition(settings.store, key):
             partition = latest(settings, key, "raw_files")
             manifest = records.build_records(
                 partition, settings=settings, progress=progress_of(context), run_id=context.run.run_id
@@ -157,7 +156,7 @@ def _unique_records(collection: Collection) -> dg.AssetsDefinition:
     def unique_records(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
         settings = mirror.settings()
         key = _key(context, collection)
-        with failures(), lock_partition(settings.store, key):
+        with failures(context), lock_partition(settings.store, key):
             partition = latest(settings, key, "records")
             manifest = dedup.build_unique_records(
                 partition, settings=settings, progress=progress_of(context), run_id=context.run.run_id
@@ -187,7 +186,7 @@ def _postgres_table(collection: Collection) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         settings = mirror.settings(max_absent_fraction=config.max_absent_fraction)
         key = _key(context, collection)
-        with failures(), lock_partition(settings.store, key):
+        with failures(context), lock_partition(settings.store, key):
             partition = latest(settings, key, "unique_records")
             manifest = load.load_division(
                 partition, settings=settings, progress=progress_of(context), run_id=context.run.run_id
@@ -205,7 +204,6 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
         kinds={"s3"},
         tags={"stage": "publish"},
         pool="object_store",
-        retry_policy=RETRIES,
         code_version=contents.CODE_VERSION,
         description=(
             "The residues of each distinct sequence, once, as an object in S3 or a folder, named by their SHA-256; "
@@ -218,7 +216,7 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         settings = mirror.settings()
         key = _key(context, collection)
-        with failures(), lock_partition(settings.store, key):
+        with failures(context), lock_partition(settings.store, key):
             partition = latest(settings, key, "unique_records")
             manifest = publish.publish_division(
                 partition,

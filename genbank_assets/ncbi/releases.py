@@ -84,7 +84,7 @@ def read_release(source: Source, *, collection: Collection) -> Release:
 def _refseq_release(source: Source, number: str, *, collection: Collection) -> Release:
     name = f"{collection.path}/release-catalog/release{number}.files.installed"
     if not source.exists(name):
-        raise ReleaseError(f"RefSeq says release {number}, but {source.url(name)} is not there yet")
+        raise ReleaseError(f"RefSeq says release {number}, but {source.url(name)} is not there yet", transient=True)
     files, checksums = _installed(source.read_text(name))
     return Release(
         "refseq",
@@ -127,7 +127,9 @@ def _genbank_release(number: str, notes: str) -> Release:
         raise ReleaseError("gbrel.txt names no release: is it GenBank's release notes?")
     if not same_number(said[1], number):
         raise ReleaseError(
-            f"GB_Release_Number says {number}, gbrel.txt says {said[1]}: the release is being replaced; try again later"
+            f"GB_Release_Number says {number}, gbrel.txt says {said[1]}: the release is being replaced; try again "
+            "later",
+            transient=True,
         )
     files = frozenset(f"{m[1]}.seq.gz" for m in _NOTES_FILE.finditer(notes))
     entries = {

@@ -121,7 +121,8 @@ class Transfers:
         if said is not None and not same_number(said[1].decode(), self._release.number):
             (self.arrivals.folder / name).unlink(missing_ok=True)
             raise ReleaseError(
-                f"{name} is of release {said[1].decode()}, not {self._release.number}: the release is being replaced"
+                f"{name} is of release {said[1].decode()}, not {self._release.number}: the release is being replaced",
+                transient=True,
             )
 
 

@@ -22,6 +22,7 @@ from obstore.store import ObjectStore
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.daily import DAILY
+from genbank_assets.objects.requests import may_pass
 from genbank_assets.objects.store import reason_of
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, releases_in_store
@@ -84,7 +85,7 @@ def in_force(store: ObjectStore, manifest: Manifest) -> bool:
     except FileNotFoundError:
         return False
     except BaseError as error:
-        raise ObjectStoreError(f"cannot ask the object store: {reason_of(error)}") from error
+        raise ObjectStoreError(f"cannot ask the object store: {reason_of(error)}", transient=may_pass(error)) from error
     return bool(size == manifest.files[0]["bytes"])
 
 

@@ -21,6 +21,7 @@ from genbank_assets.flatfile.inflate import inflated
 from genbank_assets.objects.contents import locate, locate_refget
 from genbank_assets.objects.find import Found, find_record
 from genbank_assets.objects.packs import unpacked
+from genbank_assets.objects.requests import may_pass
 from genbank_assets.objects.store import open_objects, read_range, reason_of
 from genbank_assets.settings import Settings
 
@@ -67,7 +68,7 @@ def residues(
     except FileNotFoundError:
         raise ObjectStoreError(f"the object set has no {key}") from None
     except BaseError as error:
-        raise ObjectStoreError(f"cannot read {key}: {reason_of(error)}") from error
+        raise ObjectStoreError(f"cannot read {key}: {reason_of(error)}", transient=may_pass(error)) from error
     if (start, end) == (1, length) and hasher.digest() != row["sequence_sha256"]:
         raise IntegrityError(f"the residues in {key} do not have their digest")
 

@@ -25,6 +25,7 @@ from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.objects import contents
 from genbank_assets.objects.contents import CODE_VERSION, IDENTITY, TABLE
 from genbank_assets.objects.keys import manifest_key
+from genbank_assets.objects.requests import may_pass
 from genbank_assets.objects.sending import WANTED, FileSender
 from genbank_assets.objects.store import lock_objects, open_objects, reason_of
 from genbank_assets.objects.upload import Counts, Uploader
@@ -252,7 +253,8 @@ class _Job:
         try:
             obstore.put(store, key, self._table)
         except BaseError as error:
-            raise ObjectStoreError(f"cannot store {key}: {reason_of(error)}") from error
+            reason = f"cannot store {key}: {reason_of(error)}"
+            raise ObjectStoreError(reason, transient=may_pass(error)) from error
         entry = {
             "name": TABLE,
             "rows": pq.read_metadata(self._table).num_rows,

@@ -1,4 +1,4 @@
-"""Requests to the store that need more than one line: what is there, an object in parts, the status in an error.
+"""Requests to the store that need more than one line: what is there, an object in parts, what an error says.
 
 When a request is repeated belongs to ``upload``.
 """
@@ -9,12 +9,17 @@ import dataclasses
 import re
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import ObjectStore
 
 from genbank_assets.objects.proof import PART_BYTES, Parts
 
 _STATUS = re.compile(r"status code: (\d{3})")
+_PASSING = {408, 409, 425, 429, 500, 502, 503, 504}
+# Said with status 400: the body came damaged, or too slowly.
+_PASSING_CODES = re.compile(
+    "<Code>(BadDigest|InvalidDigest|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch|RequestTimeout)</Code>"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,3 +62,11 @@ def status_of(error: Exception) -> int | None:
     """The HTTP status in a store's error; None where the connection failed or timed out."""
     said = _STATUS.search(str(error))
     return int(said[1]) if said else None
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same request may succeed later: the connection broke, or the store stumbled or was busy."""
+    if not isinstance(error, GenericError | AlreadyExistsError):
+        return False
+    status = status_of(error)
+    return status is None or status in _PASSING or bool(_PASSING_CODES.search(str(error)))

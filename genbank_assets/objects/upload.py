@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import random
-import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ from obstore.store import ObjectStore
 from genbank_assets.errors import ObjectStoreBusyError, ObjectStoreError
 from genbank_assets.objects.pace import Pace
 from genbank_assets.objects.proof import Etags, Parts, md5_of
-from genbank_assets.objects.requests import Stored, put_parts, status_of, stored_as
+from genbank_assets.objects.requests import Stored, may_pass, put_parts, status_of, stored_as
 from genbank_assets.objects.store import reason_of
 
 TRIES = 6
@@ -33,11 +32,6 @@ LONGEST_PAUSE_SECONDS = 20.0
 MOST_SECOND_CHANCES = 100
 MOST_SECOND_CHANCES_BYTES = 256 * 1024 * 1024
 _SLOW_DOWN = {429, 503}
-_PASSING = {408, 409, 425, 429, 500, 502, 503, 504}
-# Said with status 400: the body came damaged, or too slowly.
-_PASSING_CODES = re.compile(
-    "<Code>(BadDigest|InvalidDigest|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch|RequestTimeout)</Code>"
-)
 
 
 @dataclasses.dataclass
@@ -140,7 +134,8 @@ class Uploader:
                 raise ObjectStoreError(f"the store keeps other bytes of {key} than were sent")
         except (BaseError, FileNotFoundError) as error:
             self._count(errors=1)
-            raise ObjectStoreError(f"cannot store {key}: {reason_of(error)}") from error
+            reason = f"cannot store {key}: {reason_of(error)}"
+            raise ObjectStoreError(reason, transient=may_pass(error)) from error
         self._count(put=1, bytes=length)
         return stored
 
@@ -277,10 +272,7 @@ class Uploader:
 
     def _passing(self, error: Exception) -> bool:
         """Whether a later try may succeed; a plea for fewer requests is heeded on the way."""
-        if not isinstance(error, GenericError | AlreadyExistsError):
-            return False
-        status = status_of(error)  # None: the connection failed or timed out
-        if status in _SLOW_DOWN:
+        if may_pass(error) and status_of(error) in _SLOW_DOWN:
             self._count(slow_downs=1)
             self._pace.slower()
-        return status is None or status in _PASSING or bool(_PASSING_CODES.search(str(error)))
+        return may_pass(error)

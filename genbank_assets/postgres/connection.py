@@ -26,6 +26,12 @@ CONNECT_SECONDS = 30.0
 STREAMED_ROWS = 5_000
 _OPTIONS: dict[str, Any] = {"prepare_threshold": None, "application_name": "genbank-assets"}
 _LOCKS = 726_340  # any number of our own: the class of advisory locks taken by name
+# Connection exceptions; transaction rollbacks; too many connections, out of memory; shut down, crashed, starting up;
+# lock not available; cancelled by a time limit of the server.
+_PASSING_STATES = ("08", "40", "53200", "53300", "57P01", "57P02", "57P03", "57P05", "55P03", "57014", "25P03", "25P04")
+_REFUSED_FOR_GOOD = re.compile(
+    r"authentication|password|pg_hba|does not exist|invalid|SSL|certificate|permission denied|not permitted"
+)
 _PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@|(password=)\S+")
 
 
@@ -94,7 +100,8 @@ class Database:
             self._first = psycopg.connect(self._url, connect_timeout=int(CONNECT_SECONDS), **_OPTIONS)
         except psycopg.OperationalError as error:
             raise DatabaseError(
-                f"cannot reach PostgreSQL at {self.shown_url}: {without_password(str(error).strip())}"
+                f"cannot reach PostgreSQL at {self.shown_url}: {without_password(str(error).strip())}",
+                transient=may_pass(error),
             ) from None
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
             self._url,
@@ -127,7 +134,9 @@ class Database:
                     connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", lock)
                 yield
         except psycopg.OperationalError as error:
-            raise DatabaseError(f"PostgreSQL failed: {without_password(str(error).strip())}") from None
+            raise DatabaseError(
+                f"PostgreSQL failed: {without_password(str(error).strip())}", transient=may_pass(error)
+            ) from None
 
     @contextmanager
     def transaction(self, *, keep: bool = True) -> Iterator[Session]:
@@ -154,9 +163,11 @@ class Database:
                 "needs its owner once"
             ) from error
         except PoolTimeout as error:
-            raise DatabaseError(f"no connection to {self.shown_url} became free in time") from error
-        except psycopg.OperationalError as error:
-            raise DatabaseError(f"PostgreSQL failed: {without_password(str(error).strip())}") from error
+            raise DatabaseError(f"no connection to {self.shown_url} became free in time", transient=True) from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise DatabaseError(
+                f"PostgreSQL failed: {without_password(str(error).strip())}", transient=may_pass(error)
+            ) from error
 
 
 def _beginning_with(first: psycopg.Connection[Any]) -> type[psycopg.Connection[Any]]:
@@ -169,6 +180,18 @@ def _beginning_with(first: psycopg.Connection[Any]) -> type[psycopg.Connection[A
             return unused.pop() if unused else psycopg.connect(conninfo, **options)
 
     return Connection
+
+
+def may_pass(error: psycopg.Error) -> bool:
+    """Whether the server may answer the same question later: it restarts, is full for now, or the connection broke.
+
+    An error without a code is one of the connection itself. What refuses a connection says why in its text alone.
+    """
+    if error.sqlstate is not None:
+        return error.sqlstate.startswith(_PASSING_STATES)
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not (
+        _REFUSED_FOR_GOOD.search(str(error))
+    )
 
 
 def without_password(text: str) -> str:

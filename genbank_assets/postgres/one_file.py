@@ -17,7 +17,7 @@ import psycopg
 
 from genbank_assets.errors import DatabaseError
 from genbank_assets.ncbi.catalog import GENBANK
-from genbank_assets.postgres.connection import Session, SqlTotals, open_database, without_password
+from genbank_assets.postgres.connection import Session, SqlTotals, may_pass, open_database, without_password
 from genbank_assets.postgres.merge import STAGE_KEY
 from genbank_assets.postgres.record_table import RecordTable, Wanted
 from genbank_assets.postgres.staging import Copy, key_copy, row_copies
@@ -71,10 +71,11 @@ def load_file(task: LoadTask) -> LoadedFile:
                 return _load(session, task)
         except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected) as error:
             if attempt == _RETRIES - 1:
-                raise DatabaseError(f"{task.name}: {str(error).strip()}") from error
+                raise DatabaseError(f"{task.name}: {str(error).strip()}", transient=True) from error
             time.sleep(0.2 * 2**attempt)
         except psycopg.Error as error:
-            raise DatabaseError(f"{task.name}: {without_password(str(error).strip())}") from error
+            message = f"{task.name}: {without_password(str(error).strip())}"
+            raise DatabaseError(message, transient=may_pass(error)) from error
     raise AssertionError("unreachable")
 
 

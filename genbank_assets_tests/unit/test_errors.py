@@ -1,0 +1,106 @@
+"""The exception tree: what may pass says so, and every error survives the way from a worker."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+
+import psycopg
+import pytest
+from obstore.exceptions import GenericError, PermissionDeniedError
+
+from genbank_assets import errors
+from genbank_assets.compute.local import run_tasks
+from genbank_assets.errors import CorruptGzipError, FlatFileError, GenbankAssetsError
+from genbank_assets.objects import requests
+from genbank_assets.postgres import connection
+
+ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, GenbankAssetsError)]
+PASSING = {
+    "SourceInterruptedError", "SourceBusyError", "RemoteFileChangedError", "ReleaseFlippedError",
+    "ObjectStoreBusyError", "WorkerLostError",
+}  # fmt: skip
+
+
+def made(kind: type[GenbankAssetsError]) -> GenbankAssetsError:
+    return kind("what", file="gbphg1.seq.gz", offset=7) if issubclass(kind, FlatFileError) else kind("what")
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_which_may_pass(kind: type[GenbankAssetsError]) -> None:
+    assert made(kind).transient == (kind.__name__ in PASSING)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ALL if not issubclass(kind, FlatFileError)])
+def test_one_error_may_know_better_than_its_class(kind: type[GenbankAssetsError]) -> None:
+    for transient in (True, False):
+        error = pickle.loads(pickle.dumps(kind("what", transient=transient)))
+        assert (str(error), error.transient) == ("what", transient)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_an_error_survives_the_way_from_a_worker(kind: type[GenbankAssetsError]) -> None:
+    error = made(kind)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (kind, str(error), vars(error))
+
+
+def damaged(name: str) -> None:
+    raise CorruptGzipError("the gzip stream is damaged", file=name, offset=7, accession="AB000001")
+
+
+def test_a_workers_error_is_the_one_that_is_raised() -> None:
+    with pytest.raises(CorruptGzipError, match=r"damaged \(.*byte 7 .*record AB000001"):
+        run_tasks(damaged, ["gbphg1.seq.gz", "gbphg2.seq.gz"], workers=2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "passes"),
+    [
+        (psycopg.errors.AdminShutdown, True),
+        (psycopg.errors.CannotConnectNow, True),
+        (psycopg.errors.CrashShutdown, True),
+        (psycopg.errors.TooManyConnections, True),
+        (psycopg.errors.DeadlockDetected, True),
+        (psycopg.errors.ConnectionFailure, True),
+        (psycopg.errors.QueryCanceled, True),
+        (psycopg.errors.DiskFull, False),
+        (psycopg.errors.UndefinedTable, False),
+        (psycopg.errors.InvalidPassword, False),
+        (psycopg.errors.CheckViolation, False),
+    ],
+)
+def test_which_answers_of_postgresql_may_pass(kind: type[psycopg.Error], passes: bool) -> None:
+    assert connection.may_pass(kind("x")) is passes
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("connection to server at 127.0.0.1, port 5432 failed: Connection refused", True),
+        ("connection failed: FATAL:  the database system is starting up", True),
+        ("connection failed: FATAL:  sorry, too many clients already", True),
+        ("server closed the connection unexpectedly", True),
+        ('connection failed: FATAL:  password authentication failed for user "x"', False),
+        ('connection failed: FATAL:  database "x" does not exist', False),
+        ('connection failed: FATAL:  role "x" does not exist', False),
+        ("connection failed: no pg_hba.conf entry for host", False),
+    ],
+)
+def test_which_refusals_of_a_connection_may_pass(text: str, passes: bool) -> None:
+    assert connection.may_pass(psycopg.OperationalError(text)) is passes
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (GenericError("error sending request"), True),
+        (GenericError("status code: 503 Service Unavailable"), True),
+        (GenericError("status code: 400 <Code>RequestTimeout</Code>"), True),
+        (GenericError("status code: 400 <Code>InvalidArgument</Code>"), False),
+        (PermissionDeniedError("status code: 403"), False),
+        (FileNotFoundError("status code: 404"), False),
+    ],
+)
+def test_which_answers_of_a_store_may_pass(error: Exception, passes: bool) -> None:
+    assert requests.may_pass(error) is passes
