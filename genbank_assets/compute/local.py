@@ -1,19 +1,23 @@
 """Runs independent tasks in a pool of processes on this machine.
 
 A task is a picklable value, the function a module-level one. Workers are spawned, not forked: a fork of a process
-with threads (Arrow, gRPC, Dagster) can hang. What a task does belongs to its stage.
+with threads (Arrow, gRPC, Dagster) can hang. They end with the process that waits for them (``lifetime``), because it
+holds the locks they work under. What a task does belongs to its stage.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
+from genbank_assets.compute.lifetime import end_with_parent
 from genbank_assets.errors import WorkerLostError
 from genbank_assets.measure import Stopwatch, peak_memory_bytes
 
@@ -40,7 +44,8 @@ def run_tasks(
     """Run ``function`` over ``tasks``; results come in the order of the tasks.
 
     One task, or one worker, runs in this process: its peak memory then includes whatever the caller holds.
-    The first error stops tasks that have not begun and is raised as it is.
+    The first error stops tasks that have not begun and is raised as it is; those under way are waited for. A stop
+    (Ctrl-C, a signal that Dagster turned into an interrupt) ends them at once: what they write is whole or invisible.
 
     Raises:
         WorkerLostError: a worker was killed, most often by the kernel for lack of memory.
@@ -50,22 +55,40 @@ def run_tasks(
     # Idle OpenBLAS threads of every worker would spin on the cores that parse.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
-        futures = {pool.submit(_measured, function, task): number for number, task in enumerate(tasks)}
-        results: dict[int, TaskResult[R]] = {}
+    workers = min(workers, len(tasks))
+    before = set(multiprocessing.active_children())
+    results: dict[int, TaskResult[R]] = {}
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
+        begun: dict[Future[TaskResult[R]], int] = {}
+        waiting = iter(range(len(tasks)))
         try:
-            for future in as_completed(futures):
-                number = futures[future]
-                results[number] = _reported(tasks[number], future.result(), on_done)
+            while True:
+                # No more than the workers take at once: what the pool has taken cannot be called back.
+                for number in itertools.islice(waiting, workers - len(begun)):
+                    begun[pool.submit(_measured, function, tasks[number])] = number
+                if not begun:
+                    break
+                for future in wait(begun, return_when=FIRST_COMPLETED).done:
+                    number = begun.pop(future)
+                    results[number] = _reported(tasks[number], future.result(), on_done)
         except BrokenProcessPool as error:
             lost = [str(tasks[number]) for number in range(len(tasks)) if number not in results]
             raise WorkerLostError(
                 f"a worker process was killed (out of memory?); not finished: {'; '.join(lost[:3])}"
             ) from error
+        except Exception:
+            raise  # the pool waits for what is under way
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            _kill(set(multiprocessing.active_children()) - before)
             raise
     return [results[number] for number in range(len(tasks))]
+
+
+def _kill(processes: Collection[BaseProcess]) -> None:
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.join()
 
 
 def _measured(function: Callable[[T], R], task: T) -> TaskResult[R]:
