@@ -38,7 +38,7 @@ import pyarrow.parquet as pq
 from genbank_assets import __version__
 from genbank_assets.measure import peak_memory_bytes
 from genbank_assets.objects.keys import sequence_key
-from genbank_assets.objects.sending import WANTED, FileSender, chunks
+from genbank_assets.objects.send_file import WANTED, FileSender, chunks
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.upload import Uploader
 from genbank_assets.settings import Settings
@@ -84,7 +84,8 @@ def ours(path: Path, *, prefix: str, packing: bool, concurrency: int = CONCURREN
     settings = Settings(objects=f"s3://{os.environ['BENCH_BUCKET']}/{prefix}")
     wanted = wanted_of(path)
     start, used = time.perf_counter(), time.process_time()
-    uploader = Uploader(open_objects(settings, retries=0), patient=open_objects(settings), concurrency=concurrency)
+    store, retrying_store = open_objects(settings, retries=0), open_objects(settings)
+    uploader = Uploader(store, retrying_store=retrying_store, concurrency=concurrency)
     FileSender(uploader, packing=packing, refget=False).send(path, wanted)
     seconds, cpu = time.perf_counter() - start, time.process_time() - used
     return {"seconds": seconds, "cpu_seconds": cpu, "memory": peak_memory_bytes(), **vars(uploader.counts)}

@@ -1,6 +1,6 @@
 """The commands about single records: ``trace``, ``changes``, ``fetch``.
 
-What they find belongs to ``lineage``, ``postgres.lookup`` and ``objects.fetch``.
+What they find belongs to ``lineage``, ``postgres.lookup`` and ``lookup``.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _trace(options: argparse.Namespace, settings: Settings) -> int:
 
     if options.raw:
         from genbank_assets.lineage.search import search
-        from genbank_assets.objects.fetch import original_text
+        from genbank_assets.lookup.text import original_text
 
         for piece in original_text(search(settings, options.accession)[0].found):
             sys.stdout.buffer.write(piece)
@@ -96,7 +96,7 @@ def _changes(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _fetch(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.objects.fetch import fetch
+    from genbank_assets.lookup.fetch import fetch
 
     for piece in fetch(settings, options.name, format_=options.format, start=options.start, end=options.end):
         sys.stdout.buffer.write(piece)

@@ -22,7 +22,7 @@ from genbank_assets.errors import NotFoundError
 from genbank_assets.ncbi import fetch
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.ncbi.releases import release_date
-from genbank_assets.objects import contents, publish
+from genbank_assets.objects import object_index, publish
 from genbank_assets.postgres import load
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease, Stage, current_release, lock_partition
@@ -204,7 +204,7 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
         kinds={"s3"},
         tags={"stage": "publish"},
         pool="object_store",
-        code_version=contents.CODE_VERSION,
+        code_version=object_index.CODE_VERSION,
         description=(
             "The residues of each distinct sequence, once, as an object in S3 or a folder, named by their SHA-256; "
             "short ones may share an object. The division's list, manifests/COLLECTION/RELEASE/DIVISION.parquet, is "

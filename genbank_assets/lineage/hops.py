@@ -15,9 +15,9 @@ import polars as pl
 from genbank_assets.errors import GenbankAssetsError, IntegrityError
 from genbank_assets.lineage import recheck
 from genbank_assets.lineage.search import Match
+from genbank_assets.lookup.fetch import object_row
+from genbank_assets.lookup.records import rows_where
 from genbank_assets.ncbi.daily import DAILY
-from genbank_assets.objects.fetch import object_row
-from genbank_assets.objects.find import rows_where
 from genbank_assets.objects.store import open_objects, reason_of
 from genbank_assets.postgres.lookup import record_row
 from genbank_assets.settings import Settings

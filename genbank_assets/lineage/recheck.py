@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 
 from genbank_assets.errors import GenbankAssetsError
 from genbank_assets.flatfile.reader import FlatFileReader
-from genbank_assets.objects.contents import in_force
-from genbank_assets.objects.fetch import original_text, residues
-from genbank_assets.objects.find import Found
+from genbank_assets.lookup.records import Found
+from genbank_assets.lookup.text import original_text
+from genbank_assets.objects.object_index import is_published
+from genbank_assets.objects.read import residues
 from genbank_assets.objects.store import open_objects
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.record_table import RecordTable, Wanted
@@ -159,7 +160,7 @@ def changed_database_row(settings: Settings, found: Found, *, table: Path, recor
 def changed_object(settings: Settings, row: dict[str, Any], manifest: Manifest | None) -> str:
     """Whether the division's list is in the object set, and the sequence's object has its residues."""
     try:
-        if manifest is not None and not in_force(open_objects(settings), manifest):
+        if manifest is not None and not is_published(open_objects(settings), manifest):
             return f"the object set has not the division's list {manifest.extra['manifest_key']} as it was published"
         for _ in residues(settings, row):
             pass

@@ -15,15 +15,15 @@ from typing import Any
 import polars as pl
 
 from genbank_assets.errors import GenbankAssetsError, NotFoundError
+from genbank_assets.lookup.records import Found, find_record, rows_named, rows_where
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.daily import DAILY
-from genbank_assets.objects.find import Found, find_record, rows_named, rows_where
 from genbank_assets.postgres.lookup import last_states
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease, releases_in_store
 from genbank_assets.tables.schema import MEMBERSHIP_COLUMNS, QUARANTINE_COLUMNS
 
-MOST_PRIMARIES = 5  # a whole-genome project's master is a secondary accession of thousands of records
+MAX_PRIMARIES = 5  # a whole-genome project's master is a secondary accession of thousands of records
 _OF_A_BLOCK = tuple(column.name for column in QUARANTINE_COLUMNS if column.name != "raw_text")
 _RANGE = re.compile(r"([A-Z_]+)(\d+)-([A-Z_]+)(\d+)")
 
@@ -141,9 +141,9 @@ def _secondary(settings: Settings, name: str) -> list[Match]:
         for primary in [row[0] for row in rows.iter_rows() if _covers(row[1], name)]:
             note = f"{name} is a secondary accession of {primary}"
             matches += [Match(found, note=note) for found in rows_named(newest, primary)]
-    if len(matches) > MOST_PRIMARIES:
+    if len(matches) > MAX_PRIMARIES:
         more = f" and of {len(matches) - 1:,} more records"
-        matches = [dataclasses.replace(match, note=match.note + more) for match in matches[:MOST_PRIMARIES]]
+        matches = [dataclasses.replace(match, note=match.note + more) for match in matches[:MAX_PRIMARIES]]
     return matches
 
 

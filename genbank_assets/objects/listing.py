@@ -18,7 +18,7 @@ from obstore.store import ObjectStore
 
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.objects.keys import MOLECULE_CLASSES, is_content_key, is_manifest_key
-from genbank_assets.objects.requests import may_pass
+from genbank_assets.objects.requests import is_transient
 from genbank_assets.objects.store import reason_of
 
 # Sets up to this many listed objects are compared in one go, larger ones by the first two digits of the digest.
@@ -41,7 +41,7 @@ def ask(question: Callable[[], Answer]) -> Answer:
     try:
         return question()
     except (BaseError, FileNotFoundError) as error:
-        raise ObjectStoreError(f"the object store failed: {reason_of(error)}", transient=may_pass(error)) from error
+        raise ObjectStoreError(f"the object store failed: {reason_of(error)}", transient=is_transient(error)) from error
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,7 +27,7 @@ from genbank_assets.tables.twobit import two_bit_frame
 
 PACK_BYTES = 64 * 1024 * 1024
 # Longer sequences are objects of their own: their parts can then be read without inflating the whole.
-LONGEST_PACKED_RESIDUES = 1024 * 1024
+MAX_PACKED_RESIDUES = 1024 * 1024
 _THREADS = min(4, os.cpu_count() or 1)
 # At two bits a residue a frame is made 25 times as fast; below, the table of its code outweighs what it saves.
 _TWO_BITS_FROM = 4096

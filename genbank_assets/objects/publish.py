@@ -22,11 +22,11 @@ from obstore.store import ObjectStore
 
 from genbank_assets.errors import IntegrityError, NotFoundError, ObjectStoreError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
-from genbank_assets.objects import contents
-from genbank_assets.objects.contents import CODE_VERSION, IDENTITY, TABLE
+from genbank_assets.objects import object_index
 from genbank_assets.objects.keys import manifest_key
-from genbank_assets.objects.requests import may_pass
-from genbank_assets.objects.sending import WANTED, FileSender
+from genbank_assets.objects.object_index import CODE_VERSION, IDENTITY, TABLE
+from genbank_assets.objects.requests import is_transient
+from genbank_assets.objects.send_file import WANTED, FileSender
 from genbank_assets.objects.store import lock_objects, open_objects, reason_of
 from genbank_assets.objects.upload import Counts, Uploader
 from genbank_assets.settings import Settings
@@ -43,8 +43,8 @@ from genbank_assets.tables.schema import OBJECT_SCHEMA
 from genbank_assets.tables.writer import file_sha256
 
 # "auto" packs divisions with more sequences than this whose mean length is below a hundredth of a pack's.
-FEWEST_SEQUENCES_TO_PACK = 10_000
-LONGEST_MEAN_TO_PACK = 64 * 1024
+MIN_SEQUENCES_TO_PACK = 10_000
+MAX_MEAN_RESIDUES_TO_PACK = 64 * 1024
 OpenStore = Callable[[int], ObjectStore]
 
 
@@ -74,19 +74,23 @@ def publish_division(
     if unique is None:
         raise NotFoundError(f"{partition.key} {partition.release}: materialize unique_records first")
     opened = open_store or (lambda retries: open_objects(settings, retries=retries))
-    patient = opened(8)
+    retrying_store = opened(8)
     with Stopwatch() as watch, lock_objects(settings, exclusive=False):
         previous = partition.manifest("object_set")
-        if previous is not None and _still_good(previous, unique, settings) and contents.in_force(patient, previous):
+        if (
+            previous is not None
+            and _still_good(previous, unique, settings)
+            and object_index.is_published(retrying_store, previous)
+        ):
             progress("nothing changed: every object and the manifest are in place")
             now = {"files_now": 0, "bytes_now": 0, "objects_put": 0, "seconds": watch.seconds}
             uploads = {"upload_attempts": 0, "upload_errors": 0, "upload_retries": 0, "upload_slow_downs": 0}
             report = dataclasses.replace(previous.report, **now, **uploads)  # type: ignore[arg-type]
             return dataclasses.replace(previous, report=report)
         job = _Job(partition, unique, settings=settings, progress=progress)
-        tables = contents.tables_in_force(settings, patient)
-        counts = job.run(opened(0), patient=patient, tables=tables)
-        entry = job.publish_table(patient)
+        tables = object_index.published_tables(settings, retrying_store)
+        counts = job.run(opened(0), retrying_store=retrying_store, tables=tables)
+        entry = job.publish_table(retrying_store)
     manifest = Manifest(
         stage="object_set",
         code_version=CODE_VERSION,
@@ -153,7 +157,7 @@ class _Job:
         self.objects = 0
         self.bytes = 0
 
-    def run(self, store: ObjectStore, *, patient: ObjectStore, tables: list[Path]) -> Counts:
+    def run(self, store: ObjectStore, *, retrying_store: ObjectStore, tables: list[Path]) -> Counts:
         """Send what is missing and write the division's table (not yet under its name)."""
         scratch = self._folder / ".scratch"
         shutil.rmtree(scratch, ignore_errors=True)
@@ -162,7 +166,7 @@ class _Job:
         by_file = Buckets(scratch / "file", count=groups)
         missing = 0
         sequences = self._partition.files_folder("unique_records") / "sequences.parquet"
-        for known, unknown in contents.split_known(sequences, tables):
+        for known, unknown in object_index.split_known(sequences, tables):
             lacking = known.filter(pl.col("refget").is_null()) if self._settings.refget else known.clear()
             self._add(by_digest, known.join(lacking, on=IDENTITY, how="anti"))
             reread = self._places(sequences, lacking)
@@ -172,7 +176,7 @@ class _Job:
             missing += len(unknown)
         by_file.close()
         self._progress(f"{self.rows:,} distinct sequences, {missing:,} to send to {self._settings.objects_url}")
-        uploader = Uploader(store, patient=patient, concurrency=self._settings.upload_concurrency)
+        uploader = Uploader(store, retrying_store=retrying_store, concurrency=self._settings.upload_concurrency)
         for rows in self._send_all(uploader, by_file):
             self._add(by_digest, pl.read_parquet(rows))
         by_digest.close()
@@ -254,7 +258,7 @@ class _Job:
             obstore.put(store, key, self._table)
         except BaseError as error:
             reason = f"cannot store {key}: {reason_of(error)}"
-            raise ObjectStoreError(reason, transient=may_pass(error)) from error
+            raise ObjectStoreError(reason, transient=is_transient(error)) from error
         entry = {
             "name": TABLE,
             "rows": pq.read_metadata(self._table).num_rows,
@@ -269,8 +273,8 @@ class _Job:
         shutil.rmtree(self._folder / ".sent", ignore_errors=True)
 
 
-_KNOWN_COLUMNS = [name for name in contents.EMPTY.columns if name not in IDENTITY and name != "length"]
-_KNOWN = pl.Struct({name: contents.EMPTY.schema[name] for name in _KNOWN_COLUMNS})
+_KNOWN_COLUMNS = [name for name in object_index.EMPTY.columns if name not in IDENTITY and name != "length"]
+_KNOWN = pl.Struct({name: object_index.EMPTY.schema[name] for name in _KNOWN_COLUMNS})
 
 
 def _packs(rows: int, unique: Manifest, settings: Settings) -> bool:
@@ -278,4 +282,4 @@ def _packs(rows: int, unique: Manifest, settings: Settings) -> bool:
     if settings.object_layout != "auto":
         return settings.object_layout == "pack"
     mean = (unique.report.residues or 0) / rows if rows else 0
-    return rows > FEWEST_SEQUENCES_TO_PACK and mean < LONGEST_MEAN_TO_PACK
+    return rows > MIN_SEQUENCES_TO_PACK and mean < MAX_MEAN_RESIDUES_TO_PACK

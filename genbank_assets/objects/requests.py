@@ -12,12 +12,12 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import ObjectStore
 
-from genbank_assets.objects.proof import PART_BYTES, Parts
+from genbank_assets.objects.etags import PART_BYTES, Parts
 
 _STATUS = re.compile(r"status code: (\d{3})")
-_PASSING = {408, 409, 425, 429, 500, 502, 503, 504}
+_TRANSIENT_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504}
 # Said with status 400: the body came damaged, or too slowly.
-_PASSING_CODES = re.compile(
+_TRANSIENT_CODES = re.compile(
     "<Code>(BadDigest|InvalidDigest|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch|RequestTimeout)</Code>"
 )
 
@@ -64,9 +64,9 @@ def status_of(error: Exception) -> int | None:
     return int(said[1]) if said else None
 
 
-def may_pass(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Whether the same request may succeed later: the connection broke, or the store stumbled or was busy."""
     if not isinstance(error, GenericError | AlreadyExistsError):
         return False
     status = status_of(error)
-    return status is None or status in _PASSING or bool(_PASSING_CODES.search(str(error)))
+    return status is None or status in _TRANSIENT_STATUSES or bool(_TRANSIENT_CODES.search(str(error)))

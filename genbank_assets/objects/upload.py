@@ -2,7 +2,8 @@
 
 Some threads take the next object as they get free, so nothing is made before it can be sent. A request that failed for
 a passing reason is repeated with jitter; an upload that used up its tries gets a second chance later and counts as an
-upload error. What is sent belongs to ``publish``, how many at a time to ``pace``, how it is proved to ``proof``.
+upload error. What is sent belongs to ``publish``, how many at a time to ``throttle``, how it is
+proved to ``etags``.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from obstore.exceptions import AlreadyExistsError, BaseError, GenericError, NotS
 from obstore.store import ObjectStore
 
 from genbank_assets.errors import ObjectStoreBusyError, ObjectStoreError
-from genbank_assets.objects.pace import Pace
-from genbank_assets.objects.proof import Etags, Parts, md5_of
-from genbank_assets.objects.requests import Stored, may_pass, put_parts, status_of, stored_as
+from genbank_assets.objects.etags import Etags, Parts, md5_of
+from genbank_assets.objects.requests import Stored, is_transient, put_parts, status_of, stored_as
 from genbank_assets.objects.store import reason_of
+from genbank_assets.objects.throttle import Throttle
 
 TRIES = 6
 FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 20.0
+MAX_PAUSE_SECONDS = 20.0
 # What waits for a second chance waits in memory.
-MOST_SECOND_CHANCES = 100
-MOST_SECOND_CHANCES_BYTES = 256 * 1024 * 1024
-_SLOW_DOWN = {429, 503}
+MAX_SECOND_CHANCES = 100
+MAX_SECOND_CHANCE_BYTES = 256 * 1024 * 1024
+_SLOW_DOWN_STATUSES = {429, 503}
 
 
 @dataclasses.dataclass
@@ -61,12 +62,12 @@ class Counts:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An object to send; ``then`` is called when it is in the store, by the thread that sent it."""
+    """An object to send; ``on_stored`` is called when it is in the store, by the thread that sent it."""
 
     key: str
     content: Any  # bytes, bytearray or a memoryview of bytes
     sha256: bytes
-    then: Callable[[Stored], None]
+    on_stored: Callable[[Stored], None]
 
 
 class Uploader:
@@ -74,16 +75,16 @@ class Uploader:
 
     Args:
         store: a store that does not repeat requests itself.
-        patient: the same store, repeating requests: for multipart uploads, whose parts only it sees.
+        retrying_store: the same store, repeating requests: for multipart uploads, whose parts only it sees.
         concurrency: most requests in flight.
     """
 
-    def __init__(self, store: ObjectStore, *, patient: ObjectStore, concurrency: int) -> None:
+    def __init__(self, store: ObjectStore, *, retrying_store: ObjectStore, concurrency: int) -> None:
         self._store = store
-        self._patient = patient
+        self._retrying_store = retrying_store
         self._concurrency = concurrency
-        self._pace = Pace(concurrency=concurrency)
-        self._etags = Etags(patient)
+        self._throttle = Throttle(concurrency=concurrency)
+        self._etags = Etags(retrying_store)
         self._conditional = True
         self._again: list[Outgoing] = []
         self._failure: BaseException | None = None
@@ -103,13 +104,13 @@ class Uploader:
                 for worker in [pool.submit(self._work, objects) for _ in range(self._concurrency)]:
                     worker.result()
             except BaseException:
-                self._pace.stop()
+                self._throttle.stop()
                 raise
         if self._failure is not None:
             raise self._failure
         waiting, self._again = self._again, []
         for outgoing in waiting:
-            outgoing.then(self._tries(outgoing))
+            outgoing.on_stored(self._send_with_retries(outgoing))
 
     def send_long(self, key: str, pieces: Iterator[bytes], *, length: int, sha256: bytes) -> Stored:
         """Send a long object in parts as they come; they appear as one object or not at all.
@@ -119,23 +120,23 @@ class Uploader:
         Raises:
             ObjectStoreError: the store failed after retries.
         """
-        self._pace.wait_alone()
+        self._throttle.wait_alone()
         self._count(attempts=1)
         parts = Parts(pieces)
         try:
-            there = stored_as(self._patient, key)
+            there = stored_as(self._retrying_store, key)
             if there is not None and there.bytes == length and self._etags.read(key) == sha256:
                 for _ in pieces:  # the reader behind it has to pass the sequence in any case
                     pass
                 self._count(found=1)
                 return there
-            stored = put_parts(self._patient, key, parts, length=length, at_once=int(self._pace.allowed))
-            if not self._etags.vouch(key, stored.etag, sha256=sha256, expected=parts.etag):
+            stored = put_parts(self._retrying_store, key, parts, length=length, at_once=int(self._throttle.allowed))
+            if not self._etags.verify_stored(key, stored.etag, sha256=sha256, expected=parts.etag):
                 raise ObjectStoreError(f"the store keeps other bytes of {key} than were sent")
         except (BaseError, FileNotFoundError) as error:
             self._count(errors=1)
             reason = f"cannot store {key}: {reason_of(error)}"
-            raise ObjectStoreError(reason, transient=may_pass(error)) from error
+            raise ObjectStoreError(reason, transient=is_transient(error)) from error
         self._count(put=1, bytes=length)
         return stored
 
@@ -146,27 +147,27 @@ class Uploader:
             except BaseException as error:
                 self._fail(error)
             finally:
-                self._pace.leave(len(outgoing.content))
+                self._throttle.leave(len(outgoing.content))
 
     def _next(self, objects: Iterator[Outgoing]) -> Outgoing | None:
         """The next object, as soon as there is a free place for it; None when there is nothing more to do."""
         with self._turn:
-            if not self._pace.wait():
+            if not self._throttle.wait():
                 return None
             try:
                 outgoing = next(objects, None)
             except BaseException as error:
                 self._fail(error)
                 return None
-            if outgoing is None or not self._pace.wait(len(outgoing.content)):
+            if outgoing is None or not self._throttle.wait(len(outgoing.content)):
                 return None
-            self._pace.enter(len(outgoing.content))
+            self._throttle.enter(len(outgoing.content))
             return outgoing
 
     def _fail(self, error: BaseException) -> None:
         with self._counting:
             self._failure = self._failure or error
-        self._pace.stop()
+        self._throttle.stop()
 
     def _count(self, **more: int) -> None:
         with self._counting:
@@ -181,24 +182,24 @@ class Uploader:
         """
         self._count(attempts=1)
         try:
-            stored = self._tries(outgoing)
+            stored = self._send_with_retries(outgoing)
         except ObjectStoreError as error:
             self._count(errors=1)
             if not isinstance(error, ObjectStoreBusyError) or not self._put_aside(outgoing):
                 raise
         else:
-            outgoing.then(stored)
+            outgoing.on_stored(stored)
 
     def _put_aside(self, outgoing: Outgoing) -> bool:
         """Keep an object for a second chance, as a copy: a view would keep all it was read with; False if too many."""
         with self._counting:
             size = sum(len(kept.content) for kept in self._again) + len(outgoing.content)
-            if len(self._again) >= MOST_SECOND_CHANCES or size > MOST_SECOND_CHANCES_BYTES:
+            if len(self._again) >= MAX_SECOND_CHANCES or size > MAX_SECOND_CHANCE_BYTES:
                 return False
             self._again.append(dataclasses.replace(outgoing, content=bytes(outgoing.content)))
         return True
 
-    def _tries(self, outgoing: Outgoing) -> Stored:
+    def _send_with_retries(self, outgoing: Outgoing) -> Stored:
         """Send one object; repeats what may pass.
 
         Raises:
@@ -210,15 +211,15 @@ class Uploader:
                 stored = self._put(outgoing)
             except (BaseError, FileNotFoundError) as error:
                 reason = f"cannot store {outgoing.key}: {reason_of(error)}"
-                if not self._passing(error):
+                if not self._heed(error):
                     raise ObjectStoreError(reason) from error
-                if number == TRIES or self._pace.stopped:
+                if number == TRIES or self._throttle.stopped:
                     raise ObjectStoreBusyError(reason) from error
                 self._count(retries=1)
-                longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**number)
-                self._pace.pause(random.uniform(longest / 4, longest))  # noqa: S311
+                longest = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**number)
+                self._throttle.pause(random.uniform(longest / 4, longest))  # noqa: S311
             else:
-                self._pace.faster()
+                self._throttle.faster()
                 return stored
         raise AssertionError
 
@@ -228,18 +229,18 @@ class Uploader:
         try:
             etag = self._create(key, content)
         except AlreadyExistsError:
-            there = stored_as(self._patient, key)
+            there = stored_as(self._retrying_store, key)
             if there is None:  # refused, but nothing is there: another is just sending it (409)
                 raise
             return self._found(outgoing, there)
-        stored = Stored(key, len(content), etag) if self._vouch(outgoing, etag) else self._replace(outgoing)
+        stored = Stored(key, len(content), etag) if self._verify_stored(outgoing, etag) else self._replace(outgoing)
         self._count(put=1, bytes=len(content))
         return stored
 
     def _found(self, outgoing: Outgoing, there: Stored) -> Stored:
         """What is in the store under the key, if it is what it should be; else it is sent over it."""
         size = len(outgoing.content)
-        if there.bytes == size and self._vouch(outgoing, there.etag, just_sent=False):
+        if there.bytes == size and self._verify_stored(outgoing, there.etag, just_sent=False):
             self._count(found=1)
             return there
         stored = self._replace(outgoing)
@@ -250,13 +251,15 @@ class Uploader:
         """Send an object over one that is not what its key says."""
         key = outgoing.key
         etag = obstore.put(self._store, key, outgoing.content, use_multipart=False)["e_tag"]
-        if not self._vouch(outgoing, etag):
+        if not self._verify_stored(outgoing, etag):
             raise GenericError(f"the store keeps other bytes of {key} than were sent")
         return Stored(key, len(outgoing.content), etag)
 
-    def _vouch(self, outgoing: Outgoing, etag: str | None, *, just_sent: bool = True) -> bool:
+    def _verify_stored(self, outgoing: Outgoing, etag: str | None, *, just_sent: bool = True) -> bool:
         expected = functools.partial(md5_of, outgoing.content)
-        return self._etags.vouch(outgoing.key, etag, sha256=outgoing.sha256, expected=expected, just_sent=just_sent)
+        return self._etags.verify_stored(
+            outgoing.key, etag, sha256=outgoing.sha256, expected=expected, just_sent=just_sent
+        )
 
     def _create(self, key: str, content: Any) -> str | None:
         if self._conditional:
@@ -270,9 +273,9 @@ class Uploader:
                 self._conditional = False
         return obstore.put(self._store, key, content, use_multipart=False)["e_tag"]
 
-    def _passing(self, error: Exception) -> bool:
+    def _heed(self, error: Exception) -> bool:
         """Whether a later try may succeed; a plea for fewer requests is heeded on the way."""
-        if may_pass(error) and status_of(error) in _SLOW_DOWN:
+        if is_transient(error) and status_of(error) in _SLOW_DOWN_STATUSES:
             self._count(slow_downs=1)
-            self._pace.slower()
-        return may_pass(error)
+            self._throttle.slower()
+        return is_transient(error)

@@ -19,10 +19,10 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from genbank_assets.errors import GenbankAssetsError
-from genbank_assets.objects.contents import published, table_path
-from genbank_assets.objects.fetch import residues
+from genbank_assets.objects.etags import Etags
 from genbank_assets.objects.listing import ask, manifest_keys, objects_under, ranges
-from genbank_assets.objects.proof import Etags
+from genbank_assets.objects.object_index import published, table_path
+from genbank_assets.objects.read import residues
 from genbank_assets.objects.store import open_objects, reason_of
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey

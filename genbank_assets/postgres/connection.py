@@ -101,7 +101,7 @@ class Database:
         except psycopg.OperationalError as error:
             raise DatabaseError(
                 f"cannot reach PostgreSQL at {self.shown_url}: {without_password(str(error).strip())}",
-                transient=may_pass(error),
+                transient=is_transient(error),
             ) from None
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
             self._url,
@@ -135,7 +135,7 @@ class Database:
                 yield
         except psycopg.OperationalError as error:
             raise DatabaseError(
-                f"PostgreSQL failed: {without_password(str(error).strip())}", transient=may_pass(error)
+                f"PostgreSQL failed: {without_password(str(error).strip())}", transient=is_transient(error)
             ) from None
 
     @contextmanager
@@ -166,7 +166,7 @@ class Database:
             raise DatabaseError(f"no connection to {self.shown_url} became free in time", transient=True) from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise DatabaseError(
-                f"PostgreSQL failed: {without_password(str(error).strip())}", transient=may_pass(error)
+                f"PostgreSQL failed: {without_password(str(error).strip())}", transient=is_transient(error)
             ) from error
 
 
@@ -182,7 +182,7 @@ def _beginning_with(first: psycopg.Connection[Any]) -> type[psycopg.Connection[A
     return Connection
 
 
-def may_pass(error: psycopg.Error) -> bool:
+def is_transient(error: psycopg.Error) -> bool:
     """Whether the server may answer the same question later: it restarts, is full for now, or the connection broke.
 
     An error without a code is one of the connection itself. What refuses a connection says why in its text alone.

@@ -14,9 +14,9 @@ import pytest
 
 from genbank_assets.errors import DatabaseError, NotFoundError, ReleaseError
 from genbank_assets.lineage.trace import trace
+from genbank_assets.lookup.fetch import fetch
 from genbank_assets.ncbi.catalog import GENBANK, REFSEQ, Collection
 from genbank_assets.ncbi.daily import daily_partition, fetch_daily
-from genbank_assets.objects.fetch import fetch
 from genbank_assets.objects.publish import publish_division
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.daily import apply_day

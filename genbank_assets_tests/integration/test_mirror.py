@@ -18,9 +18,10 @@ import pytest
 
 from genbank_assets.errors import ReleaseFlippedError, ShrinkGuardError
 from genbank_assets.lineage.trace import trace
+from genbank_assets.lookup.fetch import fetch
+from genbank_assets.lookup.records import find_record
+from genbank_assets.lookup.text import original_text
 from genbank_assets.ncbi.fetch import fetch_division
-from genbank_assets.objects.fetch import fetch, original_text
-from genbank_assets.objects.find import find_record
 from genbank_assets.objects.publish import publish_division
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.load import load_division

@@ -15,7 +15,7 @@ import trustme
 
 from genbank_assets.errors import GenbankAssetsError, ObjectStoreError
 from genbank_assets.objects import store, upload
-from genbank_assets.objects.proof import PART_BYTES
+from genbank_assets.objects.etags import PART_BYTES
 from genbank_assets.objects.prune import prune_objects
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.upload import Uploader
@@ -139,10 +139,10 @@ def test_no_more_bytes_wait_in_memory_for_a_second_chance_than_memory_is_meant_f
     parsed: Settings, s3: S3Server, faulty: Callable[[Rule], FaultyProxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faulty(lambda asked: Fault(status=503) if is_sequence(asked) and asked.number < upload.TRIES else None)
-    monkeypatch.setattr(upload, "MOST_SECOND_CHANCES_BYTES", 100)
+    monkeypatch.setattr(upload, "MAX_SECOND_CHANCE_BYTES", 100)
     with pytest.raises(ObjectStoreError, match="503"):
         republish(parsed, VRL)
-    monkeypatch.setattr(upload, "MOST_SECOND_CHANCES_BYTES", 1_000_000)
+    monkeypatch.setattr(upload, "MAX_SECOND_CHANCE_BYTES", 1_000_000)
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
     faulty(lambda asked: Fault(status=503) if is_sequence(asked) and asked.number < upload.TRIES else None)
     assert republish(parsed, VRL).report.upload_errors == SEQUENCES

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.errors import NotFoundError, ObjectStoreError
-from genbank_assets.objects import contents, publish
-from genbank_assets.objects.fetch import fetch
+from genbank_assets.lookup.fetch import fetch
+from genbank_assets.objects import object_index, publish
 from genbank_assets.objects.prune import prune_objects
 from genbank_assets.objects.verify import verify_objects
 from genbank_assets.settings import Settings
@@ -251,10 +251,10 @@ def test_a_small_division_is_compared_with_a_large_one_in_the_memory_of_a_row_gr
     )  # fmt: skip
     with sorted_writer(tmp_path / "small.parquet", UNIQUE_SEQUENCE_SCHEMA, sorted_by=["sequence_sha256"]) as writer:
         write_sorted(writer, few, UNIQUE_SEQUENCE_SCHEMA)
-    ((known, unknown),) = contents.split_known(tmp_path / "small.parquet", [tmp_path / "large.parquet"])
+    ((known, unknown),) = object_index.split_known(tmp_path / "small.parquet", [tmp_path / "large.parquet"])
     assert (len(known), len(unknown)) == (10, 0)
     assert known.sort("sequence_sha256").equals(rows.gather_every(40_000).select(known.columns))
     with pq.ParquetFile(tmp_path / "large.parquet") as file:
-        found = list(contents._Table(file).rows_of(few.select("sequence_sha256", "molecule_class")))
+        found = list(object_index._Table(file).rows_of(few.select("sequence_sha256", "molecule_class")))
     assert sum(table.num_rows for table in found) == 10
     assert sum(table.get_total_buffer_size() for table in found) < 20_000  # no views into the row groups

@@ -22,8 +22,8 @@ from Bio import SeqIO
 
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError, ObjectStoreError
 from genbank_assets.lineage.trace import trace
+from genbank_assets.lookup.fetch import fetch
 from genbank_assets.objects import listing, publish
-from genbank_assets.objects.fetch import fetch
 from genbank_assets.objects.packs import PackBuilder, index_of, unpacked
 from genbank_assets.objects.prune import prune_objects
 from genbank_assets.objects.publish import publish_division
@@ -166,7 +166,7 @@ def test_packs_hold_each_sequence_once_and_explain_themselves(sampled: Settings,
 def test_auto_packs_divisions_of_many_short_sequences(
     sampled: Settings, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish, "FEWEST_SEQUENCES_TO_PACK", 50)
+    monkeypatch.setattr(publish, "MIN_SEQUENCES_TO_PACK", 50)
     assert mirror(PLN, sampled)[4].extra["layout"] == "pack"
     assert mirror(VRL, sampled)[4].extra["layout"] == "record"
 
@@ -216,7 +216,7 @@ def test_refget_digests_are_those_of_the_specification(sampled: Settings, bucket
 
 
 def test_the_published_example_of_refget() -> None:
-    from genbank_assets.objects.sending import _refget
+    from genbank_assets.objects.send_file import _refget
 
     assert _refget(hashlib.sha512(b"ACGT")) == "SQ.aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2"
 
@@ -397,7 +397,7 @@ def test_of_many_that_send_one_key_at_once_one_wins(settings: Settings, s3: S3Se
     outgoing = Outgoing("key", content, hashlib.sha256(content).digest(), lambda stored: None)
 
     def send(number: int) -> Counts:
-        uploader = Uploader(store, patient=store, concurrency=1)
+        uploader = Uploader(store, retrying_store=store, concurrency=1)
         uploader.send_all(iter([outgoing]))
         return uploader.counts
 

@@ -16,7 +16,7 @@ from genbank_assets.lineage.prov import as_prov_json
 from genbank_assets.lineage.render import as_markdown, as_text
 from genbank_assets.lineage.search import search
 from genbank_assets.lineage.trace import Trace, trace
-from genbank_assets.objects.fetch import original_text
+from genbank_assets.lookup.text import original_text
 from genbank_assets.objects.publish import publish_division
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionRelease

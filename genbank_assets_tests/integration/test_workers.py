@@ -157,7 +157,7 @@ def test_a_killed_load_leaves_no_worker_in_the_database(divisions: Divisions) ->
     assert loaded == (0,), "nothing is loaded by workers whose run is gone"
 
 
-def test_a_killed_worker_is_told_and_may_pass(tmp_path: Path) -> None:
+def test_a_killed_worker_is_told_and_is_transient(tmp_path: Path) -> None:
     with pytest.raises(WorkerLostError, match="out of memory") as caught:
         run_tasks(killed, [Task(tmp_path, str(n)) for n in range(3)], workers=2)
     assert caught.value.transient

@@ -27,7 +27,7 @@ def made(kind: type[GenbankAssetsError]) -> GenbankAssetsError:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_which_may_pass(kind: type[GenbankAssetsError]) -> None:
+def test_which_is_transient(kind: type[GenbankAssetsError]) -> None:
     assert made(kind).transient == (kind.__name__ in PASSING)
 
 
@@ -70,8 +70,8 @@ def test_a_workers_error_is_the_one_that_is_raised() -> None:
         (psycopg.errors.CheckViolation, False),
     ],
 )
-def test_which_answers_of_postgresql_may_pass(kind: type[psycopg.Error], passes: bool) -> None:
-    assert connection.may_pass(kind("x")) is passes
+def test_which_answers_of_postgresql_is_transient(kind: type[psycopg.Error], passes: bool) -> None:
+    assert connection.is_transient(kind("x")) is passes
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_which_answers_of_postgresql_may_pass(kind: type[psycopg.Error], passes:
         ("connection failed: no pg_hba.conf entry for host", False),
     ],
 )
-def test_which_refusals_of_a_connection_may_pass(text: str, passes: bool) -> None:
-    assert connection.may_pass(psycopg.OperationalError(text)) is passes
+def test_which_refusals_of_a_connection_is_transient(text: str, passes: bool) -> None:
+    assert connection.is_transient(psycopg.OperationalError(text)) is passes
 
 
 @pytest.mark.parametrize(
@@ -102,5 +102,5 @@ def test_which_refusals_of_a_connection_may_pass(text: str, passes: bool) -> Non
         (FileNotFoundError("status code: 404"), False),
     ],
 )
-def test_which_answers_of_a_store_may_pass(error: Exception, passes: bool) -> None:
-    assert requests.may_pass(error) is passes
+def test_which_answers_of_a_store_is_transient(error: Exception, passes: bool) -> None:
+    assert requests.is_transient(error) is passes

@@ -31,7 +31,7 @@ class Etags:
         self._store = store
         self._are_md5 = True
 
-    def vouch(
+    def verify_stored(
         self, key: str, etag: str | None, *, sha256: bytes, expected: Callable[[], str], just_sent: bool = True
     ) -> bool:
         """Whether the object is what it should be.

@@ -8,12 +8,12 @@ from __future__ import annotations
 import threading
 import time
 
-MOST_BYTES_IN_FLIGHT = 256 * 1024 * 1024
+MAX_BYTES_IN_FLIGHT = 256 * 1024 * 1024
 # Requests already under way answer for the old pace.
-_DEAF_SECONDS = 1.0
+BACKOFF_COOLDOWN_SECONDS = 1.0
 
 
-class Pace:
+class Throttle:
     """The places of one run; used by many threads.
 
     Args:
@@ -38,7 +38,7 @@ class Pace:
         def free() -> bool:
             if self._requests == 0 or self._stopped.is_set():
                 return True
-            return self._requests < int(self.allowed) and self._bytes + size <= MOST_BYTES_IN_FLIGHT
+            return self._requests < int(self.allowed) and self._bytes + size <= MAX_BYTES_IN_FLIGHT
 
         with self._changed:
             self._changed.wait_for(free)
@@ -71,7 +71,7 @@ class Pace:
         """The server asked for fewer requests: half of them."""
         with self._changed:
             now = time.monotonic()
-            if now - self._last_slow_down > _DEAF_SECONDS:
+            if now - self._last_slow_down > BACKOFF_COOLDOWN_SECONDS:
                 self._last_slow_down = now
                 self.allowed = max(1.0, self.allowed / 2)
 

@@ -22,7 +22,7 @@ from obstore.store import ObjectStore
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.daily import DAILY
-from genbank_assets.objects.requests import may_pass
+from genbank_assets.objects.requests import is_transient
 from genbank_assets.objects.store import reason_of
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, releases_in_store
@@ -61,7 +61,7 @@ def table_path(partition: PartitionRelease) -> Path:
     return partition.files_folder("object_set") / TABLE
 
 
-def tables_in_force(settings: Settings, store: ObjectStore) -> list[Path]:
+def published_tables(settings: Settings, store: ObjectStore) -> list[Path]:
     """Tables whose manifest object is in the set with the same size; one request each.
 
     Raises:
@@ -69,12 +69,12 @@ def tables_in_force(settings: Settings, store: ObjectStore) -> list[Path]:
     """
     found = []
     for partition, manifest in published(settings):
-        if in_force(store, manifest):
+        if is_published(store, manifest):
             found.append(table_path(partition))
     return found
 
 
-def in_force(store: ObjectStore, manifest: Manifest) -> bool:
+def is_published(store: ObjectStore, manifest: Manifest) -> bool:
     """Whether a division's manifest object is in the set.
 
     Raises:
@@ -85,7 +85,9 @@ def in_force(store: ObjectStore, manifest: Manifest) -> bool:
     except FileNotFoundError:
         return False
     except BaseError as error:
-        raise ObjectStoreError(f"cannot ask the object store: {reason_of(error)}", transient=may_pass(error)) from error
+        raise ObjectStoreError(
+            f"cannot ask the object store: {reason_of(error)}", transient=is_transient(error)
+        ) from error
     return bool(size == manifest.files[0]["bytes"])
 
 

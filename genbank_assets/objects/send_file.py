@@ -1,7 +1,7 @@
 """One file's sequences on their way to the store: read in chunks, proved, packed or sent as they are.
 
 Memory holds a row group of the chunk table, the packs in flight, and a few columns of the sequences of this one file.
-Which sequences are wanted belongs to ``contents``; requests belong to ``upload``.
+Which sequences are wanted belongs to ``object_index``; requests belong to ``upload``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from genbank_assets.errors import IntegrityError
-from genbank_assets.objects.contents import EMPTY, IDENTITY
 from genbank_assets.objects.keys import pack_key, sequence_key
-from genbank_assets.objects.packs import LONGEST_PACKED_RESIDUES, PACK_BYTES, Pack, PackBuilder
+from genbank_assets.objects.object_index import EMPTY, IDENTITY
+from genbank_assets.objects.packs import MAX_PACKED_RESIDUES, PACK_BYTES, Pack, PackBuilder
 from genbank_assets.objects.requests import Stored
 from genbank_assets.objects.upload import Outgoing, Uploader
 
@@ -123,11 +123,11 @@ class FileSender:
             if len(first) < target.length:
                 self._long(target, first, stream)
                 continue
-            _prove(target, hashlib.sha256(first).digest(), len(first))
+            _check_digest(target, hashlib.sha256(first).digest(), len(first))
             refget = _refget(hashlib.sha512(first)) if self._refget else None
             if target.in_set:
                 self._add((position, refget, *[None] * (len(_SENT) - 2)))
-            elif self._builder is not None and target.length <= LONGEST_PACKED_RESIDUES:
+            elif self._builder is not None and target.length <= MAX_PACKED_RESIDUES:
                 self._builder.add(first, digest=target.digest, molecule_class=target.molecule_class)
                 self._packed.append((position, refget))
                 if self._builder.frames_bytes >= PACK_BYTES:
@@ -192,7 +192,7 @@ class FileSender:
                 position, piece = next(stream, (None, memoryview(b"")))
                 if position != target.position:
                     break
-            _prove(target, sha256.digest(), length)
+            _check_digest(target, sha256.digest(), length)
 
         if target.in_set:
             for _ in parts():
@@ -208,7 +208,7 @@ def _frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_SENT, orient="row")
 
 
-def _prove(target: _Target, digest: bytes, length: int) -> None:
+def _check_digest(target: _Target, digest: bytes, length: int) -> None:
     if digest != target.digest or length != target.length:
         raise IntegrityError(f"the residues of sequence {target.digest.hex()} do not have their digest")
 
