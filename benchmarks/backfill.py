@@ -33,7 +33,7 @@ from genbank_assets import __version__
 from genbank_assets.defs.instance import STORAGE_VARIABLE, open_instance, prepare_instance, project_file
 from genbank_assets.lineage.status import status
 from genbank_assets.ncbi.sample import SAMPLE, sample_partitions
-from genbank_assets.postgres.embedded import remove_server
+from genbank_assets.postgres_server.server import remove_server
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, current_release
 

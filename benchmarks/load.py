@@ -33,9 +33,9 @@ from grown_sample import grown, records_of, revised
 from psycopg import sql
 
 from genbank_assets.postgres.connection import Database
-from genbank_assets.postgres.embedded import EmbeddedServer, ensure_server, remove_server
+from genbank_assets.postgres_server.server import EmbeddedServer, ensure_server, remove_server
 from genbank_assets.postgres.load import load_division
-from genbank_assets.postgres.places import find_places
+from genbank_assets.postgres_server.cluster_paths import find_places
 from genbank_assets.postgres.versions import ensure_schema
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest

@@ -131,6 +131,14 @@ class DatabaseError(GenbankAssetsError):
     """
 
 
+class DatabaseInUseError(DatabaseError):
+    """The embedded server was not stopped, because other processes use it."""
+
+
+class NoDatabaseError(DatabaseError):
+    """The store has no database yet: nothing was ever loaded, and reading does not make one."""
+
+
 class ObjectStoreError(GenbankAssetsError):
     """The object store cannot be reached or does not hold what its manifest says."""
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from genbank_assets.postgres.embedded import EmbeddedServer, ensure_server, stop_server
+from genbank_assets.postgres_server.server import EmbeddedServer, ensure_server, stop_server
 from genbank_assets.settings import Settings
 from genbank_assets_tests.paths import MIRROR_273, MIRROR_274
 

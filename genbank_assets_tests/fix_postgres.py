@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.postgres.connection import open_database
-from genbank_assets.postgres.embedded import remove_server
+from genbank_assets.postgres_server.server import remove_server
 from genbank_assets.postgres.load import load_division
 from genbank_assets.postgres.lookup import changes
 from genbank_assets.settings import Settings

@@ -1,4 +1,4 @@
-"""The commands about the embedded PostgreSQL: ``psql``, ``stop``. The server itself belongs to ``postgres``."""
+"""The commands about the embedded PostgreSQL: ``psql``, ``stop``. The server itself belongs to ``postgres_server``."""
 
 from __future__ import annotations
 
@@ -20,30 +20,34 @@ def add_commands(commands: Commands) -> None:
         examples=["psql", "psql -- -c 'SELECT count(*) FROM genbank.record'"],
     )
     psql.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="of psql, after --, such as -- -c 'SELECT 1'")
-    commands.add(
+    stop = commands.add(
         "stop",
         run=_stop,
         summary="stop the embedded PostgreSQL of the store",
-        description="Stops the embedded PostgreSQL of the store, which otherwise goes on when commands end.",
-        examples=["stop"],
+        description=(
+            "Stops the embedded PostgreSQL of the store, which otherwise goes on when commands end. Refuses while dev, a "
+            "run or another program uses it."
+        ),
+        examples=["stop", "stop --force"],
     )
+    stop.add_argument("--force", action="store_true", help="stop it also under programs that use it")
 
 
 def _psql(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.postgres.embedded import ensure_server
-    from genbank_assets.postgres.places import find_places
+    from genbank_assets.database_url import genbank_url
+    from genbank_assets.postgres_server.server import client_program
 
     if settings.postgres_url is not None:
         raise SettingsError(
             "the data are in the server of GENBANK_ASSETS_POSTGRES_URL: connect to it with psql yourself"
         )
-    url = ensure_server(settings.store).url("genbank")
-    program = str(find_places(settings.store).binaries() / "psql")
+    url = genbank_url(settings, create=False)
+    program = str(client_program(settings.store, "psql"))
     os.execv(program, [program, url, *options.arguments])  # noqa: S606 -- the program came with the server
 
 
 def _stop(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.postgres.embedded import stop_server
+    from genbank_assets.postgres_server.server import stop_server
 
-    print("stopped" if stop_server(settings.store) else "no embedded PostgreSQL was running")
+    print("stopped" if stop_server(settings.store, force=options.force) else "no embedded PostgreSQL was running")
     return 0

@@ -15,8 +15,8 @@ from pathlib import Path
 import dagster as dg
 
 import genbank_assets
+from genbank_assets.database_url import dagster_url
 from genbank_assets.errors import SettingsError
-from genbank_assets.postgres.embedded import ensure_server
 from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
 
@@ -52,7 +52,7 @@ def prepare_instance(settings: Settings) -> Path:
     if not (home / "dagster.yaml").is_file() or (home / "dagster.yaml").read_bytes() != content:
         write_atomically(home / "dagster.yaml", content)
     if not os.environ.get(STORAGE_VARIABLE):
-        os.environ[STORAGE_VARIABLE] = ensure_server(settings.store).sqlalchemy_url("dagster")
+        os.environ[STORAGE_VARIABLE] = dagster_url(settings.store, purpose=" ".join(["genbank-assets", *sys.argv[1:3]]))
     os.environ["DAGSTER_HOME"] = str(home)
     return home
 

@@ -18,8 +18,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from genbank_assets.database_url import genbank_url
 from genbank_assets.errors import DatabaseError
-from genbank_assets.postgres.embedded import ensure_server
 from genbank_assets.settings import Settings
 
 CONNECT_SECONDS = 30.0
@@ -200,15 +200,23 @@ def without_password(text: str) -> str:
 
 
 @contextmanager
-def open_database(settings: Settings) -> Iterator[Database]:
+def open_database(settings: Settings, *, create: bool = False) -> Iterator[Database]:
     """The database of the settings; unset, the embedded server's, which is started if need be.
 
     Who opens it while it is open in the same process gets the same pool.
+
+    Args:
+        settings: which database.
+        create: whether an embedded server may be made: for what writes. Reading makes none.
+
+    Raises:
+        NoDatabaseError: there is none, and ``create`` is false.
+        DatabaseError: it cannot be reached.
     """
     key = (settings.postgres_url or settings.store, settings.postgres_pool_size)
     with _opening:
         if key not in _open:
-            url = settings.postgres_url or ensure_server(settings.store).url("genbank")
+            url = genbank_url(settings, create=create)
             _open[key] = (Database(url, pool_size=settings.postgres_pool_size).__enter__(), 0)
         database, users = _open[key]
         _open[key] = (database, users + 1)

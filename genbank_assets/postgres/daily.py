@@ -60,7 +60,7 @@ def apply_day(
     day = day_of(partition)
     rows = _rows(partition, records)
     _check_year(rows, day)
-    with Stopwatch() as watch, open_database(settings) as database:
+    with Stopwatch() as watch, open_database(settings, create=True) as database:
         totals = ensure_schema(database)
         job = _Job(database, partition, day=day, totals=totals, settings=settings, progress=progress, run_id=run_id)
         outcome = job.run(rows, records)

@@ -43,7 +43,7 @@ def load_division(
     if records is None or unique is None or unique.input_digest != records.digest:
         raise NotFoundError(f"{partition.key} {partition.release}: materialize records and unique_records first")
     tasks = _tasks(partition, records, settings=settings, run_id=run_id)
-    with Stopwatch() as watch, open_database(settings) as database:
+    with Stopwatch() as watch, open_database(settings, create=True) as database:
         totals = ensure_schema(database)
         with database.exclusive(
             str(partition.key),

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from genbank_assets.postgres.embedded import stop_server
+from genbank_assets.postgres_server.server import stop_server
 from genbank_assets_tests.paths import SAMPLE
 
 CHROMIUM = next(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from genbank_assets.postgres.embedded import stop_server
+from genbank_assets.postgres_server.server import stop_server
 from genbank_assets_tests.fix_ncbi import HttpMirror
 from genbank_assets_tests.fix_s3 import free_port
 from genbank_assets_tests.paths import MIRROR_273, MIRROR_274, ROOT
@@ -84,7 +84,7 @@ class Service:
 
 
 _STORAGE_URL = (
-    "import sys; from pathlib import Path; from genbank_assets.postgres.embedded import ensure_server;"
+    "import sys; from pathlib import Path; from genbank_assets.postgres_server.server import ensure_server;"
     "print(ensure_server(Path(sys.argv[1])).sqlalchemy_url('dagster'))"
 )
 

@@ -13,7 +13,7 @@ import pytest
 
 from genbank_assets.definitions import build_defs
 from genbank_assets.defs.instance import STORAGE_VARIABLE
-from genbank_assets.postgres.embedded import EmbeddedServer
+from genbank_assets.postgres_server.server import EmbeddedServer
 from genbank_assets.store import STAGES
 from genbank_assets_tests.paths import ROOT
 

@@ -11,7 +11,7 @@ import pytest
 
 from genbank_assets.definitions import build_defs
 from genbank_assets.defs.instance import POOLS, STORAGE_VARIABLE, open_instance
-from genbank_assets.postgres.embedded import EmbeddedServer
+from genbank_assets.postgres_server.server import EmbeddedServer
 from genbank_assets.settings import Settings
 from genbank_assets.store import STAGES
 

@@ -16,7 +16,7 @@ from genbank_assets.defs.sensors import _observed
 from genbank_assets.measure import FIGURES, StageReport
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.poll import poll_release
-from genbank_assets.postgres.embedded import EmbeddedServer
+from genbank_assets.postgres_server.server import EmbeddedServer
 from genbank_assets.settings import Settings
 from genbank_assets.store import STAGES
 from genbank_assets_tests.defs.test_runs import QUIET, run

@@ -17,7 +17,7 @@ from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.errors import IntegrityError
 from genbank_assets.objects import upload
 from genbank_assets.postgres import one_file
-from genbank_assets.postgres.embedded import EmbeddedServer, ensure_server, stop_server
+from genbank_assets.postgres_server.server import EmbeddedServer, ensure_server, stop_server
 from genbank_assets.tables import records
 from genbank_assets_tests.defs.test_runs import QUIET
 from genbank_assets_tests.fix_faults import Reply, Site, genbank_release

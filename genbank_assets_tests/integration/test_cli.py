@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.cli import main
-from genbank_assets.postgres.embedded import stop_server
+from genbank_assets.postgres_server.server import stop_server
 from genbank_assets_tests.flatfiles import record
 from genbank_assets_tests.paths import SAMPLE
 

@@ -14,7 +14,7 @@ import pytest
 
 from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres.connection import Database, without_password
-from genbank_assets.postgres.embedded import ensure_server, remove_server, stop_server
+from genbank_assets.postgres_server.server import ensure_server, remove_server, stop_server
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_it_comes_back_after_a_kill_with_what_was_committed(store: Path) -> None
 
 def test_processes_that_start_it_at_once_share_it(store: Path) -> None:
     script = (
-        f"from pathlib import Path; from genbank_assets.postgres.embedded import *; ensure_server(Path({str(store)!r}))"
+        f"from pathlib import Path; from genbank_assets.postgres_server.server import *; ensure_server(Path({str(store)!r}))"
     )
     processes = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(4)]
     assert [process.wait() for process in processes] == [0, 0, 0, 0]

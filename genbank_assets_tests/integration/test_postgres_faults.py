@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from genbank_assets.errors import DatabaseError
-from genbank_assets.postgres.embedded import ensure_server, remove_server
+from genbank_assets.postgres_server.server import ensure_server, remove_server
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionRelease
 from genbank_assets_tests.fix_postgres import Divisions, Entry

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from genbank_assets.postgres.embedded import EmbeddedServer
+from genbank_assets.postgres_server.server import EmbeddedServer
 from genbank_assets_tests.paths import ROOT
 
 KUBECONFIG = """

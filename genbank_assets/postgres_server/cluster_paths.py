@@ -1,0 +1,200 @@
+"""Where an embedded server's files lie: data, log, locks, socket.
+
+Everything is under ``STORE/postgres`` unless the server's account cannot get there (a store below /root, say). Then the
+data lie in a folder of their own beside other servers' data, and a file in the store names it. What is started from
+here, and when, belongs to ``server``; what becomes of the data of a store that was deleted, to ``leftovers``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import pwd
+import shutil
+import tempfile
+from pathlib import Path
+
+from genbank_assets.errors import DatabaseError
+from genbank_assets.postgres_server.account import run_as, server_account
+
+MAX_SOCKET_PATH_BYTES = 90  # the kernel's limit is 107 with the socket's own name
+POINTER = "elsewhere"  # the file in STORE/postgres that names the folder outside of the store
+TWIN = "store-file"  # in that folder: a second name of the store's file, where both are in one file system
+OWNER = "store"  # in that folder: the path of the store it was made for
+PREFIX = "genbank-assets-"
+FALLBACKS = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108 -- owners are checked; /var/tmp may be swept
+SOCKETS = Path("/tmp")  # noqa: S108 -- owners are checked
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusterPaths:
+    """The server's folders, and its account (None: our own).
+
+    Attributes:
+        store_file: a file in the store that is there as long as the store is.
+        home: folder of everything but the socket.
+        data: PostgreSQL's data folder, below ``home``.
+        socket_folder: folder of the socket, below ``home`` or, for long or odd paths, /tmp.
+        account: who runs the server.
+    """
+
+    store_file: Path
+    home: Path
+    data: Path
+    socket_folder: Path
+    account: pwd.struct_passwd | None
+
+    def give(self, path: Path) -> None:
+        """Make a file or folder the server account's own."""
+        if self.account is not None:
+            os.chown(path, self.account.pw_uid, self.account.pw_gid)
+
+    def data_version(self) -> str | None:
+        """The major version that made the data; None when there are none."""
+        try:
+            return (self.data / "PG_VERSION").read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+
+
+def make_paths(store: Path) -> ClusterPaths:
+    """The paths of a store's server; folders are made, data is not.
+
+    Raises:
+        DatabaseError: there is no account to run under, a folder belongs to somebody else or cannot be made.
+    """
+    account = server_account()
+    try:
+        home = _home(store, account)
+        socket_folder = _socket_folder(home, account)
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise DatabaseError(f"the embedded PostgreSQL cannot have its files in {store}: {error}") from None
+    return ClusterPaths(_store_file(store), home, home / "data", socket_folder, account)
+
+
+def existing_paths(store: Path) -> ClusterPaths | None:
+    """The paths of a store's server whose data are there; None, and nothing made, when there are none."""
+    home = elsewhere(store) or store.resolve() / "postgres"
+    return make_paths(store) if (home / "data" / "PG_VERSION").is_file() else None
+
+
+def elsewhere(store: Path) -> Path | None:
+    """The folder that holds the server's data outside the store, if there is one and it is this store's."""
+    pointer = store.resolve() / "postgres" / POINTER
+    try:
+        folder = Path(pointer.read_text(encoding="utf-8").strip())
+        owner = Path((folder / OWNER).read_text(encoding="utf-8").strip())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    # The copy of a store must not share the server of its original.
+    is_copy = owner != store.resolve() and (owner / "postgres" / POINTER).exists()
+    return None if is_copy and not pointer.samefile(owner / "postgres" / POINTER) else folder
+
+
+def processes_in(folder: Path) -> set[int]:
+    """Processes whose working folder it is, also if it was deleted: those of a PostgreSQL server have their data folder."""
+    names = {str(folder), f"{folder} (deleted)"}
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if str((entry / "cwd").readlink()) in names:
+                found.add(int(entry.name))
+        except OSError:  # gone meanwhile, or somebody else's
+            continue
+    return found
+
+
+def postmaster_of(data: Path) -> int | None:
+    """The number of the server's first process, as its file says; None without such a file."""
+    try:
+        return abs(int((data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0]))
+    except (OSError, ValueError):
+        return None
+
+
+def _store_file(store: Path) -> Path:
+    folder = store.resolve() / "postgres"
+    return folder / (POINTER if (folder / POINTER).exists() else "lock")
+
+
+def _home(store: Path, account: pwd.struct_passwd | None) -> Path:
+    """``STORE/postgres``, or as root a folder beside other servers' data when the account cannot enter that.
+
+    A server stays where it was made when permissions change, and a store that is made anew at the same path does not
+    find the database of the one before.
+    """
+    home = store.resolve() / "postgres"
+    home.mkdir(parents=True, exist_ok=True)
+    if account is None:
+        return home
+    home.chmod(0o711)
+    if (found := elsewhere(store)) is not None:
+        return _adopted(_own(found), home)
+    if run_as(["/bin/sh", "-c", 'cd "$1"', "sh", str(home)], account).returncode == 0:
+        return home
+    if (home / "data").exists():
+        raise DatabaseError(
+            f"the account {account.pw_name} can no longer enter {home}: a folder above it was closed (chmod o+x)"
+        )
+    return _own(_make_elsewhere(home, account))
+
+
+def _make_elsewhere(home: Path, account: pwd.struct_passwd) -> Path:
+    base = next((folder for folder in FALLBACKS if os.access(folder, os.W_OK | os.X_OK)), None)
+    if base is None:
+        raise DatabaseError(f"the account {account.pw_name} cannot enter {home}; set GENBANK_ASSETS_STORE elsewhere")
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
+    (folder / OWNER).write_text(f"{home.parent}\n", encoding="utf-8")
+    temporary = home / f".{POINTER}.{os.getpid()}"
+    temporary.write_text(f"{folder}\n", encoding="utf-8")
+    try:
+        os.link(temporary, home / POINTER)
+    except FileExistsError:
+        if (first := elsewhere(home.parent)) is not None:  # another process was first
+            shutil.rmtree(folder)
+            return first
+        temporary.replace(home / POINTER)  # it names a folder that is gone, or another store's
+    finally:
+        temporary.unlink(missing_ok=True)
+    return _adopted(folder, home)
+
+
+def _adopted(folder: Path, home: Path) -> Path:
+    """Note the store as the folder's owner by its path, and by a hard link that a store which moves takes along."""
+    if (folder / OWNER).read_text(encoding="utf-8") != f"{home.parent}\n":
+        (folder / OWNER).write_text(f"{home.parent}\n", encoding="utf-8")
+    twin = folder / TWIN
+    try:
+        if not twin.exists() or not twin.samefile(home / POINTER):
+            twin.unlink(missing_ok=True)
+            twin.hardlink_to(home / POINTER)
+    except OSError:  # another file system: only the path tells
+        pass
+    return folder
+
+
+def _own(folder: Path) -> Path:
+    if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+        raise DatabaseError(f"{folder} belongs to somebody else; set GENBANK_ASSETS_STORE to another folder")
+    folder.chmod(0o711)
+    return folder
+
+
+def _socket_folder(home: Path, account: pwd.struct_passwd | None) -> Path:
+    """A folder for the socket that only the server's account can enter; under /tmp when the path is too long.
+
+    Paths with quotes, commas or spaces go there too: PostgreSQL reads its socket folders as a list.
+    """
+    folder = home / "socket"
+    if len(os.fsencode(folder)) > MAX_SOCKET_PATH_BYTES or set(str(folder)) & set("\"'\\, @"):
+        digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
+        folder = SOCKETS / f"{PREFIX}{os.geteuid()}-{digest}"
+    owner = account.pw_uid if account else os.geteuid()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid not in {owner, os.geteuid()}:
+        raise DatabaseError(f"{folder} belongs to somebody else; set GENBANK_ASSETS_STORE to another folder")
+    folder.chmod(0o700)
+    if account is not None:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    return folder

