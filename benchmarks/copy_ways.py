@@ -25,10 +25,10 @@ import pyarrow.parquet as pq
 from grown_sample import grown
 
 from genbank_assets.postgres.connection import Database
-from genbank_assets.postgres_server.server import ensure_server, remove_server
 from genbank_assets.postgres.record_table import RecordTable, Wanted
 from genbank_assets.postgres.staging import Copy, row_copies
 from genbank_assets.postgres.versions import ensure_schema
+from genbank_assets.postgres_server.server import ensure_server, remove_server
 from genbank_assets.tables.writer import parse_file
 
 

@@ -33,10 +33,9 @@ from grown_sample import grown, records_of, revised
 from psycopg import sql
 
 from genbank_assets.postgres.connection import Database
-from genbank_assets.postgres_server.server import EmbeddedServer, ensure_server, remove_server
 from genbank_assets.postgres.load import load_division
-from genbank_assets.postgres_server.cluster_paths import find_places
 from genbank_assets.postgres.versions import ensure_schema
+from genbank_assets.postgres_server.server import EmbeddedServer, client_program, ensure_server, remove_server
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
 from genbank_assets.tables.dedup import build_unique_records
@@ -86,7 +85,7 @@ class Bench:
         self.folder = folder
         self.options = options
         self.server: EmbeddedServer = ensure_server(folder)
-        self.bin = find_places(folder).binaries()
+        self.bin = client_program(folder, "psql").parent
         self.databases = 0
         self.files = {table: folder / f"{table}.copy" for table in TABLES}  # the rows of the last load
 

@@ -5,7 +5,7 @@ The package is a pure core in stage order with a thin Dagster layer on top:
 * ``ncbi``      (1) what NCBI publishes: collections, releases, listings, downloads
 * ``flatfile``  (2) the flat-file format: the native scanner and its reader
 * ``tables``    (3) the Parquet record tables and their deduplication
-* ``postgres``  (4) the database: schema, load, embedded server
+* ``postgres``  (4) the database: schema and load; ``postgres_server``: the embedded server
 * ``objects``   (5) the content-addressed object set
 * ``lineage``   across the stages: where a record came from and where it went
 * ``compute``   where tasks run

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.postgres.connection import open_database
-from genbank_assets.postgres_server.server import remove_server
 from genbank_assets.postgres.load import load_division
 from genbank_assets.postgres.lookup import changes
+from genbank_assets.postgres_server.server import remove_server
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
 from genbank_assets.tables.dedup import build_unique_records

@@ -44,6 +44,16 @@ def test_a_stage_imports_only_earlier_ones(path: Path) -> None:
             assert parts[1] not in {*later, "defs", "definitions", "cli"}, f"{path.name} imports {name}"
 
 
+def test_only_the_database_url_and_its_commands_know_the_embedded_server() -> None:
+    knowing = {
+        str(path.relative_to(PACKAGE))
+        for path in MODULES
+        if "postgres_server" not in path.parts
+        and any(name.startswith("genbank_assets.postgres_server") for name in imports_of(path))
+    }
+    assert knowing == {"database_url.py", "cli/server.py"}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_defs_imports_dagster(path: Path) -> None:
     if path.name == "definitions.py" or "defs" in path.parts:

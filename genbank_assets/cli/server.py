@@ -25,8 +25,8 @@ def add_commands(commands: Commands) -> None:
         run=_stop,
         summary="stop the embedded PostgreSQL of the store",
         description=(
-            "Stops the embedded PostgreSQL of the store, which otherwise goes on when commands end. Refuses while dev, a "
-            "run or another program uses it."
+            "Stops the embedded PostgreSQL of the store, which otherwise goes on when commands end. Refuses "
+            "while dev, a run or another program uses it."
         ),
         examples=["stop", "stop --force"],
     )

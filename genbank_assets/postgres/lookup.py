@@ -6,9 +6,10 @@ Answers come as plain mappings, digests in hex. Nothing here changes the databas
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from genbank_assets.errors import DatabaseError
+from genbank_assets.errors import DatabaseError, NoDatabaseError
 from genbank_assets.postgres.connection import Session, open_database
 from genbank_assets.settings import Settings
 
@@ -66,8 +67,8 @@ def record_row(settings: Settings, *, collection: str, division: str | None, acc
     Raises:
         DatabaseError: the database cannot be reached.
     """
-    with open_database(settings) as database, database.transaction() as session:
-        if not _has_schema(session):
+    with _reading(settings) as session:
+        if session is None:
             return None
         rows = session.execute(_ROW, {"collection": collection, "division": division, "accession": accession})
         if not rows:
@@ -86,8 +87,8 @@ def last_states(settings: Settings, accession: str) -> list[dict[str, Any]]:
     Raises:
         DatabaseError: the database cannot be reached.
     """
-    with open_database(settings) as database, database.transaction() as session:
-        if not _has_schema(session):
+    with _reading(settings) as session:
+        if session is None:
             return []
         return [dict(zip(_LAST_NAMES, row, strict=True)) for row in session.execute(_LAST, [accession])]
 
@@ -100,13 +101,23 @@ def changes(
     Raises:
         DatabaseError: the database cannot be reached, or nothing was ever loaded.
     """
-    with open_database(settings) as database, database.transaction() as session:
-        if not _has_schema(session):
+    with _reading(settings) as session:
+        if session is None:
             raise DatabaseError("nothing is loaded yet: materialize a division first")
         parameters = {"collection": collection, "division": division, "release": release}
         for row in session.stream(_CHANGES, parameters):
             yield dict(zip(_CHANGE_NAMES, row, strict=True))
 
 
-def _has_schema(session: Session) -> bool:
-    return session.execute("SELECT to_regclass('genbank.record_event')")[0][0] is not None
+@contextmanager
+def _reading(settings: Settings) -> Iterator[Session | None]:
+    """A transaction to ask in; None where nothing was ever loaded."""
+    with ExitStack() as stack:
+        try:
+            database = stack.enter_context(open_database(settings))
+        except NoDatabaseError:
+            yield None
+            return
+        session = stack.enter_context(database.transaction())
+        has_schema = session.execute("SELECT to_regclass('genbank.record_event')")[0][0] is not None
+        yield session if has_schema else None

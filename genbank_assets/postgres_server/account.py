@@ -34,7 +34,7 @@ def server_account() -> pwd.struct_passwd | None:
 def run_as(command: list[str], account: pwd.struct_passwd | None) -> subprocess.CompletedProcess[str]:
     """Run a program under the account, without PG* variables of ours.
 
-    A program that the account cannot reach or start gives the exit code 126, as a shell has it, instead of an exception.
+    A program that the account cannot reach or start gives the exit code 126, as a shell has it, and raises nothing.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     environment |= {"LC_ALL": "C", "TZ": "UTC"}

@@ -93,7 +93,7 @@ def elsewhere(store: Path) -> Path | None:
 
 
 def processes_in(folder: Path) -> set[int]:
-    """Processes whose working folder it is, also if it was deleted: those of a PostgreSQL server have their data folder."""
+    """Processes whose working folder it is, also if it was deleted; a PostgreSQL server's is its data folder."""
     names = {str(folder), f"{folder} (deleted)"}
     found = set()
     for entry in Path("/proc").glob("[0-9]*"):

@@ -34,7 +34,7 @@ _LOCK = "watcher.lock"
 
 
 def ensure_watcher(paths: ClusterPaths) -> None:
-    """Start the process that looks after the store of a running server, unless it is there. Call with the home locked."""
+    """Start the process that looks after the store of a running server, unless it is there; with the home locked."""
     with (paths.home / _LOCK).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

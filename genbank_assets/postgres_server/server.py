@@ -106,7 +106,7 @@ def open_server(store: Path) -> EmbeddedServer | None:
 
 
 def use_server(store: Path, *, purpose: str) -> EmbeddedServer:
-    """As ``ensure_server``, for a process that needs the server to stay up until it ends: ``stop_server`` knows of it."""
+    """As ``ensure_server``, for a process that needs the server until it ends: ``stop_server`` will know of it."""
     server = ensure_server(store)
     register_user(make_paths(store).home, purpose)
     return server
@@ -133,11 +133,11 @@ def stop_server(store: Path, *, force: bool = False) -> bool:
         users = [] if force else _users(paths)
         if users:
             raise DatabaseInUseError(
-                f"the embedded PostgreSQL of {store} is in use by {', '.join(users)}: end that first, or stop the server "
-                "all the same with --force"
+                f"the embedded PostgreSQL of {store} is in use by {', '.join(users)}: end that first, or stop "
+                "the server all the same with --force"
             )
         with contextlib.suppress(ProcessLookupError):
-            os.kill(postmaster, signal.SIGINT)  # PostgreSQL's fast shutdown: transactions end, what is in memory is kept
+            os.kill(postmaster, signal.SIGINT)  # PostgreSQL's fast shutdown: what was committed is kept
         begun = time.monotonic()
         while processes_in(paths.data):
             if time.monotonic() - begun > STOP_SECONDS:
@@ -252,7 +252,8 @@ def _start(paths: ClusterPaths, server: EmbeddedServer) -> None:
         if waited > (START_SECONDS if processes_in(paths.data) else GIVE_UP_SECONDS):
             tail = log.read_text(encoding="utf-8", errors="replace")[-600:].strip()
             raise DatabaseError(
-                f"the embedded PostgreSQL did not start ({(done.stdout or done.stderr).strip()[-200:]}); {log} ends: {tail}"
+                f"the embedded PostgreSQL did not start ({(done.stdout or done.stderr).strip()[-200:]}); "
+                f"{log} ends: {tail}"
             )
         if waited > TELL_SECONDS and not told:
             told = True

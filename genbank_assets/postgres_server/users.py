@@ -1,7 +1,7 @@
 """Who uses a store's embedded server: each process that needs it to stay up says so for as long as it lives.
 
-Connections come and go (Dagster opens one per question), so they cannot tell that a UI or a run needs the server. A user
-holds a lock on a file of its own; the kernel lets go of it however the process ends.
+Connections come and go (Dagster opens one per question), so they cannot tell that a UI or a run needs the server. A
+user holds a lock on a file of its own; the kernel lets go of it however the process ends.
 """
 
 from __future__ import annotations

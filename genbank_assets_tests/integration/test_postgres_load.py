@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.postgres.connection import open_database
-from genbank_assets.postgres_server.server import EmbeddedServer
 from genbank_assets.postgres.versions import ensure_schema
+from genbank_assets.postgres_server.server import EmbeddedServer
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets_tests.fix_postgres import Divisions, Entry
