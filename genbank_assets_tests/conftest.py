@@ -22,6 +22,7 @@ pytest_plugins = [
     "genbank_assets_tests.fix_faults",  # builds on the one before
     "genbank_assets_tests.fix_postgres",
     "genbank_assets_tests.fix_s3",
+    "genbank_assets_tests.fix_two_releases",
 ]
 
 

@@ -1,0 +1,122 @@
+"""Which releases of which divisions of a store can be read, and which of them a reader means.
+
+A release of a division can be read when its record tables and memberships are published and belong together. Reading
+the tables belongs to ``frames`` and ``mirror``; what a manifest is, to ``store``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from genbank_assets.errors import NotFoundError
+from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, release_sort_key, releases_in_store
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReadableRelease:
+    """One release of one division whose tables are published and belong together.
+
+    Attributes:
+        partition: the division and the release.
+        records: the manifest of its record tables.
+        unique: the manifest of its deduplicated tables.
+    """
+
+    partition: PartitionRelease
+    records: Manifest
+    unique: Manifest
+
+    @property
+    def key(self) -> PartitionKey:
+        """The division."""
+        return self.partition.key
+
+    @property
+    def release(self) -> str:
+        """The release as NCBI writes it."""
+        return self.partition.release
+
+    @property
+    def memberships(self) -> Path:
+        """The table of all records of the division, in order of accession."""
+        return self.partition.folder_of(self.unique) / "memberships.parquet"
+
+    def tables(self, kind: str) -> list[Path]:
+        """The tables of one kind (``records``, ``sequences`` or ``quarantine``) in the order of the raw files."""
+        folder = self.partition.folder_of(self.records)
+        names = [entry[f"{kind}_file"] for entry in self.records.files]
+        return [folder / name for name in names if name is not None]
+
+
+def readable_releases(store: Path) -> dict[PartitionKey, list[ReadableRelease]]:
+    """Every division of the store with the releases that can be read, oldest first; divisions without any are left out.
+
+    Raises:
+        NotFoundError: the folder is not there.
+    """
+    if not store.is_dir():
+        raise NotFoundError(f"there is no store at {store}: name the folder that GENBANK_ASSETS_STORE names")
+    found = {}
+    for collection in COLLECTIONS.values():
+        for section in collection.divisions:
+            key = PartitionKey(collection.name, section)
+            releases = [_readable(p) for p in releases_in_store(store, key=key, stage="unique_records")]
+            if readable := [release for release in releases if release is not None]:
+                found[key] = readable
+    return found
+
+
+def _readable(partition: PartitionRelease) -> ReadableRelease | None:
+    records, unique = partition.manifest("records"), partition.manifest("unique_records")
+    if records is None or unique is None or unique.input_digest != records.digest:
+        return None
+    return ReadableRelease(partition=partition, records=records, unique=unique)
+
+
+def choose(
+    there: dict[PartitionKey, list[ReadableRelease]], *, partitions: str | Iterable[str] | None, release: str | None
+) -> list[ReadableRelease]:
+    """One release of each division that a reader asks for, in the catalogue's order.
+
+    Args:
+        there: what can be read.
+        partitions: ``genbank/phg``, ``refseq`` (all its divisions), several of these, or None for everything.
+        release: the release that is wanted (``273`` is ``273.0``); None takes the newest of each division.
+
+    Raises:
+        NotFoundError: nothing is there, a name is of no division that is there, or a division that is asked for does
+            not keep the release.
+    """
+    if not there:
+        raise NotFoundError("no division of the store can be read yet: materialize records and unique_records first")
+    keys = _keys(there, partitions)
+    if release is None:
+        return [there[key][-1] for key in keys]
+    wanted = release_sort_key(release)
+    kept = {key: [one for one in there[key] if release_sort_key(one.release) == wanted] for key in keys}
+    with_it = {key.collection for key in keys if kept[key]}
+    if not with_it:
+        numbers = sorted({one.release for key in keys for one in there[key]}, key=release_sort_key)
+        raise NotFoundError(f"release {release} is not kept; these are: {', '.join(numbers)}")
+    if lacking := [key for key in keys if key.collection in with_it and not kept[key]]:
+        names = ", ".join(f"{key} ({', '.join(one.release for one in there[key])})" for key in lacking)
+        raise NotFoundError(f"release {release} is not kept of {names}: name the partitions to read")
+    return [kept[key][-1] for key in keys if kept[key]]
+
+
+def _keys(
+    there: dict[PartitionKey, list[ReadableRelease]], partitions: str | Iterable[str] | None
+) -> Sequence[PartitionKey]:
+    if partitions is None:
+        return list(there)
+    names = [partitions] if isinstance(partitions, str) else list(partitions)
+    wanted = set()
+    for name in names:
+        matching = {key for key in there if name.lower() in {str(key), key.collection}}
+        if not matching:
+            raise NotFoundError(f"{name} is not in the store; these can be read: {', '.join(map(str, there))}")
+        wanted |= matching
+    return [key for key in there if key in wanted]

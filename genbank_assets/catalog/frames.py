@@ -1,0 +1,96 @@
+"""The tables of several divisions as one polars LazyFrame each, with columns that say whose row it is.
+
+Every row carries ``collection``, ``section`` (the partition) and ``release``, so that rows of different divisions can
+be told apart and joined: (collection, section, accession_version) names a record. Tables of version 0.1.0, which lack
+some of these columns, get them here. Which divisions are meant belongs to ``divisions``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from genbank_assets.catalog.divisions import ReadableRelease
+from genbank_assets.tables.schema import FEATURE, MEMBERSHIP_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
+
+IDENTITY = ["collection", "section", "release"]
+_SEQUENCE_IDENTITY = ["accession_version", "sequence_sha256"]
+
+
+def records_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
+    """One row per record, with the columns of the data dictionary."""
+    frames = [_named(pl.scan_parquet(paths, glob=False), one) for one in chosen if (paths := one.tables("records"))]
+    empty = pl.LazyFrame(schema=_schema(RECORD_SCHEMA, first=IDENTITY))
+    return _together(frames, empty)
+
+
+def sequences_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
+    """One row per chunk of residues, with ``accession_version`` and ``sequence_sha256`` of its record."""
+    frames = []
+    for one in chosen:
+        paths = one.tables("sequences")
+        if paths and not lacks(paths, _SEQUENCE_IDENTITY):
+            frames.append(_named(pl.scan_parquet(paths, glob=False), one))
+        elif paths:
+            for path, records in zip(paths, one.tables("records"), strict=True):
+                names = pl.scan_parquet(records, glob=False).select("record_ordinal", *_SEQUENCE_IDENTITY)
+                chunks = pl.scan_parquet(path, glob=False).join(names, on="record_ordinal", how="left")
+                frames.append(_named(chunks, one))
+    empty = pl.LazyFrame(schema=_schema(SEQUENCE_SCHEMA, first=[*IDENTITY, *_SEQUENCE_IDENTITY]))
+    return _together(frames, empty)
+
+
+def features_frame(records: pl.LazyFrame, *, qualifiers: Iterable[str] = ()) -> pl.LazyFrame:
+    """One row per feature of the records, in order, with the first value of each of these qualifiers as a column."""
+    names = [field.name for field in FEATURE]
+    whose = ["accession", "accession_version", "organism", "taxon_id"]
+    found = (
+        records.select(*IDENTITY, *whose, "features")
+        .filter(pl.col("features").list.len() > 0)
+        .with_columns(feature_ordinal=pl.int_ranges(pl.col("features").list.len()))
+        .explode("features", "feature_ordinal")
+        .select(*IDENTITY, *whose, "feature_ordinal", *(pl.col("features").struct.field(name) for name in names))
+    )
+    return found.with_columns(**{name: _first_value(name) for name in qualifiers})
+
+
+def memberships_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
+    """One narrow row per record, in order of accession within a division: names, digests, place in the raw file."""
+    frames = [_named(pl.scan_parquet(one.memberships, glob=False), one) for one in chosen]
+    return _together(frames, pl.LazyFrame(schema=_schema(MEMBERSHIP_SCHEMA, first=IDENTITY)))
+
+
+def _first_value(name: str) -> pl.Expr:
+    pair = pl.element().struct
+    values = pl.col("qualifiers").list.eval(pl.element().filter(pair.field("key") == name).struct.field("value"))
+    return values.list.first()
+
+
+def _named(frame: pl.LazyFrame, one: ReadableRelease) -> pl.LazyFrame:
+    """The partition's own names, whatever the table says: a file may be read as part of several sections."""
+    return frame.with_columns(
+        collection=pl.lit(one.key.collection), section=pl.lit(one.key.division), release=pl.lit(one.release)
+    )
+
+
+def _together(frames: list[pl.LazyFrame], empty: pl.LazyFrame) -> pl.LazyFrame:
+    """The frames one under the other, in one order of columns."""
+    if not frames:
+        return empty
+    names = frames[0].collect_schema().names()
+    first = [*IDENTITY, *(name for name in names if name not in IDENTITY)]
+    return pl.concat([frame.select(first) for frame in frames], how="vertical_relaxed")
+
+
+def _schema(schema: object, *, first: Sequence[str]) -> pl.Schema:
+    table = pl.from_arrow(schema.empty_table())  # type: ignore[attr-defined]
+    assert isinstance(table, pl.DataFrame)
+    return pl.Schema({**dict.fromkeys(first, pl.String()), **table.schema})
+
+
+def lacks(paths: Sequence[Path], columns: Iterable[str]) -> bool:
+    """Whether the first of these tables, which have one schema, lacks a column; False where there is no table."""
+    return bool(paths) and not set(pq.read_schema(paths[0]).names).issuperset(columns)
