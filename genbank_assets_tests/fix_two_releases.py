@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from genbank_assets.ncbi.catalog import parse_partition
-from genbank_assets.postgres.embedded import EmbeddedServer
+from genbank_assets.postgres_server.server import EmbeddedServer
 from genbank_assets.settings import Settings
 from genbank_assets_tests.paths import SAMPLE
 
