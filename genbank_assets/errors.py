@@ -1,8 +1,8 @@
 """The exception tree: every error a user of the package can meet.
 
 Errors say what happened, where (file, offset, line, accession) and what to do, and whether the same call may succeed
-later. They never carry secrets: connection URLs are shown without their password. They can be pickled, because workers
-hand them to the process that waits for them. Quarantined blocks are data, not errors, and do not belong here.
+later. They never carry secrets: every message goes through ``redaction``. They can be pickled, because workers hand
+them to the process that waits for them. Quarantined blocks are data, not errors, and do not belong here.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from genbank_assets.redaction import redacted
+
 
 class GenbankAssetsError(Exception):
     """Base of all errors raised on purpose; the command line prints it without a traceback.
 
     Args:
-        message: one sentence: what happened and what to do.
+        message: one sentence: what happened and what to do; secrets in it are hidden here.
         transient: what this one error knows better than its class.
 
     Attributes:
@@ -26,7 +28,7 @@ class GenbankAssetsError(Exception):
     transient: bool = False
 
     def __init__(self, message: str = "", *, transient: bool | None = None) -> None:
-        super().__init__(message)
+        super().__init__(redacted(message))
         if transient is not None:
             self.transient = transient
 

@@ -1,20 +1,49 @@
 """Settings of the core, read from ``GENBANK_ASSETS_*`` environment variables into one frozen dataclass.
 
-Secrets enter through the environment only: the PostgreSQL URL may carry a password and AWS credentials stay
-in AWS's own variables. ``repr`` shows neither. Dagster's resources build this same object (``defs.resources``).
+Secrets enter through the environment only: the PostgreSQL URL and the source may carry a password and AWS credentials
+stay in AWS's own variables. ``repr`` shows neither. Dagster's resources build this same object (``defs.resources``).
+
+To add a setting: a field with its default, a line under *Attributes*, its bounds in ``_BOUNDS`` if it is a number, a
+row in ``docs/operating.md``. A variable that is no field of :class:`Settings` is named in ``OTHER_VARIABLES``.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import math
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from genbank_assets.errors import SettingsError
+from genbank_assets.postgres_url import normalised_postgres_url
+from genbank_assets.redaction import passwords_in, redacted, remember
 
+PREFIX = "GENBANK_ASSETS_"
 DEFAULT_SOURCE = "https://ftp.ncbi.nlm.nih.gov"
+SOURCE_SCHEMES = ("https", "http", "ftp", "file")
+OBJECT_LAYOUTS = ("auto", "record", "pack")
+# Read elsewhere than here.
+OTHER_VARIABLES = (
+    "DAGSTER_POSTGRES_URL", "DEBUG", "ALERT_WEBHOOK_URL", "ALERT_EMAIL", "ALERT_SMTP_HOST", "ALERT_SMTP_PORT",
+    "ALERT_SMTP_USER", "ALERT_SMTP_PASSWORD", "ALERT_SMTP_FROM",
+)  # fmt: skip
+# Field -> least and greatest value.
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "workers": (1, 10_000),
+    "download_files": (1, 1_000),
+    "source_pauses": (1, 1_000_000),
+    "poll_seconds": (1, 31_536_000),
+    "keep_releases": (1, 1_000_000),
+    "postgres_pool_size": (1, 10_000),
+    "upload_concurrency": (1, 10_000),
+    "max_absent_fraction": (0, 1),
+    "max_quarantined_fraction": (0, 1),
+}
+_POSITIVE = ("requests_per_second", "source_pause_seconds")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,7 +53,8 @@ class Settings:
     Attributes:
         source: ``https://…``, ``ftp://…`` or ``file:///…``: what holds ``genbank/`` and ``refseq/``.
         store: folder that keeps all files.
-        postgres_url: ``postgresql://…``; None means the embedded server under the store.
+        postgres_url: a PostgreSQL address in any form of :mod:`genbank_assets.postgres_url`, kept as
+            ``postgresql://…``; None means the embedded server under the store.
         objects: ``s3://bucket/prefix`` or ``file:///…``; None means ``STORE/objects``.
         workers: processes that parse, load and publish files of one division.
         download_files: files fetched at a time, over all processes of this machine.
@@ -65,26 +95,53 @@ class Settings:
     max_quarantined_fraction: float = 0.001
 
     def __post_init__(self) -> None:
-        if self.source.split("://", 1)[0] not in {"https", "http", "ftp", "file"}:
-            raise SettingsError(f"source must start with https://, ftp:// or file://, not {self.source!r}")
-        for name in (
-            "workers",
-            "download_files",
-            "source_pauses",
-            "poll_seconds",
-            "keep_releases",
-            "postgres_pool_size",
-            "upload_concurrency",
-        ):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("requests_per_second", "source_pause_seconds"):
+        self._check_source()
+        self._check_objects()
+        for name, (least, greatest) in _BOUNDS.items():
+            value = getattr(self, name)
+            if math.isnan(value) or not least <= value <= greatest:
+                kind = "at least 1" if value < least == 1 else f"between {least:,} and {greatest:,}"
+                raise SettingsError(f"{_variable(name)} must be {kind}, not {value}")
+        for name in _POSITIVE:
             if not 0 < getattr(self, name) < float("inf"):
-                raise SettingsError(f"{name} must be more than 0, not {getattr(self, name)}")
-        if self.object_layout not in {"auto", "record", "pack"}:
-            raise SettingsError(f"object_layout must be auto, record or pack, not {self.object_layout!r}")
-        if not 0 <= self.max_absent_fraction <= 1:
-            raise SettingsError(f"max_absent_fraction must lie between 0 and 1, not {self.max_absent_fraction}")
+                raise SettingsError(f"{_variable(name)} must be more than 0, not {getattr(self, name)}")
+        if self.object_layout not in OBJECT_LAYOUTS:
+            raise SettingsError(
+                f"{_variable('object_layout')} must be auto, record or pack, not {self.object_layout!r}"
+            )
+        if self.postgres_url is not None:
+            url = normalised_postgres_url(self.postgres_url, variable=_variable("postgres_url"))
+            object.__setattr__(self, "postgres_url", url)
+
+    def __repr__(self) -> str:
+        shown = (f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self) if field.repr)
+        return redacted(f"Settings({', '.join(shown)})")
+
+    def _check_source(self) -> None:
+        """The scheme is one of ours, and the rest is an address; credentials in it are hidden from now on."""
+        for password in passwords_in(self.source):
+            remember(password)
+        scheme, separator, _ = self.source.partition("://")
+        if not separator or scheme.lower() not in SOURCE_SCHEMES:
+            raise SettingsError(
+                f"{_variable('source')} must start with https://, ftp:// or file://, not {self.source!r}"
+            )
+        try:
+            parts = urlsplit(self.source)
+            port = parts.port
+        except ValueError:
+            parts, port = None, None
+        if parts is None or (scheme.lower() != "file" and (not parts.hostname or port == 0)):
+            raise SettingsError(f"{_variable('source')} is no address: {self.source!r}")
+
+    def _check_objects(self) -> None:
+        if self.objects and "@" in urlsplit(self.objects).netloc:
+            for password in passwords_in(self.objects):
+                remember(password)
+            raise SettingsError(
+                f"{_variable('objects')} holds credentials: leave them out and set AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY"
+            )
 
     def run_url(self, run_id: str) -> str:
         """Where Dagster's UI shows a run; "" for one that Dagster did not start."""
@@ -106,17 +163,40 @@ def settings_from_environment(environment: Mapping[str, str] | None = None) -> S
     environment = os.environ if environment is None else environment
     values: dict[str, object] = {}
     for field in dataclasses.fields(Settings):
-        variable = f"GENBANK_ASSETS_{field.name.upper()}"
+        variable = _variable(field.name)
         text = environment.get(variable, "").strip()
         if not text:
             continue
         try:
             values[field.name] = _converted(text, field.name)
         except ValueError:
-            raise SettingsError(f"{variable} has a value that cannot be used: {text!r}") from None
+            kind = _KINDS[type(field.default)]
+            raise SettingsError(f"{variable} must be {kind}, not {text!r}") from None
     if "store" in values:
         values["store"] = Path(str(values["store"])).expanduser()
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
+    """A sentence for each ``GENBANK_ASSETS_*`` variable that nothing reads, with the one that may be meant.
+
+    Variables that begin with ``GENBANK_ASSETS_TEST_`` are the tests' own.
+    """
+    environment = os.environ if environment is None else environment
+    known = {*(_variable(field.name) for field in dataclasses.fields(Settings)), *map(_variable, OTHER_VARIABLES)}
+    sentences = []
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known and not name.startswith(f"{PREFIX}TEST_"):
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+            sentences.append(f"{name} is no setting and is ignored{f': did you mean {near[0]}?' if near else ''}")
+    return sentences
+
+
+def _variable(field: str) -> str:
+    return f"{PREFIX}{field.upper()}"
+
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
 def _converted(text: str, name: str) -> object:

@@ -20,6 +20,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from genbank_assets.database_url import genbank_url
 from genbank_assets.errors import DatabaseError
+from genbank_assets.postgres_url import shown_postgres_url
 from genbank_assets.settings import Settings
 
 CONNECT_SECONDS = 30.0
@@ -32,7 +33,6 @@ _PASSING_STATES = ("08", "40", "53200", "53300", "57P01", "57P02", "57P03", "57P
 _REFUSED_FOR_GOOD = re.compile(
     r"authentication|password|pg_hba|does not exist|invalid|SSL|certificate|permission denied|not permitted"
 )
-_PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@|(password=)\S+")
 
 
 @dataclasses.dataclass
@@ -91,16 +91,18 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int) -> None:
         self._pool_size = pool_size
-        self.shown_url = without_password(url)
+        self.shown_url = shown_postgres_url(url)
         self._url = url
 
     def __enter__(self) -> Database:
         # Connected here and not by the pool, whose threads would try again and again and not say what is wrong.
         try:
             self._first = psycopg.connect(self._url, connect_timeout=int(CONNECT_SECONDS), **_OPTIONS)
+        except psycopg.ProgrammingError as error:  # a parameter of the address that libpq does not know
+            raise DatabaseError(f"GENBANK_ASSETS_POSTGRES_URL cannot be used: {str(error).strip()}") from None
         except psycopg.OperationalError as error:
             raise DatabaseError(
-                f"cannot reach PostgreSQL at {self.shown_url}: {without_password(str(error).strip())}",
+                f"cannot reach PostgreSQL at {self.shown_url}: {str(error).strip()}",
                 transient=is_transient(error),
             ) from None
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
@@ -134,9 +136,7 @@ class Database:
                     connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", lock)
                 yield
         except psycopg.OperationalError as error:
-            raise DatabaseError(
-                f"PostgreSQL failed: {without_password(str(error).strip())}", transient=is_transient(error)
-            ) from None
+            raise DatabaseError(f"PostgreSQL failed: {str(error).strip()}", transient=is_transient(error)) from None
 
     @contextmanager
     def transaction(self, *, keep: bool = True) -> Iterator[Session]:
@@ -165,9 +165,7 @@ class Database:
         except PoolTimeout as error:
             raise DatabaseError(f"no connection to {self.shown_url} became free in time", transient=True) from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise DatabaseError(
-                f"PostgreSQL failed: {without_password(str(error).strip())}", transient=is_transient(error)
-            ) from error
+            raise DatabaseError(f"PostgreSQL failed: {str(error).strip()}", transient=is_transient(error)) from error
 
 
 def _beginning_with(first: psycopg.Connection[Any]) -> type[psycopg.Connection[Any]]:
@@ -192,11 +190,6 @@ def is_transient(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not (
         _REFUSED_FOR_GOOD.search(str(error))
     )
-
-
-def without_password(text: str) -> str:
-    """A URL or message that is fit to be shown."""
-    return _PASSWORD.sub(lambda match: (match[1] + "***@") if match[1] else f"{match[2]}***", text)
 
 
 @contextmanager

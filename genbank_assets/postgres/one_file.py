@@ -17,7 +17,7 @@ import psycopg
 
 from genbank_assets.errors import DatabaseError
 from genbank_assets.ncbi.catalog import GENBANK
-from genbank_assets.postgres.connection import Session, SqlTotals, is_transient, open_database, without_password
+from genbank_assets.postgres.connection import Session, SqlTotals, is_transient, open_database
 from genbank_assets.postgres.merge import STAGE_KEY
 from genbank_assets.postgres.record_table import RecordTable, Wanted
 from genbank_assets.postgres.staging import Copy, key_copy, row_copies
@@ -74,7 +74,7 @@ def load_file(task: LoadTask) -> LoadedFile:
                 raise DatabaseError(f"{task.name}: {str(error).strip()}", transient=True) from error
             time.sleep(0.2 * 2**attempt)
         except psycopg.Error as error:
-            message = f"{task.name}: {without_password(str(error).strip())}"
+            message = f"{task.name}: {str(error).strip()}"
             raise DatabaseError(message, transient=is_transient(error)) from error
     raise AssertionError("unreachable")
 

@@ -20,7 +20,7 @@ import psycopg
 import pytest
 
 from genbank_assets.errors import DatabaseError, DatabaseInUseError, NoDatabaseError
-from genbank_assets.postgres.connection import Database, open_database, without_password
+from genbank_assets.postgres.connection import Database, open_database
 from genbank_assets.postgres.lookup import changes, last_states, record_row
 from genbank_assets.postgres_server.account import run_as
 from genbank_assets.postgres_server.cluster_paths import TWIN, processes_in
@@ -125,7 +125,7 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_password() -> None
     with pytest.raises(DatabaseError) as raised, Database(url, pool_size=1):
         pass
     assert "very-secret" not in str(raised.value)
-    assert without_password(url) == "postgresql://user:***@127.0.0.1:1/x"
+    assert "postgresql://user:***@127.0.0.1:1/x" in str(raised.value)
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = 15.0) -> bool:
