@@ -13,10 +13,12 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import psycopg
 
 import genbank_assets
 from genbank_assets.database_url import dagster_url
-from genbank_assets.errors import SettingsError
+from genbank_assets.errors import DatabaseError, SettingsError
+from genbank_assets.postgres_url import normalised_postgres_url, shown_postgres_url, sqlalchemy_url
 from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
 
@@ -39,32 +41,94 @@ def project_file(name: str) -> Path:
 def prepare_instance(settings: Settings) -> Path:
     """Make DAGSTER_HOME and start the embedded server if the storage is not elsewhere; sets the environment.
 
-    An environment that names its own DAGSTER_HOME is left alone.
+    An environment that names its own DAGSTER_HOME keeps it; its ``dagster.yaml`` may be the project's.
 
     Returns:
         DAGSTER_HOME.
+
+    Raises:
+        SettingsError: DAGSTER_HOME is no folder that can be used, or the storage's address is none.
+        DatabaseError: the storage cannot be reached.
     """
-    if os.environ.get("DAGSTER_HOME"):
-        return Path(os.environ["DAGSTER_HOME"])
-    home = settings.store.resolve() / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    content = project_file("dagster.yaml").read_bytes()
-    if not (home / "dagster.yaml").is_file() or (home / "dagster.yaml").read_bytes() != content:
-        write_atomically(home / "dagster.yaml", content)
-    if not os.environ.get(STORAGE_VARIABLE):
-        os.environ[STORAGE_VARIABLE] = dagster_url(settings.store, purpose=" ".join(["genbank-assets", *sys.argv[1:3]]))
+    chosen = os.environ.get("DAGSTER_HOME")
+    home = _chosen_home(chosen) if chosen else _home_of_store(settings)
     os.environ["DAGSTER_HOME"] = str(home)
+    if (text := os.environ.get(STORAGE_VARIABLE, "").strip()) != "":
+        url = normalised_postgres_url(text, variable=STORAGE_VARIABLE)
+        os.environ[STORAGE_VARIABLE] = sqlalchemy_url(url)
+        _check_reachable(url)
+    elif not chosen or _names_the_storage(home):
+        os.environ[STORAGE_VARIABLE] = dagster_url(settings.store, purpose=" ".join(["genbank-assets", *sys.argv[1:3]]))
     return home
 
 
+def _chosen_home(chosen: str) -> Path:
+    home = Path(chosen).expanduser()
+    if not home.is_absolute() or not home.is_dir():
+        wrong = "no folder" if home.is_absolute() else "no absolute path"
+        raise SettingsError(
+            f"DAGSTER_HOME is {chosen}, which is {wrong}: make it one, or unset it to use STORE/dagster"
+        )
+    return home
+
+
+def _home_of_store(settings: Settings) -> Path:
+    home = settings.store.resolve() / "dagster"
+    content = project_file("dagster.yaml").read_bytes()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not (home / "dagster.yaml").is_file() or (home / "dagster.yaml").read_bytes() != content:
+            write_atomically(home / "dagster.yaml", content)
+    except OSError as error:
+        raise SettingsError(
+            f"the store {settings.store} cannot be used ({error.strerror}: {error.filename}): choose another with "
+            "--store or GENBANK_ASSETS_STORE"
+        ) from None
+    return home
+
+
+def _names_the_storage(home: Path) -> bool:
+    try:
+        return STORAGE_VARIABLE in (home / "dagster.yaml").read_text(encoding="utf-8")
+    except (OSError, ValueError):  # Dagster says what is wrong with it
+        return False
+
+
+def _check_reachable(url: str) -> None:
+    """Dagster itself would try again for seconds and end with a traceback."""
+    try:
+        psycopg.connect(url, connect_timeout=10).close()
+    except psycopg.Error as error:
+        raise DatabaseError(
+            f"Dagster's database at {shown_postgres_url(url)} ({STORAGE_VARIABLE}) cannot be reached: "
+            f"{' '.join(str(error).split())}"
+        ) from None
+
+
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The store's Dagster instance: what the UI shows too. Its pools exist."""
+    """The store's Dagster instance: what the UI shows too. Its pools exist.
+
+    Raises:
+        SettingsError: a setting or Dagster's own configuration cannot be used.
+        DatabaseError: the storage cannot be reached.
+    """
     home = prepare_instance(settings)
-    instance = dg.DagsterInstance.get()
-    with (home / ".pools.lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        _prepare_pools(instance)
+    try:
+        instance = dg.DagsterInstance.get()
+        with (home / ".pools.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            _prepare_pools(instance)
+    except OSError as error:
+        raise SettingsError(f"DAGSTER_HOME {home} cannot be used: {error}") from None
+    except Exception as error:  # Dagster's, SQLAlchemy's, the driver's
+        raise SettingsError(f"Dagster cannot work with {home}/dagster.yaml: {_root_cause(error)}") from error
     return instance
+
+
+def _root_cause(error: BaseException) -> str:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return " ".join(str(error).split())[:500]
 
 
 def _prepare_pools(instance: dg.DagsterInstance) -> None:

@@ -38,6 +38,7 @@ from genbank_assets.postgres_server.cluster_paths import (
 from genbank_assets.postgres_server.leftovers import ensure_watcher, sweep_leftovers
 from genbank_assets.postgres_server.programs import find_programs
 from genbank_assets.postgres_server.users import current_users, register_user
+from genbank_assets.postgres_url import sqlalchemy_url
 
 START_SECONDS = 300.0  # recovery after a kill may have gigabytes of log to replay
 STOP_SECONDS = 300.0  # the last checkpoint may have gigabytes to write
@@ -71,7 +72,7 @@ class EmbeddedServer:
 
     def sqlalchemy_url(self, database: str) -> str:
         """The same for SQLAlchemy, as dagster-postgres wants it."""
-        return self.url(database).replace("postgresql://", "postgresql+psycopg2://", 1)
+        return sqlalchemy_url(self.url(database))
 
 
 def ensure_server(store: Path, *, databases: tuple[str, ...] = ("genbank", "dagster")) -> EmbeddedServer:

@@ -78,5 +78,5 @@ def test_places_are_as_many_as_asked_for_and_waiting_is_told(tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["requests_per_second", "source_pause_seconds"])
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
 def test_rates_and_pauses_that_are_none_are_refused(name: str, value: float) -> None:
-    with pytest.raises(SettingsError, match=name):
+    with pytest.raises(SettingsError, match=f"GENBANK_ASSETS_{name.upper()} must be more than 0"):
         Settings(**{name: value})
