@@ -26,6 +26,7 @@ setup(
             "tables/*.pyi",
             "postgres/*.pyi",
             "postgres/migrations/*.sql",
+            "postgres/sql/*.sql",
         ],
     },
     ext_modules=cythonize(

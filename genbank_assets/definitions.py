@@ -18,6 +18,7 @@ from genbank_assets.defs.jobs import build_jobs
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.sensors import build_sensors
 from genbank_assets.defs.stages import build_stages
+from genbank_assets.defs.taxonomy import taxa_resolve, taxonomy, taxonomy_schedule, update_taxonomy
 from genbank_assets.defs.upstream import build_releases
 from genbank_assets.ncbi.catalog import COLLECTIONS
 
@@ -27,12 +28,13 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *build_releases(),
+            taxonomy,
             *(asset for c in COLLECTIONS.values() for asset in build_stages(c)),
             *build_daily(),
         ],
-        asset_checks=[check for c in COLLECTIONS.values() for check in build_checks(c)],
-        jobs=[*build_jobs(), *build_daily_jobs()],
-        schedules=build_daily_schedules(),
+        asset_checks=[*(check for c in COLLECTIONS.values() for check in build_checks(c)), taxa_resolve],
+        jobs=[*build_jobs(), *build_daily_jobs(), update_taxonomy],
+        schedules=[*build_daily_schedules(), taxonomy_schedule],
         sensors=[*build_sensors(), *build_alert_sensors()],
         # A run is a process already; one more per step would cost seconds each and isolate nothing that matters.
         executor=dg.in_process_executor,

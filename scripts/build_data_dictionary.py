@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from genbank_assets.postgres.ddl import record_columns, sql_type
-from genbank_assets.tables import schema
+from genbank_assets.tables import schema, taxonomy_schema
 
 TARGET = Path(__file__).parent.parent / "docs" / "data-dictionary.md"
 TABLES = (
@@ -15,6 +15,10 @@ TABLES = (
     ("unique sequences (`unique_records/sequences.parquet`)", schema.UNIQUE_SEQUENCE_COLUMNS),
     ("memberships (`unique_records/memberships.parquet`)", schema.MEMBERSHIP_COLUMNS),
     ("objects (`object_set/objects.parquet` and the manifest object)", schema.OBJECT_COLUMNS),
+    ("taxa (`STORE/taxonomy/DATE/…/nodes.parquet`, `genbank.taxon`)", taxonomy_schema.NODE_COLUMNS),
+    ("names of taxa (`names.parquet`, `genbank.taxon_name`)", taxonomy_schema.NAME_COLUMNS),
+    ("merged taxa (`merged.parquet`, `genbank.merged_taxon`)", taxonomy_schema.MERGED_COLUMNS),
+    ("deleted taxa (`deleted.parquet`, `genbank.deleted_taxon`)", taxonomy_schema.DELETED_COLUMNS),
 )
 
 

@@ -15,13 +15,13 @@ import sys
 from collections.abc import Sequence
 
 import genbank_assets
-from genbank_assets.cli import demo, dev, objects, parse, records, runs, server, status
+from genbank_assets.cli import demo, dev, objects, parse, records, runs, server, status, taxonomy
 from genbank_assets.cli.commands import PROGRAM, Commands
 from genbank_assets.errors import GenbankAssetsError
 from genbank_assets.settings import Settings, settings_from_environment
 
 # Every command group, in the order of --help.
-GROUPS = (demo, dev, runs, status, records, objects, parse, server)
+GROUPS = (demo, dev, runs, taxonomy, status, records, objects, parse, server)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,6 +17,7 @@ import dagster as dg
 from genbank_assets.defs.daily import daily_job_name
 from genbank_assets.defs.instance import open_instance
 from genbank_assets.defs.jobs import mirror_job_name
+from genbank_assets.defs.taxonomy import TAXONOMY_JOB
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
 
@@ -70,6 +71,31 @@ def apply_days(collection: str, days: Sequence[dt.date], *, settings: Settings) 
             reason = "" if result.success else _reason(result)
             runs.append(PartitionRun(key=key, run_id=result.run_id, ok=result.success, reason=reason, warnings=()))
     return runs
+
+
+def run_taxonomy_update(*, settings: Settings) -> PartitionRun:
+    """Run the job that brings NCBI's taxonomy up to date."""
+    from genbank_assets.definitions import build_defs
+
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    with open_instance(settings) as instance:
+        result = (
+            build_defs()
+            .resolve_job_def(TAXONOMY_JOB)
+            .execute_in_process(
+                instance=instance,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        )
+    failed = [evaluation for evaluation in result.get_asset_check_evaluations() if not evaluation.passed]
+    return PartitionRun(
+        key=PartitionKey("ncbi", "taxonomy"),
+        run_id=result.run_id,
+        ok=result.success,
+        reason="" if result.success else _reason(result),
+        warnings=tuple(f"check {e.check_name}: {e.description}" for e in failed),
+    )
 
 
 def _run(

@@ -14,6 +14,7 @@ from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.ddl import DROP_VIEWS, INDEXES, VIEWS, comment_statement, tables_statement
 from genbank_assets.postgres.merge import MERGE_FUNCTIONS
+from genbank_assets.postgres.sql_files import read_sql
 
 OLDEST_SERVER = 140000  # PostgreSQL 14
 _LOCK = 7_263_402_117  # any number of our own: one process at a time creates or migrates
@@ -27,7 +28,8 @@ def migration_steps() -> dict[int, str]:
 
 
 SCHEMA_VERSION = max(migration_steps())
-_REFRESHED = (DROP_VIEWS, VIEWS, MERGE_FUNCTIONS, comment_statement())
+# The taxonomy's tables are made where they are not there; all else of these holds no data.
+_REFRESHED = (DROP_VIEWS, VIEWS, MERGE_FUNCTIONS, comment_statement(), read_sql("taxonomy"))
 
 
 def ensure_schema(database: Database) -> SqlTotals:

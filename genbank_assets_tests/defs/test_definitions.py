@@ -30,7 +30,13 @@ def test_it_loads(definitions: dg.Definitions) -> None:
 def test_the_keys_are_these(definitions: dg.Definitions) -> None:
     keys = {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
     stages = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in STAGES}
-    assert keys == stages | {"ncbi/genbank_release", "ncbi/refseq_release", "genbank_daily", "refseq_daily"}
+    assert keys == stages | {
+        "ncbi/genbank_release",
+        "ncbi/refseq_release",
+        "ncbi/taxonomy",
+        "genbank_daily",
+        "refseq_daily",
+    }
 
 
 def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
@@ -61,9 +67,9 @@ def test_partitions_are_ncbis_divisions(definitions: dg.Definitions) -> None:
 
 def test_schedules_are_off_and_ask_for_the_day_before(definitions: dg.Definitions) -> None:
     schedules = {schedule.name: schedule for schedule in definitions.schedules or []}
-    assert set(schedules) == {"genbank_daily_schedule", "refseq_daily_schedule"}
-    for name, schedule in schedules.items():
-        assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    assert set(schedules) == {"genbank_daily_schedule", "refseq_daily_schedule", "taxonomy_schedule"}
+    assert all(schedule.default_status == dg.DefaultScheduleStatus.STOPPED for schedule in schedules.values())
+    for name, schedule in schedules.items() - {("taxonomy_schedule", schedules["taxonomy_schedule"])}:
         moment = dt.datetime(2026, 9, 3, 13, tzinfo=dt.UTC)  # nine o'clock in Bethesda
         context_of = dg.build_schedule_context(
             scheduled_execution_time=moment, repository_def=definitions.get_repository_def()
@@ -88,7 +94,7 @@ def test_integrity_checks_block_and_limits_warn(definitions: dg.Definitions) -> 
     specs = [spec for check in definitions.asset_checks or [] for spec in check.check_specs]
     blocking = {spec.name for spec in specs if spec.blocking}
     assert blocking == {"control_totals", "conservation", "database_totals", "object_totals"}
-    assert len(specs) == 22
+    assert len(specs) == 23
 
 
 def test_workspace_and_instance_files_are_valid(server: EmbeddedServer) -> None:

@@ -20,7 +20,7 @@ from genbank_assets.ncbi.releases import read_number
 from genbank_assets.ncbi.sources import open_source
 from genbank_assets_tests.paths import SAMPLE
 
-FILES = sorted(SAMPLE.rglob("*.gz"))
+FILES = sorted([*(SAMPLE / "genbank").rglob("*.gz"), *(SAMPLE / "refseq").rglob("*.gz")])
 MOST_BYTES = 2_000_000
 
 

@@ -1,0 +1,60 @@
+"""The command ``taxonomy``: bring it up to date, or ask what a name means.
+
+What it does belongs to ``defs`` and ``tables.clades``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+
+from genbank_assets.cli.commands import Commands, add_source_option
+from genbank_assets.cli.progress import show_progress, tell_outcome
+from genbank_assets.settings import Settings
+
+
+def add_commands(commands: Commands) -> None:
+    """Add ``taxonomy``."""
+    command = commands.add(
+        "taxonomy",
+        run=_taxonomy,
+        summary="fetch NCBI's taxonomy, or show what a taxon is",
+        description=(
+            "Fetches NCBI's taxonomy into the store and the database (--update), or shows taxa by number or by any of "
+            "their names, with their lineage and the number of taxa below them."
+        ),
+        examples=["taxonomy --update", "taxonomy Mammalia 10847", "taxonomy human --json"],
+        json=True,
+    )
+    command.add_argument("taxa", nargs="*", metavar="NAME|ID", help="a taxon's number or name")
+    command.add_argument("--update", action="store_true", help="fetch the source's current taxonomy first")
+    add_source_option(command)
+
+
+def _taxonomy(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.tables.clades import open_taxonomy
+
+    if options.update:
+        show_progress()
+        from genbank_assets.defs.run import run_taxonomy_update
+
+        if code := tell_outcome([run_taxonomy_update(settings=settings)]):
+            return code
+    taxonomy = open_taxonomy(settings.store)
+    shown = []
+    for name in options.taxa:
+        taxon = taxonomy.find(name)
+        lineage = [f"{above.rank} {above.scientific_name}" for above in taxonomy.above(taxon)]
+        shown.append({**dataclasses.asdict(taxon), "taxa_in_clade": len(taxonomy.clade(taxon)), "lineage": lineage})
+    if options.json:
+        print(json.dumps({"date": taxonomy.date, "taxa": shown}, indent=1))
+        return 0
+    for entry in shown:
+        print(
+            f"{entry['taxon_id']}  {entry['scientific_name']}  ({entry['rank']}, {entry['taxa_in_clade']:,} taxa with "
+            f"those below it)\n  {'; '.join(entry['lineage'])}"
+        )
+    if not shown:
+        print(f"the taxonomy of {taxonomy.date}: {taxonomy.manifest.rows('nodes'):,} taxa")
+    return 0

@@ -1,0 +1,93 @@
+"""Members of a gzipped tar archive, one after another, in constant memory; nothing is ever written by a name in it.
+
+Python's ``tarfile`` reads an extended header whole, however large the archive says it is; here a member is a name, a
+time and a stream of bytes, and headers of other kinds are passed over. What members mean belongs to their readers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from isal import igzip
+from isal.igzip_lib import IsalError
+
+from genbank_assets.errors import IntegrityError
+
+PIECE_BYTES = 4 * 1024 * 1024
+MAX_MEMBERS = 10_000
+_BLOCK = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """A regular file of the archive; its bytes can be read until the next member is asked for.
+
+    Attributes:
+        name: as written, without a leading ``./``; not to be used as a path.
+        size_bytes: its size.
+        modified_seconds: when it was changed, in seconds since 1970.
+        pieces: its bytes in pieces of a few MiB.
+    """
+
+    name: str
+    size_bytes: int
+    modified_seconds: int
+    pieces: Iterator[bytes]
+
+
+def members(path: Path) -> Iterator[Member]:
+    """The regular files of a ``.tar.gz``.
+
+    Raises:
+        IntegrityError: the archive is damaged, ends early, or holds absurdly many members.
+    """
+    try:
+        with igzip.open(path, "rb") as archive:
+            for count, (header, size) in enumerate(_headers(archive, path)):
+                if count > MAX_MEMBERS:
+                    raise IntegrityError(f"{path.name} holds more than {MAX_MEMBERS:,} members: refused")
+                name = header[:100].split(b"\0")[0].decode("latin-1").removeprefix("./")
+                data = _data(archive, size, path)
+                if header[156:157] in {b"0", b"\0"}:
+                    yield Member(name, size, _number(header[136:148], path), data)
+                for _ in data:
+                    pass  # what was not read is passed over
+    except (OSError, EOFError, zlib.error, IsalError) as error:  # type: ignore[misc]
+        raise IntegrityError(f"{path.name} cannot be read: {error}") from error
+
+
+def _headers(archive: BinaryIO, path: Path) -> Iterator[tuple[bytes, int]]:
+    while header := archive.read(_BLOCK):
+        if len(header) < _BLOCK:
+            raise IntegrityError(f"{path.name} ends within a header")
+        if not header.strip(b"\0"):
+            return
+        if _number(header[148:156], path) != sum(header[:148]) + 8 * 32 + sum(header[156:]):
+            raise IntegrityError(f"{path.name}: the checksum of a member's header is wrong")
+        yield header, _number(header[124:136], path)
+
+
+def _data(archive: BinaryIO, size: int, path: Path) -> Iterator[bytes]:
+    left = size
+    while left:
+        piece = archive.read(min(PIECE_BYTES, left))
+        if not piece:
+            raise IntegrityError(f"{path.name} ends {left:,} bytes before the end of a member")
+        left -= len(piece)
+        yield piece
+    archive.read(-size % _BLOCK)
+
+
+def _number(field: bytes, path: Path) -> int:
+    """Octal digits, or GNU's binary form for what has no room in them."""
+    if field[0] == 0x80:
+        return int.from_bytes(field[1:], "big")
+    text = field.split(b"\0")[0].strip()
+    try:
+        return int(text, 8) if text else 0
+    except ValueError:
+        raise IntegrityError(f"{path.name}: a member's header holds {field!r} for a number") from None

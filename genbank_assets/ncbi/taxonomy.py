@@ -1,0 +1,147 @@
+"""The archive of NCBI's taxonomy, fetched and verified like a raw file: ``pub/taxonomy/taxdump.tar.gz`` and its MD5.
+
+NCBI replaces the archive every hour, so that its checksum is read again when it does not fit. An archive is dated by
+its newest member, which says the same whichever way it was fetched. What is in it belongs to ``tables.taxonomy``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from genbank_assets.errors import IntegrityError, RemoteFileMissingError, SourceError
+from genbank_assets.ncbi.download import fetch_file
+from genbank_assets.ncbi.limiter import Limiter
+from genbank_assets.ncbi.sources import Source, open_source, without_credentials
+from genbank_assets.ncbi.tar_stream import members
+from genbank_assets.settings import Settings
+from genbank_assets.store import write_atomically
+
+ARCHIVE = "taxdump.tar.gz"
+FOLDER = "pub/taxonomy"
+# A checksum that belongs to another hour's archive is read again so often.
+NEW_CHECKSUMS = 2
+FIRST_DAY = dt.date(1990, 1, 1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FetchedTaxonomy:
+    """A verified archive in the store.
+
+    Attributes:
+        path: where it is.
+        date: day of its newest member, in UTC.
+        sha256: its digest, in hex.
+        md5: what NCBI says of it, in hex.
+        bytes: its size.
+        url: where it came from, without credentials.
+        transferred_bytes: how much of it this run fetched; 0 where it was here.
+    """
+
+    path: Path
+    date: str
+    sha256: str
+    md5: str
+    bytes: int
+    url: str
+    transferred_bytes: int
+
+
+def taxonomy_folder(store: Path) -> Path:
+    """``STORE/taxonomy``: a folder per date, and ``incoming`` while an archive is on its way."""
+    return store / "taxonomy"
+
+
+def fetch_taxonomy(*, settings: Settings, progress: Callable[[str], None]) -> FetchedTaxonomy:
+    """Fetch the archive that the source offers now, unless it is the one that arrived last.
+
+    A transfer that broke is taken up again. The archive stays in ``STORE/taxonomy/incoming`` until tables are made of
+    it; readers follow the manifest of a date and see nothing of this.
+
+    Raises:
+        SourceError: the source failed, or has no taxonomy.
+        IntegrityError: the archive is not that of its checksum, or no archive.
+    """
+    folder = taxonomy_folder(settings.store) / "incoming"
+    with open_source(settings.source, limiter=Limiter.of(settings)) as source:
+        for attempt in range(NEW_CHECKSUMS + 1):
+            md5 = _published_md5(source)
+            if (here := _arrived(folder, md5=md5)) is not None:
+                progress(f"{ARCHIVE}: the archive of {here.date} is here already")
+                return here
+            try:
+                fetched = fetch_file(source, f"{FOLDER}/{ARCHIVE}", folder=folder, checksum=md5, progress=progress)
+                break
+            except IntegrityError:
+                if attempt == NEW_CHECKSUMS or _published_md5(source) == md5:
+                    raise
+                progress(f"{ARCHIVE} was replaced while it was fetched; beginning anew")
+        url = without_credentials(source.url(f"{FOLDER}/{ARCHIVE}"))
+    path = folder / ARCHIVE
+    found = FetchedTaxonomy(
+        path=path,
+        date=archive_date(path).isoformat(),
+        sha256=fetched.sha256,
+        md5=md5,
+        bytes=fetched.size_bytes,
+        url=url,
+        transferred_bytes=fetched.bytes_transferred,
+    )
+    note = dataclasses.asdict(found) | {"path": ARCHIVE}
+    write_atomically(_note(folder), (json.dumps(note, indent=1) + "\n").encode())
+    progress(f"{ARCHIVE} of {found.date}: {found.bytes / 1e6:,.1f} MB, verified")
+    return found
+
+
+def archive_date(path: Path) -> dt.date:
+    """The day of the archive's newest member, in UTC; members that say nothing plausible are passed over.
+
+    Raises:
+        IntegrityError: it is no archive, or none of its members says a day.
+    """
+    latest = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=2)
+    days = []
+    for member in members(path):
+        try:
+            day = dt.datetime.fromtimestamp(member.modified_seconds, dt.UTC).date()
+        except (OverflowError, ValueError, OSError):
+            continue
+        if FIRST_DAY <= day <= latest:
+            days.append(day)
+    if not days:
+        raise IntegrityError(f"{path.name}: none of its members says of which day it is")
+    return max(days)
+
+
+def _published_md5(source: Source) -> str:
+    path = f"{FOLDER}/{ARCHIVE}.md5"
+    try:
+        text = source.read_text(path)
+    except RemoteFileMissingError as error:
+        raise SourceError(
+            f"{source.url(FOLDER)} has no {ARCHIVE}.md5: the source offers no taxonomy that can be verified"
+        ) from error
+    found = re.match(r"\s*([0-9a-fA-F]{32})(?:\s|$)", text)
+    if found is None:
+        raise SourceError(f"{source.url(path)} holds no MD5: {text[:60]!r}")
+    return found[1].lower()
+
+
+def _note(folder: Path) -> Path:
+    return folder / f"{ARCHIVE}.json"
+
+
+def _arrived(folder: Path, *, md5: str) -> FetchedTaxonomy | None:
+    """The archive with this checksum, if it is the one that arrived last and is whole."""
+    try:
+        note: dict[str, Any] = json.loads(_note(folder).read_text(encoding="utf-8"))
+        found = FetchedTaxonomy(**(note | {"path": folder / ARCHIVE, "transferred_bytes": 0}))
+        whole = found.path.stat().st_size == found.bytes
+    except (OSError, ValueError, TypeError):
+        return None
+    return found if whole and found.md5 == md5 else None

@@ -1,0 +1,201 @@
+"""The taxonomy: from NCBI's archive to nested intervals, and what hostile or broken archives do."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.ncbi.tar_stream import members
+from genbank_assets.ncbi.taxonomy import FetchedTaxonomy, archive_date
+from genbank_assets.tables.clades import Taxonomy
+from genbank_assets.tables.nested_set import nested_set
+from genbank_assets.tables.taxonomy import build_taxonomy, kept_dates, table_path
+
+MTIME = 1767225600  # 2026-01-01
+NODES = [
+    (1, 1, "no rank"),
+    (10, 1, "domain"),
+    (20, 10, "genus"),
+    (21, 20, "species"),
+    (30, 1, "realm"),
+    (31, 30, "genus"),
+]
+NAMES = [
+    (1, "root", "", "scientific name"), (10, "Bacteria", "Bacteria <bacteria>", "scientific name"),
+    (10, "eubacteria", "", "genbank common name"), (20, "Genus|pipe", "", "scientific name"),
+    (21, "Genus species", "", "scientific name"), (30, "Riboviria", "", "scientific name"),
+    (31, "Bacteria", "Bacteria <walking sticks>", "scientific name"), (31, "stick", "", "synonym"),
+]  # fmt: skip
+
+
+def dmp(rows: list[tuple[object, ...]]) -> bytes:
+    return "".join("\t|\t".join(map(str, row)) + "\t|\n" for row in rows).encode()
+
+
+def content(
+    nodes: list[tuple[int, int, str]] = NODES, names: list[tuple[int, str, str, str]] = NAMES
+) -> dict[str, bytes]:
+    lines = [(n, p, rank, "", 8, 1, 11, 1, 0, 1, 0, 0, "") for n, p, rank in nodes]
+    return {
+        "nodes.dmp": dmp(lines), "names.dmp": dmp(names), "merged.dmp": dmp([(99, 21)]), "delnodes.dmp": dmp([(77,)])
+    }  # fmt: skip
+
+
+def archive(path: Path, files: dict[str, bytes] | list[tuple[str, bytes]], *, mtime: int = MTIME) -> Path:
+    with tarfile.open(path, "w:gz", format=tarfile.USTAR_FORMAT) as tar:
+        for name, text in files.items() if isinstance(files, dict) else files:
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mtime = len(text), mtime
+            tar.addfile(entry, io.BytesIO(text))
+    return path
+
+
+def build(tmp_path: Path, files: dict[str, bytes] | list[tuple[str, bytes]], *, date: str = "2026-01-01") -> Taxonomy:
+    path = archive(tmp_path / "taxdump.tar.gz", files)
+    sha256 = str(hash(path.read_bytes()))
+    fetched = FetchedTaxonomy(path=path, date=date, sha256=sha256, md5="", bytes=1, url="", transferred_bytes=0)
+    manifest, _ = build_taxonomy(fetched, store=tmp_path / "store", progress=lambda line: None)
+    return Taxonomy(tmp_path / "store", manifest)
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=60), st.randoms(use_true_random=False))
+def test_a_clade_is_what_hangs_below(parents: list[int], random) -> None:
+    ids = list(range(1, len(parents) + 2))
+    random.shuffle(ids)  # so that parents are not always the smaller ids
+    parent_of = {ids[0]: ids[0]} | {ids[n + 1]: ids[p % (n + 1)] for n, p in enumerate(parents)}
+    order = sorted(ids)
+    found = nested_set(np.array(order), np.array([parent_of[i] for i in order]))
+    assert sorted([*found.left, *found.right]) == list(range(1, 2 * len(ids) + 1))
+    for at, node in enumerate(order):
+        above, line = node, {node}
+        while parent_of[above] != above:
+            above = parent_of[above]
+            line.add(above)
+        inside = (found.left <= found.left[at]) & (found.right >= found.right[at])
+        assert {order[i] for i in np.flatnonzero(inside)} == line
+        assert found.depth[at] == len(line) - 1
+
+
+@pytest.mark.parametrize(
+    ("nodes", "says"),
+    [
+        ([(1, 1, "no rank"), (2, 3, "genus"), (3, 2, "genus")], "ring"),
+        ([(1, 1, "no rank"), (2, 9, "genus")], "no taxon 9"),
+        ([(1, 1, "no rank"), (2, 2, "genus")], "2 roots"),
+        ([(1, 1, "no rank"), (2, 1, "genus"), (2, 1, "genus")], "twice"),
+        ([], "no nodes"),
+    ],
+)
+def test_what_is_no_tree_is_refused(tmp_path: Path, nodes: list[tuple[int, int, str]], says: str) -> None:
+    names = [(n, f"name {n}", "", "scientific name") for n, _, _ in nodes]
+    with pytest.raises(IntegrityError, match=says):
+        build(tmp_path, content(nodes, names))
+    assert kept_dates(tmp_path / "store") == []
+
+
+def test_tables_hold_what_the_archive_says(tmp_path: Path) -> None:
+    taxonomy = build(tmp_path, content())
+    nodes = pl.read_parquet(table_path(tmp_path / "store", taxonomy.manifest, "nodes"))
+    assert nodes["left_value"].is_sorted()
+    assert set(nodes.select("taxon_id", "parent_id", "rank", "genetic_code").iter_rows()) == {
+        (n, None if n == p else p, rank, 11) for n, p, rank in NODES
+    }
+    names = pl.read_parquet(table_path(tmp_path / "store", taxonomy.manifest, "names"))
+    assert set(names.select("taxon_id", "name", "name_class").iter_rows()) == {(n, name, c) for n, name, _, c in NAMES}
+    assert names["name_key"].is_sorted()
+
+
+def test_names_and_numbers_lead_to_taxa(tmp_path: Path) -> None:
+    taxonomy = build(tmp_path, content())
+    assert taxonomy.find("genus SPECIES").taxon_id == 21
+    assert taxonomy.find("99").taxon_id == 21  # merged
+    assert taxonomy.find("EUBACTERIA").taxon_id == 10
+    assert taxonomy.find("bacteria <walking sticks>").taxon_id == 31
+    assert taxonomy.clade(taxonomy.find("10")).tolist() == [10, 20, 21]
+    assert [t.taxon_id for t in taxonomy.above(taxonomy.find("21"))] == [1, 10, 20]
+    for name, says in (("Bacteria", "10 .domain Bacteria.*31"), ("77", "deleted"), ("5", "no taxon 5"), ("x", "named")):
+        with pytest.raises(NotFoundError, match=says):
+            taxonomy.find(name)
+
+
+def test_resolving_tells_merged_deleted_and_unknown(tmp_path: Path) -> None:
+    found = build(tmp_path, content()).resolve(np.array([21, 99, 77, 5]))
+    assert found.taxon_ids.tolist() == [21, 21, 77, 5]
+    assert found.merged.tolist() == [False, True, False, False]
+    assert found.deleted.tolist() == [False, False, True, False]
+    assert found.unknown.tolist() == [False, False, False, True]
+
+
+def test_lineages_at_the_ranks_there_are(tmp_path: Path) -> None:
+    taxonomy = build(tmp_path, content())
+    assert taxonomy.ranks == {"no rank", "domain", "genus", "species", "realm"}
+    assert taxonomy.lineage(np.array([21, 31, 5]), ranks=["domain", "realm", "genus", "species"]) == [
+        ("Bacteria", None, "Genus|pipe", "Genus species"), (None, "Riboviria", "Bacteria", None), (None,) * 4,
+    ]  # fmt: skip
+
+
+def test_a_later_archive_of_a_day_takes_its_place(tmp_path: Path) -> None:
+    build(tmp_path, content())
+    taxonomy = build(tmp_path, content(names=[*NAMES, (21, "another", "", "synonym")]))
+    assert kept_dates(tmp_path / "store") == ["2026-01-01"]
+    assert taxonomy.find("another").taxon_id == 21
+    build(tmp_path, content(), date="2025-12-01")
+    assert kept_dates(tmp_path / "store") == ["2025-12-01", "2026-01-01"]
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({k: v for k, v in content().items() if k != "names.dmp"}, "names.dmp"),
+        ([*content().items(), ("nodes.dmp", b"")], "twice"),
+        (content() | {"merged.dmp": b"9\t|\tx\t|\n"}, "no number"),
+        (content() | {"nodes.dmp": b"1\t|\t1\t|\n"}, "columns"),
+        (content() | {"merged.dmp": b"9\t|\t1\t|\n9\n"}, "without taxon_id"),
+        (content() | {"delnodes.dmp": b"7\t|\n8"}, "within a line"),
+        (content(names=NAMES[1:]), "without a scientific name, such as 1"),
+    ],
+)
+def test_broken_archives_publish_nothing(tmp_path: Path, files: dict[str, bytes], says: str) -> None:
+    with pytest.raises(IntegrityError, match=says):
+        build(tmp_path, files)
+    assert kept_dates(tmp_path / "store") == []
+
+
+def test_names_in_an_archive_are_no_paths(tmp_path: Path) -> None:
+    hostile = [("../../evil", b"x"), ("/etc/evil", b"x"), ("./nodes.dmp", content()["nodes.dmp"])]
+    rest = [(name, text) for name, text in content().items() if name != "nodes.dmp"]
+    build(tmp_path, hostile + rest)
+    assert not (tmp_path / "evil").exists()
+    assert {p.name for p in tmp_path.iterdir()} == {"store", "taxdump.tar.gz"}
+
+
+def test_an_absurd_size_in_a_header_costs_nothing(tmp_path: Path) -> None:
+    entry = tarfile.TarInfo("nodes.dmp")
+    entry.size = 7 * 1024**3
+    path = tmp_path / "taxdump.tar.gz"
+    path.write_bytes(gzip.compress(entry.tobuf(tarfile.GNU_FORMAT) + b"x" * 512))
+    with pytest.raises(IntegrityError, match="before the end of a member"):
+        list(members(path))
+
+
+def test_what_is_not_utf8_is_kept(tmp_path: Path) -> None:
+    files = content()
+    files["names.dmp"] += "21\t|\tMüller\t|\t\t|\tauthority\t|\n".encode()
+    files["names.dmp"] += "21\t|\tNiño\t|\t\t|\tauthority\t|\n".encode("latin-1")
+    taxonomy = build(tmp_path, files)
+    assert taxonomy.find("müller").taxon_id == taxonomy.find("niño").taxon_id == 21
+
+
+def test_the_date_is_that_of_the_newest_member(tmp_path: Path) -> None:
+    assert archive_date(archive(tmp_path / "a.tar.gz", content())).isoformat() == "2026-01-01"
+    with pytest.raises(IntegrityError, match="of which day"):
+        archive_date(archive(tmp_path / "b.tar.gz", content(), mtime=0))
