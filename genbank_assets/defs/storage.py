@@ -1,7 +1,7 @@
 """Dagster's storage as the project's ``dagster.yaml`` names it: PostgreSQL, embedded where no URL is set.
 
-So Dagster's own commands (``dagster dev``, ``dg launch``, …) load the instance in a checkout in which nothing was set, and
-see the runs that ``genbank-assets`` made. What the database is belongs to ``database_url``.
+So Dagster's own commands (``dagster dev``, ``dg launch``, …) load the instance in a checkout in which nothing was
+set, and see the runs that ``genbank-assets`` made. What the database is belongs to ``database_url``.
 See https://docs.dagster.io/deployment/oss/dagster-yaml
 """
 

@@ -1,0 +1,1 @@
+"""The project as it reaches people: Dagster's commands in a checkout, wheels, containers, units."""
