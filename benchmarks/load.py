@@ -133,7 +133,7 @@ class Bench:
             path = raw / f"gbbct{number}.seq.gz"
             path.write_bytes(gzip.compress(text, compresslevel=1, mtime=0))
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            unknown = dict.fromkeys(("modified", "etag", "md5", "expected_records", "expected_bases"))
+            unknown = dict.fromkeys(("modified", "etag", "checksum", "expected_records", "expected_bases"))
             entry = {"name": path.name, "bytes": path.stat().st_size, "sha256": digest, "url": ""}
             entries.append(entry | unknown)
         manifest = Manifest(

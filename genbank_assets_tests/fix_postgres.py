@@ -117,7 +117,7 @@ class Divisions:
         text = "".join(record if isinstance(record, str) else record.text() for record in records)
         content = gzip.compress(text.encode(), mtime=0)
         path.write_bytes(content)
-        unknown = dict.fromkeys(("modified", "etag", "md5", "expected_records", "expected_bases"))
+        unknown = dict.fromkeys(("modified", "etag", "checksum", "expected_records", "expected_bases"))
         return {
             "name": path.name,
             "bytes": len(content),

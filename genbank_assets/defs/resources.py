@@ -1,48 +1,93 @@
 """Dagster resources: they build the core's plain settings and clients, and hold no logic of their own.
 
-``MirrorResource`` gives :class:`~genbank_assets.settings.Settings`; a field left empty comes from its
-``GENBANK_ASSETS_*`` variable at run time. ``S3Resource`` of dagster-aws feeds the object store.
+``MirrorResource`` has the fields of :class:`~genbank_assets.settings.Settings` and gives them; a field left empty comes
+from its ``GENBANK_ASSETS_*`` variable when a run begins, never when the graph is loaded. ``S3Resource`` of dagster-aws
+feeds the object store.
 See https://docs.dagster.io/guides/build/external-resources
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import dagster as dg
+import pydantic
 from dagster_aws.s3 import S3Resource
 from obstore.store import ObjectStore
 
 from genbank_assets.objects.store import open_objects
 from genbank_assets.settings import Settings, settings_from_environment
 
+_VARIABLE = "GENBANK_ASSETS_{}"
 
-class MirrorResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where releases come from and where they go; empty fields follow the environment."""
 
-    source: str | None = None
-    store: str | None = None
-    objects: str | None = None
-    workers: int | None = None
-    max_absent_fraction: float | None = None
+def _config_type(field: dataclasses.Field[Any]) -> type:
+    """The type of a setting as Dagster's configuration has it: paths are text."""
+    default = field.default
+    return type(default) if isinstance(default, bool | int | float) else str
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _meaning(name: str) -> str:
+    """What a setting is, from the docstring of :class:`Settings`, and the variable it follows when left out."""
+    said = re.search(rf"^ *{name}: (.+?)(?=^ *\w+: |\Z)", Settings.__doc__ or "", re.MULTILINE | re.DOTALL)
+    meaning = " ".join(said[1].split()) if said else name
+    return f"{meaning[0].upper()}{meaning[1:].rstrip('.')}. Left out: {_VARIABLE.format(name.upper())}."
+
+
+class _Mirror(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Where releases come from and where they go. A field left empty follows its variable when a run begins."""
+
+    follow_environment: bool = pydantic.Field(
+        default=True, description="Whether fields left out follow their variables; else they have their defaults."
+    )
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """A resource that gives just these settings, whatever the environment says."""
+        values = {field.name: _plain(getattr(settings, field.name)) for field in dataclasses.fields(Settings)}
+        return cls(follow_environment=False, **values)
 
     def settings(self, **overrides: Any) -> Settings:
-        """The settings of this run."""
-        chosen: dict[str, Any] = {
-            name: value
-            for name, value in (
-                ("source", self.source),
-                ("store", Path(self.store) if self.store else None),
-                ("objects", self.objects),
-                ("workers", self.workers),
-                ("max_absent_fraction", self.max_absent_fraction),
-                *overrides.items(),
-            )
-            if value is not None
-        }
-        return dataclasses.replace(settings_from_environment(), **chosen)
+        """The settings of this run; overrides that are None count as none.
+
+        Raises:
+            SettingsError: a value, here or in the environment, cannot be used.
+        """
+        chosen = {field.name: getattr(self, field.name) for field in dataclasses.fields(Settings)}
+        chosen |= {name: value for name, value in overrides.items() if value is not None}
+        chosen = {name: value for name, value in chosen.items() if value is not None}
+        if "store" in chosen:
+            chosen["store"] = Path(chosen["store"]).expanduser()
+        return dataclasses.replace(settings_from_environment(None if self.follow_environment else {}), **chosen)
+
+
+if TYPE_CHECKING:
+
+    class MirrorResource(_Mirror):
+        """See :class:`_Mirror`; its fields are those of :class:`Settings`."""
+
+        def __init__(self, **fields: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    MirrorResource = pydantic.create_model(
+        "MirrorResource",
+        __base__=_Mirror,
+        __module__=__name__,
+        __doc__=_Mirror.__doc__,
+        **{
+            field.name: (_config_type(field) | None, pydantic.Field(default=None, description=_meaning(field.name)))
+            for field in dataclasses.fields(Settings)
+        },
+    )
 
 
 def object_store(s3: S3Resource, settings: Settings, *, retries: int) -> ObjectStore:

@@ -18,6 +18,7 @@ from genbank_assets.lineage.search import Match
 from genbank_assets.lookup.fetch import object_row
 from genbank_assets.lookup.records import rows_where
 from genbank_assets.ncbi.daily import DAILY
+from genbank_assets.ncbi.verify import checksum_algorithm, checksum_of
 from genbank_assets.objects.store import open_objects, reason_of
 from genbank_assets.postgres.lookup import record_row
 from genbank_assets.settings import Settings
@@ -89,7 +90,8 @@ class Hops:
             "release_date": manifest.extra.get("release_date"),
             "bytes": entry["bytes"],
             "sha256": entry["sha256"],
-            "md5": entry["md5"],
+            "checksum": checksum_of(entry),
+            "checksum_algorithm": checksum_algorithm(checksum_of(entry)),
             "path": str(path),
             **self._run(manifest.run_id),
         }

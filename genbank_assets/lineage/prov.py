@@ -156,7 +156,8 @@ class _Chain:
             "NcbiFile",
             label=f"{facts['file']} as NCBI publishes it",
             location=Identifier(facts["url"]) if facts["url"] else None,
-            md5=facts["md5"],
+            checksum=facts["checksum"],
+            checksumAlgorithm=facts["checksum_algorithm"],
             **content,
         )
         ncbi = self._graph.agent(

@@ -16,7 +16,7 @@ from typing import Any
 from genbank_assets.errors import IntegrityError
 from genbank_assets.ncbi.download import FetchedFile
 from genbank_assets.ncbi.sources import RemoteFile
-from genbank_assets.ncbi.verify import FileCheck
+from genbank_assets.ncbi.verify import FileCheck, checksum_algorithm, checksum_of
 from genbank_assets.store import PartitionKey, PartitionRelease, write_atomically
 
 INCOMING = "incoming"
@@ -31,7 +31,8 @@ def file_entry(fetched: FetchedFile, *, url: str, checksum: str | None) -> dict[
         "url": url,
         "modified": fetched.remote.modified,
         "etag": fetched.remote.etag,
-        "md5": checksum,
+        "checksum": checksum,
+        "checksum_algorithm": checksum_algorithm(checksum),
         "expected_records": None,
         "expected_bases": None,
     }
@@ -100,7 +101,7 @@ class Arrivals:
 
 
 def _same(entry: dict[str, Any], remote: RemoteFile, *, checksum: str | None) -> bool:
-    was = (entry.get("bytes"), entry.get("modified"), entry.get("etag"), entry.get("md5"))
+    was = (entry.get("bytes"), entry.get("modified"), entry.get("etag"), checksum_of(entry))
     return was == (remote.bytes, remote.modified, remote.etag, checksum)
 
 

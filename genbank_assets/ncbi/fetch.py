@@ -19,19 +19,22 @@ from genbank_assets.ncbi.arrivals import Arrivals, discard_unfinished
 from genbank_assets.ncbi.catalog import COLLECTIONS, GENBANK, Collection
 from genbank_assets.ncbi.evidence import EVIDENCE_FILE, fetch_evidence
 from genbank_assets.ncbi.limiter import Limiter
-from genbank_assets.ncbi.listing import listed_division
-from genbank_assets.ncbi.releases import Release, disagreement, promised_files, read_number, read_release
+from genbank_assets.ncbi.listing import Listing, listed_division
+from genbank_assets.ncbi.releases import Release, disagreement, promised_files, read_number, read_release, same_number
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source, without_credentials
 from genbank_assets.ncbi.transfers import Transfers
+from genbank_assets.ncbi.unknown import unknown_sentence
 from genbank_assets.settings import Settings
 from genbank_assets.store import (
     MANIFEST,
     Manifest,
     PartitionKey,
     PartitionRelease,
+    current_release,
     lock_partition,
     prune_releases,
     publish_manifest,
+    release_sort_key,
 )
 
 CODE_VERSION = "1"
@@ -66,11 +69,19 @@ def fetch_division(
     limiter = Limiter.of(settings)
     with Stopwatch() as watch, open_source(settings.source, limiter=limiter) as source:
         current = read_release(source, collection=collection)
-        if release is not None and current.number != release:
+        if release is not None and not same_number(current.number, release):
             raise ReleaseError(f"{collection.title} {release} is wanted, but the source offers {current.number}")
+        refuse_older(settings, key, offered=current.number)
         partition = PartitionRelease(settings.store, key, current.number)
-        files = _files(source, collection=collection, release=current, division=key.division)
-        progress(f"{collection.title} {current.number}: {len(files)} file(s) of {key.division}")
+        listing = listed_division(source, release=current, collection=collection, division=key.division)
+        if said := unknown_sentence(listing.unknown, collection=collection):
+            progress(f"warning: {said}")
+        files = _files(listing, collection=collection, release=current, division=key.division)
+        progress(
+            f"{collection.title} {current.number}: {len(files)} file(s) of {key.division}"
+            if files
+            else f"{collection.title} {current.number}: its release notes list no file of {key.division}: it is empty"
+        )
         job = Transfers(partition, collection=collection, release=current, settings=settings, limiter=limiter)
         entries, transferred, fetched = job.run(source, files, progress=progress)
         with lock_partition(settings.store, PartitionKey(key.collection, "lists")):
@@ -140,16 +151,36 @@ def _published(
     return published
 
 
-def _files(source: Source, *, collection: Collection, release: Release, division: str) -> list[RemoteFile]:
-    """The division's files; the listing must hold what the release promises."""
-    listed = listed_division(source, release=release, collection=collection, division=division)
-    if collection is GENBANK and not release.files and not listed:
+def refuse_older(settings: Settings, key: PartitionKey, *, offered: str) -> None:
+    """Refuse a release that is older than what the store has of a division, before anything of it is fetched.
+
+    Raises:
+        ReleaseError: it is older.
+    """
+    here = current_release(settings.store, key=key, stage="raw_files")
+    if here is not None and release_sort_key(offered) < release_sort_key(here.release):
+        title = COLLECTIONS[key.collection].title
         raise ReleaseError(
-            f"gbrel.txt of release {release.number} lists no files, and no listing shows one of {division}"
+            f"the source offers {title} {offered}, and {here.release} of {key.division} is here already: nothing was "
+            "fetched; use a source that is up to date"
         )
+
+
+def _files(listing: Listing, *, collection: Collection, release: Release, division: str) -> list[RemoteFile]:
+    """The division's files; the listing must hold what the release promises, and a division is empty only by its word.
+
+    Raises:
+        ReleaseError: files are missing, or nothing says that there are none.
+    """
+    listed = listing.files[division]
     names = [remote.name for remote in listed]
     if differs := disagreement(release, names, collection=collection, division=division):
-        raise ReleaseError(f"{collection.title} {release.number}, {differs}")
+        raise ReleaseError(f"{collection.title} {release.number}, {differs}", transient=True)
+    if not listed and not (collection is GENBANK and release.files):
+        notes = "gbrel.txt lists no files at all" if collection is GENBANK else "files.installed names no file of it"
+        raise ReleaseError(
+            f"the source has no {division} of {collection.title} {release.number}: its folder shows no file and {notes}"
+        )
     return listed
 
 

@@ -7,12 +7,29 @@ when it is fetched; files that the release does not name cannot be seen. What a 
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
+
 from genbank_assets.ncbi.catalog import REFSEQ, Collection, division_of_file, file_sort_key
 from genbank_assets.ncbi.releases import Release, promised_files
 from genbank_assets.ncbi.sources import RemoteFile, Source
+from genbank_assets.ncbi.unknown import unknown_parts
 
 # As many files a source is asked about one by one where its listing says neither size nor date.
-MOST_LOOKED_UP = 64
+MAX_LOOKED_UP = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """What a source shows of a release.
+
+    Attributes:
+        files: division → its files, in order of number; every division that was asked for is a key.
+        unknown: what is there beside them that this version does not know, a phrase each.
+    """
+
+    files: dict[str, list[RemoteFile]]
+    unknown: tuple[str, ...]
 
 
 def folder_of(collection: Collection, division: str) -> str:
@@ -20,35 +37,40 @@ def folder_of(collection: Collection, division: str) -> str:
     return f"{collection.path}/{division}" if collection is REFSEQ else collection.path
 
 
-def listed_division(source: Source, *, release: Release, collection: Collection, division: str) -> list[RemoteFile]:
-    """The files of one division, in order of number.
+def listed_division(source: Source, *, release: Release, collection: Collection, division: str) -> Listing:
+    """The files of one division.
 
     Raises:
         SourceError: the source failed.
     """
-    shown = source.listing(folder_of(collection, division))
-    return _of_division(shown, release=release, collection=collection, division=division)
+    return _listing(source, release=release, collection=collection, divisions=[division])
 
 
-def listed_release(source: Source, *, release: Release, collection: Collection) -> dict[str, list[RemoteFile]]:
+def listed_release(source: Source, *, release: Release, collection: Collection) -> Listing:
     """The files of every division. Of few files without size and date in the listing the source is asked one by one.
 
     Raises:
         SourceError: the source failed.
     """
+    found = _listing(source, release=release, collection=collection, divisions=collection.divisions)
+    bare = sum(_is_bare(remote) for remotes in found.files.values() for remote in remotes)
+    if 0 < bare <= MAX_LOOKED_UP:
+        for division, remotes in found.files.items():
+            folder = folder_of(collection, division)
+            found.files[division] = [source.look_up(f"{folder}/{r.name}") if _is_bare(r) else r for r in remotes]
+    return found
+
+
+def _listing(source: Source, *, release: Release, collection: Collection, divisions: Iterable[str]) -> Listing:
     shown: dict[str, list[RemoteFile]] = {}
-    found: dict[str, list[RemoteFile]] = {}
-    for division in collection.divisions:
+    files: dict[str, list[RemoteFile]] = {}
+    for division in divisions:
         folder = folder_of(collection, division)
         if folder not in shown:
             shown[folder] = source.listing(folder)
-        found[division] = _of_division(shown[folder], release=release, collection=collection, division=division)
-    bare = sum(_is_bare(remote) for remotes in found.values() for remote in remotes)
-    if 0 < bare <= MOST_LOOKED_UP:
-        for division, remotes in found.items():
-            folder = folder_of(collection, division)
-            found[division] = [source.look_up(f"{folder}/{r.name}") if _is_bare(r) else r for r in remotes]
-    return found
+        files[division] = _of_division(shown[folder], release=release, collection=collection, division=division)
+    names = {remote.name for remotes in shown.values() for remote in remotes}
+    return Listing(files, unknown_parts(names | release.files, collection=collection))
 
 
 def _is_bare(remote: RemoteFile) -> bool:

@@ -2,13 +2,20 @@
 
 Costs a handful of small requests: the number, the release notes, and folder listings. Publication at NCBI is not
 atomic, so "complete" means that number and notes agree and the listing holds what the notes promise; whether it
-stays so is for the caller to see at a second look.
+stays so is for the caller to see at a second look. Whether what a source shows is here already is answered here as
+well; what is done about it belongs to the caller.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import datetime as dt
+import email.utils
 import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from genbank_assets.errors import ReleaseError
 from genbank_assets.ncbi.catalog import Collection
@@ -16,11 +23,14 @@ from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.listing import listed_release
 from genbank_assets.ncbi.releases import Release, disagreement, read_release
 from genbank_assets.ncbi.sources import RemoteFile, open_source
+from genbank_assets.ncbi.verify import checksum_of
 from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest
 
 # Dagster ends a sensor's tick after 60 s: the look ends before, with a sentence.
 TIME_LIMIT_SECONDS = 30.0
 TIMEOUT_SECONDS = 10.0
+_MAX_ZONES_APART_MINUTES = 15 * 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +45,9 @@ class ReleaseState:
         fingerprints: division → digest over names, sizes and dates of its files; "" for none.
         files: flat files listed.
         bytes: their compressed bytes, rounded where the listing rounds; None where it does not say.
+        listed: division → its files as listed.
+        checksums: file name → checksum, where the release has one.
+        unknown: what the source shows that this version does not know, a phrase each.
     """
 
     number: str
@@ -42,8 +55,16 @@ class ReleaseState:
     complete: bool
     reason: str
     fingerprints: dict[str, str]
-    files: int
-    bytes: int | None
+    files: int = 0
+    bytes: int | None = None
+    listed: dict[str, list[RemoteFile]] = dataclasses.field(default_factory=dict)
+    checksums: dict[str, str] = dataclasses.field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """A short digest over number and files of all divisions: what two looks have to have in common."""
+        return _digest([self.number, *(f"{name} {mark}" for name, mark in sorted(self.fingerprints.items()))])
 
 
 def poll_release(collection: Collection, *, settings: Settings) -> ReleaseState:
@@ -57,8 +78,9 @@ def poll_release(collection: Collection, *, settings: Settings) -> ReleaseState:
         try:
             release = read_release(source, collection=collection)
         except ReleaseError as error:
-            return ReleaseState("", "", complete=False, reason=str(error), fingerprints={}, files=0, bytes=None)
-        listed = listed_release(source, release=release, collection=collection)
+            return ReleaseState("", "", complete=False, reason=str(error), fingerprints={})
+        found = listed_release(source, release=release, collection=collection)
+    listed = found.files
     differences = (
         disagreement(release, [remote.name for remote in remotes], collection=collection, division=division)
         for division, remotes in listed.items()
@@ -74,13 +96,70 @@ def poll_release(collection: Collection, *, settings: Settings) -> ReleaseState:
         fingerprints={division: _fingerprint(remotes, release) for division, remotes in listed.items()},
         files=len(everything),
         bytes=sum(sizes) if len(sizes) == len(everything) else None,
+        listed=listed,
+        checksums=release.checksums,
+        unknown=found.unknown,
     )
 
 
 def _fingerprint(remotes: list[RemoteFile], release: Release) -> str:
     if not remotes:
         return ""
-    lines = sorted(
-        f"{remote.name} {remote.bytes} {remote.modified} {release.checksums.get(remote.name, '')}" for remote in remotes
-    )
+    return _digest(sorted(f"{r.name} {r.bytes} {r.modified} {release.checksums.get(r.name, '')}" for r in remotes))
+
+
+def _digest(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def is_fetched(manifest: Manifest, remotes: Iterable[RemoteFile], *, checksums: Mapping[str, str]) -> bool:
+    """Whether the raw files of a manifest are those that a listing shows now, as far as the listing says.
+
+    A listing may round sizes and write times of its own zone, without seconds. Where it says neither size nor time, and
+    no checksum is known, the name alone decides.
+
+    Args:
+        manifest: of the stage ``raw_files``.
+        remotes: the division's files as listed.
+        checksums: file name → checksum by the release.
+    """
+    here = {str(entry["name"]): entry for entry in manifest.files}
+    there = {remote.name: remote for remote in remotes}
+    return here.keys() == there.keys() and all(
+        _same(here[name], remote, checksum=checksums.get(name)) for name, remote in there.items()
+    )
+
+
+def _same(entry: Mapping[str, Any], remote: RemoteFile, *, checksum: str | None) -> bool:
+    known = checksum_of(entry)
+    if checksum is not None and known is not None and checksum != known:
+        return False
+    if remote.bytes is not None and not remote.rounded and remote.bytes != entry["bytes"]:
+        return False
+    return may_be_same_moment(entry.get("modified"), remote.modified)
+
+
+def may_be_same_moment(one: str | None, other: str | None) -> bool:
+    """Whether two texts of servers may mean one time: to the minute, in zones that differ by quarters of an hour."""
+    if one is None or other is None or one == other:
+        return True
+    times = [_time(one), _time(other)]
+    if times[0] is None or times[1] is None:
+        return True
+    minutes = abs(times[0] - times[1]) // dt.timedelta(minutes=1)
+    return minutes <= _MAX_ZONES_APART_MINUTES and minutes % 15 == 0
+
+
+def _time(text: str) -> dt.datetime | None:
+    """A time as file systems, HTTP, FTP and web pages write it, to the minute and without its zone."""
+    found = None
+    if re.fullmatch(r"[0-9]{14}(\.[0-9]+)?", text):
+        text = f"{text[:8]}T{text[8:14]}"
+    with contextlib.suppress(ValueError):
+        found = dt.datetime.fromisoformat(text)
+    with contextlib.suppress(ValueError, TypeError):
+        found = found or email.utils.parsedate_to_datetime(text)
+    for form in ("%d-%b-%Y %H:%M", "%m-%d-%y %I:%M%p"):
+        with contextlib.suppress(ValueError):
+            found = found or dt.datetime.strptime(text, form)
+    return None if found is None else found.replace(tzinfo=None, second=0, microsecond=0)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
@@ -81,10 +83,23 @@ class FileCheck:
             raise IntegrityError(f"{self._name}: NCBI's checksum is {self._checksum}, the file's is {found}")
 
 
+def checksum_algorithm(checksum: str | None) -> str | None:
+    """``md5``, or ``cksum`` for the decimal CRC of POSIX that RefSeq had before December 2022."""
+    if checksum is None:
+        return None
+    return "md5" if re.fullmatch(r"[0-9a-f]{32}", checksum) else "cksum"
+
+
+def checksum_of(entry: Mapping[str, Any]) -> str | None:
+    """NCBI's checksum in a raw file's manifest entry; version 0.1.0 called it ``md5`` whatever it was."""
+    found = entry.get("checksum", entry.get("md5"))
+    return None if found is None else str(found)
+
+
 def _checksum_like(checksum: str | None) -> PosixCksum | hashlib._Hash | None:
     if checksum is None:
         return None
-    return hashlib.md5(usedforsecurity=False) if re.fullmatch(r"[0-9a-f]{32}", checksum) else PosixCksum()
+    return hashlib.md5(usedforsecurity=False) if checksum_algorithm(checksum) == "md5" else PosixCksum()
 
 
 class GzipCheck:

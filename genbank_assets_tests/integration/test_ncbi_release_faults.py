@@ -218,7 +218,7 @@ def test_names_without_a_checksum_are_fetched_and_hostile_ones_do_no_harm(from_s
     )
     (site.folder / REFSEQ_FOLDER / "viral" / "viral.5.genomic.gbff.gz").write_bytes(files["viral.1.genomic.gbff.gz"])
     manifest = fetch(from_site, VIRAL)
-    assert [bool(entry["md5"]) for entry in manifest.files] == [False, False, False, True, False]
+    assert [bool(entry["checksum"]) for entry in manifest.files] == [False, False, False, True, False]
 
 
 def test_checksums_of_cksum_with_and_without_the_size(from_site: Settings, site: Site) -> None:
@@ -229,7 +229,7 @@ def test_checksums_of_cksum_with_and_without_the_size(from_site: Settings, site:
         lines.append(f"{said[0]}\t{name}" if number else f"{said[0]} {said[1]} {name}")
     installed = site.folder / CATALOG / "release100.files.installed"
     installed.write_text("\n".join(lines) + "\n")
-    assert all(entry["md5"].isdigit() for entry in fetch(from_site, VIRAL).files)
+    assert all(entry["checksum"].isdigit() for entry in fetch(from_site, VIRAL).files)
     installed.write_text("\n".join(f"1{line}" if number else "7" + line[1:] for number, line in enumerate(lines)))
     shutil.rmtree(from_site.store)
     with pytest.raises(IntegrityError, match="checksum"):
@@ -397,3 +397,131 @@ def test_a_process_killed_between_renames_and_manifest_fetches_nothing_again(fro
     fetch(from_site)
     assert in_store(from_site) == ("5.0", changed)
     assert site.gets(".seq.gz") == []
+
+
+def test_a_source_with_an_older_release_is_recognised_before_anything_is_fetched(
+    from_site: Settings, site: Site
+) -> None:
+    files = genbank_release(site.folder, "274.0")
+    fetch(from_site)
+    genbank_release(site.folder, "273.0")
+    asked = len(site.asked)
+    with pytest.raises(
+        ReleaseError, match=r"offers GenBank 273\.0, and 274\.0 of phg is here already: nothing was"
+    ) as told:
+        fetch(from_site)
+    assert not told.value.transient
+    assert [ask.path for ask in site.asked[asked:] if ask.path.endswith(".gz")] == []
+    assert in_store(from_site) == ("274.0", files)
+    assert not (from_site.store / "genbank" / "273.0").exists()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"), [("273.0", ""), ("273", ""), ("272.0", "272.0 is wanted"), ("274", "274 is")]
+)
+def test_only_the_release_that_is_wanted_is_fetched(from_site: Settings, site: Site, wanted: str, told: str) -> None:
+    genbank_release(site.folder, "273.0")
+    if not told:
+        assert fetch_division(PHG, settings=from_site, progress=print, run_id="x", release=wanted).release == "273.0"
+        return
+    with pytest.raises(ReleaseError, match=told):
+        fetch_division(PHG, settings=from_site, progress=print, run_id="x", release=wanted)
+    assert current_release(from_site.store, key=PHG, stage="raw_files") is None
+
+
+def test_a_division_is_empty_by_the_word_of_the_notes_alone(from_site: Settings, site: Site) -> None:
+    genbank_release(site.folder, "273.0")
+    said: list[str] = []
+    manifest = fetch_division(PartitionKey("genbank", "htc"), settings=from_site, progress=said.append, run_id="x")
+    assert manifest.files == ()
+    assert "GenBank 273.0: its release notes list no file of htc: it is empty" in said
+    refseq_release(site.folder, "237")
+    with pytest.raises(ReleaseError, match="the source has no plasmid of RefSeq 237: its folder shows no file and"):
+        fetch(from_site, PartitionKey("refseq", "plasmid"))
+    assert current_release(from_site.store, key=PartitionKey("refseq", "plasmid"), stage="raw_files") is None
+
+
+def test_a_division_that_ncbi_adds_is_a_warning(from_site: Settings, site: Site) -> None:
+    genbank_release(site.folder, "273.0")
+    for name in (
+        "gbxyz1.seq.gz",
+        "gbxyz2.seq.gz",
+        "gbphg1.seq.zst",
+        "gbphg1.fsa_nt.gz",
+        "gbdel.txt.gz",
+        "gb_notes.txt",
+    ):
+        (site.folder / "genbank" / name).write_bytes(b"new")
+    said: list[str] = []
+    fetch_division(PHG, settings=from_site, progress=said.append, run_id="x")
+    (warning,) = [line for line in said if line.startswith("warning: ")]
+    assert warning == (
+        "warning: GenBank has what this version does not know and leaves out: division xyz (2 files, such as "
+        "gbxyz1.seq.gz); files of kind seq.zst (1 file, such as gbphg1.seq.zst). Look for a newer version of "
+        "genbank-assets."
+    )
+    state = poll_release(GENBANK, settings=from_site)
+    assert (len(state.unknown), state.complete) == (2, True)
+
+
+def test_a_section_that_refseq_adds_is_a_warning_too(from_site: Settings, site: Site) -> None:
+    refseq_release(site.folder, "237")
+    assert poll_release(REFSEQ, settings=from_site).unknown == ()
+    installed = site.folder / "refseq/release/release-catalog/release237.files.installed"
+    more = [
+        "complete.1.genomic.gbff.gz",
+        "giant_viruses.1.genomic.gbff.gz",
+        "viral.1.genomic.fna.gz",
+        "viral.1.rna.cram",
+    ]
+    installed.write_text(installed.read_text() + "".join(f"{'0' * 32}\t{name}\n" for name in more))
+    assert poll_release(REFSEQ, settings=from_site).unknown == (
+        "files of kind rna.cram (1 file, such as viral.1.rna.cram)",
+        "section giant_viruses (1 file, such as giant_viruses.1.genomic.gbff.gz)",
+    )
+
+
+def test_what_is_here_is_recognised_in_any_listing(from_site: Settings, site: Site) -> None:
+    genbank_release(site.folder, "273.0")
+    manifest = fetch(from_site)
+    for style in ("nginx", "python", "apache"):
+        site.style = style
+        state = poll_release(GENBANK, settings=from_site)
+        assert poll.is_fetched(manifest, state.listed["phg"], checksums=state.checksums), style
+    genbank_release(site.folder, "273.0", seed=2, kilobytes=201)
+    for path in (site.folder / "genbank").glob("*.gz"):
+        os.utime(path, (1_780_000_000, 1_780_000_000))
+    state = poll_release(GENBANK, settings=from_site)
+    assert not poll.is_fetched(manifest, state.listed["phg"], checksums=state.checksums)
+    assert not poll.is_fetched(manifest, state.listed["phg"][:-1], checksums={})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Sat, 15 Aug 2026 14:00:31 GMT", "2026-08-15 10:00", True),  # NCBI's pages are in its own time
+        ("Sat, 15 Aug 2026 14:00:31 GMT", "2026-08-15 10:07", False),
+        ("Sat, 15 Aug 2026 14:00:31 GMT", "2026-08-17 10:00", False),
+        ("20260815140031", "15-Aug-2026 14:00", True),
+        ("2026-08-15T14:00:31+00:00", "2026-08-15T14:00:31+00:00", True),
+        ("2026-08-15T14:00:31+00:00", "2026-08-15T14:02:31+00:00", False),
+        ("Aug 15 14:00", "2026-08-15 14:00", True),  # a form that says too little
+        (None, "2026-08-15 14:00", True),
+    ],
+)
+def test_whether_two_texts_may_mean_one_moment(one: str | None, other: str, same: bool) -> None:
+    assert poll.may_be_same_moment(one, other) is same
+
+
+def test_a_checksum_of_version_0_1_is_read_and_means_the_same_file(from_site: Settings, site: Site) -> None:
+    refseq_release(site.folder, "237")
+    partition = PartitionRelease(from_site.store, VIRAL, fetch(from_site, VIRAL).release)
+    path = partition.manifest_path("raw_files")
+    old = json.loads(path.read_text())
+    for entry in old["files"]:
+        entry["md5"] = entry.pop("checksum")
+        assert entry.pop("checksum_algorithm") == "md5"
+    path.write_text(json.dumps(old))
+    again = fetch(from_site, VIRAL)
+    assert again.report.files_now == 0
+    assert again.digest == (partition.manifest("raw_files") or again).digest

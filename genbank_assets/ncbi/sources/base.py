@@ -1,7 +1,8 @@
 """What every source has in common: its interface, what is believed of a listing, and when a file is still the same.
 
-Names, sizes and texts that come from a server are untrusted; here is what is refused. How a server is spoken to belongs
-to ``http``, ``ftp`` and ``folder``; which files are wanted and how they are verified belongs to ``download``.
+Names, sizes and texts that come from a server are untrusted; here is what is refused and what is passed over. How a
+server is spoken to belongs to ``http``, ``ftp`` and ``folder``; which files are wanted and how they are verified
+belongs to ``download``.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SMALL_FILE_ATTEMPTS = 3
 RETRY_SECONDS = 1.0
 MOST_FILE_BYTES = 2**63 - 1
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_HIDDEN_NAME = re.compile(r"\.[A-Za-z0-9_-][A-Za-z0-9._-]{0,198}")
+_HOSTILE = re.compile(r"[\x00-\x1f\x7f/\\]")
 _SIZE = re.compile(r"[0-9]{1,19}")
 _T = TypeVar("_T")
 
@@ -77,12 +78,12 @@ class Source(abc.ABC):
         """Give connections back."""
 
     def listing(self, folder: str) -> list[RemoteFile]:
-        """Entries of a folder with safe names; a folder that is absent, or that the source does not show, has none.
+        """Entries of a folder, by names as NCBI gives them; a folder that is absent, or not shown, has none.
 
         Raises:
             SourceError: the folder cannot be listed, or a name in it could leave the folder.
         """
-        return self._again(lambda: [remote for remote in self._listed(folder) if not is_hidden(remote.name)])
+        return self._again(lambda: [remote for remote in self._listed(folder) if not is_ignored(remote.name)])
 
     @abc.abstractmethod
     def _listed(self, folder: str) -> list[RemoteFile]:
@@ -171,19 +172,19 @@ def without_credentials(url: str) -> str:
 
 
 def safe_name(name: str) -> str:
-    """A file name from a listing, refused when it could be anything but a plain name.
+    """A file name from a listing, refused when it could lead out of its folder.
 
     Raises:
-        SourceError: separators, ``..``, control or odd characters.
+        SourceError: separators, ``..`` or control characters.
     """
-    if not (_SAFE_NAME.fullmatch(name) or is_hidden(name)) or ".." in name:
+    if not name or ".." in name or _HOSTILE.search(name):
         raise SourceError(f"the listing holds a name that is refused: {name[:80]!r}")
     return name
 
 
-def is_hidden(name: str) -> bool:
-    """Whether a name is of a file that servers and copying programs keep for themselves: never one of a release."""
-    return _HIDDEN_NAME.fullmatch(name) is not None
+def is_ignored(name: str) -> bool:
+    """Whether a name is none that NCBI gives: with odd characters, or of a file that servers keep for themselves."""
+    return _SAFE_NAME.fullmatch(name) is None
 
 
 def size_of(text: str, *, what: str) -> int:
