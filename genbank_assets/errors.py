@@ -157,5 +157,9 @@ class WorkerLostError(GenbankAssetsError):
     transient = True
 
 
+class WorkerRefusedError(GenbankAssetsError):
+    """A worker on another machine has another version, sees another store, or does not reach the database."""
+
+
 class NotFoundError(GenbankAssetsError):
     """An accession, digest, partition or file that was asked for does not exist."""

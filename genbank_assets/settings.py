@@ -34,6 +34,7 @@ OTHER_VARIABLES = (
 # Field -> least and greatest value.
 _BOUNDS: dict[str, tuple[float, float]] = {
     "workers": (1, 10_000),
+    "max_remote_tasks": (1, 10_000),
     "download_files": (1, 1_000),
     "source_pauses": (1, 1_000_000),
     "poll_seconds": (1, 31_536_000),
@@ -57,6 +58,10 @@ class Settings:
             ``postgresql://…``; None means the embedded server under the store.
         objects: ``s3://bucket/prefix`` or ``file:///…``; None means ``STORE/objects``.
         workers: processes that parse, load and publish files of one division.
+        executor: where file tasks run: ``local`` (processes of this machine), ``dask://SCHEDULER:PORT``, or
+            ``NAME://…`` of a package that offers another executor.
+        max_remote_tasks: files that workers on other machines load into PostgreSQL at a time, all of one scheduler
+            together, where the workers themselves do not say it.
         download_files: files fetched at a time, over all processes of this machine.
         requests_per_second: ceiling on requests to the source, over all processes of this machine.
         source_pauses: answers of "slow down" (503, 429) in a row after which the source is left alone.
@@ -79,6 +84,8 @@ class Settings:
     postgres_url: str | None = dataclasses.field(default=None, repr=False)
     objects: str | None = None
     workers: int = 2
+    executor: str = "local"
+    max_remote_tasks: int = 8
     download_files: int = 4
     requests_per_second: float = 10.0
     source_pauses: int = 4
@@ -105,6 +112,13 @@ class Settings:
         for name in _POSITIVE:
             if not 0 < getattr(self, name) < float("inf"):
                 raise SettingsError(f"{_variable(name)} must be more than 0, not {getattr(self, name)}")
+        if self.executor != "local" and not re.fullmatch(r"[a-z][a-z0-9_-]*://\S*", self.executor):
+            raise SettingsError(
+                f"{_variable('executor')} must be local, or an address such as dask://scheduler:8786, not "
+                f"{self.executor!r}"
+            )
+        if self.executor != "local":  # the same path on every machine, wherever a worker was started
+            object.__setattr__(self, "store", self.store.expanduser().resolve())
         if self.object_layout not in OBJECT_LAYOUTS:
             raise SettingsError(
                 f"{_variable('object_layout')} must be auto, record or pack, not {self.object_layout!r}"

@@ -20,7 +20,7 @@ from genbank_assets.errors import GenbankAssetsError
 from genbank_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from genbank_assets.compute.local import TaskResult
+    from genbank_assets.compute.results import TaskResult
     from genbank_assets.tables.writer import ParsedFile
 
 

@@ -7,7 +7,6 @@ holds the locks they work under. What a task does belongs to its stage.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import multiprocessing
 import os
@@ -15,23 +14,14 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from genbank_assets.compute.lifetime import end_with_parent
+from genbank_assets.compute.results import TaskResult, measured
 from genbank_assets.errors import WorkerLostError
-from genbank_assets.measure import Stopwatch, peak_memory_bytes
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclasses.dataclass(frozen=True)
-class TaskResult(Generic[R]):
-    """A task's value, its wall seconds, and the peak resident bytes of the process that ran it."""
-
-    value: R
-    seconds: float
-    peak_memory_bytes: int
 
 
 def run_tasks(
@@ -51,7 +41,7 @@ def run_tasks(
         WorkerLostError: a worker was killed, most often by the kernel for lack of memory.
     """
     if len(tasks) <= 1 or workers <= 1:
-        return [_reported(task, _measured(function, task), on_done) for task in tasks]
+        return [_reported(task, measured(function, task), on_done) for task in tasks]
     # Idle OpenBLAS threads of every worker would spin on the cores that parse.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
@@ -65,7 +55,7 @@ def run_tasks(
             while True:
                 # No more than the workers take at once: what the pool has taken cannot be called back.
                 for number in itertools.islice(waiting, workers - len(begun)):
-                    begun[pool.submit(_measured, function, tasks[number])] = number
+                    begun[pool.submit(measured, function, tasks[number])] = number
                 if not begun:
                     break
                 for future in wait(begun, return_when=FIRST_COMPLETED).done:
@@ -89,12 +79,6 @@ def _kill(processes: Collection[BaseProcess]) -> None:
         process.kill()
     for process in processes:
         process.join()
-
-
-def _measured(function: Callable[[T], R], task: T) -> TaskResult[R]:
-    with Stopwatch() as watch:
-        value = function(task)
-    return TaskResult(value=value, seconds=watch.seconds, peak_memory_bytes=peak_memory_bytes())
 
 
 def _reported(task: T, result: TaskResult[R], on_done: Callable[[T, TaskResult[R]], None] | None) -> TaskResult[R]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from genbank_assets.compute.local import TaskResult, run_tasks
+from genbank_assets.compute.tasks import TaskResult, run_tasks
 from genbank_assets.errors import DatabaseError, IntegrityError
 from genbank_assets.measure import Pace
 from genbank_assets.ncbi.releases import release_date
@@ -142,10 +142,12 @@ class DivisionLoad:
             rate = task.records / max(result.seconds, 1e-9)
             self._progress(
                 f"loaded {task.name}: {result.value.sent:,} of {task.records:,} records sent in {result.seconds:.1f} s"
-                f", {rate:,.0f} records/s{pace.after(task.records)}"
+                f", {rate:,.0f} records/s{result.where}{pace.after(task.records)}"
             )
 
-        return run_tasks(load_file, tasks, workers=self._settings.workers, on_done=on_done)
+        return run_tasks(
+            load_file, tasks, settings=self._settings, resource="postgres", progress=self._progress, on_done=on_done
+        )
 
     def _finish(self, tasks: list[LoadTask], found: Survey, *, unique: Manifest, run_id: str) -> None:
         """Mark what the release no longer has, prove the count, and note the division as finished: all or nothing."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from genbank_assets.compute.local import TaskResult
+from genbank_assets.compute.results import TaskResult
 from genbank_assets.errors import NotFoundError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.releases import release_date

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from genbank_assets.compute.local import TaskResult, run_tasks
+from genbank_assets.compute.tasks import TaskResult, run_tasks
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.measure import Pace, StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.settings import Settings
@@ -108,10 +108,10 @@ def _parse(
         progress(
             f"parsed {task.raw_path.name} ({finished} of {len(tasks)}): {entry['records']:,} records, "
             f"{entry['quarantined']:,} quarantined, {entry['text_bytes'] / 1e6 / max(result.seconds, 1e-9):,.0f} MB/s"
-            f"{pace.after(sizes[task])}"
+            f"{result.where}{pace.after(sizes[task])}"
         )
 
-    return run_tasks(parse_task, tasks, workers=settings.workers, on_done=on_done)
+    return run_tasks(parse_task, tasks, settings=settings, progress=progress, on_done=on_done)
 
 
 def parse_task(task: ParseTask) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 
 import pytest
 
-from genbank_assets.compute.local import TaskResult
+from genbank_assets.compute.results import TaskResult
 from genbank_assets.errors import DatabaseError, ShrinkGuardError
 from genbank_assets.postgres import division_load, lookup
 from genbank_assets.postgres.connection import Session

@@ -1,0 +1,128 @@
+"""Tasks on a cluster of dask.distributed: ``GENBANK_ASSETS_EXECUTOR=dask://SCHEDULER:PORT``.
+
+Dask gives the tasks of a worker that was killed to others, and names a task that killed too many of them: as many as
+the scheduler's setting ``allowed-failures`` and one more. Workers that say ``--resources "postgres=1"`` bound what uses
+that up; without any that say so, a semaphore of the scheduler does. See https://distributed.dask.org/en/stable/
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from genbank_assets.compute.fitness import Demands, has_written, prove, worker_name
+from genbank_assets.errors import SettingsError, WorkerLostError, WorkerRefusedError
+from genbank_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import distributed
+
+CONNECT_SECONDS = 10
+WORKERS_SECONDS = 60
+R = TypeVar("R")
+
+
+@contextlib.contextmanager
+def open_dask(address: str, settings: Settings) -> Iterator[DaskCluster]:
+    """A client of the scheduler at ``HOST:PORT`` while the block runs.
+
+    Raises:
+        SettingsError: the package distributed is not installed.
+        WorkerLostError: the scheduler cannot be reached.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise SettingsError(
+            'GENBANK_ASSETS_EXECUTOR=dask://… needs the package distributed: pip install "genbank-assets[dask]"'
+        ) from None
+    if not address:
+        raise SettingsError("GENBANK_ASSETS_EXECUTOR must name Dask's scheduler, such as dask://scheduler:8786")
+    try:
+        client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False, name="genbank-assets")
+    except OSError as error:
+        raise WorkerLostError(f"Dask's scheduler at {address} cannot be reached: {error}") from error
+    with client:
+        yield DaskCluster(client, address=address, settings=settings)
+
+
+class DaskCluster:
+    """A scheduler and those of its workers that are fit."""
+
+    def __init__(self, client: distributed.Client, *, address: str, settings: Settings) -> None:
+        self._client = client
+        self._executor = client.get_executor(pure=False)
+        self._settings = settings
+        self._chosen: list[str] | None = None  # None: any worker, also those to come
+        self._resources: set[str] = set()
+        self.title = f"dask://{address}"
+
+    def prepare(self, wanted: Demands, *, progress: Callable[[str], None]) -> None:
+        """Ask every worker to prove itself; those that do not are named and get no task.
+
+        Raises:
+            WorkerRefusedError: none is fit.
+        """
+        if not self._client.scheduler_info(n_workers=-1)["workers"]:
+            progress(f"{self.title} has no workers yet: waiting up to {WORKERS_SECONDS} s for the first")
+            with contextlib.suppress(TimeoutError):
+                self._client.wait_for_workers(1, timeout=WORKERS_SECONDS)
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        answers = self._client.run(_proof, wanted, on_error="return")
+        refused = {}
+        for worker, answer in answers.items():
+            if why := _reason(answer, wanted):
+                refused[worker] = f"worker {workers.get(worker, {}).get('name', worker)} at {worker} is refused: {why}"
+                progress(refused[worker])
+        fit = sorted(set(answers) - set(refused))
+        if not fit:
+            first = next(iter(refused.values()), "no worker has come")
+            raise WorkerRefusedError(f"{self.title} has no worker that is fit for the tasks: {first}")
+        self._chosen = fit if refused else None
+        self._resources = {name for worker in fit for name in workers.get(worker, {}).get("resources", {})}
+        threads = sum(workers.get(worker, {}).get("nthreads", 1) for worker in fit)
+        progress(f"file tasks go to {self.title}: {len(fit)} worker(s), {threads} task(s) at a time")
+
+    def submit(self, function: Callable[..., R], /, *arguments: Any, **options: Any) -> Future[R]:
+        """Begin one call on a worker that is fit."""
+        resource = options.get("resource")
+        chosen: dict[str, Any] = {"workers": self._chosen} if self._chosen is not None else {}
+        if resource in self._resources:
+            chosen["resources"] = {resource: 1}
+        elif resource is not None:
+            arguments = (resource, self._settings.max_remote_tasks, function, *arguments)
+            return cast("Future[R]", self._executor.submit(_bounded, *arguments, **chosen))
+        return cast("Future[R]", self._executor.submit(function, *arguments, **chosen))
+
+    def loss(self, error: BaseException) -> str:
+        """Whether a worker, or the scheduler, was lost: its tasks can be done again."""
+        import distributed
+
+        if isinstance(error, distributed.KilledWorker):
+            return f"it was under way on {error.allowed_failures + 1} workers that were killed"
+        if isinstance(error, concurrent.futures.CancelledError | distributed.client.FutureCancelledError | OSError):
+            return "the scheduler was lost"
+        return ""
+
+
+def _proof(wanted: Demands) -> tuple[str, str]:
+    return worker_name(), prove(wanted)
+
+
+def _reason(answer: object, wanted: Demands) -> str:
+    """Why a worker is refused, from what it answered or raised."""
+    if not isinstance(answer, tuple):
+        return f"it has no genbank-assets of this version ({type(answer).__name__}: {answer})"
+    name, why = answer
+    return why or ("" if has_written(wanted, name) else "what it wrote into the store is not seen here")
+
+
+def _bounded(resource: str, most: int, function: Callable[..., R], *arguments: Any) -> R:
+    """On the worker: as many calls at a time as the scheduler's semaphore of that name lets through."""
+    import distributed
+
+    with distributed.Semaphore(max_leases=most, name=f"genbank-assets-{resource}"):
+        return function(*arguments)

@@ -1,0 +1,137 @@
+"""Proves that a worker is fit for tasks: it has this version, sees this store and reaches this database.
+
+The caller leaves a token in the store; a worker reads it, writes one of its own beside it, and the caller looks for
+that: two folders of the same name on two machines do not pass. Secrets do not travel: a worker takes its own from its
+environment. How workers are reached belongs to ``remote`` and ``dask_cluster``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+
+from genbank_assets import __version__
+from genbank_assets.errors import GenbankAssetsError, WorkerRefusedError
+from genbank_assets.settings import Settings, settings_from_environment
+
+FOLDER = ".workers"
+CONNECT_SECONDS = 10
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Demands:
+    """What a worker has to show; small and picklable.
+
+    Attributes:
+        version: of this package.
+        store: the store's folder, by the same path on every machine.
+        token: what the file of this name in the store's folder of tokens holds.
+        database: which database server and database it has to reach; "" where tasks need none.
+    """
+
+    version: str
+    store: Path
+    token: str
+    database: str
+
+
+@contextlib.contextmanager
+def demands(settings: Settings, *, database: bool) -> Iterator[Demands]:
+    """What workers of a run have to show, while the block runs; the tokens are removed behind it."""
+    token = secrets.token_hex(8)
+    store = settings.store.resolve()
+    folder = store / FOLDER / token
+    folder.mkdir(parents=True)
+    try:
+        (folder / "token").write_text(token)
+        url = settings.postgres_url
+        yield Demands(
+            version=__version__, store=store, token=token, database=_identity(url) if database and url else ""
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            folder.parent.rmdir()
+
+
+def prove(wanted: Demands) -> str:
+    """Why this process is not fit for the tasks, in words; "" when it is. Runs on the worker."""
+    if wanted.version != __version__:
+        return f"it has genbank-assets {__version__}, not {wanted.version}"
+    folder = wanted.store / FOLDER / wanted.token
+    try:
+        if (folder / "token").read_text() != wanted.token:
+            return f"it sees another store at {wanted.store}"
+        (folder / worker_name()).write_text(wanted.token)
+    except OSError as error:
+        return f"it cannot use the store {wanted.store}: {error.strerror or error}"
+    return _reaches(wanted.database) if wanted.database else ""
+
+
+def has_written(wanted: Demands, worker: str) -> bool:
+    """Whether the token that a worker says it wrote is in this process's store."""
+    return (wanted.store / FOLDER / wanted.token / worker).is_file()
+
+
+def worker_name() -> str:
+    """Host and process: the same in messages and in names of files that several hosts write."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def without_secrets(task: T) -> T:
+    """The task without the database's URL, which may carry a password."""
+    settings = getattr(task, "settings", None)
+    if not isinstance(settings, Settings) or not dataclasses.is_dataclass(task):
+        return task
+    bare = dataclasses.replace(settings, postgres_url=None)
+    changed: Any = dataclasses.replace(task, settings=bare)  # type: ignore[type-var]
+    return changed  # type: ignore[no-any-return]
+
+
+def with_own_secrets(task: T) -> T:
+    """The task with the database's URL of this worker's environment."""
+    settings = getattr(task, "settings", None)
+    if not isinstance(settings, Settings) or not dataclasses.is_dataclass(task):
+        return task
+    own = dataclasses.replace(settings, postgres_url=settings_from_environment().postgres_url, executor="local")
+    changed: Any = dataclasses.replace(task, settings=own)  # type: ignore[type-var]
+    return changed  # type: ignore[no-any-return]
+
+
+def _reaches(database: str) -> str:
+    try:
+        url = settings_from_environment().postgres_url
+        if not url:
+            return "GENBANK_ASSETS_POSTGRES_URL is not set there"
+        found = _identity(url)
+    except GenbankAssetsError as error:
+        return str(error)
+    return "" if found == database else "its GENBANK_ASSETS_POSTGRES_URL is of another database"
+
+
+def _identity(url: str) -> str:
+    """Which server, since when, and which of its databases.
+
+    Raises:
+        WorkerRefusedError: it cannot be reached; the message has no part of the URL.
+    """
+    try:
+        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
+            row = connection.execute(
+                "SELECT pg_postmaster_start_time()::text, current_database(), oid FROM pg_database "
+                "WHERE datname = current_database()"
+            ).fetchone()
+    except psycopg.Error as error:
+        kind = type(error).__name__
+        raise WorkerRefusedError(f"PostgreSQL cannot be reached from {worker_name()} ({kind})") from None
+    return str(row)

@@ -1,0 +1,185 @@
+"""Runs tasks on other machines through any executor of ``concurrent.futures``: Dask's, or one that a package offers.
+
+``GENBANK_ASSETS_EXECUTOR`` is ``NAME://ADDRESS``; ``dask`` is built in, others come from entry points of the group
+``genbank_assets.executors``: a function that takes the address and the settings and gives a context manager of an
+:class:`Executor`. Workers prove that they are fit before they work (``fitness``). An error of a task stops those that
+have not begun; a worker that is lost stops nothing but its own tasks.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future
+from importlib.metadata import entry_points
+from typing import Any, Protocol, TypeVar
+
+from genbank_assets.compute.fitness import Demands, demands, prove, with_own_secrets, without_secrets, worker_name
+from genbank_assets.compute.results import TaskResult, measured
+from genbank_assets.errors import SettingsError, WorkerLostError, WorkerRefusedError
+from genbank_assets.settings import Settings
+
+GROUP = "genbank_assets.executors"
+MAX_NAMED = 5
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Executor(Protocol):
+    """What runs tasks elsewhere: ``concurrent.futures.Executor`` and two questions about it."""
+
+    title: str
+
+    def submit(self, function: Callable[..., R], /, *arguments: Any, **options: Any) -> Future[R]:
+        """Begin one call; ``resource`` among the options names what it uses up."""
+
+    def prepare(self, wanted: Demands, *, progress: Callable[[str], None]) -> None:
+        """Refuse workers that are not fit, by name.
+
+        Raises:
+            WorkerRefusedError: none is.
+        """
+
+    def loss(self, error: BaseException) -> str:
+        """In words, that an error means a lost worker; "" for an error of the task itself."""
+
+
+class PlainExecutor:
+    """An executor of another package, such as Parsl's or executorlib's; its workers prove themselves with each task."""
+
+    def __init__(self, executor: concurrent.futures.Executor, *, title: str) -> None:
+        self._executor = executor
+        self.title = title
+
+    def submit(self, function: Callable[..., R], /, *arguments: Any, **options: Any) -> Future[R]:
+        del options
+        return self._executor.submit(function, *arguments)
+
+    def prepare(self, wanted: Demands, *, progress: Callable[[str], None]) -> None:
+        del wanted
+        progress(f"file tasks go to {self.title}")
+
+    def loss(self, error: BaseException) -> str:
+        lost = isinstance(error, concurrent.futures.BrokenExecutor | concurrent.futures.CancelledError)
+        return (str(error) or type(error).__name__) if lost else ""
+
+
+Factory = Callable[[str, Settings], contextlib.AbstractContextManager[Executor]]
+
+
+def run_tasks(
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    *,
+    settings: Settings,
+    resource: str | None,
+    progress: Callable[[str], None],
+    on_done: Callable[[T, TaskResult[R]], None] | None,
+) -> list[TaskResult[R]]:
+    """Run tasks on the executor of the settings; see :func:`genbank_assets.compute.tasks.run_tasks`.
+
+    Raises:
+        SettingsError: there is no such executor.
+        WorkerRefusedError: no worker is fit.
+        WorkerLostError: tasks whose workers were killed again and again; all others are done.
+    """
+    if not tasks:
+        return []
+    name, _, address = settings.executor.partition("://")
+    with (
+        _factory(name)(address, settings) as executor,
+        demands(settings, database=resource == "postgres") as wanted,
+    ):
+        executor.prepare(wanted, progress=progress)
+        return _Run(executor, function, tasks, wanted=wanted, resource=resource, on_done=on_done).results()
+
+
+class _Run:
+    """Tasks under way on an executor."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        function: Callable[[Any], Any],
+        tasks: Sequence[Any],
+        *,
+        wanted: Demands,
+        resource: str | None,
+        on_done: Callable[[Any, TaskResult[Any]], None] | None,
+    ) -> None:
+        self._executor = executor
+        self._tasks = tasks
+        self._on_done = on_done
+        self._results: dict[int, TaskResult[Any]] = {}
+        self._lost: dict[int, str] = {}
+        self._begun: dict[Future[TaskResult[Any]], int] = {
+            executor.submit(run_one, function, without_secrets(task), wanted, resource=resource): number
+            for number, task in enumerate(tasks)
+        }
+
+    def results(self) -> list[TaskResult[Any]]:
+        try:
+            while self._begun:
+                for future in concurrent.futures.wait(self._begun, return_when=FIRST_COMPLETED).done:
+                    self._take(future)
+        except BaseException:
+            for future in self._begun:
+                future.cancel()
+            concurrent.futures.wait(self._begun)  # those under way: the caller's locks must outlast them
+            raise
+        if self._lost:
+            named = "; ".join(f"{self._tasks[number]} ({why})" for number, why in list(self._lost.items())[:MAX_NAMED])
+            more = f" and {len(self._lost) - MAX_NAMED:,} more" if len(self._lost) > MAX_NAMED else ""
+            raise WorkerLostError(
+                f"{len(self._results):,} of {len(self._tasks):,} tasks are done; workers of {self._executor.title} "
+                f"were lost over {named}{more}; run again to go on with these"
+            )
+        return [self._results[number] for number in range(len(self._tasks))]
+
+    def _take(self, future: Future[TaskResult[Any]]) -> None:
+        number = self._begun.pop(future)
+        try:
+            result = future.result()
+        except (Exception, concurrent.futures.CancelledError) as error:
+            if not (why := self._executor.loss(error)):
+                raise
+            self._lost[number] = why
+            return
+        self._results[number] = result
+        if self._on_done is not None:
+            self._on_done(self._tasks[number], result)
+
+
+_fit_for: set[str] = set()  # tokens of runs that this worker process has proved itself to
+
+
+def run_one(function: Callable[[T], R], task: T, wanted: Demands) -> TaskResult[R]:
+    """One task, on the worker: first it proves itself, once a run.
+
+    Raises:
+        WorkerRefusedError: the worker is not fit.
+    """
+    if wanted.token not in _fit_for:
+        if why := prove(wanted):
+            raise WorkerRefusedError(f"worker {worker_name()} is refused: {why}")
+        _fit_for.add(wanted.token)
+    return measured(function, with_own_secrets(task), worker=worker_name())
+
+
+def _factory(name: str) -> Factory:
+    """The factory of an executor.
+
+    Raises:
+        SettingsError: no package offers it.
+    """
+    if name == "dask":
+        from genbank_assets.compute.dask_cluster import open_dask
+
+        return open_dask
+    offered = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in offered:
+        known = ", ".join(f"{one}://" for one in ("dask", *offered))
+        raise SettingsError(f"GENBANK_ASSETS_EXECUTOR names {name}://, which nothing offers; there are local, {known}")
+    factory: Factory = offered[name].load()
+    return factory

@@ -1,0 +1,198 @@
+"""File tasks on a real Dask cluster: killed workers, unfit workers, a poison file, a scheduler that is restarted."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from genbank_assets.compute.tasks import run_tasks
+from genbank_assets.errors import FlatFileError, SettingsError, WorkerLostError, WorkerRefusedError
+from genbank_assets.ncbi.fetch import fetch_division
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets.tables.records import build_records
+from genbank_assets_tests.fix_dask import Cluster
+from genbank_assets_tests.paths import SAMPLE
+
+pytest.importorskip("distributed")
+pytestmark = pytest.mark.slow
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A task that leaves a mark, and may end the worker that takes it."""
+
+    number: int
+    folder: Path
+    poison: bool = False
+    dies_once: bool = False
+    error: bool = False
+
+    def __str__(self) -> str:
+        return f"file{self.number}"
+
+
+def work(job: Job) -> int:
+    mark = job.folder / f"{job.number}.tried"
+    if job.poison or (job.dies_once and not mark.exists()):
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if job.error:
+        raise FlatFileError("damaged", file=str(job), offset=3)
+    time.sleep(0.02)
+    (job.folder / f"{job.number}.done").touch()
+    return job.number * 10
+
+
+def on(cluster: Cluster, tmp_path: Path, **changes: object) -> Settings:
+    store = tmp_path / "store"
+    store.mkdir(exist_ok=True)
+    return dataclasses.replace(Settings(store=store, executor=cluster.url), **changes)  # type: ignore[arg-type]
+
+
+def test_tasks_run_on_workers_and_say_on_which(dask_cluster: Cluster, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        dask_cluster.worker(name)
+    lines: list[str] = []
+    settings = on(dask_cluster, tmp_path)
+    results = run_tasks(work, [Job(n, tmp_path) for n in range(12)], settings=settings, progress=lines.append)
+    assert [result.value for result in results] == [n * 10 for n in range(12)]
+    assert all(result.worker and f" on {result.worker}" == result.where for result in results)
+    assert any(dask_cluster.url in line and "worker(s)" in line for line in lines)
+    assert list(settings.store.iterdir()) == []  # no token is left
+
+
+def test_a_killed_worker_loses_nothing(dask_cluster: Cluster, tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        dask_cluster.worker(name)
+    jobs = [Job(n, tmp_path, dies_once=n in (2, 5)) for n in range(10)]
+    results = run_tasks(work, jobs, settings=on(dask_cluster, tmp_path))
+    assert [result.value for result in results] == [n * 10 for n in range(10)]
+
+
+def test_a_task_that_kills_workers_is_named_and_fails_alone(dask_cluster: Cluster, tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        dask_cluster.worker(name)
+    jobs = [Job(n, tmp_path, poison=n == 3) for n in range(10)]
+    done: list[str] = []
+    with pytest.raises(WorkerLostError, match=r"9 of 10 tasks are done; .* lost over file3 .*3 workers") as caught:
+        run_tasks(work, jobs, settings=on(dask_cluster, tmp_path), on_done=lambda job, _: done.append(str(job)))
+    assert caught.value.transient
+    assert sorted(done) == sorted(str(job) for job in jobs if not job.poison)
+
+
+def test_an_error_of_a_task_is_raised_as_it_is(dask_cluster: Cluster, tmp_path: Path) -> None:
+    dask_cluster.worker("one")
+    with pytest.raises(FlatFileError, match=r"damaged \(file0, byte 3"):
+        run_tasks(work, [Job(0, tmp_path, error=True), Job(1, tmp_path)], settings=on(dask_cluster, tmp_path))
+
+
+def test_a_worker_that_sees_another_store_is_refused_by_name(dask_cluster: Cluster, tmp_path: Path) -> None:
+    """In a mount namespace of its own, where the store's folder is an empty one."""
+    if os.geteuid() != 0:
+        pytest.skip("a mount namespace needs root")
+    dask_cluster.worker("good")
+    settings = on(dask_cluster, tmp_path)
+    hidden = tmp_path / "wrapper"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text(
+        "import ctypes, os\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "if libc.unshare(0x00020000) == 0:\n"
+        "    libc.mount(b'none', b'/', None, 0x4000 | 0x40000, None)\n"
+        f"    libc.mount(b'tmpfs', {str(settings.store)!r}.encode(), b'tmpfs', 0, None)\n"
+    )
+    dask_cluster.worker("blind", nanny=False, PYTHONPATH=str(hidden))
+    _wait_for(dask_cluster, 2)
+    lines: list[str] = []
+    results = run_tasks(work, [Job(n, tmp_path) for n in range(6)], settings=settings, progress=lines.append)
+    assert any("worker blind at tcp://127.0.0.1" in line and "is refused" in line for line in lines), lines
+    assert len({result.worker for result in results}) == 1
+
+
+def test_a_worker_of_another_version_is_refused(dask_cluster: Cluster, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "sitecustomize.py").write_text("import genbank_assets\ngenbank_assets.__version__ = '0.0.9'\n")
+    dask_cluster.worker("old", nanny=False, PYTHONPATH=str(other))
+    _wait_for(dask_cluster, 1)
+    lines: list[str] = []
+    with pytest.raises(WorkerRefusedError, match=r"no worker that is fit .* it has genbank-assets 0\.0\.9, not"):
+        run_tasks(work, [Job(0, tmp_path)], settings=on(dask_cluster, tmp_path), progress=lines.append)
+    assert "worker old" in lines[-1]
+
+
+def test_a_worker_needs_the_database_of_its_own_environment(
+    dask_cluster: Cluster, tmp_path: Path, postgres_url: str
+) -> None:
+    dask_cluster.worker("without", nanny=False, GENBANK_ASSETS_POSTGRES_URL="")
+    dask_cluster.worker("with", nanny=False, GENBANK_ASSETS_POSTGRES_URL=postgres_url)
+    _wait_for(dask_cluster, 2)
+    lines: list[str] = []
+    settings = on(dask_cluster, tmp_path, postgres_url=postgres_url)
+    jobs = [Job(n, tmp_path) for n in range(4)]
+    assert len(run_tasks(work, jobs, settings=settings, resource="postgres", progress=lines.append)) == 4
+    assert any("worker without" in line and "GENBANK_ASSETS_POSTGRES_URL is not set there" in line for line in lines)
+
+
+def test_a_scheduler_that_is_restarted_is_an_error_that_may_pass(dask_cluster: Cluster, tmp_path: Path) -> None:
+    dask_cluster.worker("one", nanny=False)
+    settings = on(dask_cluster, tmp_path)
+    jobs = [Job(n, tmp_path) for n in range(400)]
+    done: list[int] = []
+    restart = threading.Timer(2.0, dask_cluster.restart_scheduler)
+    first = threading.Event()
+
+    def on_done(job: Job, _: object) -> None:
+        done.append(job.number)
+        if not first.is_set():
+            first.set()
+            restart.start()
+
+    with pytest.raises(WorkerLostError, match=r"the scheduler was lost"):
+        run_tasks(work, jobs, settings=settings, on_done=on_done)
+    restart.join()
+    assert done
+    dask_cluster.worker("again")
+    rest = [job for job in jobs if job.number not in set(done)]
+    assert len(run_tasks(work, rest, settings=settings)) == len(rest)
+
+
+def test_what_cannot_be_reached_is_told_at_once(tmp_path: Path) -> None:
+    settings = Settings(store=tmp_path, executor="dask://127.0.0.1:1")
+    begun = time.monotonic()
+    with pytest.raises(WorkerLostError, match=r"scheduler at 127\.0\.0\.1:1 cannot be reached"):
+        run_tasks(work, [Job(0, tmp_path)], settings=settings)
+    assert time.monotonic() - begun < 60
+    with pytest.raises(SettingsError, match="there are local, dask://"):
+        run_tasks(work, [Job(0, tmp_path)], settings=dataclasses.replace(settings, executor="nothing://x"))
+
+
+def _wait_for(cluster: Cluster, workers: int) -> None:
+    import distributed
+
+    with distributed.Client(cluster.address, set_as_default=False) as client:
+        client.wait_for_workers(workers, timeout=30)
+
+
+def test_tables_are_those_of_this_machine_byte_for_byte(dask_cluster: Cluster, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        dask_cluster.worker(name)
+    key = PartitionKey("genbank", "pln")
+    found = {}
+    for where in ("local", dask_cluster.url):
+        store = tmp_path / where.partition(":")[0]
+        settings = Settings(store=store, source=SAMPLE.as_uri(), executor=where, requests_per_second=10_000)
+        lines: list[str] = []
+        manifest = fetch_division(key, settings=settings, progress=lines.append, run_id="test")
+        partition = PartitionRelease(store, key, manifest.release)
+        records = build_records(partition, settings=settings, progress=lines.append, run_id="test")
+        found[where] = [entry["records_file_sha256"] + entry["sequences_file_sha256"] for entry in records.files]
+        assert any(" on " in line for line in lines if line.startswith("parsed")) == (where != "local")
+    assert found["local"] == found[dask_cluster.url]
