@@ -71,7 +71,7 @@ setup(
         f"dagster-webserver{DAGSTER}",
         f"dagster-aws{DAGSTER_LIBRARIES}",
         f"dagster-postgres{DAGSTER_LIBRARIES}",
-        "polars>=1.42",
+        "polars>=1.42.1",
         "biopython>=1.85",
         "numpy>=1.26",
         "pyarrow>=20",

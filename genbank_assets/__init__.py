@@ -12,28 +12,69 @@ The package is a pure core in stage order with a thin Dagster layer on top:
 * ``compute``   where tasks run
 * ``defs``      the Dagster layer, the only importer of dagster
 
-This module imports nothing of the others before it is asked for it, so that importing any core package stays cheap.
+What others may build on is in ``__all__``, told in ``docs/api.md``, and loaded when it is asked for: importing this
+package imports none of its parts, and neither dagster nor polars.
 """
 
-import importlib
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genbank_assets.catalog.mirror import open_mirror as open_mirror
+    from genbank_assets.errors import GenbankAssetsError
+    from genbank_assets.flatfile.reader import FlatFileReader
+    from genbank_assets.flatfile.seqrecord import to_seqrecord
+    from genbank_assets.lineage.status import status
+    from genbank_assets.lineage.trace import trace
+    from genbank_assets.lookup.fetch import fetch
+    from genbank_assets.postgres.lookup import changes
+    from genbank_assets.settings import Settings, settings_from_environment
+    from genbank_assets.tables.schema import RECORD_SCHEMA, SEQUENCE_SCHEMA
+    from genbank_assets.tables.writer import ParsedFile, parse_file
 
 # Before pyarrow is imported: its own allocator keeps much of what was freed, a tenth of a worker's memory, at the same
 # speed. Who wants another sets the variable.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 __version__ = "0.1.0"
-
-__all__ = ["open_mirror"]
-_LAZY = {"open_mirror": "genbank_assets.catalog.mirror"}
+__all__ = [
+    "RECORD_SCHEMA",
+    "SEQUENCE_SCHEMA",
+    "FlatFileReader",
+    "GenbankAssetsError",
+    "ParsedFile",
+    "Settings",
+    "changes",
+    "fetch",
+    "parse_file",
+    "settings_from_environment",
+    "status",
+    "to_seqrecord",
+    "trace",
+]
+# Where each lies; a name that is added here is added to __all__, to the imports above and to docs/api.md.
+_MODULES = {
+    "RECORD_SCHEMA": "tables.schema",
+    "SEQUENCE_SCHEMA": "tables.schema",
+    "FlatFileReader": "flatfile.reader",
+    "GenbankAssetsError": "errors",
+    "ParsedFile": "tables.writer",
+    "Settings": "settings",
+    "changes": "postgres.lookup",
+    "fetch": "lookup.fetch",
+    "parse_file": "tables.writer",
+    "settings_from_environment": "settings",
+    "status": "lineage.status",
+    "to_seqrecord": "flatfile.seqrecord",
+    "trace": "lineage.trace",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """The public names, imported when they are first asked for."""
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -96,6 +96,7 @@ def test_passing_troubles_are_tried_again_and_others_are_not(
         f"file://{SECRET_PATH}",
         SECRET_PATH,
     ],
+    ids=["nobody-listens", "line-break", "half-a-bracket", "no-port", "no-web-address", "no-scheme"],
 )
 def test_no_word_of_the_url_gets_out(
     url: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
