@@ -37,6 +37,10 @@ class SettingsError(GenbankAssetsError):
     """A setting (environment variable or option) has a value that cannot be used."""
 
 
+class UsageError(SettingsError):
+    """What was asked for on the command line cannot be: the exit code is 2."""
+
+
 class SourceError(GenbankAssetsError):
     """NCBI's server (or the folder that stands for it) cannot be reached or answered nonsense."""
 

@@ -12,13 +12,13 @@ import pytest
 
 from genbank_assets.alerts import AlertSettings
 from genbank_assets.defs.checks import CHECKS
-from genbank_assets.settings import Settings
+from genbank_assets.settings import OTHER_VARIABLES, Settings
 from genbank_assets_tests.fix_s3 import ENDPOINT_VARIABLE
 from genbank_assets_tests.paths import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "genbank_assets" / "sample" / "README.md"])
 OWN_VARIABLES = (
-    {"GENBANK_ASSETS_DAGSTER_POSTGRES_URL"}
+    {f"GENBANK_ASSETS_{name}" for name in OTHER_VARIABLES}
     | {f"GENBANK_ASSETS_{field.name.upper()}" for field in dataclasses.fields(Settings)}
     | {f"GENBANK_ASSETS_ALERT_{field.name.upper()}" for field in dataclasses.fields(AlertSettings)}
 )

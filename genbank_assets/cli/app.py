@@ -1,7 +1,7 @@
-"""The command's entry point: the list of its command groups, settings, exit codes.
+"""The command's entry point: the list of its command groups, settings, exit codes, and what is said of errors.
 
-Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage. How a command is added is told in
-``genbank_assets.cli``.
+Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage, 128 + N ended by signal N. How a
+command is added is told in ``genbank_assets.cli``.
 """
 
 from __future__ import annotations
@@ -12,69 +12,121 @@ import os
 import select
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import genbank_assets
 from genbank_assets.cli import demo, dev, objects, parse, records, runs, server, status, taxonomy
-from genbank_assets.cli.commands import PROGRAM, Commands
-from genbank_assets.errors import GenbankAssetsError
-from genbank_assets.settings import Settings, settings_from_environment
+from genbank_assets.cli.commands import PROGRAM, Commands, option_of
+from genbank_assets.cli.output import prepare_streams, say
+from genbank_assets.errors import GenbankAssetsError, SettingsError, UsageError
+from genbank_assets.redaction import redacted
+from genbank_assets.settings import Settings, settings_from_environment, unknown_variables
+from genbank_assets.stopping import StopSignals
 
 # Every command group, in the order of --help.
 GROUPS = (demo, dev, runs, taxonomy, status, records, objects, parse, server)
+DEBUG_VARIABLE = "GENBANK_ASSETS_DEBUG"
+STOPPED = "stopped; run it again to go on where it was"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    try:
-        settings = _settings(options)
-        code: int = options.run(options, settings)
-        sys.stdout.flush()
-    except GenbankAssetsError as error:
-        print(f"genbank-assets: {error}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        if not _nobody_reads_on():
+    prepare_streams()
+    options = build_parser().parse_args(arguments)
+    with StopSignals(say) as options.stop:
+        try:
+            code: int = options.run(options, _settings(options))
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            return _stopped(options)
+        except BrokenPipeError as error:
+            if not _stdout_is_closed():
+                return _failed(error, options)
+            # As the signal would do, which is not used: it would also end the command where a server breaks off.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 128 + signal.SIGPIPE
+        except (SystemExit, GeneratorExit):
             raise
-        # As the signal would do, which is not used: it would also end the command where a server breaks a connection.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
-    except KeyboardInterrupt:
-        print("genbank-assets: stopped; run it again to go on where it was", file=sys.stderr)
-        return 130
+        except BaseException as error:  # a Rust library's panic is no Exception
+            return _failed(error, options)
+    if options.stop.requested and code:
+        return _stopped(options)
     return code
 
 
-def _nobody_reads_on() -> bool:
-    """Whether what is printed goes into a pipe whose reader has gone, as in ``genbank-assets fetch … | head``."""
-    poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)
-    return any(event & select.POLLERR for _, event in poll.poll(0))
+def _stopped(options: argparse.Namespace) -> int:
+    code: int = options.stop.exit_code
+    say(STOPPED)
+    return code
 
 
-def _settings(options: argparse.Namespace) -> Settings:
-    settings = settings_from_environment()
-    changes = {
-        name: value
-        for name in ("source", "store", "max_absent_fraction")
-        if (value := getattr(options, name, None)) is not None
-    }
-    for name, value in changes.items():
-        # The run reads its settings from the environment, in this process and in its workers.
-        os.environ[f"GENBANK_ASSETS_{name.upper()}"] = str(value)
-    return dataclasses.replace(settings, **changes)
-
-
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Mirror GenBank and RefSeq: raw files, Parquet tables, PostgreSQL and an object set, with lineage.",
-        epilog="Settings come from GENBANK_ASSETS_* variables; docs/operating.md lists them.",
+        epilog=(
+            "Settings come from GENBANK_ASSETS_* variables; docs/operating.md lists them. Exit codes: 0 done, 1 "
+            "failed, 2 wrong usage, 128 + N ended by signal N."
+        ),
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {genbank_assets.__version__}")
     commands = Commands(parser)
     for group in GROUPS:
         group.add_commands(commands)
     return parser
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    settings = settings_from_environment()
+    if not options.quiet:
+        for sentence in unknown_variables():
+            say(f"warning: {sentence}")
+    for name in ("source", "store", "max_absent_fraction"):
+        if (value := getattr(options, name, None)) is None:
+            continue
+        try:
+            settings = dataclasses.replace(settings, **{name: value})
+        except SettingsError as error:
+            raise UsageError(str(error).replace(f"GENBANK_ASSETS_{name.upper()}", option_of(name))) from None
+        # The run reads its settings from the environment, in this process and in its workers.
+        os.environ[f"GENBANK_ASSETS_{name.upper()}"] = str(value)
+    return settings
+
+
+def _failed(error: BaseException, options: argparse.Namespace) -> int:
+    """Say what went wrong in a sentence; people who debug get the traceback too."""
+    if options.verbose > 1 or os.environ.get(DEBUG_VARIABLE):
+        say(redacted("".join(traceback.format_exception(error))).rstrip(), prefix="")
+    if isinstance(error, GenbankAssetsError):
+        say(str(error))
+    elif isinstance(error, OSError) and error.strerror:
+        say(f"{error.strerror}{f': {error.filename}' if error.filename else ''}")
+    elif isinstance(error, MemoryError):
+        say("there is not enough memory: use fewer workers (GENBANK_ASSETS_WORKERS), or a larger machine")
+    else:
+        say(
+            f"this should not happen: {type(error).__name__}: {' '.join(str(error).split())[:500]} "
+            f"({_place_of(error)}); run it again with -vv for all of it, and report that"
+        )
+    return 2 if isinstance(error, UsageError) else 1
+
+
+def _place_of(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(genbank_assets.__file__).parent in Path(frame.filename).parents]
+    return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "outside of genbank_assets"
+
+
+def _stdout_is_closed() -> bool:
+    """Whether what is printed goes into a pipe whose reader has gone, as in ``genbank-assets fetch … | head``."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

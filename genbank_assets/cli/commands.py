@@ -42,7 +42,7 @@ class Commands:
             summary: the line that the list of commands shows.
             description: what ``--help`` says about it, in sentences.
             examples: command lines without their ``genbank-assets``, simplest first.
-            store: whether it takes ``--store``.
+            store: whether it takes ``--store``. All take ``-q`` and ``-v``.
             json: whether it takes ``--json``.
 
         Returns:
@@ -53,6 +53,10 @@ class Commands:
             parser.add_argument(
                 "--store", type=Path, help="folder that keeps everything (GENBANK_ASSETS_STORE, default ./data)"
             )
+        parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors and warnings")
+        parser.add_argument(
+            "-v", "--verbose", action="count", default=0, help="say more; -vv shows where an error came from"
+        )
         if json:
             parser.add_argument("--json", action="store_true", help="print JSON instead of text")
         parser.set_defaults(run=run)
@@ -72,6 +76,11 @@ class Commands:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         return parser
+
+
+def option_of(name: str) -> str:
+    """The option that sets a setting: ``max_absent_fraction`` has ``--max-absent-fraction``."""
+    return f"--{name.replace('_', '-')}"
 
 
 def add_source_option(parser: argparse._ActionsContainer) -> None:

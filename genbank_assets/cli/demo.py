@@ -10,7 +10,7 @@ import dataclasses
 import os
 
 from genbank_assets.cli.commands import Commands
-from genbank_assets.cli.progress import show_progress, tell_outcome
+from genbank_assets.cli.progress import exit_code, show_progress, tell_outcomes
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
 
@@ -37,13 +37,16 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
     settings = dataclasses.replace(settings, source=sample_source())
     os.environ["GENBANK_ASSETS_SOURCE"] = settings.source
     keys = sample_partitions()
-    show_progress()
-    from genbank_assets.defs.run import materialize_partitions
+    show_progress(options)
+    from genbank_assets.defs.run import Runs
 
-    code = tell_outcome(materialize_partitions(keys, settings=settings))
+    with Runs(settings, stop=options.stop, verbose=options.verbose > 0) as runs:
+        code = exit_code(tell_outcomes(map(runs.materialize, keys), options=options), options=options)
     if code == 0:
         print(_report(settings, keys))
-        print("\nOpen the UI: make dev SAMPLE=1, then http://127.0.0.1:3000 (asset graph, partitions, checks, plots).")
+        print(
+            f"\nOpen the UI: make dev SAMPLE=1, then {settings.dagster_url} (asset graph, partitions, checks, plots)."
+        )
     return code
 
 

@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
+
+from genbank_assets.cli.output import say
+from genbank_assets.redaction import redacted
 
 if TYPE_CHECKING:
     from genbank_assets.defs.run import PartitionRun
 
+LOGGER = logging.getLogger("genbank_assets.progress")
 
-def show_progress() -> None:
-    """Progress lines of the stages go to standard error."""
-    logger = logging.getLogger("genbank_assets.progress")
-    if not logger.handlers:
+
+def show_progress(options: argparse.Namespace) -> Callable[[str], None]:
+    """Let progress lines of the stages go to standard error, unless people want quiet.
+
+    Returns:
+        What writes such a line.
+    """
+    if not LOGGER.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-        logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+        handler.setFormatter(_WithoutSecrets("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+        LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.WARNING if options.quiet else logging.INFO)
+    LOGGER.propagate = False
+    return LOGGER.info
 
 
-def tell_outcome(runs: Sequence[PartitionRun]) -> int:
-    """Say what went wrong; returns the exit code."""
+class _WithoutSecrets(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
+
+
+def tell_outcomes(runs: Iterable[PartitionRun], *, options: argparse.Namespace) -> list[PartitionRun]:
+    """Run one after another until there are no more or somebody wants a stop, and say of each what went wrong."""
+    done = []
     for run in runs:
+        if options.stop.requested and not run.ok:
+            break  # its failure is the stop
+        done.append(run)
         for line in run.warnings:
-            print(f"genbank-assets: {run.key}: warning: {line}", file=sys.stderr)
+            say(f"{run.key}: warning: {line}")
         if not run.ok:
-            print(f"genbank-assets: {run.key} failed: {run.reason} (Dagster run {run.run_id})", file=sys.stderr)
-    return 0 if all(run.ok for run in runs) else 1
+            say(f"{run.key} failed: {run.reason} (Dagster run {run.run_id})")
+        if options.stop.requested:
+            break
+    return done
+
+
+def exit_code(runs: list[PartitionRun], *, options: argparse.Namespace) -> int:
+    """0 when every run went through and nobody wanted a stop before the last."""
+    return 0 if all(run.ok for run in runs) and not options.stop.requested else 1

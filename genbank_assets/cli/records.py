@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from genbank_assets.cli.commands import Commands
+from genbank_assets.cli.output import write_bytes
 from genbank_assets.settings import Settings
 
 
@@ -68,7 +68,7 @@ def _trace(options: argparse.Namespace, settings: Settings) -> int:
         from genbank_assets.lookup.text import original_text
 
         for piece in original_text(search(settings, options.accession)[0].found):
-            sys.stdout.buffer.write(piece)
+            write_bytes(piece)
         return 0
     traces = trace(settings, options.accession, verify=options.verify)
     if options.prov:
@@ -99,5 +99,5 @@ def _fetch(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.lookup.fetch import fetch
 
     for piece in fetch(settings, options.name, format_=options.format, start=options.start, end=options.end):
-        sys.stdout.buffer.write(piece)
+        write_bytes(piece)
     return 0

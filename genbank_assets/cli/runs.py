@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import re
+import time
 
 from genbank_assets.cli.commands import Commands, add_source_option
-from genbank_assets.cli.progress import show_progress, tell_outcome
+from genbank_assets.cli.partitions import chosen_partitions
+from genbank_assets.cli.progress import exit_code, show_progress, tell_outcomes
+from genbank_assets.errors import UsageError
 from genbank_assets.settings import Settings
 
 
@@ -21,12 +25,23 @@ def add_commands(commands: Commands) -> None:
         summary="bring partitions up to date, all five assets",
         description=(
             "Brings divisions of GenBank and sections of RefSeq up to date: raw files, tables, PostgreSQL and objects, "
-            "with their checks. What is in place is not done again; after a failure or a kill, run it again."
+            "with their checks. What is in place is not done again; after a failure, a stop or a kill, run it again."
         ),
-        examples=["materialize genbank/una", "materialize genbank/phg refseq/viral"],
+        examples=[
+            "materialize genbank/una",
+            "materialize genbank/phg refseq/viral",
+            "materialize 'refseq/vertebrate_*' --release 238",
+        ],
     )
-    materialize.add_argument("partitions", nargs="+", metavar="PARTITION", help="such as genbank/phg or refseq/viral")
+    materialize.add_argument(
+        "partitions",
+        nargs="*",
+        metavar="PARTITION",
+        help="such as genbank/phg or refseq/viral; patterns such as 'refseq/*'",
+    )
+    materialize.add_argument("--all", action="store_true", help="every partition of both collections")
     add_source_option(materialize)
+    materialize.add_argument("--release", metavar="N", help="only this release, such as 273: another one is an error")
     materialize.add_argument(
         "--max-absent-fraction",
         type=float,
@@ -44,23 +59,62 @@ def add_commands(commands: Commands) -> None:
         ),
         examples=["update genbank 2026-09-02", "update refseq 2026-09-02 2026-09-03"],
     )
-    update.add_argument("collection", choices=["genbank", "refseq"])
-    update.add_argument("days", nargs="+", type=dt.date.fromisoformat, metavar="YYYY-MM-DD")
+    update.add_argument("collection", type=str.lower, choices=["genbank", "refseq"])
+    update.add_argument("days", nargs="+", type=_day, metavar="YYYY-MM-DD")
     add_source_option(update)
 
 
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day: write it as 2026-09-02") from None
+
+
 def _materialize(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.ncbi.catalog import parse_partition
+    if not options.partitions and not options.all:
+        raise UsageError("name a PARTITION such as genbank/phg, or use --all")
+    if options.release is not None and not re.fullmatch(r"\d{1,6}(\.\d{1,3})?", options.release):
+        raise UsageError(f"--release is a number such as 273 or 273.0, not {options.release!r}")
+    keys = chosen_partitions(options.partitions, all_=options.all)
+    begun = time.monotonic()
+    from genbank_assets.readiness import check_readiness
 
-    keys = list(dict.fromkeys(parse_partition(text) for text in options.partitions))
-    show_progress()
-    from genbank_assets.defs.run import materialize_partitions
+    check_readiness(settings, keys=keys, release=options.release, progress=show_progress(options))
+    from genbank_assets.defs.run import Runs
 
-    return tell_outcome(materialize_partitions(keys, settings=settings))
+    with Runs(settings, stop=options.stop, verbose=options.verbose > 0) as runs:
+        done = tell_outcomes((runs.materialize(key, release=options.release) for key in keys), options=options)
+    if not options.quiet:
+        from genbank_assets.lineage.render import status_table
+        from genbank_assets.lineage.status import status
+
+        named = {(run.key.collection, run.key.division) for run in done}
+        rows = [row for row in status(settings) if (row.collection, row.division) in named]
+        print(*([status_table(rows), ""] if rows else []), sep="\n", end="")
+        failed = sum(not run.ok for run in done)
+        left = len(keys) - len(done)
+        print(
+            f"{len(done) - failed} of {len(keys)} partitions are up to date"
+            f"{f', {failed} failed' if failed else ''}{f', {left} not begun or not finished' if left else ''}"
+            f" ({time.monotonic() - begun:,.0f} s)"
+        )
+    return exit_code(done, options=options)
 
 
 def _update(options: argparse.Namespace, settings: Settings) -> int:
-    show_progress()
-    from genbank_assets.defs.run import apply_days
+    progress = show_progress(options)
+    from genbank_assets.defs.run import Runs, check_days
+    from genbank_assets.readiness import check_readiness
+    from genbank_assets.store import PartitionKey
 
-    return tell_outcome(apply_days(options.collection, options.days, settings=settings))
+    days = sorted(set(options.days))
+    check_days(days)
+    key = PartitionKey(options.collection, "daily")
+    check_readiness(settings, keys=[key], progress=progress)
+    with Runs(settings, stop=options.stop, verbose=options.verbose > 0) as runs:
+        done = tell_outcomes((runs.apply_day(options.collection, day) for day in days), options=options)
+    if not options.quiet:
+        applied = sum(run.ok for run in done)
+        print(f"{applied} of {len(days)} days are applied")
+    return exit_code(done, options=options)

@@ -10,7 +10,7 @@ import dataclasses
 import json
 
 from genbank_assets.cli.commands import Commands, add_source_option
-from genbank_assets.cli.progress import show_progress, tell_outcome
+from genbank_assets.cli.progress import exit_code, show_progress, tell_outcomes
 from genbank_assets.settings import Settings
 
 
@@ -36,10 +36,12 @@ def _taxonomy(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.tables.clades import open_taxonomy
 
     if options.update:
-        show_progress()
-        from genbank_assets.defs.run import run_taxonomy_update
+        show_progress(options)
+        from genbank_assets.defs.run import Runs
 
-        if code := tell_outcome([run_taxonomy_update(settings=settings)]):
+        with Runs(settings, stop=options.stop, verbose=options.verbose > 0) as runs:
+            done = tell_outcomes((run() for run in [runs.update_taxonomy]), options=options)
+        if code := exit_code(done, options=options):
             return code
     taxonomy = open_taxonomy(settings.store)
     shown = []

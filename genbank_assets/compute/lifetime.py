@@ -6,12 +6,14 @@ do or how they are started; it is enough that ``multiprocessing`` did it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 
 _PR_SET_PDEATHSIG = 1
 
@@ -38,6 +40,23 @@ def end_with_parent(*, by_kernel: bool = True) -> None:
         _die()
 
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+
+
+@contextlib.contextmanager
+def deaf_to_terminals() -> Iterator[None]:
+    """Processes that are started in the block never get the terminal's Ctrl-C or its end: their parent ends them.
+
+    They inherit the calling thread's mask, from their first instruction on. What came meanwhile is delivered here after
+    the block.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _die() -> None:

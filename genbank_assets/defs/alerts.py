@@ -36,7 +36,7 @@ def _run_failure() -> dg.SensorDefinition:
     )
     def run_failure_alert_sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         run = context.dagster_run
-        if not is_of_this_graph(run):
+        if not is_of_this_graph(run) or run.status == dg.DagsterRunStatus.CANCELED:  # by a person, on the command line
             return None
         lines = [*_reasons(context), *failed_checks(context.instance, run.run_id)]
         if run.tags.get("dagster/will_retry") == "true":

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.stopping import settle
 
 if TYPE_CHECKING:
     from dagster import OpExecutionContext
@@ -34,6 +35,9 @@ def failures(context: OpExecutionContext | dg.AssetExecutionContext | dg.AssetCh
     try:
         yield
     except (dg.Failure, dg.RetryRequested):
+        raise
+    except dg.DagsterExecutionInterruptedError:
+        settle()  # a command's run is then cancelled; otherwise Dagster takes the interrupt for a failure
         raise
     except Exception as error:
         sentence = f"{type(error).__name__}: {str(error).strip() or 'no reason was given'}"

@@ -21,6 +21,13 @@ from genbank_assets.postgres_url import normalised_postgres_url, shown_postgres_
 from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
 
+COMMAND_YAML = "command.yaml"
+_NO_OUTPUT = b"""
+# For runs in a command's own process, whose output is on its terminal.
+compute_logs:
+  module: dagster.core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
 POOLS = ("ncbi", "postgres", "object_store")
 
 
@@ -76,8 +83,9 @@ def _home_of_store(settings: Settings) -> Path:
     content = project_file("dagster.yaml").read_bytes()
     try:
         home.mkdir(parents=True, exist_ok=True)
-        if not (home / "dagster.yaml").is_file() or (home / "dagster.yaml").read_bytes() != content:
-            write_atomically(home / "dagster.yaml", content)
+        for name, text in (("dagster.yaml", content), (COMMAND_YAML, content + _NO_OUTPUT)):
+            if not (home / name).is_file() or (home / name).read_bytes() != text:
+                write_atomically(home / name, text)
     except OSError as error:
         raise SettingsError(
             f"the store {settings.store} cannot be used ({error.strerror}: {error.filename}): choose another with "
@@ -104,8 +112,14 @@ def _check_reachable(url: str) -> None:
         ) from None
 
 
-def open_instance(settings: Settings) -> dg.DagsterInstance:
+def open_instance(settings: Settings, *, captures_output: bool = True) -> dg.DagsterInstance:
     """The store's Dagster instance: what the UI shows too. Its pools exist.
+
+    Args:
+        settings: the store.
+        captures_output: whether Dagster keeps what runs in this process print. That takes it two processes a step,
+            which answer Ctrl-C with tracebacks of their own; a command's output is on its terminal. A DAGSTER_HOME that
+            the environment names is used as it is configured.
 
     Raises:
         SettingsError: a setting or Dagster's own configuration cannot be used.
@@ -113,7 +127,8 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     """
     home = prepare_instance(settings)
     try:
-        instance = dg.DagsterInstance.get()
+        quiet = not captures_output and (home / COMMAND_YAML).is_file()
+        instance = dg.DagsterInstance.from_config(str(home), COMMAND_YAML) if quiet else dg.DagsterInstance.get()
         with (home / ".pools.lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             _prepare_pools(instance)

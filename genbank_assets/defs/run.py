@@ -6,19 +6,24 @@ for people belong to ``cli`` and ``demo``.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import logging
-from collections.abc import Sequence
+import time
+import uuid
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 
-from genbank_assets.defs.daily import daily_job_name
+from genbank_assets.defs.daily import DAYS, daily_job_name
 from genbank_assets.defs.instance import open_instance
 from genbank_assets.defs.jobs import mirror_job_name
 from genbank_assets.defs.taxonomy import TAXONOMY_JOB
+from genbank_assets.errors import UsageError
 from genbank_assets.settings import Settings
+from genbank_assets.stopping import StopSignals
 from genbank_assets.store import PartitionKey
 
 
@@ -32,6 +37,7 @@ class PartitionRun:
         ok: whether every asset was materialized and no blocking check failed.
         reason: why not, in one line; "" when ok.
         warnings: checks that failed without blocking, one line each.
+        seconds: how long it took.
     """
 
     key: PartitionKey
@@ -39,92 +45,140 @@ class PartitionRun:
     ok: bool
     reason: str
     warnings: tuple[str, ...]
+    seconds: float = 0.0
 
 
-def materialize_partitions(keys: Sequence[PartitionKey], *, settings: Settings) -> list[PartitionRun]:
-    """Run the mirror job of each partition, one after another."""
-    from genbank_assets.definitions import build_defs  # builds the graph: only when something is to be run
+class Runs:
+    """Runs of this graph's jobs in this process, one after another, until somebody stops them.
 
-    definitions = build_defs()
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    with open_instance(settings) as instance:
-        return [_run(definitions, key, settings=settings, instance=instance) for key in keys]
+    Use it as a context manager; the store's instance is open meanwhile.
 
+    Args:
+        settings: the store, and what a load may lose.
+        stop: what tells that nothing more shall begin.
+        verbose: whether Dagster's own log goes to standard error.
+    """
 
-def apply_days(collection: str, days: Sequence[dt.date], *, settings: Settings) -> list[PartitionRun]:
-    """Run the daily job of each day, in order of date."""
-    from genbank_assets.definitions import build_defs
+    def __init__(self, settings: Settings, *, stop: StopSignals, verbose: bool = False) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._log_level = "INFO" if verbose else "CRITICAL"
 
-    job = build_defs().resolve_job_def(daily_job_name(collection))
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    runs = []
-    with open_instance(settings) as instance:
-        for day in sorted(set(days)):
-            result = job.execute_in_process(
-                partition_key=day.isoformat(),
-                instance=instance,
-                raise_on_error=False,
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                tags={"ncbi/collection": collection, "ncbi/day": day.isoformat()},
-            )
-            key = PartitionKey(collection, f"daily/{day}")
-            reason = "" if result.success else _reason(result)
-            runs.append(PartitionRun(key=key, run_id=result.run_id, ok=result.success, reason=reason, warnings=()))
-    return runs
+    def __enter__(self) -> Runs:
+        from genbank_assets.definitions import build_defs  # builds the graph: only when something is to be run
 
+        self._definitions = build_defs()
+        logging.getLogger("dagster").setLevel(self._log_level)
+        self._instance = open_instance(self._settings, captures_output=False)
+        return self
 
-def run_taxonomy_update(*, settings: Settings) -> PartitionRun:
-    """Run the job that brings NCBI's taxonomy up to date."""
-    from genbank_assets.definitions import build_defs
+    def __exit__(self, *_: object) -> None:
+        self._instance.dispose()
 
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    with open_instance(settings) as instance:
-        result = (
-            build_defs()
-            .resolve_job_def(TAXONOMY_JOB)
-            .execute_in_process(
-                instance=instance,
-                raise_on_error=False,
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            )
+    def materialize(self, key: PartitionKey, *, release: str | None = None) -> PartitionRun:
+        """Bring one partition up to date.
+
+        Args:
+            key: the partition.
+            release: the release that is wanted; None takes whatever the source offers.
+        """
+        config = {"max_absent_fraction": self._settings.max_absent_fraction}
+        tags = {"ncbi/collection": key.collection, "ncbi/division": f"{key.collection}-{key.division}"}
+        return self._run(
+            mirror_job_name(key.collection),
+            key,
+            partition_key=key.division,
+            run_config={"ops": {f"{key.collection}__postgres_table": {"config": config}}},
+            tags=tags | ({"ncbi/release": release} if release else {}),
         )
-    failed = [evaluation for evaluation in result.get_asset_check_evaluations() if not evaluation.passed]
-    return PartitionRun(
-        key=PartitionKey("ncbi", "taxonomy"),
-        run_id=result.run_id,
-        ok=result.success,
-        reason="" if result.success else _reason(result),
-        warnings=tuple(f"check {e.check_name}: {e.description}" for e in failed),
-    )
+
+    def apply_day(self, collection: str, day: dt.date) -> PartitionRun:
+        """Apply one day's update."""
+        return self._run(
+            daily_job_name(collection),
+            PartitionKey(collection, f"daily/{day}"),
+            partition_key=day.isoformat(),
+            tags={"ncbi/collection": collection, "ncbi/day": day.isoformat()},
+        )
+
+    def update_taxonomy(self) -> PartitionRun:
+        """Bring NCBI's taxonomy up to date."""
+        return self._run(TAXONOMY_JOB, PartitionKey("ncbi", "taxonomy"))
+
+    def _run(
+        self, job: str, key: PartitionKey, *, run_config: dict[str, Any] | None = None, **options: Any
+    ) -> PartitionRun:
+        run_id = str(uuid.uuid4())
+        begun = time.monotonic()
+        with _cancelled_by(self._stop, instance=self._instance, run_id=run_id):
+            result = self._definitions.resolve_job_def(job).execute_in_process(
+                instance=self._instance,
+                raise_on_error=False,
+                run_id=run_id,
+                run_config={
+                    **(run_config or {}),
+                    "loggers": {"console": {"config": {"log_level": self._log_level}}},
+                },
+                **options,
+            )
+        failed = [evaluation for evaluation in result.get_asset_check_evaluations() if not evaluation.passed]
+        lines = tuple(
+            f"check {e.asset_key.to_user_string()} {e.check_name}: {e.description}"
+            for e in failed
+            if e.severity == dg.AssetCheckSeverity.WARN
+        )
+        blocking = [e for e in failed if e.severity == dg.AssetCheckSeverity.ERROR]
+        reason = ""
+        if not result.success:
+            # Dagster itself says only that some blocking check failed.
+            reason = "; ".join(f"check {e.check_name}: {e.description}" for e in blocking) or _reason(result)
+        return PartitionRun(
+            key=key,
+            run_id=run_id,
+            ok=result.success,
+            reason=reason,
+            warnings=lines,
+            seconds=time.monotonic() - begun,
+        )
 
 
-def _run(
-    definitions: dg.Definitions, key: PartitionKey, *, settings: Settings, instance: dg.DagsterInstance
-) -> PartitionRun:
-    load: dict[str, Any] = {"ops": {f"{key.collection}__postgres_table": {"config": {}}}}
-    if settings.max_absent_fraction is not None:
-        load["ops"][f"{key.collection}__postgres_table"]["config"] = {
-            "max_absent_fraction": settings.max_absent_fraction
-        }
-    result = definitions.resolve_job_def(mirror_job_name(key.collection)).execute_in_process(
-        partition_key=key.division,
-        instance=instance,
-        raise_on_error=False,
-        run_config={**load, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags={"ncbi/collection": key.collection, "ncbi/division": f"{key.collection}-{key.division}"},
-    )
-    failed = [evaluation for evaluation in result.get_asset_check_evaluations() if not evaluation.passed]
-    lines = tuple(
-        f"check {e.asset_key.to_user_string()} {e.check_name}: {e.description}"
-        for e in failed
-        if e.severity == dg.AssetCheckSeverity.WARN
-    )
-    blocking = [e for e in failed if e.severity == dg.AssetCheckSeverity.ERROR]
-    reason = ""
-    if not result.success:
-        # Dagster itself says only that some blocking check failed.
-        reason = "; ".join(f"check {e.check_name}: {e.description}" for e in blocking) or _reason(result)
-    return PartitionRun(key=key, run_id=result.run_id, ok=result.success, reason=reason, warnings=lines)
+def check_days(days: Sequence[dt.date]) -> None:
+    """Whether there is a partition for each of these days.
+
+    Raises:
+        UsageError: there is none.
+    """
+    known = set(DAYS.get_partition_keys())
+    for day in days:
+        if day.isoformat() not in known:
+            raise UsageError(
+                f"there is no daily update of {day}: the days are {min(known)} to {max(known)}; a full release has "
+                "what came before"
+            )
+
+
+@contextlib.contextmanager
+def _cancelled_by(stop: StopSignals, *, instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """A run that a signal ends is cancelled: Dagster would take the interrupt for a failure, and alerts tell of it.
+
+    It has to know before the interrupt reaches it, which between steps it may not, and it does not finish a run that is
+    interrupted outside of a step.
+    """
+
+    def report_canceling() -> None:
+        run = instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            instance.report_run_canceling(run)
+
+    try:
+        with stop.calling(report_canceling):
+            yield
+    finally:
+        if stop.requested:
+            stop.settle()
+            run = instance.get_run_by_id(run_id)
+            if run is not None and run.status not in {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED}:
+                instance.report_run_canceled(run)
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:

@@ -60,7 +60,7 @@ def fetch_daily(
     limiter = Limiter.of(settings)
     entries: list[dict[str, Any]] = []
     transferred = fetched = 0
-    with Stopwatch() as watch, open_source(settings.source, limiter=limiter) as source:
+    with Stopwatch() as watch, open_source(settings.source, limiter=limiter, progress=progress) as source:
         for path in _paths(source, collection=collection, day=day):
             name = path.rsplit("/", 1)[-1]
             if arrivals.has(name):

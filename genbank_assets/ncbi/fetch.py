@@ -67,7 +67,7 @@ def fetch_division(
     """
     collection = COLLECTIONS[key.collection]
     limiter = Limiter.of(settings)
-    with Stopwatch() as watch, open_source(settings.source, limiter=limiter) as source:
+    with Stopwatch() as watch, open_source(settings.source, limiter=limiter, progress=progress) as source:
         current = read_release(source, collection=collection)
         if release is not None and not same_number(current.number, release):
             raise ReleaseError(f"{collection.title} {release} is wanted, but the source offers {current.number}")

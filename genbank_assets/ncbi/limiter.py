@@ -34,6 +34,10 @@ PLACE_POLL_SECONDS = 0.2
 PLACE_POLLS_TOLD = 25
 
 
+# A wait that is longer is said.
+ANNOUNCED_SECONDS = 2.0
+
+
 class Limiter:
     """Files, requests per second and pauses, agreed on through ``STORE/source-limits.json`` and ``STORE/source-slots``.
 
@@ -66,6 +70,7 @@ class Limiter:
         self._longest_pause_seconds = longest_pause_seconds or LONGEST_PAUSE_SECONDS
         self._until = None if time_limit_seconds is None else time.time() + time_limit_seconds
         self._sleep = sleep
+        self.progress: Callable[[str], None] = lambda line: None
         store.mkdir(parents=True, exist_ok=True)
 
     @classmethod
@@ -94,6 +99,13 @@ class Limiter:
             turn = max(now, _not_beyond(state.get("next", 0.0), now + LONGEST_QUEUE_SECONDS), paused_until)
             self.check_time(url, at=turn)
             state["next"] = turn + self._gap_seconds
+        if turn - now > ANNOUNCED_SECONDS:
+            why = (
+                "the source asked for a pause"
+                if turn == paused_until
+                else "other processes asked for their turn before"
+            )
+            self.progress(f"{url}: waits {turn - now:.0f} s, because {why}")
         self._sleep(max(0.0, turn - now))
         return turn
 

@@ -68,7 +68,7 @@ def fetch_taxonomy(*, settings: Settings, progress: Callable[[str], None]) -> Fe
         IntegrityError: the archive is not that of its checksum, or no archive.
     """
     folder = taxonomy_folder(settings.store) / "incoming"
-    with open_source(settings.source, limiter=Limiter.of(settings)) as source:
+    with open_source(settings.source, limiter=Limiter.of(settings), progress=progress) as source:
         for attempt in range(NEW_CHECKSUMS + 1):
             md5 = _published_md5(source)
             if (here := _arrived(folder, md5=md5)) is not None:

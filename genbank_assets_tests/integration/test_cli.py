@@ -88,8 +88,8 @@ def test_a_folder_that_cannot_be_written_gets_a_sentence(tmp_path: Path) -> None
     ("arguments", "code", "says"),
     [
         (["parse", "nothing.gb", "--out", "x"], 1, "no such file"),
-        (["materialize", "genbank/xyz"], 1, "no division 'xyz'"),
-        (["materialize", "nowhere/phg"], 1, "no collection 'nowhere'"),
+        (["materialize", "genbank/xyz"], 2, "there is no partition 'genbank/xyz'"),
+        (["materialize", "nowhere/phg"], 2, "there is no partition 'nowhere/phg'"),
         (["trace", "AB000001"], 1, "no division is materialized yet"),
         (["materialize"], 2, "PARTITION"),
         (["frobnicate"], 2, "invalid choice"),

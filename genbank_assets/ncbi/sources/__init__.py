@@ -5,6 +5,7 @@ A source lists a folder, reads small files and streams large ones from an offset
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from genbank_assets.errors import SourceError
@@ -25,13 +26,20 @@ __all__ = ["RemoteFile", "Source", "open_source", "safe_name", "without_credenti
 _KINDS: dict[str, type[Source]] = {"file": FolderSource, "http": HttpSource, "https": HttpSource, "ftp": FtpSource}
 
 
-def open_source(url: str, *, limiter: Limiter, timeout_seconds: float = TIMEOUT_SECONDS) -> Source:
+def open_source(
+    url: str,
+    *,
+    limiter: Limiter,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    progress: Callable[[str], None] | None = None,
+) -> Source:
     """The source behind a URL.
 
     Args:
         url: where ``genbank/`` and ``refseq/`` are.
         limiter: how often the source may be asked.
         timeout_seconds: how long a server may be silent.
+        progress: called with a line for people before a request is sent again, and before a wait of seconds.
 
     Raises:
         SourceError: the scheme is none of https, http, ftp, file.
@@ -42,4 +50,7 @@ def open_source(url: str, *, limiter: Limiter, timeout_seconds: float = TIMEOUT_
         raise SourceError(f"the source is no address: {error}") from error
     if kind is None:
         raise SourceError(f"cannot read from {without_credentials(url)!r}: use https://, ftp:// or file://")
-    return kind(url, limiter=limiter, timeout_seconds=timeout_seconds)
+    source = kind(url, limiter=limiter, timeout_seconds=timeout_seconds)
+    if progress is not None:
+        source.progress = limiter.progress = progress
+    return source

@@ -63,6 +63,7 @@ class Source(abc.ABC):
         self._root = without_credentials(self._address)
         self._limiter = limiter
         self._timeout_seconds = timeout_seconds
+        self.progress: Callable[[str], None] = lambda line: None
 
     def url(self, path: str) -> str:
         """The address of a path below the source, fit to be shown and kept."""
@@ -159,6 +160,7 @@ class Source(abc.ABC):
                 return ask()
             except (SourceInterruptedError, RemoteFileChangedError) as error:
                 self._limiter.check_time(str(error))
+                self.progress(f"{error}; try {attempt + 1} of {SMALL_FILE_ATTEMPTS} follows")
                 time.sleep(RETRY_SECONDS * attempt)
         return ask()
 

@@ -1,0 +1,80 @@
+"""Partitions as people write them: ``genbank/phg``, ``RefSeq/Viral``, ``refseq/*``.
+
+Which partitions there are belongs to ``ncbi.catalog``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections.abc import Iterable
+
+from genbank_assets.errors import UsageError
+from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.store import PartitionKey
+
+
+def chosen_partitions(texts: Iterable[str], *, all_: bool = False) -> list[PartitionKey]:
+    """The partitions that are meant, each once, in the order they are named; patterns in the catalogue's order.
+
+    Raises:
+        UsageError: a text means none; the message names the nearest.
+    """
+    known = all_partitions()
+    found = dict.fromkeys(known if all_ else ())
+    for text in texts:
+        name = text.strip().strip("/").lower()
+        matching = [key for key in known if fnmatch.fnmatchcase(str(key), name)]
+        if not matching:
+            raise UsageError(f"there is no partition {text!r}{_suggestion(name, known)}")
+        found |= dict.fromkeys(matching)
+    return list(found)
+
+
+def all_partitions() -> list[PartitionKey]:
+    """Every partition of every collection, in the catalogue's order."""
+    return [PartitionKey(c.name, division) for c in COLLECTIONS.values() for division in c.divisions]
+
+
+def chosen_division(text: str | None) -> str | None:
+    """A division code or section as the database has it.
+
+    Raises:
+        UsageError: there is no such division.
+    """
+    if text is None:
+        return None
+    divisions = [key.division for key in all_partitions()]
+    if (name := text.strip().lower().rpartition("/")[2]) not in divisions:
+        near = difflib.get_close_matches(name, divisions, n=1)
+        raise UsageError(
+            f"there is no division {text!r}{f': did you mean {near[0]}?' if near else ': there are '}"
+            f"{'' if near else ', '.join(divisions)}"
+        )
+    return name
+
+
+def chosen_collection(text: str | None) -> str | None:
+    """A collection's name as the database has it.
+
+    Raises:
+        UsageError: there is no such collection.
+    """
+    if text is None or text.strip().lower() in COLLECTIONS:
+        return text and text.strip().lower()
+    raise UsageError(f"there is no collection {text!r}: there are {' and '.join(COLLECTIONS)}")
+
+
+def _suggestion(name: str, known: list[PartitionKey]) -> str:
+    """What may be meant, or what there is."""
+    collection, slash, division = name.partition("/")
+    exact = [str(key) for key in known if not slash and key.division == collection]
+    near = exact or difflib.get_close_matches(name, map(str, known), n=1, cutoff=0.7)
+    if near:
+        return f": did you mean {' or '.join(near)}?"
+    if slash and collection in COLLECTIONS:
+        title = COLLECTIONS[collection].title
+        return f": the divisions of {title} are {', '.join(COLLECTIONS[collection].divisions)}"
+    if slash and division:
+        return f": the collections are {' and '.join(COLLECTIONS)}"
+    return ": name them as genbank/phg or refseq/viral, all of a collection as 'refseq/*', or use --all"

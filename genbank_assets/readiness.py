@@ -1,0 +1,173 @@
+"""Whether what a run needs is there: store, source, database, object store, looked at in seconds before it is made.
+
+A wrong address would otherwise be found by each stage by itself, after its retries, and leave failed assets over data
+that are intact. Nothing is changed but an empty file in the store that is removed at once. What a stage needs beyond
+that it finds out itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from genbank_assets.errors import DatabaseError, ObjectStoreError, ReleaseError, SettingsError, SourceError
+from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey, current_release, release_sort_key
+
+TIMEOUT_SECONDS = 10.0
+ANNOUNCE_SECONDS = 4.0
+OLDEST_POSTGRES = 140_000
+
+
+def check_readiness(
+    settings: Settings,
+    *,
+    keys: Sequence[PartitionKey],
+    release: str | None = None,
+    progress: Callable[[str], None],
+) -> None:
+    """Look at everything a run of these partitions needs.
+
+    Args:
+        settings: what is looked at.
+        keys: the partitions.
+        release: the release that has to be offered; None for any.
+        progress: called with lines for people: what is looked at and, every few seconds, what is waited for.
+
+    Raises:
+        SettingsError: the store cannot be written.
+        SourceError: the source cannot be reached, or is none.
+        ReleaseError: it offers another release than the one that is wanted.
+        DatabaseError: PostgreSQL cannot be reached, or is too old.
+        ObjectStoreError: the object store cannot be reached, or has no such bucket.
+    """
+    check_store(settings.store)
+    with announced("PostgreSQL", progress):
+        check_database(settings)
+    with announced(f"the object store {settings.objects_url}", progress):
+        check_objects(settings)
+    for collection in dict.fromkeys(key.collection for key in keys):
+        offered = check_source(settings, collection, progress=progress)
+        if release is not None:
+            _check_wanted(settings, [key for key in keys if key.collection == collection], release, offered=offered)
+
+
+def check_store(store: Path) -> None:
+    """Make the store's folder if it is not there, and write into it.
+
+    Raises:
+        SettingsError: it is a file, is read-only, or belongs to somebody else.
+    """
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=store, prefix=".probe-") as probe:
+            probe.write(b"x" * 4096)
+    except OSError as error:
+        reason = "it is a file" if store.is_file() else error.strerror
+        raise SettingsError(
+            f"the store {store} cannot be written: {reason}; choose another with --store or GENBANK_ASSETS_STORE"
+        ) from None
+
+
+def check_source(settings: Settings, collection: str, *, progress: Callable[[str], None]) -> str:
+    """Ask the source for its release number.
+
+    Raises:
+        SourceError: it cannot be reached, or has no such collection.
+    """
+    from genbank_assets.ncbi.limiter import Limiter
+    from genbank_assets.ncbi.releases import read_number
+    from genbank_assets.ncbi.sources import open_source
+
+    limiter = Limiter.of(settings, time_limit_seconds=3 * TIMEOUT_SECONDS)
+    with (
+        announced("the source", progress),
+        open_source(settings.source, limiter=limiter, timeout_seconds=TIMEOUT_SECONDS, progress=progress) as source,
+    ):
+        try:
+            number = read_number(source, collection=COLLECTIONS[collection])
+        except SourceError as error:
+            raise type(error)(f"nothing was begun, because the source cannot be used: {error}") from error
+        progress(f"{source.url('')} offers {COLLECTIONS[collection].title} {number}")
+    return number
+
+
+def check_database(settings: Settings) -> None:
+    """Connect to the server of the settings; the embedded one is started when it is needed.
+
+    Raises:
+        DatabaseError: it cannot be reached, or is too old.
+    """
+    if settings.postgres_url is None:
+        return
+    import psycopg
+
+    from genbank_assets.postgres_url import shown_postgres_url
+
+    shown = shown_postgres_url(settings.postgres_url)
+    try:
+        with psycopg.connect(settings.postgres_url, connect_timeout=int(TIMEOUT_SECONDS)) as connection:
+            version, encoding = connection.info.server_version, connection.info.parameter_status("server_encoding")
+    except psycopg.Error as error:
+        raise DatabaseError(f"cannot reach PostgreSQL at {shown}: {' '.join(str(error).split())}") from None
+    if version < OLDEST_POSTGRES or encoding != "UTF8":
+        raise DatabaseError(
+            f"PostgreSQL at {shown} is version {version // 10_000} with {encoding}: 14 or later with UTF8 is needed"
+        )
+
+
+def check_objects(settings: Settings) -> None:
+    """List the first manifest of the object set, or none.
+
+    Raises:
+        ObjectStoreError: the store cannot be reached, or refuses.
+    """
+    import obstore
+    from obstore.exceptions import BaseError
+
+    from genbank_assets.objects.store import open_objects, reason_of
+
+    store = open_objects(settings, retries=1)
+    try:
+        next(iter(obstore.list(store, prefix="manifests", chunk_size=1)), None)
+    except FileNotFoundError:
+        return  # a folder without manifests
+    except BaseError as error:
+        raise ObjectStoreError(f"the object store {settings.objects_url} cannot be used: {reason_of(error)}") from None
+
+
+def _check_wanted(settings: Settings, keys: Sequence[PartitionKey], wanted: str, *, offered: str) -> None:
+    title = COLLECTIONS[keys[0].collection].title
+    if release_sort_key(offered) != release_sort_key(wanted):
+        raise ReleaseError(
+            f"{title} {wanted} is wanted, but the source offers {offered}: NCBI keeps the current release only, an "
+            "older one needs --source with a copy that somebody kept"
+        )
+    for key in keys:
+        here = current_release(settings.store, key=key, stage="raw_files")
+        if here is not None and release_sort_key(here.release) > release_sort_key(wanted):
+            raise ReleaseError(f"{key} {here.release} is in the store already: {wanted} cannot be loaded over it")
+
+
+@contextlib.contextmanager
+def announced(what: str, progress: Callable[[str], None]) -> Iterator[None]:
+    """While the block runs say every few seconds that it waits for this; nothing when it is quick."""
+    done = threading.Event()
+    begun = time.monotonic()
+
+    def announce() -> None:
+        while not done.wait(ANNOUNCE_SECONDS):
+            progress(f"still waiting for {what} ({time.monotonic() - begun:.0f} s)")
+
+    thread = threading.Thread(target=announce, name="announce", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
