@@ -40,7 +40,7 @@ setup(
     packages=find_packages(include=["genbank_assets", "genbank_assets.*"]),
     include_package_data=False,  # what the wheel has is listed here, what the source distribution has in MANIFEST.in
     package_data={
-        "genbank_assets": ["py.typed", "sample/**/*", "**/*.pyi", "**/*.sql"],
+        "genbank_assets": ["py.typed", "sample/**/*", "**/*.pyi", "**/*.sql", "planning/rates.json"],
     },
     cmdclass={"build_py": BuildPackages},
     ext_modules=cythonize(

@@ -13,7 +13,7 @@ import pytest
 from genbank_assets_tests.paths import ROOT
 
 PACKAGE = ROOT / "genbank_assets"
-ORDER = ["ncbi", "flatfile", "tables", "postgres", "objects", "lookup", "lineage", "catalog", "extract"]
+ORDER = ["ncbi", "flatfile", "tables", "postgres", "objects", "lookup", "lineage", "catalog", "extract", "planning"]
 # The schema of the tables is the one column list; the reader fills it and has to know it.
 SHARED_MODULES = {"genbank_assets.tables.schema"}
 LONG_MODULES = {

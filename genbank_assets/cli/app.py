@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import genbank_assets
-from genbank_assets.cli import demo, dev, objects, parse, records, runs, server, status, taxonomy
+from genbank_assets.cli import demo, dev, objects, parse, plan, records, runs, server, status, taxonomy
 from genbank_assets.cli.commands import PROGRAM, Commands, option_of
 from genbank_assets.cli.output import prepare_streams, say
 from genbank_assets.errors import GenbankAssetsError, SettingsError, UsageError
@@ -26,7 +26,7 @@ from genbank_assets.settings import Settings, settings_from_environment, unknown
 from genbank_assets.stopping import StopSignals
 
 # Every command group, in the order of --help.
-GROUPS = (demo, dev, runs, taxonomy, status, records, objects, parse, server)
+GROUPS = (demo, dev, plan, runs, taxonomy, status, records, objects, parse, server)
 DEBUG_VARIABLE = "GENBANK_ASSETS_DEBUG"
 STOPPED = "stopped; run it again to go on where it was"
 

@@ -28,6 +28,7 @@ _NOTES_DATE = re.compile(r"^\s{5,}([A-Z][a-z]+ \d{1,2},? \d{4})\s*$", re.MULTILI
 # Names of four digits and more may be cut off (gbpln1000.se).
 _NOTES_FILE = re.compile(r"^\s*\d+\.\s+(gb[a-z]{3}\d+)\.s(?:eq?)?(?=\s|$)", re.MULTILINE)
 _NOTES_ENTRIES = re.compile(r"^([A-Z]{3}\d+)\s+([\d,]+)\s+([\d,]+)\s*$", re.MULTILINE)
+_NOTES_SIZE = re.compile(r"^\s*([\d,]+)\s+(gb[a-z]{3}\d+)\.s(?:eq?)?\s*$", re.MULTILINE)
 # MD5, or what cksum prints: its CRC, in some releases with the size behind it.
 _CHECKSUM = re.compile(r"[0-9a-f]{32}|[0-9]{1,10}", re.IGNORECASE)
 
@@ -43,6 +44,7 @@ class Release:
         files: file names the release promises.
         lists_all: whether these are all it may have: RefSeq's list lacks a few, and notes without a list say nothing.
         entries: file name → (entries, bases) by the release notes.
+        text_bytes: file name → bytes of the uncompressed file by the release notes, which call them approximate.
         checksums: file name → MD5 in hex, or decimal POSIX ``cksum`` for RefSeq before December 2022.
     """
 
@@ -53,6 +55,7 @@ class Release:
     lists_all: bool
     entries: dict[str, tuple[int, int]]
     checksums: dict[str, str]
+    text_bytes: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def read_number(source: Source, *, collection: Collection) -> str:
@@ -138,7 +141,14 @@ def _genbank_release(number: str, notes: str) -> Release:
     }
     date = _NOTES_DATE.search(notes[:2000])
     return Release(
-        "genbank", number, date[1] if date else "", files=files, lists_all=bool(files), entries=entries, checksums={}
+        "genbank",
+        number,
+        date[1] if date else "",
+        files=files,
+        lists_all=bool(files),
+        entries=entries,
+        checksums={},
+        text_bytes={f"{m[2]}.seq.gz": int(m[1].replace(",", "")) for m in _NOTES_SIZE.finditer(notes)},
     )
 
 

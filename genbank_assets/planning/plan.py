@@ -1,0 +1,161 @@
+"""What the release that a source offers now will need: time of each stage, disk, rows and requests, per division.
+
+Sizes and counts are the release's own where its notes have them (gbrel §2.2.5 and §2.2.6), else they follow from the
+bytes of the listing. Times are those of a first load; what is in place already costs less. Measured rates belong to
+``rates``; how a plan is shown, to the command.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
+from genbank_assets.ncbi.limiter import Limiter
+from genbank_assets.ncbi.listing import listed_release
+from genbank_assets.ncbi.releases import Release, read_release
+from genbank_assets.ncbi.sources import RemoteFile, open_source
+from genbank_assets.objects.packs import PACK_BYTES
+from genbank_assets.objects.publish import MAX_MEAN_RESIDUES_TO_PACK, MIN_SEQUENCES_TO_PACK
+from genbank_assets.planning.rates import Rates
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey, Stage
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PartitionPlan:
+    """What one division of the offered release will need.
+
+    Attributes:
+        key: the division.
+        release: the release the source offers.
+        files: raw files.
+        records: entries by the release notes, or an estimate from the text.
+        raw_bytes: what is downloaded.
+        text_bytes: what is parsed, by the release notes or an estimate from the raw bytes.
+        table_bytes: room for the record tables.
+        postgres_bytes: room in the database.
+        object_bytes: room in the object set.
+        objects: objects at most: a sequence each, or packs.
+        seconds: wall seconds of each stage of a first load.
+        cpu_seconds: of parsing, the stage that is bound by cores.
+    """
+
+    key: PartitionKey
+    release: str
+    files: int
+    records: int
+    raw_bytes: int
+    text_bytes: int
+    table_bytes: int
+    postgres_bytes: int
+    object_bytes: int
+    objects: int
+    seconds: Mapping[Stage, float]
+    cpu_seconds: float
+
+    @property
+    def bottleneck(self) -> Stage:
+        """The stage that takes longest."""
+        return max(self.seconds, key=lambda stage: self.seconds[stage])
+
+    @property
+    def requests(self) -> int:
+        """Requests to the object store: one per object, and those of the manifest."""
+        return self.objects + 2 if self.objects else 0
+
+
+def plan_release(
+    keys: Sequence[PartitionKey], *, settings: Settings, rates: Rates, workers: int
+) -> tuple[list[PartitionPlan], tuple[str, ...]]:
+    """Plans of these divisions, in the order of ``keys``, and what the source shows that this version does not know.
+
+    Asks the source for the release notes and folder listings alone.
+
+    Args:
+        keys: the divisions.
+        settings: where the source is, and whether sequences are packed.
+        rates: how fast the stages are.
+        workers: processes that parse and load.
+
+    Raises:
+        SourceError: the source failed.
+        ReleaseError: it offers no coherent release.
+    """
+    plans: dict[PartitionKey, PartitionPlan] = {}
+    unknown: list[str] = []
+    with open_source(settings.source, limiter=Limiter.of(settings)) as source:
+        for name in dict.fromkeys(key.collection for key in keys):
+            collection = COLLECTIONS[name]
+            release = read_release(source, collection=collection)
+            listing = listed_release(source, release=release, collection=collection)
+            unknown += listing.unknown
+            for key in keys:
+                if key.collection == name:
+                    remotes = listing.files[key.division]
+                    plans[key] = _plan(key, release, remotes, settings=settings, rates=rates, workers=workers)
+    return [plans[key] for key in keys], tuple(unknown)
+
+
+def _plan(
+    key: PartitionKey,
+    release: Release,
+    remotes: Sequence[RemoteFile],
+    *,
+    settings: Settings,
+    rates: Rates,
+    workers: int,
+) -> PartitionPlan:
+    names = [remote.name for remote in remotes]
+    raw = [remote.bytes for remote in remotes]
+    text_bytes = sum(
+        release.text_bytes.get(name, round((size or 0) * rates.text_bytes_per_raw_byte))
+        for name, size in zip(names, raw, strict=True)
+    )
+    raw_bytes = sum(
+        size if size is not None else round(release.text_bytes.get(name, 0) / rates.text_bytes_per_raw_byte)
+        for name, size in zip(names, raw, strict=True)
+    )
+    records = sum(release.entries[name][0] for name in names if name in release.entries)
+    if not all(name in release.entries for name in names):
+        records = round(text_bytes / rates.text_bytes_per_record)
+    residues = _has_residues(COLLECTIONS[key.collection], key.division)
+    object_bytes = round(text_bytes * rates.object_bytes_per_text_byte) if residues else 0
+    packed = _packs(records, object_bytes, settings)
+    objects = -(-object_bytes // PACK_BYTES) if packed else records if residues else 0
+    cpu_seconds = text_bytes / rates.parse_text_bytes_per_second
+    side_by_side = max(1, min(workers, len(names)))
+    seconds: dict[Stage, float] = {
+        "raw_files": raw_bytes / rates.download_bytes_per_second,
+        "records": cpu_seconds / side_by_side,
+        "unique_records": records / rates.deduplicate_records_per_second,
+        "postgres_table": text_bytes / rates.load_text_bytes_per_second / side_by_side,
+        "object_set": max(
+            0 if packed else objects / rates.objects_per_second, object_bytes / rates.object_bytes_per_second
+        ),
+    }
+    return PartitionPlan(
+        key=key,
+        release=release.number,
+        files=len(names),
+        records=records,
+        raw_bytes=raw_bytes,
+        text_bytes=text_bytes,
+        table_bytes=round(text_bytes * rates.table_bytes_per_text_byte),
+        postgres_bytes=round(text_bytes * rates.postgres_bytes_per_text_byte),
+        object_bytes=object_bytes,
+        objects=objects,
+        seconds=seconds,
+        cpu_seconds=cpu_seconds,
+    )
+
+
+def _has_residues(collection: Collection, division: str) -> bool:
+    """CON records are built from others and have none (gbrel §2.2.6)."""
+    return (collection.name, division) != ("genbank", "con")
+
+
+def _packs(records: int, object_bytes: int, settings: Settings) -> bool:
+    if settings.object_layout != "auto":
+        return settings.object_layout == "pack"
+    return records > MIN_SEQUENCES_TO_PACK and object_bytes / max(1, records) < MAX_MEAN_RESIDUES_TO_PACK
