@@ -26,6 +26,7 @@ PREFIX = "GENBANK_ASSETS_"
 DEFAULT_SOURCE = "https://ftp.ncbi.nlm.nih.gov"
 SOURCE_SCHEMES = ("https", "http", "ftp", "file")
 OBJECT_LAYOUTS = ("auto", "record", "pack")
+OBJECT_CHECKSUMS = ("sha256", "none")
 # Read elsewhere than here.
 OTHER_VARIABLES = (
     "DAGSTER_POSTGRES_URL", "DEBUG", "ALERT_WEBHOOK_URL", "ALERT_EMAIL", "ALERT_SMTP_HOST", "ALERT_SMTP_PORT",
@@ -74,6 +75,7 @@ class Settings:
         upload_concurrency: object requests in flight.
         object_layout: ``record`` (an object per distinct sequence), ``pack`` (short sequences together in objects of
             about 64 MiB) or ``auto`` (packs for divisions of many short sequences). Holds for what is sent from now on.
+        object_checksum: ``sha256``, or ``none`` for stores that refuse requests with ``x-amz-checksum-*``.
         refget: whether GA4GH refget digests are computed beside SHA-256.
         max_absent_fraction: share of a division's loaded records that may be gone before a load stops.
         max_quarantined_fraction: share of quarantined blocks above which a check warns.
@@ -97,6 +99,7 @@ class Settings:
     postgres_pool_size: int = 4
     upload_concurrency: int = 10
     object_layout: str = "auto"
+    object_checksum: str = "sha256"
     refget: bool = False
     max_absent_fraction: float = 0.02
     max_quarantined_fraction: float = 0.001
@@ -123,6 +126,8 @@ class Settings:
             raise SettingsError(
                 f"{_variable('object_layout')} must be auto, record or pack, not {self.object_layout!r}"
             )
+        if self.object_checksum not in OBJECT_CHECKSUMS:
+            raise SettingsError(f"{_variable('object_checksum')} must be sha256 or none, not {self.object_checksum!r}")
         if self.postgres_url is not None:
             url = normalised_postgres_url(self.postgres_url, variable=_variable("postgres_url"))
             object.__setattr__(self, "postgres_url", url)

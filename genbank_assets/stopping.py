@@ -85,6 +85,17 @@ class StopSignals:
             self._settled.wait(SETTLE_SECONDS)
 
     @contextlib.contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Signals do not interrupt the block: it cleans up. The second wish still ends everything at once."""
+        for number in self._before:
+            signal.signal(number, lambda *_: None)
+        try:
+            yield
+        finally:
+            for number in self._before:
+                signal.signal(number, _interrupt)
+
+    @contextlib.contextmanager
     def calling(self, callback: Callable[[], None]) -> Iterator[None]:
         """Call this, in another thread, when a signal comes while the block runs."""
         self._callbacks.append(callback)

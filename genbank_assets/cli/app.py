@@ -20,6 +20,7 @@ import genbank_assets
 from genbank_assets.cli import demo, dev, objects, parse, plan, records, runs, server, status, taxonomy
 from genbank_assets.cli.commands import PROGRAM, Commands, option_of
 from genbank_assets.cli.output import prepare_streams, say
+from genbank_assets.cli.services import noted_address
 from genbank_assets.errors import GenbankAssetsError, SettingsError, UsageError
 from genbank_assets.redaction import redacted
 from genbank_assets.settings import Settings, settings_from_environment, unknown_variables
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _stopped(options: argparse.Namespace) -> int:
     code: int = options.stop.exit_code
-    say(STOPPED)
+    say(getattr(options, "stopped_line", STOPPED))
     return code
 
 
@@ -85,6 +86,11 @@ def _settings(options: argparse.Namespace) -> Settings:
     if not options.quiet:
         for sentence in unknown_variables():
             say(f"warning: {sentence}")
+    if not os.environ.get("GENBANK_ASSETS_DAGSTER_URL") and (
+        address := noted_address(getattr(options, "store", None) or settings.store)
+    ):
+        os.environ["GENBANK_ASSETS_DAGSTER_URL"] = address
+        settings = dataclasses.replace(settings, dagster_url=address)
     for name in ("source", "store", "max_absent_fraction"):
         if (value := getattr(options, name, None)) is None:
             continue

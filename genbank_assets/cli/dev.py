@@ -1,21 +1,23 @@
-"""The command ``dev``: Dagster's web server and daemon as children of this process.
+"""The command ``dev``: Dagster's web server and daemon, kept running until somebody stops it.
 
-The instance they work on belongs to ``defs.instance``.
+The instance they work on belongs to ``defs.instance``, how a service is watched and stopped to ``cli.services``.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import signal
 import socket
-import subprocess
 import sys
+import time
 from pathlib import Path
 
 from genbank_assets.cli.commands import Commands, add_source_option
+from genbank_assets.cli.services import Service, note_address, stop_services
 from genbank_assets.errors import SettingsError
 from genbank_assets.settings import Settings
+
+WATCH_SECONDS = 0.5
 
 
 def add_commands(commands: Commands) -> None:
@@ -38,8 +40,10 @@ def add_commands(commands: Commands) -> None:
 
 def _dev(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.defs.instance import open_instance, project_file
+    from genbank_assets.readiness import check_store
 
     _require_free_port(options.port)
+    check_store(settings.store)
     if options.sample:
         from genbank_assets.ncbi.sample import sample_source
 
@@ -47,23 +51,27 @@ def _dev(options: argparse.Namespace, settings: Settings) -> int:
     address = f"http://127.0.0.1:{options.port}"
     os.environ.setdefault("GENBANK_ASSETS_DAGSTER_URL", address)  # the runs' links lead here
     open_instance(settings).dispose()  # what it lacks is made before runs ask for it at the same time
+    note_address(settings.store, address)
     os.environ.setdefault("GENBANK_ASSETS_STORE", str(settings.store.resolve()))
     scripts = Path(sys.executable).parent
     workspace = str(project_file("workspace.yaml"))
-    commands = [
-        [str(scripts / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(options.port), "-w", workspace],
-        [str(scripts / "dagster-daemon"), "run", "-w", workspace],
+    services = [
+        Service([str(scripts / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(options.port), "-w", workspace]),
+        Service([str(scripts / "dagster-daemon"), "run", "-w", workspace]),
     ]
     print(f"Dagster's UI: {address} (Ctrl-C stops it; the embedded PostgreSQL stays up)", flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that both are stopped with us
-    running = [subprocess.Popen(command) for command in commands]
+    options.stopped_line = (
+        "Dagster's UI and daemon are stopped; the embedded PostgreSQL is up until: genbank-assets stop"
+    )
     try:
-        return running[0].wait()
+        for service in services:
+            service.start()
+        while all(service.keep_running() for service in services):
+            time.sleep(WATCH_SECONDS)
     finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait()
+        with options.stop.shielded():
+            stop_services(services)
+    return 1
 
 
 def _require_free_port(port: int) -> None:

@@ -12,6 +12,7 @@ import sys
 from datetime import timedelta
 
 from genbank_assets.cli.commands import Commands
+from genbank_assets.cli.partitions import chosen_partitions
 from genbank_assets.settings import Settings
 
 
@@ -48,10 +49,9 @@ def add_commands(commands: Commands) -> None:
 
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.ncbi.catalog import parse_partition
     from genbank_assets.objects.verify import verify_objects
 
-    keys = [parse_partition(text) for text in options.partitions]
+    keys = chosen_partitions(options.partitions)
     found = verify_objects(settings, partitions=keys, sample=options.sample)
     if options.json:
         print(json.dumps(dataclasses.asdict(found), indent=1))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import re
 from collections.abc import Iterable
 
 from genbank_assets.errors import UsageError
@@ -63,6 +64,17 @@ def chosen_collection(text: str | None) -> str | None:
     if text is None or text.strip().lower() in COLLECTIONS:
         return text and text.strip().lower()
     raise UsageError(f"there is no collection {text!r}: there are {' and '.join(COLLECTIONS)}")
+
+
+def chosen_release(text: str | None) -> str | None:
+    """A release, or a day on top of one.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if text is not None and not re.fullmatch(r"\d{1,6}(\.\d{1,3})?(\.\d{8})?", text.strip()):
+        raise UsageError(f"--release is a number such as 273 or 273.0, not {text!r}")
+    return text and text.strip()
 
 
 def _suggestion(name: str, known: list[PartitionKey]) -> str:

@@ -9,7 +9,7 @@ import argparse
 import json
 
 from genbank_assets.cli.commands import Commands
-from genbank_assets.cli.output import write_bytes
+from genbank_assets.cli.output import say, write_bytes
 from genbank_assets.settings import Settings
 
 
@@ -41,7 +41,11 @@ def add_commands(commands: Commands) -> None:
     )
     changes.add_argument("--collection", help="genbank or refseq")
     changes.add_argument("--division", help="such as phg or viral")
-    changes.add_argument("--release", help="only the changes this release brought")
+    changes.add_argument(
+        "--release",
+        metavar="N",
+        help="only what this release brought, such as 274, or this day: 274.0.20260902",
+    )
 
     fetch = commands.add(
         "fetch",
@@ -83,15 +87,24 @@ def _trace(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _changes(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.cli.partitions import chosen_collection, chosen_division, chosen_release
     from genbank_assets.postgres.lookup import changes
     from genbank_assets.text_table import table
 
-    rows = list(changes(settings, collection=options.collection, division=options.division, release=options.release))
+    wanted = {
+        "collection": chosen_collection(options.collection),
+        "division": chosen_division(options.division),
+        "release": chosen_release(options.release),
+    }
+    rows = list(changes(settings, **wanted))
     if options.json:
         print(json.dumps(rows, indent=1, default=str))
-    else:
+    elif rows:
         names = ("collection", "division", "release", "state", "accession_version", "previous_accession_version")
         print(table(names, [[row[name] for name in names] for row in rows]))
+    if not rows and not options.quiet:
+        filters = " ".join(f"{name} {value}" for name, value in wanted.items() if value)
+        say(f"no changes of {filters or 'anything'} are loaded: genbank-assets status shows what is")
     return 0
 
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import re
 import time
 
 from genbank_assets.cli.commands import Commands, add_source_option
-from genbank_assets.cli.partitions import chosen_partitions
+from genbank_assets.cli.partitions import chosen_partitions, chosen_release
 from genbank_assets.cli.progress import exit_code, show_progress, tell_outcomes
 from genbank_assets.errors import UsageError
 from genbank_assets.settings import Settings
@@ -74,17 +73,16 @@ def _day(text: str) -> dt.date:
 def _materialize(options: argparse.Namespace, settings: Settings) -> int:
     if not options.partitions and not options.all:
         raise UsageError("name a PARTITION such as genbank/phg, or use --all")
-    if options.release is not None and not re.fullmatch(r"\d{1,6}(\.\d{1,3})?", options.release):
-        raise UsageError(f"--release is a number such as 273 or 273.0, not {options.release!r}")
+    release = chosen_release(options.release)
     keys = chosen_partitions(options.partitions, all_=options.all)
     begun = time.monotonic()
     from genbank_assets.readiness import check_readiness
 
-    check_readiness(settings, keys=keys, release=options.release, progress=show_progress(options))
+    check_readiness(settings, keys=keys, release=release, progress=show_progress(options))
     from genbank_assets.defs.run import Runs
 
     with Runs(settings, stop=options.stop, verbose=options.verbose > 0) as runs:
-        done = tell_outcomes((runs.materialize(key, release=options.release) for key in keys), options=options)
+        done = tell_outcomes((runs.materialize(key, release=release) for key in keys), options=options)
     if not options.quiet:
         from genbank_assets.lineage.render import status_table
         from genbank_assets.lineage.status import status

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from genbank_assets.cli.commands import Commands
+from genbank_assets.cli.output import say
 from genbank_assets.settings import Settings
 
 
@@ -40,8 +41,13 @@ def add_commands(commands: Commands) -> None:
 def _status(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.lineage.render import status_table
     from genbank_assets.lineage.status import status
+    from genbank_assets.ncbi.catalog import COLLECTIONS
+    from genbank_assets.ncbi.unknown import read_unknown, unknown_sentence
 
     rows = status(settings)
+    for collection in COLLECTIONS.values():
+        if said := unknown_sentence(read_unknown(settings.store, collection=collection), collection=collection):
+            say(f"warning: {said}")
     if options.json:
         print(json.dumps([dataclasses.asdict(row) for row in rows], indent=1))
     elif rows:

@@ -67,6 +67,8 @@ def write_metrics(settings: Settings, path: Path) -> None:
     Raises:
         SettingsError: the file cannot be written.
     """
+    if not path.parent.is_dir():
+        raise SettingsError(f"the metrics cannot be written to {path}: there is no folder {path.parent}")
     text = metrics(settings)
     try:
         write_atomically(path, text.encode())

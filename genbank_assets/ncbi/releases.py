@@ -157,6 +157,12 @@ def same_number(one: str, other: str) -> bool:
     return release_sort_key(one) == release_sort_key(other)
 
 
+def release_spellings(text: str) -> tuple[str, ...]:
+    """How a release may be written: ``260`` and ``260.0``; a day on top of one (``260.0.20260902``) as it is."""
+    whole = re.fullmatch(r"(\d+)(?:\.0)?", text)
+    return (whole[1], f"{whole[1]}.0") if whole else (text,)
+
+
 def promised_files(release: Release, *, collection: Collection, division: str) -> frozenset[str]:
     """The files of a division that the release names."""
     return frozenset(name for name in release.files if division_of_file(name, collection=collection) == division)

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import httpx
 import obstore
 from obstore.exceptions import GenericError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from genbank_assets.errors import ObjectStoreError
+from genbank_assets.http_client import http_client
+from genbank_assets.redaction import remember
 from genbank_assets.settings import Settings
 
 RETRY_SECONDS = 300.0
@@ -56,17 +57,23 @@ def open_objects(
     parts = urlsplit(url)
     if parts.scheme == "file":
         folder = Path(unquote(parts.path))
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ObjectStoreError(f"the folder of the object set cannot be made: {error.strerror}: {folder}") from None
         return LocalStore(folder)
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
         raise ObjectStoreError(f"objects must be s3://bucket/prefix (without ? or #) or file:///folder, not {url!r}")
     # The body's SHA-256, twice: in the signature, which AWS and Ceph compare with what arrived, and as the checksum
-    # that AWS keeps with the object. Ceph 16 passes over the second, rclone 1.75 over both.
-    chosen: dict[str, Any] = {"checksum_algorithm": "SHA256", **(options or {})}
+    # that AWS keeps with the object. Ceph 16 passes over the second, rclone 1.75 over both; some stores refuse it.
+    checksum = {"checksum_algorithm": "SHA256"} if settings.object_checksum == "sha256" else {}
+    chosen: dict[str, Any] = {**checksum, **(options or {})}
     if credentials is None and "skip_signature" not in chosen and not os.environ.get("AWS_ACCESS_KEY_ID"):
-        credentials = _from_boto3(chosen)
+        with explaining_aws():
+            credentials = _from_boto3(chosen)
     endpoint = chosen.get("endpoint") or _endpoint_variable()
     if endpoint:
+        _check_endpoint(endpoint)
         virtual = _is_virtual(chosen.get("virtual_hosted_style_request"))
         chosen["endpoint"] = _with_bucket(endpoint, parts.netloc) if virtual else endpoint
     client: dict[str, Any] = {"timeout": REQUEST_TIMEOUT}
@@ -92,6 +99,34 @@ def open_objects(
         raise ObjectStoreError(f"cannot use {url}: a part of its prefix is empty, . or ..") from None
     except Exception as error:
         raise ObjectStoreError(f"cannot use {url}: {type(error).__name__}") from error
+
+
+def _check_endpoint(endpoint: str) -> None:
+    """Obstore panics at one that is no URL."""
+    try:
+        parts = urlsplit(endpoint)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or re.search(r"\s", endpoint):
+        raise ObjectStoreError(
+            f"AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is {endpoint!r}: write https://HOST or http://HOST:PORT"
+        )
+
+
+@contextlib.contextmanager
+def explaining_aws() -> Iterator[None]:
+    """What boto3 says of the AWS_* variables and files, as an error of ours.
+
+    Raises:
+        ObjectStoreError: an unknown profile, an endpoint that is no URL, no region, and the like.
+    """
+    from botocore.exceptions import BotoCoreError  # slow to import
+
+    try:
+        yield
+    except (BotoCoreError, ValueError) as error:
+        raise ObjectStoreError(f"the AWS_* variables or files cannot be used: {error}") from None
 
 
 def _endpoint_variable() -> str | None:
@@ -127,7 +162,10 @@ def _provider(credentials: Any) -> Callable[[], dict[str, Any]]:
     """Botocore's credentials for obstore; asked again before they go stale."""
 
     def current() -> dict[str, Any]:
-        frozen = credentials.get_frozen_credentials()
+        with explaining_aws():
+            frozen = credentials.get_frozen_credentials()
+        for secret in (frozen.access_key, frozen.secret_key, frozen.token):
+            remember(secret)
         return {
             "access_key_id": frozen.access_key,
             "secret_access_key": frozen.secret_key,
@@ -166,12 +204,13 @@ def open_boto3(settings: Settings) -> tuple[Any, str, str]:
     parts = urlsplit(settings.objects_url)
     prefix = parts.path.strip("/")
     endpoint = _endpoint_variable()
-    client = boto3.Session().client(
-        "s3",
-        endpoint_url=endpoint.replace(f"://{parts.netloc}.", "://") if endpoint else None,
-        region_name=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
-        config=Config(s3={"addressing_style": "virtual" if _is_virtual() else "path"}),
-    )
+    with explaining_aws():
+        client = boto3.Session().client(
+            "s3",
+            endpoint_url=endpoint.replace(f"://{parts.netloc}.", "://") if endpoint else None,
+            region_name=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
+            config=Config(s3={"addressing_style": "virtual" if _is_virtual() else "path"}),
+        )
     return client, parts.netloc, f"{prefix}/" if prefix else ""
 
 
@@ -192,7 +231,8 @@ def read_range(store: ObjectStore, key: str, *, start: int, end: int) -> bytes:
     bundle = os.environ.get("AWS_CA_BUNDLE")
     trusted = ssl.create_default_context(cafile=bundle) if bundle else True
     headers = {"Range": f"bytes={start}-{end - 1}"}
-    answer = httpx.get(url, headers=headers, timeout=REQUEST_TIMEOUT.total_seconds(), verify=trusted)
+    with http_client(url, timeout=REQUEST_TIMEOUT.total_seconds(), verify=trusted) as client:
+        answer = client.get(url, headers=headers)
     part = answer.content if answer.headers.get("Content-Range", "").startswith(f"bytes {start}-{end - 1}/") else b""
     if len(part) != end - start:
         raise GenericError(f"the server does not send parts of objects (status {answer.status_code} to a range)")

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from genbank_assets.errors import DatabaseError, NoDatabaseError
+from genbank_assets.ncbi.releases import release_spellings
 from genbank_assets.postgres.connection import Session, open_database
 from genbank_assets.settings import Settings
 
@@ -50,7 +51,7 @@ SELECT collection, division, release, state, accession, version, accession_versi
 FROM genbank.release_changes
 WHERE (%(collection)s::text IS NULL OR collection = %(collection)s)
   AND (%(division)s::text IS NULL OR division = %(division)s)
-  AND (%(release)s::text IS NULL OR release = %(release)s)
+  AND (%(releases)s::text[] IS NULL OR release = ANY (%(releases)s))
 ORDER BY collection, division, genbank.release_key(release), state, accession
 """
 _CHANGE_NAMES = (
@@ -96,7 +97,7 @@ def last_states(settings: Settings, accession: str) -> list[dict[str, Any]]:
 def changes(
     settings: Settings, *, collection: str | None = None, division: str | None = None, release: str | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Changes of state, one mapping each; without filters, of everything that is loaded.
+    """Changes of state, one mapping each; without filters, of everything that is loaded. ``274`` is ``274.0``.
 
     Raises:
         DatabaseError: the database cannot be reached, or nothing was ever loaded.
@@ -104,7 +105,8 @@ def changes(
     with _reading(settings) as session:
         if session is None:
             raise DatabaseError("nothing is loaded yet: materialize a division first")
-        parameters = {"collection": collection, "division": division, "release": release}
+        releases = None if release is None else list(release_spellings(release))
+        parameters = {"collection": collection, "division": division, "releases": releases}
         for row in session.stream(_CHANGES, parameters):
             yield dict(zip(_CHANGE_NAMES, row, strict=True))
 

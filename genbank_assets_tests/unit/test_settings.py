@@ -21,6 +21,7 @@ EXAMPLES = {
     "max_quarantined_fraction": ("0.5", 0.5),
     "requests_per_second": ("2.5", 2.5),
     "object_layout": ("pack", "pack"),
+    "object_checksum": ("none", "none"),
     "refget": ("true", True),
     "divisions": ("genbank/phg", "genbank/phg"),
     "dagster_url": ("https://dagster.example.org", "https://dagster.example.org"),

@@ -21,6 +21,7 @@ from genbank_assets.errors import (
     SourceError,
     SourceInterruptedError,
 )
+from genbank_assets.http_client import http_client
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources.base import (
     SMALL_FILE_BYTES,
@@ -50,7 +51,8 @@ class HttpSource(Source):
             httpx.URL(self._root)
         except (ValueError, httpx.InvalidURL) as error:
             raise SourceError(f"the source is no address: {error}") from error
-        self._client = httpx.Client(
+        self._client = http_client(
+            self._root,
             auth=(unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
             timeout=httpx.Timeout(timeout_seconds, connect=min(30.0, timeout_seconds)),
             follow_redirects=True,

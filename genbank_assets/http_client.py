@@ -1,0 +1,72 @@
+"""An HTTP client for one server, with the proxy and the authorities of the environment.
+
+httpx reads the environment itself, but takes an IPv6 range in NO_PROXY for an address and fails (0.28), and ends with
+an ImportError where a proxy needs a package that is not there. What is asked of the server belongs to the caller.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import urllib.request
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from genbank_assets.errors import SettingsError
+
+
+def http_client(url: str, **options: Any) -> httpx.Client:
+    """A client for the server of a URL.
+
+    Args:
+        url: of the server; redirects to others go the same way.
+        options: of ``httpx.Client``.
+
+    Raises:
+        SettingsError: the proxy of the environment cannot be used.
+    """
+    proxy = proxy_of(url)
+    try:
+        options.setdefault("verify", httpx.create_ssl_context())
+        return httpx.Client(proxy=proxy, trust_env=False, **options)
+    except ImportError:
+        raise SettingsError(
+            "the proxy of the environment speaks SOCKS, which needs another package: pip install 'httpx[socks]', or "
+            "set NO_PROXY"
+        ) from None
+    except (ValueError, httpx.InvalidURL) as error:
+        if proxy is None:
+            raise
+        raise SettingsError(f"the proxy of the environment cannot be used: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read: {error}") from None
+
+
+def proxy_of(url: str) -> str | None:
+    """The proxy that the environment has for a URL, or None."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    proxies = urllib.request.getproxies_environment()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or _goes_without(parts.netloc.rpartition("@")[2], host, proxies):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _goes_without(netloc: str, host: str, proxies: dict[str, str]) -> bool:
+    """Whether NO_PROXY names the host, a domain it is in, or a range of addresses it is in."""
+    if urllib.request.proxy_bypass(netloc) or urllib.request.proxy_bypass(host):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    for text in proxies.get("no", "").split(","):
+        try:
+            network = ipaddress.ip_network(text.strip().strip("[]"), strict=False)
+        except ValueError:
+            continue
+        if address.version == network.version and address in network:
+            return True
+    return False

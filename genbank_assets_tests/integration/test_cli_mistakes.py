@@ -1,0 +1,201 @@
+"""What people got wrong is said in one line, in seconds, with the documented exit code, and never a secret."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from genbank_assets_tests.flatfiles import record
+from genbank_assets_tests.paths import ROOT, SAMPLE
+
+COMMAND = str(Path(sys.executable).parent / "genbank-assets")
+PASSWORDS = ["p@ss/w?rd#1", "50%off", "a b'c\"d", "100%@%zz", "very-secret"]
+
+
+def call(*arguments: str, store: Path, **variables: str | None) -> subprocess.CompletedProcess[str]:
+    """Run the command with these variables and none of the tester's."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GENBANK_ASSETS_", "DAGSTER_", "AWS_")) and not name.lower().endswith("_proxy")
+    }
+    environment |= {"GENBANK_ASSETS_STORE": str(store), "GENBANK_ASSETS_SOURCE": SAMPLE.as_uri()}
+    environment |= {"AWS_EC2_METADATA_DISABLED": "true", **{k: v for k, v in variables.items() if v is not None}}
+    return subprocess.run([COMMAND, *arguments], capture_output=True, text=True, check=False, env=environment)
+
+
+def check_one_line(done: subprocess.CompletedProcess[str], *, code: int, says: str) -> None:
+    """Exit code, sentence, and nothing that a program wrote for programmers."""
+    lines = [
+        line for line in done.stderr.splitlines() if line.startswith("genbank-assets: ") and "warning:" not in line
+    ]
+    assert done.returncode == code, done.stderr
+    assert len(lines) == 1, done.stderr
+    assert re.search(says, lines[0]), lines[0]
+    for noise in ("Traceback", "panicked", "  File ", "dagster._core"):
+        assert noise not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "code", "says"),
+    [
+        ({"DAGSTER_HOME": "/nowhere/at/all"}, 1, "DAGSTER_HOME is /nowhere/at/all, which is no folder"),
+        ({"DAGSTER_HOME": "relative"}, 1, "DAGSTER_HOME is relative, which is no absolute path"),
+        (
+            {"GENBANK_ASSETS_DAGSTER_POSTGRES_URL": "postgresql+psycopg2://u:very-secret@127.0.0.1:1/d"},
+            1,
+            r"Dagster's database at postgresql://u:\*\*\*@127.0.0.1:1/d .* cannot be reached",
+        ),
+        ({"GENBANK_ASSETS_DAGSTER_POSTGRES_URL": "mysql://u:very-secret@h/d"}, 1, "DAGSTER_POSTGRES_URL is no address"),
+        ({"GENBANK_ASSETS_POSTGRES_URL": "postgres://u:very-secret@127.0.0.1:1/d"}, 1, r"PostgreSQL at .*u:\*\*\*@"),
+        ({"GENBANK_ASSETS_POSTGRES_URL": "postgres://u@127.0.0.1:1/d?nonsense=1"}, 1, "nonsense"),
+        ({"GENBANK_ASSETS_WORKERS": "two"}, 1, "GENBANK_ASSETS_WORKERS must be a whole number, not 'two'"),
+        ({"GENBANK_ASSETS_WORKERS": "0"}, 1, "GENBANK_ASSETS_WORKERS must be at least 1, not 0"),
+        ({"GENBANK_ASSETS_MAX_ABSENT_FRACTION": "nan"}, 1, "must be between 0 and 1, not nan"),
+        ({"GENBANK_ASSETS_SOURCE": "gopher://u:very-secret@x/"}, 1, "GENBANK_ASSETS_SOURCE must start with https://"),
+        ({"GENBANK_ASSETS_SOURCE": "http://[::1/"}, 1, "GENBANK_ASSETS_SOURCE is no address"),
+        ({"GENBANK_ASSETS_SOURCE": "http://127.0.0.1:1/"}, 1, "nothing was begun, because the source cannot be used"),
+        ({"GENBANK_ASSETS_SOURCE": "ftp://127.0.0.1:1/"}, 1, "nothing was begun, because the source cannot be used"),
+        ({"GENBANK_ASSETS_SOURCE": "file:///nowhere"}, 1, "no such folder: /nowhere"),
+        ({"GENBANK_ASSETS_OBJECTS": "s3://bucket", "AWS_ENDPOINT_URL": "localhost:9000", "AWS_ACCESS_KEY_ID": "k"}, 1,
+         "AWS_ENDPOINT_URL is 'localhost:9000': write https://HOST"),
+        ({"GENBANK_ASSETS_OBJECTS": "s3://bucket", "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "k",
+          "AWS_SECRET_ACCESS_KEY": "very-secret", "AWS_REGION": "x"}, 1, "the object store s3://bucket cannot be used"),
+        ({"GENBANK_ASSETS_OBJECTS": "s3://bucket", "AWS_PROFILE": "no-such-profile"}, 1, "no-such-profile"),
+        ({"GENBANK_ASSETS_OBJECTS": "s3://me:very-secret@bucket"}, 1, "GENBANK_ASSETS_OBJECTS holds credentials"),
+        ({"GENBANK_ASSETS_OBJECTS": "/some/folder"}, 1, "objects must be s3://bucket/prefix"),
+        ({"GENBANK_ASSETS_SOURCE": "http://127.0.0.1:1/", "http_proxy": "socks5://u:very-secret@x:1"}, 1, "SOCKS"),
+        ({"GENBANK_ASSETS_SOURCE": "http://127.0.0.1:1/", "http_proxy": "nonsense://u:very-secret@x"}, 1, "the proxy"),
+        ({"GENBANK_ASSETS_SOURCE": "http://127.0.0.1:1/", "http_proxy": "http://127.0.0.1:2",
+          "NO_PROXY": "::1/128,fe80::/10,127.0.0.0/8"}, 1, "127.0.0.1:1/genbank/GB_.*: the connection broke"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else None,
+)  # fmt: skip
+def test_a_wrong_setting_is_said_before_a_run_is_made(
+    tmp_path: Path, variables: dict[str, str], code: int, says: str
+) -> None:
+    begun = time.monotonic()
+    done = call("materialize", "genbank/phg", store=tmp_path / "store", **variables)
+    check_one_line(done, code=code, says=says)
+    assert "very-secret" not in done.stderr + done.stdout
+    assert time.monotonic() - begun < 30
+    assert not (tmp_path / "store" / "genbank").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["materialize", "genbank/pgh"], "did you mean genbank/phg"),
+        (["materialize", "phg"], "did you mean genbank/phg"),
+        (["materialize", "refseq/xyz"], "the divisions of RefSeq are archaea"),
+        (["materialize"], "name a PARTITION such as genbank/phg, or use --all"),
+        (["materialize", "genbank/phg", "--release", "latest"], "--release is a number"),
+        (["materialize", "genbank/phg", "--max-absent-fraction", "5"], "--max-absent-fraction must be between 0 and 1"),
+        (["materialize", "genbank/phg", "--source", "here"], "--source must start with https://"),
+        (["update", "genbank", "2020-01-01"], "there is no daily update of 2020-01-01"),
+        (["changes", "--division", "xyz"], "there is no division 'xyz'"),
+        (["changes", "--collection", "embl"], "there is no collection 'embl'"),
+        (["changes", "--release", "last"], "--release is a number"),
+        (["objects", "verify", "genbank/pgh"], "did you mean genbank/phg"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: list[str], says: str) -> None:
+    check_one_line(call(*arguments, store=tmp_path / "store"), code=2, says=says)
+
+
+def test_a_release_that_is_not_offered_is_an_error_before_a_run(tmp_path: Path) -> None:
+    done = call("materialize", "GenBank/PHG", "--release", "99", store=tmp_path / "store")
+    check_one_line(done, code=1, says="GenBank 99 is wanted, but the source offers 1.0")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give up its rights")
+def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    check_one_line(call("materialize", "genbank/phg", store=tmp_path / "file"), code=1, says="it is a file")
+    check_one_line(call("materialize", "genbank/phg", store=Path("/proc/store")), code=1, says="cannot be written")
+    check_one_line(call("dev", "--port", "0", store=tmp_path / "file"), code=1, says="it is a file")
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("form", ["postgresql://u:{}@127.0.0.1:1/d", "postgresql+psycopg2://u:{}@127.0.0.1:1/d?x=y"])
+def test_no_password_is_told_by_any_command(tmp_path: Path, password: str, form: str) -> None:
+    (tmp_path / "store").mkdir()
+    for arguments in (["changes"], ["trace", "J02482"], ["changes", "-vv"]):
+        done = call(*arguments, store=tmp_path / "store", GENBANK_ASSETS_POSTGRES_URL=form.format(password))
+        assert done.returncode == 1
+        assert password not in done.stderr + done.stdout
+
+
+def test_unknown_variables_are_named(tmp_path: Path) -> None:
+    done = call("status", store=tmp_path, GENBANK_ASSETS_STROE="/x", GENBANK_ASSETS_WORKRES="3")
+    assert done.returncode == 0
+    assert "GENBANK_ASSETS_WORKRES is no setting and is ignored: did you mean GENBANK_ASSETS_WORKERS?" in done.stderr
+    assert "GENBANK_ASSETS_STROE" in done.stderr
+    assert call("status", "-q", store=tmp_path, GENBANK_ASSETS_STROE="/x").stderr == ""
+
+
+def test_a_bug_is_a_sentence_with_its_place_and_a_traceback_for_those_who_ask(tmp_path: Path) -> None:
+    script = "import sys; from genbank_assets import cli; from genbank_assets.lineage import status\n"
+    script += "status.status = lambda *_: 1 / 0\nsys.exit(cli.main(sys.argv[1:]))"
+    for arguments, traceback in ((["status"], False), (["status", "-vv"], True)):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments, "--store", str(tmp_path)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert "this should not happen: ZeroDivisionError: division by zero" in done.stderr
+        assert ("Traceback" in done.stderr) is traceback
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_output_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "GENBANK_ASSETS_STORE": str(tmp_path / "Ω – ü")}
+    done = subprocess.run([COMMAND, "status"], capture_output=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert b"nothing is materialized in" in done.stdout
+    assert (
+        subprocess.run([COMMAND, "fetch", "--help"], capture_output=True, check=False, env=environment).returncode == 0
+    )
+
+
+def on_a_terminal(*arguments: str) -> bytes:
+    """What a command writes to a pseudo-terminal."""
+    parent, child = pty.openpty()
+    process = subprocess.Popen([COMMAND, *arguments], stdout=child, stderr=child, stdin=subprocess.DEVNULL)
+    os.close(child)
+    found = b""
+    while True:
+        try:
+            piece = os.read(parent, 65536)
+        except OSError:
+            break
+        found += piece
+    process.wait()
+    os.close(parent)
+    return found
+
+
+def test_what_records_and_names_hold_is_no_command_to_a_terminal(tmp_path: Path) -> None:
+    evil = tmp_path / "evil\x1b]0;owned\x07\x1b[31m.gb"
+    evil.write_text(record().replace("//", "\x1b[2J"))
+    shown = on_a_terminal("parse", str(evil), str(tmp_path / "none\x1b[5m.gb"), "--out", str(tmp_path / "out"))
+    assert b"\x1b" not in shown
+    assert b"\x07" not in shown
+    assert b"\\x1b[5m" in shown
+
+
+def test_the_projects_own_yaml_in_dagster_home_is_good_enough(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_bytes((ROOT / "dagster.yaml").read_bytes())
+    done = call("materialize", "genbank/una", "-q", store=tmp_path / "store", DAGSTER_HOME=str(home))
+    call("stop", "--force", store=tmp_path / "store")
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
