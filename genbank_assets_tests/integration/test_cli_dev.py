@@ -90,7 +90,7 @@ def dev(tmp_path: Path) -> Iterator[Dev]:
 def test_a_signal_leaves_nothing_behind(dev: Dev, number: signal.Signals) -> None:
     assert len(dev.left_behind()) >= 3
     dev.process.send_signal(number)
-    assert dev.process.wait(40) == 128 + number, dev.text()
+    assert dev.process.wait(90) == 128 + number, dev.text()
     assert wait_until(lambda: not dev.left_behind(), 5), dev.left_behind()
     assert "Dagster's UI and daemon are stopped" in dev.text()
     assert "Traceback" not in dev.text()
@@ -98,7 +98,7 @@ def test_a_signal_leaves_nothing_behind(dev: Dev, number: signal.Signals) -> Non
 
 def test_a_killed_command_takes_its_services_along(dev: Dev) -> None:
     dev.process.kill()
-    assert wait_until(lambda: not dev.left_behind(), 40), dev.left_behind()
+    assert wait_until(lambda: not dev.left_behind(), 90), dev.left_behind()
 
 
 def test_a_service_that_dies_is_started_again_and_that_is_said(dev: Dev) -> None:
