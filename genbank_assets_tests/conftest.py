@@ -42,7 +42,7 @@ def server() -> Iterator[EmbeddedServer]:
     try:
         yield ensure_server(folder)
     finally:
-        stop_server(folder)
+        stop_server(folder, force=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -66,7 +66,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
         log.close()
-        stop_server(store)
+        stop_server(store, force=True)
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ class Service:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
-        stop_server(self.store)
+        stop_server(self.store, force=True)
 
 
 _STORAGE_URL = (

@@ -65,7 +65,7 @@ def own_server(tmp_path: Path) -> Iterator[EmbeddedServer]:
     try:
         yield ensure_server(folder)
     finally:
-        stop_server(folder)
+        stop_server(folder, force=True)
 
 
 def test_a_database_that_restarts_in_the_middle_of_a_load(
@@ -80,7 +80,7 @@ def test_a_database_that_restarts_in_the_middle_of_a_load(
         loaded = whole(session, task)
         if not stopped:
             stopped.append(task)
-            stop_server(tmp_path / "server")
+            stop_server(tmp_path / "server", force=True)
             threading.Timer(1.0, ensure_server, [tmp_path / "server"]).start()
         return loaded
 
@@ -100,7 +100,7 @@ def test_a_database_that_stays_away_fails_with_its_reason_after_three_tries(
     monkeypatch.setenv("GENBANK_ASSETS_POSTGRES_URL", own_server.url("genbank"))
     mirror = Mirror(tmp_path / "store")
     assert mirror.run(*STAGES[:3]).success
-    stop_server(tmp_path / "server")
+    stop_server(tmp_path / "server", force=True)
     result = mirror.run("postgres_table")
     assert not result.success
     assert retries(result, "postgres_table") == 2

@@ -172,7 +172,7 @@ def test_materialize_status_trace_changes_and_fetch(tmp_path: Path) -> None:
         assert "no such folder" in failed.stderr
         assert "Traceback" not in failed.stderr
     finally:
-        stop_server(store)
+        stop_server(store, force=True)
 
 
 def check_that_a_deleted_row_is_told_and_comes_back(store: Path) -> None:

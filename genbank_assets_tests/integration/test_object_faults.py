@@ -235,7 +235,7 @@ LONG = b"ACGT" * (5 * PART_BYTES // 8)
 
 
 def send_long(settings: Settings) -> Uploader:
-    uploader = Uploader(open_objects(settings, retries=0), patient=open_objects(settings), concurrency=4)
+    uploader = Uploader(open_objects(settings, retries=0), retrying_store=open_objects(settings), concurrency=4)
     pieces = (LONG[at : at + 1_000_000] for at in range(0, len(LONG), 1_000_000))
     uploader.send_long("long", pieces, length=len(LONG), sha256=hashlib.sha256(LONG).digest())
     return uploader
@@ -302,7 +302,7 @@ def test_parts_of_one_sequence_are_no_more_at_once_than_the_setting_says(
 ) -> None:
     proxy = faulty(lambda asked: Fault(seconds=0.2) if is_part(asked) else None)
     settings = dataclasses.replace(settings, objects=f"s3://{s3.bucket}/set")
-    uploader = Uploader(open_objects(settings, retries=0), patient=open_objects(settings), concurrency=2)
+    uploader = Uploader(open_objects(settings, retries=0), retrying_store=open_objects(settings), concurrency=2)
     pieces = (LONG[at : at + 1_000_000] for at in range(0, len(LONG), 1_000_000))
     uploader.send_long("long", pieces, length=len(LONG), sha256=hashlib.sha256(LONG).digest())
     assert proxy.most_at_once == 2
