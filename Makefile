@@ -5,12 +5,17 @@ PYTHON ?=
 PORT ?= 3000
 SAMPLE ?=
 FUZZ_SECONDS ?= 60
+WHICH ?= lowest
+# Test processes at a time; WORKERS=0 runs the tests in one, which a debugger wants.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
+PYTEST := -n $(WORKERS) --dist loadscope
 MAJORS ?=
 BIN := .venv/bin
 # Whatever changes the built environment; anything else is used in place.
-BUILT_FROM := setup.py pyproject.toml scripts/setup-venv $(wildcard $(addprefix genbank_assets/*/*.,pyx pxi h))
+BUILT_FROM := setup.py pyproject.toml constraints.txt scripts/setup-venv $(wildcard $(addprefix genbank_assets/*/*.,pyx pxi h))
 
-.PHONY: help setup demo dev test test-fast test-ceph test-postgres test-packages lint type bench fuzz dictionary clean
+.PHONY: help setup demo dev test test-fast test-wheel test-versions test-ceph test-postgres test-packages lint type docs \
+	bench fuzz dictionary lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -27,11 +32,17 @@ demo: setup  ## materialize the bundled sample through all five assets and show 
 dev: setup  ## serve Dagster's UI and daemon on http://127.0.0.1:3000 (PORT=N; SAMPLE=1: runs read the bundled sample)
 	@$(BIN)/genbank-assets dev --port $(PORT) $(if $(SAMPLE),--sample)
 
-test: lint type test-packages  ## lint, types and all tests
-	@$(BIN)/python -m pytest
+test: lint type test-packages  ## lint, types and all tests (WORKERS=0: in one process)
+	@$(BIN)/python -m pytest $(PYTEST)
 
-test-fast: setup  ## the tests that take seconds
-	@$(BIN)/python -m pytest -m "not slow and not browser"
+test-fast: setup  ## the quick tests: two minutes on two cores
+	@$(BIN)/python -m pytest $(PYTEST) -q -m "not slow and not browser"
+
+test-wheel: setup  ## build wheels and try them in fresh environments outside of the repository (BORROW=1: with .venv's packages)
+	@$(BIN)/python scripts/test-wheel $(if $(BORROW),--borrow)
+
+test-versions: setup  ## the quick tests with the lowest versions that are allowed, or WHICH=newest
+	@scripts/test-versions $(WHICH)
 
 test-ceph: setup  ## the object-set tests against a throw-away Ceph (Debian's packages: needs root or sudo once)
 	@variables=$$(scripts/serve-ceph start) || exit 1; trap 'scripts/serve-ceph stop' EXIT; eval "$$variables"; \
@@ -42,6 +53,10 @@ test-postgres: setup  ## the PostgreSQL tests against servers 14 to 18 from npm 
 
 test-packages: setup
 	@scripts/install-test-packages
+
+docs: setup  ## build the pages as a site in ./site; any broken link or name is an error
+	@$(BIN)/python -m pip install --quiet --no-build-isolation -e ".[docs]"
+	@$(BIN)/python -m mkdocs build --strict --quiet
 
 lint: setup  ## ruff, and whether Dagster can load the graph
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -62,7 +77,9 @@ fuzz: setup  ## fuzz the scanner by coverage under AddressSanitizer for FUZZ_SEC
 dictionary: setup  ## write docs/data-dictionary.md anew from the column list
 	@$(BIN)/python scripts/build_data_dictionary.py
 
+lock:  ## write constraints.txt anew from what .venv has
+	@scripts/lock
+
 clean:  ## remove what was built; data stays
-	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv build site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find genbank_assets -name '*.so' -delete
-	@rm -f genbank_assets/flatfile/scanner.c genbank_assets/postgres/jsonpairs.c
