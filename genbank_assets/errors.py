@@ -41,6 +41,10 @@ class UsageError(SettingsError):
     """What was asked for on the command line cannot be: the exit code is 2."""
 
 
+class StoreError(GenbankAssetsError):
+    """The store's file system refuses: it is full, read-only, not this user's, or a file where a folder should be."""
+
+
 class SourceError(GenbankAssetsError):
     """NCBI's server (or the folder that stands for it) cannot be reached or answered nonsense."""
 

@@ -40,6 +40,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "source_pauses": (1, 1_000_000),
     "poll_seconds": (1, 31_536_000),
     "keep_releases": (1, 1_000_000),
+    "keep_replaced_seconds": (0, 31_536_000),
     "postgres_pool_size": (1, 10_000),
     "upload_concurrency": (1, 10_000),
     "max_absent_fraction": (0, 1),
@@ -70,6 +71,7 @@ class Settings:
         divisions: partitions the release sensors ask for, such as ``genbank/phg, refseq/viral``; empty means all.
         poll_seconds: least time between two looks of a release sensor.
         keep_releases: releases of a division whose files stay in the store; the newest complete one always does.
+        keep_replaced_seconds: how long files of a state that was replaced stay for those who are reading them.
         dagster_url: where people reach Dagster's UI; links to runs begin with it.
         postgres_pool_size: connections a process may hold.
         upload_concurrency: object requests in flight.
@@ -95,6 +97,7 @@ class Settings:
     divisions: str = ""
     poll_seconds: int = 3600
     keep_releases: int = 2
+    keep_replaced_seconds: int = 3600
     dagster_url: str = "http://127.0.0.1:3000"
     postgres_pool_size: int = 4
     upload_concurrency: int = 10

@@ -2,8 +2,8 @@
 
 A partition of one release is one folder, ``STORE/<collection>/<release>/<division>/``, with a sub-folder per
 stage. A stage is published when its ``manifest.json`` exists: readers follow manifests and nothing else, so
-half-written files beside it are invisible. Belongs here: paths, manifests, atomic writes. What the files
-hold belongs to the stages.
+half-written files beside it are invisible. Belongs here: paths, manifests, atomic writes. How a stage's files are
+replaced belongs to ``generations``, what they hold to the stages.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import re
-import shutil
+import secrets
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from genbank_assets import __version__
-from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.errors import IntegrityError, NotFoundError, StoreError
 from genbank_assets.measure import StageReport
 
 Stage = Literal["raw_files", "records", "unique_records", "postgres_table", "object_set"]
@@ -88,7 +90,7 @@ class PartitionRelease:
         """The stage's manifest, or None while the stage is not published."""
         path = self.manifest_path(stage)
         try:
-            return Manifest.from_json(path.read_text(encoding="utf-8"))
+            return read_manifest(path)
         except FileNotFoundError:
             return None
 
@@ -158,49 +160,123 @@ class Manifest:
             raise IntegrityError(f"a manifest cannot be read: {error}") from error
 
 
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in a file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        IntegrityError: it is no manifest; the message names the file.
+    """
+    try:
+        return Manifest.from_json(path.read_text(encoding="utf-8"))
+    except NotADirectoryError as error:
+        raise FileNotFoundError(str(path)) from error
+    except IntegrityError as error:
+        raise IntegrityError(f"{path}: {error}; remove it and materialize its stage") from error
+
+
 def publish_manifest(manifest: Manifest, *, partition: PartitionRelease) -> Manifest:
-    """Write a stage's manifest with the time and this package's version; readers see the old one or all of this one."""
+    """Write a stage's manifest with the time and this package's version; readers see the old one or all of this one.
+
+    A generation gets a copy of its own first, beside its files: folders without one were never read by anybody.
+    """
     now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
     manifest = dataclasses.replace(manifest, published_at=now, software_version=__version__)
-    write_atomically(partition.manifest_path(manifest.stage), manifest.to_json().encode())
+    content = manifest.to_json().encode()
+    if manifest.generation:
+        write_atomically(partition.folder_of(manifest) / MANIFEST, content)
+    write_atomically(partition.manifest_path(manifest.stage), content)
     return manifest
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a small file by temporary name, fsync and rename; readers see all of it or the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(path)
+    """Write a small file by temporary name, fsync and rename; readers see all of it or the old one.
+
+    Raises:
+        StoreError: the file system refuses.
+    """
+    with temporary_beside(path) as temporary:
+        temporary.write_bytes(content)
 
 
 @contextlib.contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` that becomes ``path`` when the block ends well.
 
-    The temporary file is removed when the block raises. Left-overs of killed processes have names that
-    start with a dot and end in ``.tmp``; nothing reads them.
+    The temporary file is removed when the block raises. Its name is of this host and process alone. Left-overs of
+    killed processes have names that start with a dot and end in ``.tmp``; nothing reads them.
+
+    Raises:
+        StoreError: the file system refuses.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(hidden_name(path.name, suffix=".tmp"))
+    with store_errors(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+            sync_folder(path.parent)
+        finally:
+            with contextlib.suppress(OSError):  # what went wrong before says more
+                temporary.unlink(missing_ok=True)
+
+
+def hidden_name(name: str, *, suffix: str) -> str:
+    """A name that no other process of any host that shares the store uses, and no reader looks at."""
+    return f".{name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}{suffix}"
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's names to the disk, so that a rename outlives a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems cannot
+            raise
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def store_errors(path: Path) -> Iterator[None]:
+    """Say in a sentence what a file system refused, and where.
+
+    Raises:
+        StoreError: instead of an OSError that is of a disk, not of a network.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = _REFUSALS.get(error.errno or 0)
+        if reason is None:
+            raise
+        raise StoreError(f"the store cannot go on at {error.filename or path}: {reason}") from error
+
+
+_REFUSALS = {
+    errno.ENOSPC: "the disk is full; make room and run it again",
+    errno.EDQUOT: "the disk quota is used up; make room and run it again",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "this user may not write there",
+    errno.EPERM: "this user may not write there",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EEXIST: "a part of the path is a file, not a folder",
+    errno.EIO: "the disk failed (input/output error)",
+    errno.ENAMETOOLONG: "the name is too long for the file system",
+}
 
 
 @contextlib.contextmanager
 def lock_partition(store: Path, key: PartitionKey) -> Iterator[None]:
     """Wait until no other process works on the partition; the lock ends with the process that holds it."""
     path = store / key.collection / "locks" / f"{key.division}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with store_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -224,24 +300,6 @@ def releases_in_store(store: Path, *, key: PartitionKey, stage: Stage) -> list[P
                 if partition.manifest_path(stage).is_file():
                     found.append(partition)
     return sorted(found, key=lambda partition: release_sort_key(partition.release))
-
-
-def prune_releases(store: Path, *, key: PartitionKey, keep: int) -> list[str]:
-    """Delete a partition's oldest releases from the store; the newest complete one is never deleted.
-
-    Returns:
-        The releases that went, oldest first. Their objects and database history stay.
-    """
-    present = releases_in_store(store, key=key, stage="raw_files")
-    complete = [p for p in present if all(p.manifest_path(stage).is_file() for stage in STAGES)]
-    gone = []
-    for partition in present[: max(0, len(present) - keep)]:
-        if complete and partition.release != complete[-1].release:
-            shutil.rmtree(partition.folder)
-            if {path.name for path in partition.folder.parent.iterdir()} <= {"lists"}:  # nobody needs them any more
-                shutil.rmtree(partition.folder.parent, ignore_errors=True)
-            gone.append(partition.release)
-    return gone
 
 
 def current_release(store: Path, *, key: PartitionKey, stage: Stage) -> PartitionRelease | None:

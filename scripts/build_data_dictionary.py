@@ -9,12 +9,13 @@ from genbank_assets.tables import schema, taxonomy_schema
 
 TARGET = Path(__file__).parent.parent / "docs" / "data-dictionary.md"
 TABLES = (
-    ("records (`NAME.records.parquet`, `genbank.record`)", schema.RECORD_COLUMNS),
-    ("sequences (`NAME.sequences.parquet`)", schema.SEQUENCE_COLUMNS),
-    ("quarantine (`NAME.quarantine.parquet`)", schema.QUARANTINE_COLUMNS),
-    ("unique sequences (`unique_records/sequences.parquet`)", schema.UNIQUE_SEQUENCE_COLUMNS),
-    ("memberships (`unique_records/memberships.parquet`)", schema.MEMBERSHIP_COLUMNS),
-    ("objects (`object_set/objects.parquet` and the manifest object)", schema.OBJECT_COLUMNS),
+    ("records (`records/NAME.parquet`, `genbank.record`)", schema.RECORD_COLUMNS),
+    ("sequences (`sequences/NAME.parquet`)", schema.SEQUENCE_COLUMNS),
+    ("quarantine (`quarantine/NAME.parquet`)", schema.QUARANTINE_COLUMNS),
+    ("unique sequences (`unique_records`: `sequences/sequences.parquet`)", schema.UNIQUE_SEQUENCE_COLUMNS),
+    ("memberships (`unique_records`: `memberships/memberships.parquet`)", schema.MEMBERSHIP_COLUMNS),
+    ("evidence (`raw_files`: `evidence.parquet`)", schema.EVIDENCE_COLUMNS),
+    ("objects (`object_set`: `objects.parquet` and the manifest object)", schema.OBJECT_COLUMNS),
     ("taxa (`STORE/taxonomy/DATE/…/nodes.parquet`, `genbank.taxon`)", taxonomy_schema.NODE_COLUMNS),
     ("names of taxa (`names.parquet`, `genbank.taxon_name`)", taxonomy_schema.NAME_COLUMNS),
     ("merged taxa (`merged.parquet`, `genbank.merged_taxon`)", taxonomy_schema.MERGED_COLUMNS),

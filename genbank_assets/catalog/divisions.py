@@ -13,6 +13,7 @@ from pathlib import Path
 from genbank_assets.errors import NotFoundError
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, release_sort_key, releases_in_store
+from genbank_assets.tables.unique_tables import memberships_table
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class ReadableRelease:
     @property
     def memberships(self) -> Path:
         """The table of all records of the division, in order of accession."""
-        return self.partition.folder_of(self.unique) / "memberships.parquet"
+        return memberships_table(self.partition, self.unique)
 
     def tables(self, kind: str) -> list[Path]:
         """The tables of one kind (``records``, ``sequences`` or ``quarantine``) in the order of the raw files."""

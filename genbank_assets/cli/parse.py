@@ -81,10 +81,10 @@ def _parse(options: argparse.Namespace, settings: Settings) -> int:
 
 def _table_stems(paths: Sequence[Path]) -> dict[Path, str] | None:
     """What each file's tables are named by: whole names where others would be shared; None where those are, too."""
-    from genbank_assets.tables.writer import table_stem
+    from genbank_assets.tables.writer import table_stems
 
-    sharing = collections.Counter(table_stem(path.name) for path in dict.fromkeys(paths))
-    stems = {path: table_stem(path.name) if sharing[table_stem(path.name)] == 1 else path.name for path in paths}
+    by_name = table_stems(path.name for path in paths)
+    stems = {path: by_name[path.name] for path in paths}
     return stems if len(set(stems.values())) == len(stems) else None
 
 

@@ -27,6 +27,7 @@ from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.survey import FEWEST_ABSENT, absences, shrinks_too_much
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, Stage
+from genbank_assets.tables.unique_tables import memberships_table, unique_sequences_table
 
 MOST_STATEMENTS_PER_SECOND = 100
 MOST_MEMORY_BYTES = 5_000_000_000
@@ -103,9 +104,9 @@ def records_per_second(partition: PartitionRelease, manifest: Manifest, settings
 
 def duplicate_conservation(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
     """Every record is a member, and member counts of the distinct sequences add up to the records with residues."""
-    folder = partition.folder_of(manifest)
-    members = pq.read_metadata(folder / "memberships.parquet").num_rows
-    counted = pl.scan_parquet(folder / "sequences.parquet").select(pl.col("member_count").sum()).collect().item()
+    members = pq.read_metadata(memberships_table(partition, manifest)).num_rows
+    sequences = unique_sequences_table(partition, manifest)
+    counted = pl.scan_parquet(sequences).select(pl.col("member_count").sum()).collect().item()
     records = partition.manifest("records")
     expected = sum(entry["records"] for entry in records.files) if records else -1
     with_sequence = sum(entry["with_sequence"] for entry in records.files) if records else -1
@@ -118,7 +119,7 @@ def duplicate_conservation(partition: PartitionRelease, manifest: Manifest, sett
 
 def database_totals(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
     """PostgreSQL holds each accession of the division once, and the ledger every file."""
-    path = partition.files_folder("unique_records") / "memberships.parquet"
+    path = memberships_table(partition)
     accessions = pl.scan_parquet(path).select(pl.col("accession").n_unique()).collect().item()
     key = [partition.key.collection, partition.key.division]
     with open_database(settings) as database, database.transaction() as session:

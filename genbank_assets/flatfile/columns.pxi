@@ -1,6 +1,6 @@
 # Growable Arrow columns in C. One Col holds what Arrow keeps in up to three buffers: values, 32-bit offsets and
 # validity (a byte a row here, packed to bits when a batch is handed out). Columns are numbered in depth-first
-# order of RECORD_SCHEMA and SEQUENCE_SCHEMA (tables/schema.py); the module checks that at import.
+# order of RECORD_SCHEMA and CHUNK_SCHEMA (tables/schema.py); the module checks that at import.
 # Does not belong here: anything that knows what a flat file is.
 
 cdef struct Col:
@@ -15,7 +15,7 @@ cdef struct Col:
     size_t mark_n, mark_rows, mark_nulls
 
 cdef enum:
-    C_ACCESSION, C_VERSION, C_ACCESSION_VERSION, C_LOCUS_NAME, C_COLLECTION, C_DIVISION, C_MOLECULE_TYPE
+    C_ACCESSION, C_VERSION, C_ACCESSION_VERSION, C_LOCUS_NAME, C_COLLECTION, C_SECTION, C_DIVISION, C_MOLECULE_TYPE
     C_STRANDEDNESS, C_TOPOLOGY, C_UPDATE_DATE, C_LENGTH, C_LENGTH_UNIT, C_DEFINITION
     C_SECONDARY, C_SECONDARY_ITEM, C_DBLINKS, C_DBLINK_KEY, C_DBLINK_VALUE, C_KEYWORDS, C_KEYWORD
     C_SEGMENT, C_DBSOURCE, C_SOURCE, C_ORGANISM, C_TAXONOMY, C_TAXON_NAME, C_TAXON_ID, C_TAXON_IDS, C_TAXON_IDS_ITEM

@@ -82,6 +82,7 @@ class FlatFileReader:
     Args:
         path: the file, plain or gzip.
         collection: what the rows say of their collection.
+        section: what the rows say of their section.
         release: what the rows say of their release.
         buffer_bytes: how much is read at a time.
         quarantined: takes quarantined blocks whenever they fill 16 MiB, so that a file of nothing else does not fill
@@ -97,6 +98,7 @@ class FlatFileReader:
         path: Path,
         *,
         collection: str = "",
+        section: str = "",
         release: str = "",
         buffer_bytes: int = BUFFER_BYTES,
         quarantined: Callable[[pa.Table], None] | None = None,
@@ -105,7 +107,9 @@ class FlatFileReader:
         self.path = path
         self._quarantined = quarantined
         self._buffer_bytes = buffer_bytes
-        self._scanner = Scanner(source_file=path.name, collection=collection, release=release, **limits)
+        self._scanner = Scanner(
+            source_file=path.name, collection=collection, section=section, release=release, **limits
+        )
 
     def __iter__(self) -> Iterator[tuple[Table, pa.RecordBatch]]:
         feed = self._scanner.feed

@@ -70,6 +70,8 @@ cdef struct Scan:
     uint8_t record_xor[32]
     const uint8_t* collection
     size_t collection_n
+    const uint8_t* partition
+    size_t partition_n
     const uint8_t* release
     size_t release_n
     const uint8_t* source_file

@@ -70,6 +70,7 @@ cdef int finish_row(Scan* s, int64_t end_at) except -1 nogil:
         fixed_null(&s.cols[C_TAXON_ID])
     list_end(&s.cols[C_TAXON_IDS], taxa.rows)
     text_put(&s.cols[C_COLLECTION], s.collection, s.collection_n)
+    text_put(&s.cols[C_SECTION], s.partition, s.partition_n)
     text_put(&s.cols[C_RELEASE], s.release, s.release_n)
     text_put(&s.cols[C_SOURCE_FILE], s.source_file, s.source_file_n)
     i64_put(&s.cols[C_RECORD_OFFSET], s.record_at)

@@ -7,7 +7,7 @@ import pyarrow as pa
 LIMITS: dict[Literal["raw_bytes", "line_bytes", "first_line_bytes"], int]
 
 class Scanner:
-    """Turns the bytes of one flat file into record batches of RECORD_SCHEMA and SEQUENCE_SCHEMA."""
+    """Turns the bytes of one flat file into record batches of RECORD_SCHEMA and CHUNK_SCHEMA."""
 
     quarantine: list[tuple[int, int, int, int, str | None, str, bytes]]
     preamble: list[str]
@@ -17,6 +17,7 @@ class Scanner:
         *,
         source_file: str,
         collection: str = "",
+        section: str = "",
         release: str = "",
         batch_bytes: int = ...,
         chunk_bytes: int = ...,

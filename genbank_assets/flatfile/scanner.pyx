@@ -19,7 +19,7 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy, memmove, memset, strlen
 
-from genbank_assets.tables.schema import RECORD_SCHEMA, SEQUENCE_SCHEMA
+from genbank_assets.tables.schema import CHUNK_SCHEMA, RECORD_SCHEMA
 
 cdef extern from *:
     """
@@ -81,13 +81,13 @@ sha256_accelerated = sha256_detect()
 
 LIMITS = {"raw_bytes": RAW_LIMIT, "line_bytes": LINE_LIMIT, "first_line_bytes": FIRST_LINE_LIMIT}
 
-_WIDTHS = _widths(RECORD_SCHEMA) + _widths(SEQUENCE_SCHEMA)
+_WIDTHS = _widths(RECORD_SCHEMA) + _widths(CHUNK_SCHEMA)
 if len(_WIDTHS) != ALL_COLS:
     raise ImportError(f"the scanner knows {ALL_COLS} columns, tables.schema has {len(_WIDTHS)}: rebuild the scanner")
 
 
 cdef class Scanner:
-    """Turns the bytes of one flat file into record batches of RECORD_SCHEMA and SEQUENCE_SCHEMA.
+    """Turns the bytes of one flat file into record batches of RECORD_SCHEMA and CHUNK_SCHEMA.
 
     Feed buffers in order, then call :meth:`finish`. Both return the batches completed meanwhile as
     ``("records" | "sequences", RecordBatch)``. A batch of records is at most ``batch_bytes`` plus one record's
@@ -103,18 +103,21 @@ cdef class Scanner:
     cdef readonly list preamble           # lines before the first LOCUS
     cdef readonly list orphans            # ordinals of quarantined records some of whose chunks have left
 
-    def __cinit__(self, *, source_file, collection="", release="", Py_ssize_t batch_bytes=4 << 20,
-                  Py_ssize_t chunk_bytes=1 << 20, Py_ssize_t sequence_batch_bytes=2 << 20,
-                  Py_ssize_t annotation_limit=128 << 20):
+    def __cinit__(self, *, source_file, collection="", section="", release="",
+                  Py_ssize_t batch_bytes=4 << 20, Py_ssize_t chunk_bytes=1 << 20,
+                  Py_ssize_t sequence_batch_bytes=2 << 20, Py_ssize_t annotation_limit=128 << 20):
         cdef int i
         memset(&self.s, 0, sizeof(Scan))
-        self.names = (collection.encode(), release.encode(), source_file.encode("utf-8", "replace"))
+        self.names = (collection.encode(), release.encode(), source_file.encode("utf-8", "replace"),
+                      section.encode())
         self.s.collection = self.names[0]
         self.s.collection_n = len(self.names[0])
         self.s.release = self.names[1]
         self.s.release_n = len(self.names[1])
         self.s.source_file = self.names[2]
         self.s.source_file_n = len(self.names[2])
+        self.s.partition = self.names[3]
+        self.s.partition_n = len(self.names[3])
         self.s.batch_bytes = batch_bytes
         self.s.chunk_bytes = max(chunk_bytes, 64)
         self.s.sequence_batch_bytes = sequence_batch_bytes
@@ -271,8 +274,8 @@ cdef class Scanner:
     cdef int _emit_sequences(self) except -1:
         cdef int at = 0
         cdef Col* cols = self.s.cols + RECORD_COLS
-        arrays = [take_array(cols, &at, field.type, self.spares, RECORD_COLS) for field in SEQUENCE_SCHEMA]
-        self.out.append(("sequences", pa.RecordBatch.from_arrays(arrays, schema=SEQUENCE_SCHEMA)))
+        arrays = [take_array(cols, &at, field.type, self.spares, RECORD_COLS) for field in CHUNK_SCHEMA]
+        self.out.append(("sequences", pa.RecordBatch.from_arrays(arrays, schema=CHUNK_SCHEMA)))
         return 0
 
 

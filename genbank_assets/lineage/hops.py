@@ -23,6 +23,7 @@ from genbank_assets.objects.store import open_objects, reason_of
 from genbank_assets.postgres.lookup import record_row
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest
+from genbank_assets.tables.unique_tables import memberships_table, unique_sequences_table
 
 Status = Literal["ok", "missing", "mismatch", "none"]
 SHOWN_DUPLICATES = 20
@@ -160,18 +161,21 @@ class Hops:
         missing = Hop("sequence", "missing", facts, "the table of distinct sequences is not in the store")
         if manifest is None:
             return missing
-        folder = self._partition.folder_of(manifest)
-        if not (folder / "sequences.parquet").is_file():
+        folder, table = self._partition.folder_of(manifest), unique_sequences_table(self._partition, manifest)
+        if not table.is_file():
             return missing
         same = (pl.col("sequence_sha256") == digest) & (pl.col("molecule_class") == molecule_class)
         others: list[str] = []
         try:
-            rows = rows_where(folder / "sequences.parquet", same).to_dicts()
+            rows = rows_where(table, same).to_dicts()
             if len(rows) != 1:
                 return Hop("sequence", "mismatch", facts, f"the table of distinct sequences has it {len(rows)} times")
             if rows[0]["member_count"] > 1:  # only then is the table that is sorted by accession read by digest
                 members = rows_where(
-                    folder / "memberships.parquet", same, columns=("accession_version",), most=SHOWN_DUPLICATES + 1
+                    memberships_table(self._partition, manifest),
+                    same,
+                    columns=("accession_version",),
+                    most=SHOWN_DUPLICATES + 1,
                 )
                 others = [name for (name,) in members.iter_rows() if name != self._row["accession_version"]]
         except IntegrityError as error:

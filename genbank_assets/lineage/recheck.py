@@ -35,7 +35,7 @@ _INPUTS: dict[Stage, Stage] = {
     "object_set": "unique_records",
 }  # fmt: skip
 # Columns that say where a row stands, not what the record is.
-_PLACE = {"source_file", "record_offset", "record_ordinal", "release"}
+_PLACE = {"section", "source_file", "record_offset", "record_ordinal", "release"}
 # Columns that the load decides, and those of the release that last brought a change.
 _OF_THE_LOAD = ["section", "is_current", "code_version", "release", "source_file"]
 _AGAIN: Final[LiteralString] = """

@@ -20,6 +20,7 @@ from genbank_assets.ncbi.daily import DAILY, day_of
 from genbank_assets.ncbi.releases import release_date
 from genbank_assets.settings import Settings
 from genbank_assets.store import STAGES, PartitionKey, PartitionRelease, current_release, releases_in_store
+from genbank_assets.tables.unique_tables import memberships_table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +91,7 @@ def rows_named(partition: PartitionRelease, accession: str) -> list[Found]:
     name = accession.strip()
     names = [name] if name == name.upper() else [name, name.upper()]
     primary = [name.partition(".")[0] for name in names]
-    path = partition.files_folder("unique_records") / "memberships.parquet"
+    path = memberships_table(partition)
     if not _may_have(path, primary):
         return []
     rows = rows_where(path, pl.col("accession").is_in(primary))

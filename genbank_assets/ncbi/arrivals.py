@@ -1,23 +1,42 @@
-"""Where files of a division wait until all of them are here: ``raw_files/incoming``, beside the files in place.
+"""Where files of a division wait until all of them are here: ``raw_files/incoming``, the next generation of raw files.
 
-Nothing in place is touched while a release is fetched, so that one that is refused in the end leaves the division as it
-was. A file that arrived whole has its manifest entry beside it (``NAME.entry.json``): a killed run is followed by one
-that fetches only the rest. Fetching belongs to ``fetch`` and ``download``.
+Nothing published is touched while a release is fetched, so that one that is refused in the end leaves the division as
+it was. A file that arrived whole has its manifest entry beside it (``NAME.entry.json``): a killed run is followed by
+one that fetches only the rest. Files that an earlier generation has in the very state are linked to, not fetched. When
+all are here, the folder becomes the generation by one rename. Fetching belongs to ``fetch`` and ``download``.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from genbank_assets.errors import IntegrityError
+from genbank_assets.generations import (
+    ListedFile,
+    damaged_files,
+    generation_name,
+    link_or_copy,
+    prune_generations,
+    readable_manifests,
+)
 from genbank_assets.ncbi.download import FetchedFile
 from genbank_assets.ncbi.sources import RemoteFile
 from genbank_assets.ncbi.verify import FileCheck, checksum_algorithm, checksum_of
-from genbank_assets.store import PartitionKey, PartitionRelease, write_atomically
+from genbank_assets.store import (
+    MANIFEST,
+    Manifest,
+    PartitionKey,
+    PartitionRelease,
+    publish_manifest,
+    store_errors,
+    sync_folder,
+    write_atomically,
+)
 
 INCOMING = "incoming"
 
@@ -39,42 +58,89 @@ def file_entry(fetched: FetchedFile, *, url: str, checksum: str | None) -> dict[
 
 
 class Arrivals:
-    """The files of one division of one release that are in place or on their way there."""
+    """The files of one division of one release that are here or on their way.
 
-    def __init__(self, partition: PartitionRelease) -> None:
+    Args:
+        partition: the division and release.
+        recheck: whether files of earlier generations are read to see if they still have their digests.
+    """
+
+    def __init__(self, partition: PartitionRelease, *, recheck: bool = False) -> None:
+        self._partition = partition
+        self._recheck = recheck
         self._place = partition.stage_folder("raw_files")
         self.folder = self._place / INCOMING
-        published = partition.manifest("raw_files")
-        self._published = {str(entry["name"]): entry for entry in published.files} if published else {}
+        self._known: dict[str, list[tuple[Path, dict[str, Any]]]] = {}
+        for manifest in readable_manifests(partition, "raw_files"):
+            for entry in manifest.files:
+                place = partition.folder_of(manifest)
+                self._known.setdefault(str(entry["name"]), []).append((place, entry))
+        self._linked: dict[str, Path] = {}
 
     def has(self, name: str) -> bool:
         """Whether there may be a whole file of this name."""
-        return name in self._published or self._note(name).is_file()
+        return name in self._known or self._note(name).is_file()
 
     def find(self, name: str, *, remote: RemoteFile, checksum: str | None) -> dict[str, Any] | None:
         """The entry of the file that is here, provided that it is of the remote file's very state."""
-        entry = self._published.get(name)
-        if entry is not None and _same(entry, remote, checksum=checksum) and _is_whole(self._place / name, entry):
-            return entry
         entry = self._noted(name)
-        if entry is None or not _same(entry, remote, checksum=checksum):
-            return None
-        if _is_whole(self.folder / name, entry) or self._was_moved(name, entry):
-            return entry
+        if entry is not None and _same(entry, remote, checksum=checksum):
+            if ListedFile(name, entry["bytes"], entry["sha256"]).is_whole(self.folder, recheck=self._recheck):
+                return entry
+            if self._was_moved(name, entry):
+                self._linked[name] = self._place / name
+                return entry
+        for place, entry in self._known.get(name, ()):
+            listed = ListedFile(name, entry["bytes"], entry["sha256"])
+            if _same(entry, remote, checksum=checksum) and listed.is_whole(place, recheck=self._recheck):
+                self._linked[name] = place / name
+                return entry
         return None
 
     def note(self, entry: dict[str, Any]) -> None:
         """A file arrived whole."""
         write_atomically(self._note(str(entry["name"])), json.dumps(entry).encode())
 
-    def move_in(self, names: Iterable[str]) -> None:
-        """Put these files into place, each by one rename."""
-        for name in names:
-            if (self.folder / name).is_file():
-                (self.folder / name).replace(self._place / name)
+    def publish(self, manifest: Manifest, *, grace_seconds: float) -> Manifest | None:
+        """Make the folder the generation that the manifest is published with; None where nothing changed.
+
+        A reader sees the generation before or this one. A process that is killed is followed by one that does it again.
+        """
+        published = self._partition.manifest("raw_files")
+        if published is not None and published.digest == manifest.digest and self._is_whole(published):
+            self.discard()
+            prune_generations(self._partition, "raw_files", grace_seconds=grace_seconds)
+            return None
+        with store_errors(self._place):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for entry in manifest.files:
+                name = str(entry["name"])
+                if name in self._linked:
+                    link_or_copy(self._linked[name], self.folder / name)
+            generation = next(
+                name
+                for attempt in itertools.count()
+                if not self._partition.generation_folder(
+                    "raw_files",
+                    name := generation_name(manifest.digest, code_version=manifest.code_version, attempt=attempt),
+                ).exists()
+            )
+            manifest = dataclasses.replace(manifest, generation=generation)
+            write_atomically(self.folder / MANIFEST, manifest.to_json().encode())
+            self.folder.replace(self._partition.folder_of(manifest))
+            sync_folder(self._place)
+        manifest = publish_manifest(manifest, partition=self._partition)
+        prune_generations(self._partition, "raw_files", grace_seconds=grace_seconds)
+        return manifest
+
+    def _is_whole(self, published: Manifest) -> bool:
+        """Whether the published generation has all its files; one that was fetched again nevertheless is damaged."""
+        fetched = any((self.folder / str(entry["name"])).is_file() for entry in published.files)
+        damaged = fetched or damaged_files(published, partition=self._partition, recheck=False)
+        return bool(published.generation) and not damaged
 
     def discard(self) -> None:
-        """Forget what has arrived and is not in place."""
+        """Forget what has arrived and is not published."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _note(self, name: str) -> Path:
@@ -88,9 +154,9 @@ class Arrivals:
         return entry if isinstance(entry, dict) else None
 
     def _was_moved(self, name: str, entry: dict[str, Any]) -> bool:
-        """Whether a process was killed between the rename and the manifest: the file in place is read to be sure."""
+        """Whether version 0.1.0 was killed between its rename and its manifest: the file is read to be sure."""
         path = self._place / name
-        if not _is_whole(path, entry):
+        if not ListedFile(name, entry["bytes"], None).is_whole(self._place, recheck=False):
             return False
         check = FileCheck(name, checksum=None)
         try:
@@ -103,10 +169,6 @@ class Arrivals:
 def _same(entry: dict[str, Any], remote: RemoteFile, *, checksum: str | None) -> bool:
     was = (entry.get("bytes"), entry.get("modified"), entry.get("etag"), checksum_of(entry))
     return was == (remote.bytes, remote.modified, remote.etag, checksum)
-
-
-def _is_whole(path: Path, entry: dict[str, Any]) -> bool:
-    return path.is_file() and bool(path.stat().st_size == entry["bytes"])
 
 
 def discard_unfinished(store: Path, *, key: PartitionKey, current: str) -> None:

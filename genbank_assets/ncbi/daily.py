@@ -21,7 +21,7 @@ from genbank_assets.ncbi.download import fetch_file
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources import Source, open_source, without_credentials
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 
 CODE_VERSION = "1"
 DAILY = "daily"
@@ -93,11 +93,9 @@ def fetch_daily(
         ),
         run_id=run_id,
     )
-    arrivals.move_in(entry["name"] for entry in entries)
-    if previous is None or previous.digest != manifest.digest:
-        previous = publish_manifest(manifest, partition=partition)
-    arrivals.discard()
-    return previous
+    published = arrivals.publish(manifest, grace_seconds=settings.keep_replaced_seconds) or previous
+    assert published is not None  # where nothing changed, something is published
+    return published
 
 
 def _paths(source: Source, *, collection: Collection, day: dt.date) -> list[str]:

@@ -10,7 +10,10 @@ Computing changes belongs to ``postgres``: a list never decides, it explains.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gzip
+import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,16 +25,22 @@ from genbank_assets.ncbi.catalog import GENBANK, Collection
 from genbank_assets.ncbi.download import fetch_file
 from genbank_assets.ncbi.sources import Source
 from genbank_assets.store import temporary_beside
+from genbank_assets.tables.schema import EVIDENCE_SCHEMA
 
 EVIDENCE_FILE = "evidence.parquet"
-EVIDENCE_SCHEMA = pa.schema(
-    [pa.field(name, pa.string(), nullable=False) for name in ("accession", "list", "source_file")]
-)
 LONGEST_LINE_BYTES = 4096
 BATCH_ROWS = 50_000
 SHOWN_WARNINGS = 5
 _GENBANK_LINE = re.compile(r"(?:GB)?([A-Z]{3})\d*(?:\.SEQ(?:\.GZ)?)?\s*\|\s*([A-Z0-9_]+)(?:\.\d+)?", re.IGNORECASE)
 _ACCESSION = re.compile(r"([A-Z]{2,3}_?[A-Z0-9]+)(?:\.\d+)?", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What the lists say of a division: rows, and a digest of them that does not depend on how they are stored."""
+
+    evidence_rows: int
+    evidence_sha256: str
 
 
 def fetch_evidence(
@@ -43,7 +52,7 @@ def fetch_evidence(
     lists: Path,
     out: Path,
     progress: Callable[[str], None],
-) -> int:
+) -> Evidence | None:
     """Fetch the release's lists and write the rows of one division to ``out``; readers see the whole file or none.
 
     Args:
@@ -56,13 +65,14 @@ def fetch_evidence(
         progress: told about lines that cannot be read.
 
     Returns:
-        Rows written; 0, and no file, where there is no list or it does not name the division.
+        What was written; None, and no file, where there is no list or it does not name the division.
 
     Raises:
         SourceError: a list is there, but cannot be fetched.
         IntegrityError: a list is damaged.
     """
     rows = 0
+    hasher = hashlib.sha256()
     paths = _paths(source, collection=collection, number=number)
     with contextlib.ExitStack() as stack:
         writer: pq.ParquetWriter | None = None
@@ -76,10 +86,12 @@ def fetch_evidence(
                     temporary = stack.enter_context(temporary_beside(out))
                     writer = stack.enter_context(pq.ParquetWriter(temporary, EVIDENCE_SCHEMA, compression="zstd"))
                 rows += batch.num_rows
+                hasher.update(json.dumps(batch.to_pydict(), sort_keys=True).encode())
                 writer.write_batch(batch)
     if not rows:
         out.unlink(missing_ok=True)
-    return rows
+        return None
+    return Evidence(rows, hasher.hexdigest())
 
 
 def _paths(source: Source, *, collection: Collection, number: str) -> list[str]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from genbank_assets.errors import ReleaseError, ReleaseFlippedError
+from genbank_assets.generations import prune_releases
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.arrivals import Arrivals, discard_unfinished
 from genbank_assets.ncbi.catalog import COLLECTIONS, GENBANK, Collection
@@ -26,14 +25,11 @@ from genbank_assets.ncbi.transfers import Transfers
 from genbank_assets.ncbi.unknown import unknown_sentence
 from genbank_assets.settings import Settings
 from genbank_assets.store import (
-    MANIFEST,
     Manifest,
     PartitionKey,
     PartitionRelease,
     current_release,
     lock_partition,
-    prune_releases,
-    publish_manifest,
     release_sort_key,
 )
 
@@ -47,6 +43,7 @@ def fetch_division(
     progress: Callable[[str], None],
     run_id: str,
     release: str | None = None,
+    recheck: bool = False,
 ) -> Manifest:
     """Fetch what the source's current release has of a division; publish the manifest when all of it is here.
 
@@ -58,6 +55,7 @@ def fetch_division(
         progress: called with lines for people.
         run_id: the run that asks.
         release: the release that is wanted; None takes whatever is current.
+        recheck: whether files that are here are read to see if they still have their digests.
 
     Raises:
         ReleaseError: the source does not offer one coherent release, or not the one that is wanted.
@@ -82,7 +80,9 @@ def fetch_division(
             if files
             else f"{collection.title} {current.number}: its release notes list no file of {key.division}: it is empty"
         )
-        job = Transfers(partition, collection=collection, release=current, settings=settings, limiter=limiter)
+        job = Transfers(
+            partition, collection=collection, release=current, settings=settings, limiter=limiter, recheck=recheck
+        )
         entries, transferred, fetched = job.run(source, files, progress=progress)
         with lock_partition(settings.store, PartitionKey(key.collection, "lists")):
             evidence = fetch_evidence(
@@ -110,7 +110,7 @@ def fetch_division(
         extra={
             "release_date": current.date,
             "source": without_credentials(settings.source),
-            **({"evidence_file": EVIDENCE_FILE, "evidence_rows": evidence} if evidence else {}),
+            **({"evidence_file": EVIDENCE_FILE, **dataclasses.asdict(evidence)} if evidence is not None else {}),
         },
         report=StageReport(
             files=len(entries),
@@ -133,18 +133,13 @@ def _published(
     settings: Settings,
     progress: Callable[[str], None],
 ) -> Manifest:
-    """Put what arrived into place, then the manifest; a killed process is followed by one that does it again."""
+    """Publish what arrived, then let older releases go."""
     previous = partition.manifest("raw_files")
-    arrivals.move_in([*(str(entry["name"]) for entry in manifest.files), EVIDENCE_FILE])
-    if "evidence_file" not in manifest.extra:
-        (partition.stage_folder("raw_files") / EVIDENCE_FILE).unlink(missing_ok=True)
-    if previous is not None and previous.digest == manifest.digest:
+    published = arrivals.publish(manifest, grace_seconds=settings.keep_replaced_seconds)
+    if published is None:
+        assert previous is not None
         progress("nothing changed: every file was in place")
-        arrivals.discard()
-        return dataclasses.replace(previous, report=manifest.report)
-    published = publish_manifest(manifest, partition=partition)
-    arrivals.discard()
-    _remove_leftovers(partition.stage_folder("raw_files"), manifest.files)
+        published = dataclasses.replace(previous, report=manifest.report)
     for gone in prune_releases(settings.store, key=partition.key, keep=settings.keep_releases):
         progress(f"release {gone} is no longer kept: its files were deleted from the store")
     discard_unfinished(settings.store, key=partition.key, current=partition.release)
@@ -206,11 +201,3 @@ def _check_flip(source: Source, *, collection: Collection, release: Release, div
 
 def _promise(release: Release, name: str) -> tuple[object, ...]:
     return name in release.files, release.checksums.get(name), release.entries.get(name)
-
-
-def _remove_leftovers(folder: Path, entries: tuple[dict[str, Any], ...]) -> None:
-    """Files the release no longer has."""
-    keep = {MANIFEST, EVIDENCE_FILE, *(entry["name"] for entry in entries)}
-    for path in folder.glob("*"):
-        if path.is_file() and path.name not in keep:
-            path.unlink(missing_ok=True)

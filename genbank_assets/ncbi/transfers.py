@@ -21,7 +21,7 @@ from genbank_assets.ncbi.listing import folder_of
 from genbank_assets.ncbi.releases import Release, same_number
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionRelease
+from genbank_assets.store import PartitionRelease, store_errors
 
 _HEADER_RELEASE = re.compile(rb"NCBI-GenBank Flat File Release\s+(\d+(?:\.\d+)?)")
 
@@ -37,6 +37,7 @@ class Transfers:
         release: Release,
         settings: Settings,
         limiter: Limiter,
+        recheck: bool = False,
     ) -> None:
         self._partition = partition
         self._collection = collection
@@ -48,7 +49,7 @@ class Transfers:
         self._spare: list[Source] = []
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self.arrivals = Arrivals(partition)
+        self.arrivals = Arrivals(partition, recheck=recheck)
 
     def run(
         self, source: Source, files: list[RemoteFile], *, progress: Callable[[str], None]
@@ -81,7 +82,8 @@ class Transfers:
     def _check_space(self, files: list[RemoteFile]) -> None:
         """Room for all files that are not here yet, as far as the listing says their sizes."""
         need = sum(remote.bytes or 0 for remote in files if not self.arrivals.has(remote.name))
-        self.arrivals.folder.mkdir(parents=True, exist_ok=True)
+        with store_errors(self.arrivals.folder):
+            self.arrivals.folder.mkdir(parents=True, exist_ok=True)
         check_space(self.arrivals.folder, need, what=f"{self._partition.key} {self._partition.release}")
 
     def _source(self) -> Source:

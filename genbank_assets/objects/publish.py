@@ -40,6 +40,7 @@ from genbank_assets.tables.buckets import (
     write_sorted,
 )
 from genbank_assets.tables.schema import OBJECT_SCHEMA
+from genbank_assets.tables.unique_tables import unique_sequences_table
 from genbank_assets.tables.writer import file_sha256
 
 # "auto" packs divisions with more sequences than this whose mean length is below a hundredth of a pack's.
@@ -165,7 +166,7 @@ class _Job:
         groups = min(MOST_BUCKETS, max(1, len(self._files)))
         by_file = Buckets(scratch / "file", count=groups)
         missing = 0
-        sequences = self._partition.files_folder("unique_records") / "sequences.parquet"
+        sequences = unique_sequences_table(self._partition)
         for known, unknown in object_index.split_known(sequences, tables):
             lacking = known.filter(pl.col("refget").is_null()) if self._settings.refget else known.clear()
             self._add(by_digest, known.join(lacking, on=IDENTITY, how="anti"))

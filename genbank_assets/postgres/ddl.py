@@ -13,7 +13,7 @@ from __future__ import annotations
 from genbank_assets.tables.schema import RECORD_COLUMNS, Column
 
 # Columns of the record table that live elsewhere in the database, or are named otherwise because SQL reserves the word.
-_ELSEWHERE = {"features", "references", "record_offset", "record_bytes", "record_ordinal"}
+_ELSEWHERE = {"section", "features", "references", "record_offset", "record_bytes", "record_ordinal"}
 _RENAMED = {"primary": "primary_block"}
 _TYPES = {
     "string": "text", "int8": "smallint", "int32": "integer", "int64": "bigint", "double": "double precision",

@@ -23,6 +23,7 @@ from genbank_assets.postgres.connection import Session
 from genbank_assets.postgres.merge import STAGE_ACCESSION
 from genbank_assets.postgres.staging import Copy
 from genbank_assets.store import PartitionRelease
+from genbank_assets.tables.unique_tables import memberships_table
 
 FEWEST_ABSENT = 20  # fewer absent records than this never stop a load
 _CURRENT = "FROM genbank.record r WHERE collection = %s AND section = %s AND is_current"
@@ -170,4 +171,4 @@ def _memberships(partition: PartitionRelease, columns: list[str]) -> Iterator[pa
 
 
 def _path(partition: PartitionRelease) -> Path:
-    return partition.files_folder("unique_records") / "memberships.parquet"
+    return memberships_table(partition)

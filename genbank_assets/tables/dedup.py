@@ -1,9 +1,9 @@
 """Stage 3: the record tables of a division -> distinct sequences and memberships.
 
-No record is ever dropped. ``sequences.parquet`` has one row per distinct sequence (digest and molecule class:
-"ACGT" is a legal peptide too), ``memberships.parquet`` one row per record. Records without residues share no
-digest and stay out of deduplication. The work is out of core (``buckets``), its result deterministic. Where a state
-differs from an earlier release belongs to ``postgres``.
+No record is ever dropped. ``sequences/sequences.parquet`` has one row per distinct sequence (digest and molecule
+class: "ACGT" is a legal peptide too), ``memberships/memberships.parquet`` one row per record. Records without residues
+share no digest and stay out of deduplication. The work is out of core (``buckets``), its result deterministic. Where a
+state differs from an earlier release belongs to ``postgres``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.generations import file_sha256, made_before, new_generation, prune_generations
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, temporary_beside
+from genbank_assets.stable_paths import update_stable_path
+from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, store_errors, temporary_beside
 from genbank_assets.tables.buckets import (
     Buckets,
     bucket_count,
@@ -31,9 +33,9 @@ from genbank_assets.tables.buckets import (
     write_sorted,
 )
 from genbank_assets.tables.schema import MEMBERSHIP_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
-from genbank_assets.tables.writer import file_sha256
+from genbank_assets.tables.unique_tables import MEMBERSHIPS, UNIQUE_SEQUENCES
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 BATCH_ROWS = 250_000
 SAMPLE_EVERY = 64
 _READ = [
@@ -44,42 +46,74 @@ _ORDER = ["accession", "version", "source_file", "record_ordinal"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Totals:
+class Totals:
+    """Records of a division, those of them that have no residues, and distinct sequences of the others."""
+
     members: int
     without_sequence: int
     distinct_sequences: int
 
 
 def build_unique_records(
-    partition: PartitionRelease, *, settings: Settings, progress: Callable[[str], None], run_id: str
+    partition: PartitionRelease,
+    *,
+    settings: Settings,
+    progress: Callable[[str], None],
+    run_id: str,
+    recheck: bool = False,
 ) -> Manifest:
     """Find a division's distinct sequences and publish both tables.
 
     The representative of a sequence is its member that comes first by accession, version, file and position.
 
+    Args:
+        partition: the division and release; the caller holds its lock.
+        settings: how long replaced tables stay.
+        progress: called with lines for people.
+        run_id: the run that asks.
+        recheck: whether tables that are here are read to see if they still have their digests.
+
     Raises:
         NotFoundError: the record tables are not published.
         IntegrityError: members do not add up to the records; nothing is published.
+        StoreError: the tables cannot be written; nothing is published.
     """
     records = partition.manifest("records")
     if records is None:
         raise NotFoundError(f"{partition.key} {partition.release}: records are not there yet; materialize them first")
-    previous = partition.manifest("unique_records")
-    folder = partition.stage_folder("unique_records")
-    if previous is not None and _still_good(previous, records, folder):
+
+    def same(manifest: Manifest) -> bool:
+        return (manifest.input_digest, manifest.code_version) == (records.digest, CODE_VERSION)
+
+    manifest = made_before(partition, "unique_records", same, recheck=recheck)
+    if manifest is not None:
         progress("nothing changed: the same records were deduplicated before")
-        now = dataclasses.replace(previous.report, files_now=0, bytes_now=0, seconds=0.0)
-        return dataclasses.replace(previous, report=now)
-    with Stopwatch() as watch:
+        now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0)
+        manifest = dataclasses.replace(manifest, report=now)
+    else:
+        manifest = _built(partition, records, progress=progress, run_id=run_id)
+        manifest = publish_manifest(manifest, partition=partition)
+    update_stable_path(partition)
+    prune_generations(partition, "unique_records", grace_seconds=settings.keep_replaced_seconds)
+    return manifest
+
+
+def _built(partition: PartitionRelease, records: Manifest, *, progress: Callable[[str], None], run_id: str) -> Manifest:
+    """The manifest of a generation whose tables are there."""
+    generation = new_generation(partition, "unique_records", input_digest=records.digest, code_version=CODE_VERSION)
+    folder = partition.generation_folder("unique_records", generation)
+    with Stopwatch() as watch, store_errors(folder):
         paths = [partition.folder_of(records) / entry["records_file"] for entry in records.files]
-        totals = deduplicate(paths, out=folder, rows=sum(entry["records"] for entry in records.files))
+        totals = deduplicate(
+            paths, out=folder, rows=sum(entry["records"] for entry in records.files), partition=partition
+        )
         _prove(totals, records)
     progress(
         f"{totals.members:,} records, {totals.distinct_sequences:,} distinct sequences, "
         f"{totals.members - totals.without_sequence - totals.distinct_sequences:,} duplicates"
     )
-    entries = tuple(_entry(folder / name) for name in ("sequences.parquet", "memberships.parquet"))
-    manifest = Manifest(
+    entries = tuple(_entry(folder, name) for name in (UNIQUE_SEQUENCES, MEMBERSHIPS))
+    return Manifest(
         stage="unique_records",
         code_version=CODE_VERSION,
         collection=partition.key.collection,
@@ -90,12 +124,14 @@ def build_unique_records(
         extra=dataclasses.asdict(totals),
         report=_report(totals, records, entries, seconds=watch.seconds),
         run_id=run_id,
+        generation=generation,
     )
-    return publish_manifest(manifest, partition=partition)
 
 
-def deduplicate(paths: list[Path], *, out: Path, rows: int, scratch: Path | None = None) -> _Totals:
-    """Write ``sequences.parquet`` and ``memberships.parquet`` for record tables of ``rows`` rows in all.
+def deduplicate(
+    paths: list[Path], *, out: Path, rows: int, partition: PartitionRelease, scratch: Path | None = None
+) -> Totals:
+    """Write both tables below ``out``, for record tables of ``rows`` rows in all.
 
     Memory is bounded by the bucket size, not by ``rows``. Each table appears under its name when it is complete.
     """
@@ -105,42 +141,46 @@ def deduplicate(paths: list[Path], *, out: Path, rows: int, scratch: Path | None
     by_digest = Buckets(scratch / "digest", count=count)
     without = 0
     sample: list[pl.Series] = []
-    loose = Buckets(scratch / "loose", count=1)
+    alone = Buckets(scratch / "alone", count=1)  # records without residues
     for frame in _frames(paths):
         sample.append(frame["accession"].gather_every(SAMPLE_EVERY))
         with_sequence = frame.filter(pl.col("sequence_sha256").is_not_null())
         by_digest.add(with_sequence, digest_bucket(with_sequence["sequence_sha256"], count=count))
         rest = frame.filter(pl.col("sequence_sha256").is_null())
         without += len(rest)
-        loose.add(rest.with_columns(is_representative=False), pl.Series([0]).new_from_index(0, len(rest)))
+        alone.add(rest.with_columns(is_representative=False), pl.Series([0]).new_from_index(0, len(rest)))
     by_digest.close()
-    loose.close()
+    alone.close()
     splits = split_points(pl.concat(sample) if sample else pl.Series([], dtype=pl.String), count=count)
     by_accession = Buckets(scratch / "accession", count=len(splits) + 1)
-    out.mkdir(parents=True, exist_ok=True)
+    where = {
+        "collection": pl.lit(partition.key.collection),
+        "section": pl.lit(partition.key.division),
+        "release": pl.lit(partition.release),
+    }
     distinct = 0
     with (
-        temporary_beside(out / "sequences.parquet") as temporary,
+        temporary_beside(out / UNIQUE_SEQUENCES) as temporary,
         sorted_writer(temporary, UNIQUE_SEQUENCE_SCHEMA, sorted_by=["sequence_sha256"]) as writer,
     ):
         for bucket in by_digest.frames():
             members, sequences = _grouped(bucket)
             distinct += len(sequences)
-            write_sorted(writer, sequences, UNIQUE_SEQUENCE_SCHEMA)
+            write_sorted(writer, sequences.with_columns(**where), UNIQUE_SEQUENCE_SCHEMA)
             by_accession.add(members, range_bucket(members["accession"], splits=splits))
-    for bucket in loose.frames():
+    for bucket in alone.frames():
         by_accession.add(bucket, range_bucket(bucket["accession"], splits=splits))
     by_accession.close()
     written = 0
     with (
-        temporary_beside(out / "memberships.parquet") as temporary,
+        temporary_beside(out / MEMBERSHIPS) as temporary,
         sorted_writer(temporary, MEMBERSHIP_SCHEMA, sorted_by=["accession"]) as writer,
     ):
         for bucket in by_accession.frames():
             written += len(bucket)
-            write_sorted(writer, bucket.sort(_ORDER), MEMBERSHIP_SCHEMA)
+            write_sorted(writer, bucket.sort(_ORDER).with_columns(**where), MEMBERSHIP_SCHEMA)
     shutil.rmtree(scratch, ignore_errors=True)
-    return _Totals(members=written, without_sequence=without, distinct_sequences=distinct)
+    return Totals(members=written, without_sequence=without, distinct_sequences=distinct)
 
 
 def _frames(paths: list[Path]) -> Iterator[pl.DataFrame]:
@@ -176,27 +216,17 @@ def _grouped(bucket: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return members, sequences
 
 
-def _entry(path: Path) -> dict[str, Any]:
+def _entry(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / name
     return {
-        "name": path.name,
+        "name": name,
         "rows": pq.read_metadata(path).num_rows,
         "bytes": path.stat().st_size,
         "sha256": file_sha256(path),
     }
 
 
-def _still_good(previous: Manifest, records: Manifest, folder: Path) -> bool:
-    return (
-        previous.input_digest == records.digest
-        and previous.code_version == CODE_VERSION
-        and all(
-            (folder / entry["name"]).is_file() and (folder / entry["name"]).stat().st_size == entry["bytes"]
-            for entry in previous.files
-        )
-    )
-
-
-def _prove(totals: _Totals, records: Manifest) -> None:
+def _prove(totals: Totals, records: Manifest) -> None:
     """Conservation: every record is a member, every member a record."""
     expected = sum(entry["records"] for entry in records.files)
     with_sequence = sum(entry["with_sequence"] for entry in records.files)
@@ -207,7 +237,7 @@ def _prove(totals: _Totals, records: Manifest) -> None:
         )
 
 
-def _report(totals: _Totals, records: Manifest, entries: tuple[dict[str, Any], ...], *, seconds: float) -> StageReport:
+def _report(totals: Totals, records: Manifest, entries: tuple[dict[str, Any], ...], *, seconds: float) -> StageReport:
     with_sequence = totals.members - totals.without_sequence
     size = sum(entry["bytes"] for entry in entries)
     return StageReport(

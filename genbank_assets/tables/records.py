@@ -1,8 +1,8 @@
 """Stage 2: the raw files of a division -> record tables, one set of Parquet files per raw file.
 
-The files are independent tasks in a process pool. A file already parsed from the same bytes by the same code is
-not parsed again. The division's manifest is written last, after the control totals agree; until then readers
-see the previous one. One file's parsing belongs to ``writer``.
+The files are independent tasks in a process pool. A file that an earlier generation has from the same bytes by the
+same code is linked to, not parsed again (``known_tables``). The division's manifest is written last, after the control
+totals agree; until then readers see the previous one and its files. One file's parsing belongs to ``writer``.
 """
 
 from __future__ import annotations
@@ -15,13 +15,22 @@ from typing import Any
 
 from genbank_assets.compute.tasks import TaskResult, run_tasks
 from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.generations import RECEIPTS, made_before, new_generation, prune_generations
 from genbank_assets.measure import Pace, StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.settings import Settings
+from genbank_assets.stable_paths import update_stable_path
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, write_atomically
-from genbank_assets.tables.writer import parse_file
+from genbank_assets.tables.known_tables import KnownTable, KnownTables
+from genbank_assets.tables.upgrade import upgraded_tables
+from genbank_assets.tables.writer import parse_file, table_stems
 
-# Bump when the bytes of the tables change; every division is then parsed anew.
-CODE_VERSION = "3"
+# Version of the rows' values. Bump it when a record would be read otherwise: every division is then parsed anew, and
+# the database takes every row again.
+PARSER_VERSION = "3"
+# Version of the tables' layout: columns that say where a row is from, folders, names. Bump it when the same rows are
+# stored otherwise: tables are then rewritten, not parsed (``upgrade``), and the database does not notice.
+TABLE_FORMAT = "2"
+CODE_VERSION = f"{PARSER_VERSION}.{TABLE_FORMAT}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,52 +40,103 @@ class ParseTask:
     raw_path: Path
     raw_sha256: str
     out: Path
+    stem: str
     collection: str
+    section: str
     release: str
     run_id: str
+    known: KnownTable | None = None  # tables of an older format to rewrite
 
     @property
     def receipt(self) -> Path:
-        """The file's own manifest entry, written when its tables are in place."""
-        return self.out / f"{self.raw_path.name}.json"
+        """The file's own manifest entry, written when its tables are in place, and gone when the manifest is."""
+        return self.out / RECEIPTS / f"{self.raw_path.name}.json"
 
 
 def build_records(
-    partition: PartitionRelease, *, settings: Settings, progress: Callable[[str], None], run_id: str
+    partition: PartitionRelease,
+    *,
+    settings: Settings,
+    progress: Callable[[str], None],
+    run_id: str,
+    recheck: bool = False,
 ) -> Manifest:
     """Parse the raw files of a division and publish its record tables.
+
+    Args:
+        partition: the division and release; the caller holds its lock.
+        settings: how many workers, and how long replaced tables stay.
+        progress: called with lines for people.
+        run_id: the run that asks.
+        recheck: whether tables that are here are read to see if they still have their digests.
 
     Raises:
         NotFoundError: the division's raw files are not published.
         FlatFileError: a file cannot be read to its end; nothing is published.
         IntegrityError: control totals disagree; nothing is published.
+        StoreError: the tables cannot be written; nothing is published.
     """
     raw = partition.manifest("raw_files")
     if raw is None:
         raise NotFoundError(f"{partition.key} {partition.release}: raw files are not there yet; materialize them first")
-    folder = partition.stage_folder("records")
-    tasks = [
-        ParseTask(
+    with Stopwatch() as watch:
+
+        def same(manifest: Manifest) -> bool:
+            return (manifest.input_digest, manifest.code_version) == (raw.digest, CODE_VERSION)
+
+        manifest = made_before(partition, "records", same, recheck=recheck)
+        if manifest is not None:
+            progress(f"{len(manifest.files)} file(s) already parsed from the same bytes")
+            report = _report(manifest.files, [], seconds=watch.seconds, files_now=0)
+        else:
+            manifest = _built(partition, raw, settings=settings, progress=progress, run_id=run_id, recheck=recheck)
+            report = dataclasses.replace(manifest.report, seconds=watch.seconds)
+            manifest = publish_manifest(dataclasses.replace(manifest, report=report), partition=partition)
+    update_stable_path(partition)
+    prune_generations(partition, "records", grace_seconds=settings.keep_replaced_seconds)
+    return dataclasses.replace(manifest, report=report)
+
+
+def _built(
+    partition: PartitionRelease,
+    raw: Manifest,
+    *,
+    settings: Settings,
+    progress: Callable[[str], None],
+    run_id: str,
+    recheck: bool,
+) -> Manifest:
+    """The manifest of a generation whose files are all there."""
+    generation = new_generation(partition, "records", input_digest=raw.digest, code_version=CODE_VERSION)
+    folder = partition.generation_folder("records", generation)
+    known = KnownTables(partition, building=folder, recheck=recheck)
+    stems = table_stems(file["name"] for file in raw.files)
+    done: dict[str, dict[str, Any]] = {}
+    todo: list[ParseTask] = []
+    for file in raw.files:
+        task = ParseTask(
             raw_path=partition.folder_of(raw) / file["name"],
             raw_sha256=file["sha256"],
             out=folder,
+            stem=stems[file["name"]],
             collection=partition.key.collection,
+            section=partition.key.division,
             release=partition.release,
             run_id=run_id,
         )
-        for file in raw.files
-    ]
-    with Stopwatch() as watch:
-        done = {task: entry for task in tasks if (entry := _parsed_before(task)) is not None}
-        todo = [task for task in tasks if task not in done]
-        results = _parse(todo, settings=settings, progress=progress, reused=len(done))
-        done.update({task: result.value for task, result in zip(todo, results, strict=True)})
-        entries = tuple(done[task] for task in tasks)
-        for entry, file in zip(entries, raw.files, strict=True):
-            _reconcile(entry, raw_file=file, release=partition.release)
-        previous = partition.manifest("records")
-        _remove_leftovers(folder, entries)
-    manifest = Manifest(
+        found = known.find(file["name"], raw_sha256=file["sha256"], parser_version=PARSER_VERSION)
+        if found is not None and found.entry.get("table_format") == TABLE_FORMAT:
+            done[file["name"]] = found.linked_into(folder, receipt=task.receipt)
+        else:
+            todo.append(dataclasses.replace(task, known=found))
+    results = _parse(todo, settings=settings, progress=progress, reused=len(done))
+    done.update({task.raw_path.name: result.value for task, result in zip(todo, results, strict=True)})
+    entries = tuple(known.as_before(done[file["name"]]) for file in raw.files)
+    for entry, file in zip(entries, raw.files, strict=True):
+        _reconcile(entry, raw_file=file, release=partition.release)
+    for table in ("records", "sequences", "quarantine"):  # also without files: the stable path leads there
+        (folder / table).mkdir(parents=True, exist_ok=True)
+    return Manifest(
         stage="records",
         code_version=CODE_VERSION,
         collection=partition.key.collection,
@@ -84,12 +144,10 @@ def build_records(
         division=partition.key.division,
         input_digest=raw.digest,
         files=entries,
-        report=_report(entries, results, seconds=watch.seconds, files_now=len(todo)),
+        report=_report(entries, results, seconds=0.0, files_now=len(todo)),
         run_id=run_id,
+        generation=generation,
     )
-    if previous is not None and previous.digest == manifest.digest:
-        return dataclasses.replace(previous, report=manifest.report)
-    return publish_manifest(manifest, partition=partition)
 
 
 def _parse(
@@ -97,16 +155,20 @@ def _parse(
 ) -> list[TaskResult[dict[str, Any]]]:
     if reused:
         progress(f"{reused} file(s) already parsed from the same bytes")
+    old = sum(task.known is not None for task in tasks)
+    if old:
+        progress(f"tables of {old} file(s) are of an older version: they are rewritten, not parsed again")
     finished = 0
-    sizes = {task: task.raw_path.stat().st_size for task in tasks}
+    sizes = {task: task.raw_path.stat().st_size if task.raw_path.is_file() else 0 for task in tasks}
     pace = Pace(sum(sizes.values()))
 
     def on_done(task: ParseTask, result: TaskResult[dict[str, Any]]) -> None:
         nonlocal finished
         finished += 1
         entry = result.value
+        verb = "parsed" if task.known is None else "rewrote"
         progress(
-            f"parsed {task.raw_path.name} ({finished} of {len(tasks)}): {entry['records']:,} records, "
+            f"{verb} {task.raw_path.name} ({finished} of {len(tasks)}): {entry['records']:,} records, "
             f"{entry['quarantined']:,} quarantined, {entry['text_bytes'] / 1e6 / max(result.seconds, 1e-9):,.0f} MB/s"
             f"{result.where}{pace.after(sizes[task])}"
         )
@@ -115,29 +177,28 @@ def _parse(
 
 
 def parse_task(task: ParseTask) -> dict[str, Any]:
-    """Parse one raw file and keep its manifest entry beside the tables; runs in a worker process."""
-    parsed = parse_file(task.raw_path, out=task.out, collection=task.collection, release=task.release)
-    entry = dataclasses.asdict(parsed)
-    del entry["seconds"]
-    entry["name"] = entry.pop("file")
-    entry["text_bytes"] = entry.pop("bytes")
-    entry |= {"raw_sha256": task.raw_sha256, "run_id": task.run_id, "code_version": CODE_VERSION}
+    """Parse one raw file, or rewrite its tables, and keep its manifest entry beside them; runs in a worker process."""
+    if task.known is not None:
+        entry = task.known.entry | upgraded_tables(
+            task.known.folder, task.known.entry, out=task.out, stem=task.stem, section=task.section
+        )
+    else:
+        parsed = parse_file(
+            task.raw_path,
+            out=task.out,
+            stem=task.stem,
+            collection=task.collection,
+            section=task.section,
+            release=task.release,
+        )
+        entry = dataclasses.asdict(parsed)
+        del entry["seconds"]
+        entry["name"] = entry.pop("file")
+        entry["text_bytes"] = entry.pop("bytes")
+        entry |= {"raw_sha256": task.raw_sha256, "run_id": task.run_id, "code_version": PARSER_VERSION}
+    entry["table_format"] = TABLE_FORMAT
     write_atomically(task.receipt, (json.dumps(entry, indent=1) + "\n").encode())
     return entry
-
-
-def _parsed_before(task: ParseTask) -> dict[str, Any] | None:
-    """The entry of an earlier parse of the same bytes by the same code, if its tables are still whole."""
-    try:
-        entry: dict[str, Any] = json.loads(task.receipt.read_text(encoding="utf-8"))
-        same = entry["raw_sha256"] == task.raw_sha256 and entry["code_version"] == CODE_VERSION
-        whole = all(
-            (task.out / entry[f"{table}_file"]).stat().st_size == entry[f"{table}_bytes"]
-            for table in ("records", "sequences")
-        )
-    except (OSError, ValueError, KeyError):
-        return None
-    return entry if same and whole else None
 
 
 def _reconcile(entry: dict[str, Any], *, raw_file: dict[str, Any], release: str) -> None:
@@ -166,16 +227,6 @@ def _reconcile(entry: dict[str, Any], *, raw_file: dict[str, Any], release: str)
         ):
             if said and said != entry["residues"]:
                 raise IntegrityError(f"{name}: {whose} {said:,} bases, {entry['residues']:,} were found")
-
-
-def _remove_leftovers(folder: Path, entries: tuple[dict[str, Any], ...]) -> None:
-    """Tables of files the release no longer has; nothing points at them."""
-    keep = {"manifest.json"}
-    for entry in entries:
-        keep |= {entry["records_file"], entry["sequences_file"], entry["quarantine_file"], f"{entry['name']}.json"}
-    for path in folder.glob("*"):
-        if path.is_file() and path.name not in keep:
-            path.unlink(missing_ok=True)
 
 
 def _report(

@@ -79,6 +79,12 @@ RECORD_COLUMNS: tuple[Column, ...] = (
     ),
     Column("locus_name", TEXT, False, "Name on the LOCUS line; neither stable nor unique (gbrel §3.4.4)"),
     Column("collection", TEXT, False, "genbank or refseq; empty for files parsed outside a collection"),
+    Column(
+        "section",
+        TEXT,
+        False,
+        "Partition of the file: division of GenBank (phg), section of RefSeq (viral), or daily; empty outside a store",
+    ),
     Column("division", TEXT, True, "Division code on the LOCUS line, such as PHG; null where blank"),
     Column(
         "molecule_type", TEXT, True, "Molecule type on the LOCUS line without its strand prefix: DNA, RNA, mRNA ..."
@@ -128,9 +134,13 @@ RECORD_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in RECORD_
 SEQUENCE_COLUMNS: tuple[Column, ...] = (
     Column("record_ordinal", pa.int64(), False, "The record in the same file's record table"),
     Column("chunk_ordinal", pa.int32(), False, "0-based position of the chunk in its sequence"),
+    Column("accession_version", TEXT, False, "The record, as in the record tables; not unique where files share it"),
+    Column("sequence_sha256", DIGEST, False, "SHA-256 of the whole sequence in upper case, also on each of its chunks"),
     Column("residues", TEXT, False, "Residues in upper case; at most a few MiB"),
 )
 SEQUENCE_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in SEQUENCE_COLUMNS])
+# What the scanner hands out: chunks leave before their record ends, whose digest is known only then.
+CHUNK_SCHEMA = pa.schema([SEQUENCE_SCHEMA.field(name) for name in ("record_ordinal", "chunk_ordinal", "residues")])
 
 QUARANTINE_COLUMNS: tuple[Column, ...] = (
     Column("source_file", TEXT, False, "Name of the file"),
@@ -144,6 +154,11 @@ QUARANTINE_COLUMNS: tuple[Column, ...] = (
 )
 QUARANTINE_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in QUARANTINE_COLUMNS])
 
+_OF_A_PARTITION: tuple[Column, ...] = (
+    Column("collection", TEXT, False, "genbank or refseq"),
+    Column("section", TEXT, False, "Division of GenBank or section of RefSeq: the partition"),
+    Column("release", TEXT, False, "Release of the table, as NCBI writes it"),
+)
 UNIQUE_SEQUENCE_COLUMNS: tuple[Column, ...] = (
     Column("sequence_sha256", DIGEST, False, "SHA-256 of the residues in upper case"),
     Column("molecule_class", TEXT, False, "nucleotide or protein; part of the identity"),
@@ -152,6 +167,7 @@ UNIQUE_SEQUENCE_COLUMNS: tuple[Column, ...] = (
     Column("representative_accession_version", TEXT, False, "The member that comes first by accession and version"),
     Column("representative_source_file", TEXT, False, "Raw file of the representative"),
     Column("representative_record_ordinal", pa.int64(), False, "Its position in that file"),
+    *_OF_A_PARTITION,
 )
 UNIQUE_SEQUENCE_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in UNIQUE_SEQUENCE_COLUMNS])
 
@@ -168,8 +184,16 @@ MEMBERSHIP_COLUMNS: tuple[Column, ...] = (
     Column("sequence_sha256", DIGEST, True, "SHA-256 of the residues; null for a record without residues"),
     Column("molecule_class", TEXT, False, "nucleotide or protein"),
     Column("is_representative", pa.bool_(), False, "Whether the record stands for its sequence"),
+    *_OF_A_PARTITION,
 )
 MEMBERSHIP_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in MEMBERSHIP_COLUMNS])
+
+EVIDENCE_COLUMNS: tuple[Column, ...] = (
+    Column("accession", TEXT, False, "Accession without version, as the list has it, in upper case"),
+    Column("list", TEXT, False, "gbdel, gbnew or gbchg; removed-records with the kind of removal (RefSeq)"),
+    Column("source_file", TEXT, False, "Name of NCBI's list"),
+)
+EVIDENCE_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in EVIDENCE_COLUMNS])
 
 OBJECT_COLUMNS: tuple[Column, ...] = (
     Column("sequence_sha256", DIGEST, False, "SHA-256 of the residues in upper case; the table is sorted by it"),

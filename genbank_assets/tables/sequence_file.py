@@ -3,12 +3,15 @@
 pyarrow writes every other table. It sets zstd's level and nothing else, and no level fits this column, which is half
 of all bytes: among four letters zstd finds short matches everywhere, which cost more than the letters they replace.
 Here a page has two bits a letter, unless its residues repeat each other or are no nucleotides (docs/decisions/0013 has
-the figures). Only what SEQUENCE_SCHEMA needs of the format is here: required columns, one page a column chunk,
-statistics of the ordinals. Reading belongs to any Parquet library.
+the figures). A record's digest is known only at its end, when its first chunks are long written: a row group's residues
+are written at once, its other columns when the last of its records has come. Only what SEQUENCE_SCHEMA needs of the
+format is here: required columns, one page a column chunk, statistics of what is looked up. Reading belongs to any
+Parquet library.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from typing import Any, BinaryIO
 
@@ -17,7 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import zstandard
 
-from genbank_assets.tables.schema import SEQUENCE_SCHEMA
+from genbank_assets.tables.delta import delta_lengths
+from genbank_assets.tables.schema import CHUNK_SCHEMA, SEQUENCE_SCHEMA
+from genbank_assets.tables.thrift import Value, binary, i32, i64, list_of, struct
 from genbank_assets.tables.twobit import two_bit_frame
 
 CREATED_BY = b"genbank-assets"
@@ -25,11 +30,10 @@ PROBE_BYTES = 256 * 1024
 PROBE_EVERY = 4  # pages
 
 # https://github.com/apache/parquet-format: Type, ConvertedType, Encoding, CompressionCodec
-_INT32, _INT64, _BYTE_ARRAY = 1, 2, 6
+_INT32, _INT64, _BYTE_ARRAY, _FIXED = 1, 2, 6, 7
 _UTF8 = 0
 _PLAIN, _RLE, _DELTA_LENGTH = 0, 3, 6
-_ZSTD = 6
-_BLOCK, _MINIBLOCKS = 128, 4  # values in a block of packed differences, and into how many parts it is cut
+_UNCOMPRESSED, _ZSTD = 0, 6
 
 _REPEATS = zstandard.ZstdCompressionParameters(compression_level=1)
 #: Parameters for residues that do not repeat each other and are not of four letters: the smallest table of matches that
@@ -45,136 +49,187 @@ LETTERS = zstandard.ZstdCompressionParameters(
 )
 
 
-# ---- Thrift's compact protocol, as far as Parquet's metadata needs it ----------------------------------------------
-
-_Value = tuple[int, bytes]  # type in a field's head, encoded value
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _int(kind: int, value: int) -> _Value:
-    return kind, _varint(value << 1 if value >= 0 else (-value << 1) - 1)
-
-
-def _i32(value: int) -> _Value:
-    return _int(5, value)
-
-
-def _i64(value: int) -> _Value:
-    return _int(6, value)
-
-
-def _binary(value: bytes) -> _Value:
-    return 8, _varint(len(value)) + value
-
-
-def _list(kind: int, items: list[_Value]) -> _Value:
-    head = bytes([len(items) << 4 | kind]) if len(items) < 15 else bytes([0xF0 | kind]) + _varint(len(items))
-    return 9, head + b"".join(value for _, value in items)
-
-
-def _struct(fields: dict[int, _Value]) -> _Value:
-    """Fields by their number, which may leave out at most fifteen at a time."""
-    out, last = bytearray(), 0
-    for number, (kind, value) in sorted(fields.items()):
-        out.append((number - last) << 4 | kind)
-        out += value
-        last = number
-    return 12, bytes(out) + b"\0"
-
-
-# ---- the file ------------------------------------------------------------------------------------------------------
-
-
 @dataclasses.dataclass(frozen=True)
 class _Column:
     name: bytes
     type: int
     encoding: int
+    codec: int = _ZSTD
+    width: int = 0
 
-    def element(self) -> _Value:
+    def element(self) -> Value:
         """SchemaElement of a required column; text is UTF8, in the old way of saying it and in the new."""
-        text = {6: _i32(_UTF8), 10: _struct({1: _struct({})})} if self.type == _BYTE_ARRAY else {}
-        return _struct({1: _i32(self.type), 3: _i32(0), 4: _binary(self.name), **text})
+        text = {6: i32(_UTF8), 10: struct({1: struct({})})} if self.type == _BYTE_ARRAY else {}
+        width = {2: i32(self.width)} if self.width else {}
+        return struct({1: i32(self.type), **width, 3: i32(0), 4: binary(self.name), **text})
 
 
 _COLUMNS = (
     _Column(b"record_ordinal", _INT64, _PLAIN),
     _Column(b"chunk_ordinal", _INT32, _PLAIN),
+    _Column(b"accession_version", _BYTE_ARRAY, _DELTA_LENGTH),
+    _Column(b"sequence_sha256", _FIXED, _PLAIN, codec=_UNCOMPRESSED, width=32),
     _Column(b"residues", _BYTE_ARRAY, _DELTA_LENGTH),
 )
+_ORDINAL, _CHUNK, _ACCESSION, _DIGEST, _RESIDUES = range(len(_COLUMNS))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    """A row group whose residues are written: what waits for the keys of its records."""
+
+    ordinals: np.ndarray[Any, np.dtype[np.int64]]
+    chunks: np.ndarray[Any, np.dtype[np.int32]]
+    begin: int
+    residues: tuple[Value, int, int]  # ColumnChunk, bytes before compression and after
+
+
+@dataclasses.dataclass(frozen=True)
+class _Keys:
+    """Accession and digest of records, by ordinal; of those up to ``last`` that are not here there are none."""
+
+    ordinals: np.ndarray[Any, np.dtype[np.int64]]
+    accessions: pa.Array
+    digests: pa.Array
+    last: int
 
 
 class SequenceFileWriter:
-    """Writes batches of SEQUENCE_SCHEMA to a binary file; a batch becomes a row group.
+    """Writes batches of chunks to a binary file; a batch becomes a row group.
 
     The file is readable once :meth:`close` has written its footer; before that it is no Parquet file.
+
+    Attributes:
+        without_keys: ordinals of records whose chunks came, and whose keys did not; their rows have no accession and a
+            digest of zeros.
     """
 
     def __init__(self, sink: BinaryIO) -> None:
         self._sink = sink
         self._position = 0
         self._rows = 0
-        self._groups: list[_Value] = []
+        self._groups: list[Value] = []
+        self._waiting: collections.deque[_Group] = collections.deque()
+        self._keys: collections.deque[_Keys] = collections.deque()
+        self._begun = 0
         self._repeats = False
+        self.without_keys: set[int] = set()
         self._write(b"PAR1")
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
-        """Append one row group.
+        """Append one row group: of CHUNK_SCHEMA, whose keys come by :meth:`write_keys`, or whole, of SEQUENCE_SCHEMA.
 
         Raises:
-            ValueError: the batch is not of SEQUENCE_SCHEMA, or has nulls.
+            ValueError: the batch is of neither schema, or has nulls.
         """
-        if batch.schema != SEQUENCE_SCHEMA or any(column.null_count for column in batch.columns):
+        whole = batch.schema == SEQUENCE_SCHEMA
+        if not (whole or batch.schema == CHUNK_SCHEMA) or any(column.null_count for column in batch.columns):
             raise ValueError("not a batch of sequence chunks")
         if batch.num_rows == 0:
             return
         begin = self._position
-        ordinals, chunks, residues = batch.columns
-        lengths, text = _delta_lengths(residues)
-        if len(self._groups) % PROBE_EVERY == 0:
+        residues = batch["residues"]
+        lengths, text = delta_lengths(residues)
+        if self._begun % PROBE_EVERY == 0:
             self._repeats = _repeats(text)
-        chunk_meta = [
-            self._column_chunk(0, _fixed(ordinals), batch.num_rows, bounds=_bounds(ordinals, np.int64)),
-            self._column_chunk(1, _fixed(chunks), batch.num_rows, bounds=_bounds(chunks, np.int32)),
-            self._column_chunk(2, text, batch.num_rows, lengths=lengths),
+        self._begun += 1
+        group = _Group(
+            ordinals=batch["record_ordinal"].to_numpy().copy(),
+            chunks=batch["chunk_ordinal"].to_numpy().copy(),
+            begin=begin,
+            residues=self._column_chunk(_RESIDUES, text, batch.num_rows, lengths=lengths, packed=True),
+        )
+        if whole:
+            self._write_rest(group, batch["accession_version"], batch["sequence_sha256"])
+        else:
+            self._waiting.append(group)
+            self._write_waiting()
+
+    def write_keys(self, records: pa.RecordBatch) -> None:
+        """Take accessions and digests from rows of the record table; may be called from another thread.
+
+        Rows come in order of ordinal, without gaps but for records that have none. Nothing of the batch is kept.
+        """
+        if records.num_rows == 0:
+            return
+        last = int(records["record_ordinal"][records.num_rows - 1].as_py())
+        has_residues = pc.is_valid(records["sequence_sha256"])
+        ordinals, accessions, digests = (
+            pc.filter(records[name], has_residues)
+            for name in ("record_ordinal", "accession_version", "sequence_sha256")
+        )
+        self._keys.append(_Keys(ordinals.to_numpy().copy(), accessions, digests, last))
+
+    def _write_waiting(self, *, at_end: bool = False) -> None:
+        """Finish the row groups whose records' keys are here; at the end those of all."""
+        keys = list(self._keys)
+        last = keys[-1].last if keys else -1
+        ready = []
+        while self._waiting and (at_end or self._waiting[0].ordinals[-1] <= last):
+            ready.append(self._waiting.popleft())
+        if not ready:
+            return
+        ordinals = np.concatenate([part.ordinals for part in keys]) if keys else np.empty(0, np.int64)
+        accessions = pa.concat_arrays([part.accessions for part in keys] or [pa.array([], pa.string())])
+        digests = pa.concat_arrays([part.digests for part in keys] or [pa.array([], pa.binary(32))])
+        for group in ready:
+            at = np.searchsorted(ordinals, group.ordinals)
+            found = np.zeros(len(at), bool)
+            inside = at < len(ordinals)
+            found[inside] = ordinals[at[inside]] == group.ordinals[inside]
+            self.without_keys |= set(group.ordinals[~found].tolist())
+            places = pa.array(at, mask=~found)
+            self._write_rest(
+                group,
+                pc.fill_null(accessions.take(places), ""),
+                pc.fill_null(digests.take(places), pa.scalar(bytes(32), pa.binary(32))),
+            )
+        first = int(ready[-1].ordinals[-1])  # its record's other chunks may still come
+        while self._keys and self._keys[0].last < first:
+            self._keys.popleft()
+
+    def _write_rest(self, group: _Group, accessions: pa.Array, digests: pa.Array) -> None:
+        rows = len(group.ordinals)
+        lengths, names = delta_lengths(accessions)
+        bounds = tuple(value.as_py().encode() for value in pc.min_max(accessions).values())
+        digest_bytes = memoryview(digests.buffers()[1])[digests.offset * 32 : (digests.offset + rows) * 32]
+        chunks = [
+            self._column_chunk(_ORDINAL, memoryview(group.ordinals.tobytes()), rows, bounds=_bounds(group.ordinals)),
+            self._column_chunk(_CHUNK, memoryview(group.chunks.tobytes()), rows, bounds=_bounds(group.chunks)),
+            self._column_chunk(_ACCESSION, names, rows, lengths=lengths, bounds=bounds),
+            self._column_chunk(_DIGEST, digest_bytes, rows),
+            group.residues,
         ]
         self._groups.append(
-            _struct(
+            struct(
                 {
-                    1: _list(12, [chunk for chunk, _ in chunk_meta]),
-                    2: _i64(sum(size for _, size in chunk_meta)),
-                    3: _i64(batch.num_rows),
-                    5: _i64(begin),
-                    6: _i64(self._position - begin),
+                    1: list_of(12, [chunk for chunk, _, _ in chunks]),
+                    2: i64(sum(size for _, size, _ in chunks)),
+                    3: i64(rows),
+                    5: i64(group.begin),
+                    6: i64(sum(size for _, _, size in chunks)),
                 }
             )
         )
-        self._rows += batch.num_rows
+        self._rows += rows
 
     def close(self) -> None:
-        """Write the footer. The sink stays open."""
-        root = _struct({4: _binary(b"schema"), 5: _i32(len(_COLUMNS))})
-        footer = _struct(
+        """Write what waits, and the footer. The sink stays open."""
+        self._write_waiting(at_end=True)
+        root = struct({4: binary(b"schema"), 5: i32(len(_COLUMNS))})
+        footer = struct(
             {
-                1: _i32(2),
-                2: _list(12, [root, *(column.element() for column in _COLUMNS)]),
-                3: _i64(self._rows),
-                4: _list(12, self._groups),
-                6: _binary(CREATED_BY),
-                7: _list(12, [_struct({1: _struct({})})] * len(_COLUMNS)),  # bounds are ordered as the type is
+                1: i32(2),
+                2: list_of(12, [root, *(column.element() for column in _COLUMNS)]),
+                3: i64(self._rows),
+                4: list_of(12, self._groups),
+                6: binary(CREATED_BY),
+                7: list_of(12, [struct({1: struct({})})] * len(_COLUMNS)),  # bounds are ordered as the type is
             }
         )[1]
         self._write(footer + len(footer).to_bytes(4, "little") + b"PAR1")
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         self._sink.write(data)
         self._position += len(data)
 
@@ -185,31 +240,35 @@ class SequenceFileWriter:
         rows: int,
         *,
         lengths: bytes = b"",
-        bounds: tuple[bytes, bytes] | None = None,
-    ) -> tuple[_Value, int]:
-        """Write the chunk's one page; returns its ColumnChunk and its size before compression."""
+        bounds: tuple[bytes, ...] = (),
+        packed: bool = False,
+    ) -> tuple[Value, int, int]:
+        """Write the chunk's one page; returns its ColumnChunk, and its size before compression and after."""
         column, at = _COLUMNS[number], self._position
-        packed = None if self._repeats or not lengths else two_bit_frame(values, head=lengths)
-        if packed is None:
-            packed = _compress(b"".join((lengths, values)), _REPEATS if self._repeats else LETTERS)
+        page: bytes | memoryview | None = values if column.codec == _UNCOMPRESSED else None
+        if packed and not self._repeats:
+            page = two_bit_frame(values, head=lengths)
+        if page is None:
+            text = packed and not self._repeats
+            page = _compress(b"".join((lengths, values)), LETTERS if text else _REPEATS)
         page_bytes = len(lengths) + len(values)
-        data_page = _struct({1: _i32(rows), 2: _i32(column.encoding), 3: _i32(_RLE), 4: _i32(_RLE)})
-        header = _struct({1: _i32(0), 2: _i32(page_bytes), 3: _i32(len(packed)), 5: data_page})[1]
+        data_page = struct({1: i32(rows), 2: i32(column.encoding), 3: i32(_RLE), 4: i32(_RLE)})
+        header = struct({1: i32(0), 2: i32(page_bytes), 3: i32(len(page)), 5: data_page})[1]
         self._write(header)
-        self._write(packed)
+        self._write(page)
         fields = {
-            1: _i32(column.type),
-            2: _list(5, [_i32(column.encoding), _i32(_RLE)]),
-            3: _list(8, [_binary(column.name)]),
-            4: _i32(_ZSTD),
-            5: _i64(rows),
-            6: _i64(len(header) + page_bytes),
-            7: _i64(self._position - at),
-            9: _i64(at),
+            1: i32(column.type),
+            2: list_of(5, [i32(column.encoding), i32(_RLE)]),
+            3: list_of(8, [binary(column.name)]),
+            4: i32(column.codec),
+            5: i64(rows),
+            6: i64(len(header) + page_bytes),
+            7: i64(self._position - at),
+            9: i64(at),
         }
-        if bounds is not None:
-            fields[12] = _struct({3: _i64(0), 5: _binary(bounds[1]), 6: _binary(bounds[0])})
-        return _struct({2: _i64(at), 3: _struct(fields)}), len(header) + page_bytes
+        if bounds:
+            fields[12] = struct({3: i64(0), 5: binary(bounds[1]), 6: binary(bounds[0])})
+        return struct({2: i64(at), 3: struct(fields)}), len(header) + page_bytes, self._position - at
 
 
 def _repeats(text: memoryview) -> bool:
@@ -223,37 +282,5 @@ def _compress(page: bytes | memoryview, parameters: zstandard.ZstdCompressionPar
     return zstandard.ZstdCompressor(compression_params=parameters).compress(page)
 
 
-def _fixed(column: pa.Array) -> memoryview:
-    return memoryview(column.to_numpy().tobytes())
-
-
-def _bounds(column: pa.Array, dtype: type[np.generic]) -> tuple[bytes, bytes]:
-    low, high = pc.min_max(column).values()
-    return np.array(low.as_py(), dtype).tobytes(), np.array(high.as_py(), dtype).tobytes()
-
-
-def _delta_lengths(column: pa.Array) -> tuple[bytes, memoryview]:
-    """All lengths and all text (DELTA_LENGTH_BYTE_ARRAY): lengths between the letters would cost a code of theirs."""
-    offsets = np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column) + 1]
-    text = memoryview(column.buffers()[2])[offsets[0] : offsets[-1]]
-    return _delta_packed((offsets[1:] - offsets[:-1]).astype(np.int64)), text
-
-
-def _delta_packed(values: np.ndarray[Any, np.dtype[np.int64]]) -> bytes:
-    """DELTA_BINARY_PACKED: blocks of four times 32 differences, all of one width and above one lowest difference."""
-    deltas = np.diff(values)
-    head = _varint(_BLOCK) + _varint(_MINIBLOCKS) + _varint(len(values)) + _i64(int(values[0]))[1]
-    if not len(deltas):
-        return head
-    low = int(deltas.min())
-    width = int(deltas.max() - low).bit_length()
-    blocks = -(-len(deltas) // _BLOCK)
-    above = np.zeros(blocks * _BLOCK, np.int64)
-    above[: len(deltas)] = deltas - low
-    bits = (above[:, None] >> np.arange(width)) & 1
-    bodies = np.packbits(bits.astype(np.uint8).ravel(), bitorder="little").reshape(blocks, -1)
-    block_head = np.frombuffer(_i64(low)[1] + bytes([width]) * _MINIBLOCKS, np.uint8)
-    packed = np.hstack([np.tile(block_head, (blocks, 1)), bodies])
-    unused = (len(above) - len(deltas)) // (_BLOCK // _MINIBLOCKS)  # miniblocks of the last block have no body
-    packed[-1, len(block_head) - unused : len(block_head)] = 0
-    return head + packed.tobytes()[: packed.size - unused * width * _BLOCK // _MINIBLOCKS // 8]
+def _bounds(values: np.ndarray[Any, Any]) -> tuple[bytes, ...]:
+    return values.min().tobytes(), values.max().tobytes()

@@ -37,8 +37,8 @@ _STATISTICS = [
 # Columns of few values. Below lists a dictionary takes an eighth of the encoding's time, and zstd finds what repeats as
 # well: the files are as small without.
 _DICTIONARY = [
-    "collection", "division", "molecule_type", "strandedness", "topology", "length_unit", "release", "source_file",
-    "organism", "source", "update_date",
+    "collection", "section", "division", "molecule_type", "strandedness", "topology", "length_unit", "release",
+    "source_file", "organism", "source", "update_date",
 ]  # fmt: skip
 
 
@@ -84,6 +84,16 @@ class TableFile:
         if self._encoding:
             self._encoding.result()
         self._encoding = self._thread.submit(self._encoder.write_batch, batch)
+
+    def write_keys(self, records: pa.RecordBatch) -> None:
+        """Of a sequence table that takes chunks: the records whose chunks come or came (``sequence_file``)."""
+        if isinstance(self._encoder, SequenceFileWriter):
+            self._encoder.write_keys(records)
+
+    @property
+    def without_keys(self) -> set[int]:
+        """Of a sequence table: ordinals of chunks whose record did not come."""
+        return self._encoder.without_keys if isinstance(self._encoder, SequenceFileWriter) else set()
 
     @property
     def bytes(self) -> int:

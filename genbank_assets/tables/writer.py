@@ -1,15 +1,16 @@
-"""One flat file -> Parquet: records, sequences and, where needed, quarantine.
+"""One flat file -> Parquet: records, sequences and, where needed, quarantine, each in a folder of its kind.
 
 Each table is written under a temporary name, checked against the reader's totals, and renamed; a reader of the
-folder sees complete tables or none. Which files make up a division belongs to ``records``; what the columns
+folders sees complete tables or none. Which files make up a division belongs to ``records``; what the columns
 mean belongs to ``schema``.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
-import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 
 from genbank_assets.errors import FlatFileError, IntegrityError, NotFoundError
 from genbank_assets.flatfile.reader import FlatFileReader
+from genbank_assets.generations import file_sha256
 from genbank_assets.measure import Stopwatch
 from genbank_assets.store import temporary_beside
 from genbank_assets.tables.schema import QUARANTINE_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
@@ -31,9 +33,9 @@ class ParsedFile:
 
     Attributes:
         file: the file's name.
-        records_file: name of the record table, beside the others in the output folder.
-        sequences_file: name of the sequence table.
-        quarantine_file: name of the quarantine table; None when nothing was quarantined.
+        records_file: path of the record table below the output folder, ``records/NAME.parquet``.
+        sequences_file: path of the sequence table, ``sequences/NAME.parquet``.
+        quarantine_file: path of the quarantine table, ``quarantine/NAME.parquet``; None when nothing was quarantined.
         locus_lines: LOCUS lines seen; equals ``records + quarantined``.
         locus_fragments: quarantined LOCUS lines that begin no record.
         records: rows.
@@ -67,6 +69,8 @@ class ParsedFile:
     sequences_bytes: int
     records_file_sha256: str
     sequences_file_sha256: str
+    quarantine_bytes: int
+    quarantine_file_sha256: str | None
     seconds: float
     header: dict[str, Any] | None
 
@@ -80,8 +84,15 @@ def table_stem(name: str) -> str:
     return stem
 
 
+def table_stems(names: Iterable[str]) -> dict[str, str]:
+    """What each file's tables are named by: :func:`table_stem`, or the whole name where others would share that."""
+    distinct = list(dict.fromkeys(names))
+    sharing = collections.Counter(table_stem(name) for name in distinct)
+    return {name: table_stem(name) if sharing[table_stem(name)] == 1 else name for name in distinct}
+
+
 def parse_file(
-    path: Path, *, out: Path, collection: str = "", release: str = "", stem: str | None = None
+    path: Path, *, out: Path, collection: str = "", section: str = "", release: str = "", stem: str | None = None
 ) -> ParsedFile:
     """Parse one flat file (plain or gzip) into Parquet tables in ``out``, named by ``stem`` or :func:`table_stem`.
 
@@ -89,29 +100,34 @@ def parse_file(
         NotFoundError: there is no such file, or it is a folder.
         FlatFileError: the file has no LOCUS line, or its gzip stream is damaged; nothing is published then.
         IntegrityError: what was written does not add up; nothing is published then.
+        StoreError: the tables cannot be written.
     """
     if not path.is_file():
         raise NotFoundError(f"{'not a file' if path.exists() else 'no such file'}: {path}")
     stem = stem or table_stem(path.name)
-    quarantine_path = out / f"{stem}.quarantine.parquet"
+    names = {table: f"{table}/{stem}.parquet" for table in ("records", "sequences", "quarantine")}
     with Stopwatch() as watch:
         with contextlib.ExitStack() as renames:
-            quarantine = _Quarantine(renames, path=quarantine_path)
-            reader = FlatFileReader(path, collection=collection, release=release, quarantined=quarantine.write)
-            records_path = renames.enter_context(temporary_beside(out / f"{stem}.records.parquet"))
-            sequences_path = renames.enter_context(temporary_beside(out / f"{stem}.sequences.parquet"))
+            quarantine = _Quarantine(renames, path=out / names["quarantine"])
+            reader = FlatFileReader(
+                path, collection=collection, section=section, release=release, quarantined=quarantine.write
+            )
+            records_path = renames.enter_context(temporary_beside(out / names["records"]))
+            sequences_path = renames.enter_context(temporary_beside(out / names["sequences"]))
             written = _write_tables(reader, records_path=records_path, sequences_path=sequences_path)
             totals = reader.totals
             _prove(reader, records_path=records_path)
             if totals["quarantined"]:
                 quarantine.write(reader.quarantine())
         if not totals["quarantined"]:
-            quarantine_path.unlink(missing_ok=True)
+            (out / names["quarantine"]).unlink(missing_ok=True)
     return ParsedFile(
         file=path.name,
-        records_file=f"{stem}.records.parquet",
-        sequences_file=f"{stem}.sequences.parquet",
-        quarantine_file=quarantine_path.name if totals["quarantined"] else None,
+        records_file=names["records"],
+        sequences_file=names["sequences"],
+        quarantine_file=names["quarantine"] if totals["quarantined"] else None,
+        quarantine_bytes=(out / names["quarantine"]).stat().st_size if totals["quarantined"] else 0,
+        quarantine_file_sha256=file_sha256(out / names["quarantine"]) if totals["quarantined"] else None,
         bytes=totals["text_bytes"],
         seconds=watch.seconds,
         header=dataclasses.asdict(reader.header) if reader.header else None,
@@ -147,7 +163,13 @@ def _write_tables(reader: FlatFileReader, *, records_path: Path, sequences_path:
     """Scan in this thread; each table is encoded in one of its own. Returns sizes and digests of the files."""
     with TableFile(records_path, RECORD_SCHEMA) as records, TableFile(sequences_path, SEQUENCE_SCHEMA) as sequences:
         for table, batch in reader:
-            (records if table == "records" else sequences).write(batch)
+            if table == "records":
+                sequences.write_keys(batch)
+                records.write(batch)
+            else:
+                sequences.write(batch)
+    if lost := sequences.without_keys - set(reader.orphans):
+        raise IntegrityError(f"{reader.path.name}: the residues of record {min(lost):,} have no row")
     if reader.orphans:
         sequences = _without_records(sequences_path, reader.orphans)
     return {
@@ -183,10 +205,4 @@ def _prove(reader: FlatFileReader, *, records_path: Path) -> None:
         raise IntegrityError(f"{reader.path.name}: {totals['records']} records, but {rows} rows were written")
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-__all__ = ["QUARANTINE_SCHEMA", "ParsedFile", "file_sha256", "parse_file", "table_stem"]
+__all__ = ["QUARANTINE_SCHEMA", "ParsedFile", "file_sha256", "parse_file", "table_stem", "table_stems"]

@@ -11,6 +11,7 @@ import pytest
 from genbank_assets.definitions import build_defs
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets.tables.unique_tables import memberships_table
 from genbank_assets_tests.paths import SAMPLE
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -61,7 +62,7 @@ def test_a_lost_row_group_fails_a_blocking_check(mirror: MirrorResource) -> None
     with dg.DagsterInstance.ephemeral() as instance:
         run(mirror, instance, "pln")
         partition = PartitionRelease(Path(mirror.store or ""), PartitionKey("genbank", "pln"), "1.0")
-        path = partition.files_folder("unique_records") / "memberships.parquet"
+        path = memberships_table(partition)
         size = path.stat().st_size
         frame = pl.read_parquet(path)
         frame.head(5).write_parquet(path)

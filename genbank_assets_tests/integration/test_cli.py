@@ -37,8 +37,8 @@ def test_parse_prints_a_json_line_per_file(tmp_path: Path) -> None:
         ("gbphg1.seq.gz", 1, 0), ("gbvrl1.seq.gz", 7, 0),
     ]  # fmt: skip
     assert {"residues", "bytes", "seconds"} <= rows[0].keys()
-    assert (tmp_path / "gbphg1.records.parquet").is_file()
-    assert (tmp_path / "gbphg1.sequences.parquet").is_file()
+    assert (tmp_path / "records" / "gbphg1.parquet").is_file()
+    assert (tmp_path / "sequences" / "gbphg1.parquet").is_file()
 
 
 def test_tables_of_files_that_differ_in_their_suffix_do_not_replace_each_other(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_tables_of_files_that_differ_in_their_suffix_do_not_replace_each_other(t
     done = call("parse", *map(str, files), "--out", str(tmp_path / "out"), "--json")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     names = [row["records_file"] for row in rows]
-    assert names == ["a.gb.records.parquet", "a.gbk.records.parquet", "b.records.parquet"]
+    assert names == ["records/a.gb.parquet", "records/a.gbk.parquet", "records/b.parquet"]
     assert [pq.read_metadata(tmp_path / "out" / name).num_rows for name in names] == [1, 2, 3]
 
 

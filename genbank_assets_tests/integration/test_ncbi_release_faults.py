@@ -371,32 +371,27 @@ def test_damaged_files_end_the_others_and_are_told_first(from_site: Settings, si
     assert [ask.path for ask in site.gets(".seq.gz")] == ["genbank/gbphg4.seq.gz"]
 
 
-def test_a_process_killed_between_renames_and_manifest_fetches_nothing_again(from_site: Settings, site: Site) -> None:
+def test_a_process_killed_between_rename_and_manifest_fetches_nothing_again(from_site: Settings, site: Site) -> None:
     files = genbank_release(site.folder, "5.0")
     fetch(from_site)
     changed = genbank_release(site.folder, "5.0", seed=2)
-    partition = PartitionRelease(from_site.store, PHG, "5.0")
-    from genbank_assets.ncbi.arrivals import Arrivals
 
-    arrivals = Arrivals(partition)
-    notes = {}
-    move_in = Arrivals.move_in
-
-    def killed(self: Arrivals, names: list[str]) -> None:
-        move_in(self, names)
-        notes.update({path.name: path.read_bytes() for path in self.folder.glob("*.entry.json")})
+    def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Arrivals, "move_in", killed)
+        patch.setattr("genbank_assets.ncbi.arrivals.publish_manifest", killed)
         with pytest.raises(KeyboardInterrupt):
             fetch(from_site)
-    assert len(notes) == len(files)
-    assert arrivals.folder.is_dir()
+    assert in_store(from_site) == ("5.0", files)
     site.asked.clear()
-    fetch(from_site)
+    fetch(dataclasses.replace(from_site, keep_replaced_seconds=0))
     assert in_store(from_site) == ("5.0", changed)
     assert site.gets(".seq.gz") == []
+    partition = PartitionRelease(from_site.store, PHG, "5.0")
+    left = {path.name for path in partition.stage_folder("raw_files").iterdir()}
+    assert left == {"manifest.json", partition.files_folder("raw_files").name}
+    assert {path.name for path in partition.files_folder("raw_files").iterdir()} == {"manifest.json", *changed}
 
 
 def test_a_source_with_an_older_release_is_recognised_before_anything_is_fetched(

@@ -23,6 +23,7 @@ from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets.tables.buckets import sorted_writer, write_sorted
 from genbank_assets.tables.schema import OBJECT_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
+from genbank_assets.tables.unique_tables import MEMBERSHIPS
 from genbank_assets_tests.fix_s3 import S3Server
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.integration.test_objects import PLN, VRL, Bucket, bucket, republish, sampled
@@ -156,7 +157,7 @@ def test_a_version_that_only_an_earlier_release_has_is_fetched_from_there(
     for source, release in ((mirror_273, "273.0"), (mirror_274, "274.0")):
         mirror(BCT, dataclasses.replace(settings, source=source))
         folder = PartitionRelease(settings.store, BCT, release).files_folder("unique_records")
-        rows = pl.read_parquet(folder / "memberships.parquet").select("accession_version", "sequence_sha256").rows()
+        rows = pl.read_parquet(folder / MEMBERSHIPS).select("accession_version", "sequence_sha256").rows()
         memberships[release] = {name: digest for name, digest in rows if digest is not None}
     gone = memberships["273.0"].keys() - memberships["274.0"].keys()
     assert gone
@@ -185,7 +186,7 @@ def test_a_range_that_is_not_there_prints_no_fasta_title(
 ) -> None:
     mirror(VRL, sampled)
     folder = PartitionRelease(sampled.store, VRL, "1.0").files_folder("unique_records")
-    name = pl.read_parquet(folder / "memberships.parquet")["accession_version"][0]
+    name = pl.read_parquet(folder / MEMBERSHIPS)["accession_version"][0]
     printed = []
     with pytest.raises(NotFoundError, match="not within"):
         printed.extend(fetch(sampled, name, start=start, end=end))
@@ -248,6 +249,7 @@ def test_a_small_division_is_compared_with_a_large_one_in_the_memory_of_a_row_gr
     few = rows.gather_every(40_000).select("sequence_sha256", "molecule_class", "length").with_columns(
         member_count=pl.lit(1), representative_accession_version=pl.lit("A.1"),
         representative_source_file=pl.lit("f"), representative_record_ordinal=pl.lit(0),
+        collection=pl.lit("genbank"), section=pl.lit("bct"), release=pl.lit("1.0"),
     )  # fmt: skip
     with sorted_writer(tmp_path / "small.parquet", UNIQUE_SEQUENCE_SCHEMA, sorted_by=["sequence_sha256"]) as writer:
         write_sorted(writer, few, UNIQUE_SEQUENCE_SCHEMA)

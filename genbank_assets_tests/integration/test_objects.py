@@ -312,7 +312,7 @@ def test_a_killed_publication_goes_on_and_leaves_no_orphans_behind(sampled: Sett
 
 def test_wrong_residues_stop_the_publication(sampled: Settings, bucket: Bucket) -> None:
     mirror(VRL, sampled, stages=4)
-    path = next((PartitionRelease(sampled.store, VRL, "1.0").files_folder("records")).glob("*.sequences.parquet"))
+    path = next((PartitionRelease(sampled.store, VRL, "1.0").files_folder("records")).glob("sequences/*.parquet"))
     table = pl.read_parquet(path)
     first = pl.col("record_ordinal") == table["record_ordinal"][0]
     spoilt = pl.when(first).then(pl.col("residues").str.replace("^.", "*")).otherwise("residues")

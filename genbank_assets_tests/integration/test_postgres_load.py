@@ -206,7 +206,7 @@ def test_wanted_records_of_many_row_groups_come_with_their_own_features(division
     name = "gbbct1.seq.gz"
     divisions.load(divisions.make("genbank/bct", "1.0", {name: file(changed=False)}))
     second = divisions.make("genbank/bct", "2.0", {name: file(changed=True)})
-    assert pq.read_metadata(second.files_folder("records") / "gbbct1.records.parquet").num_row_groups > 2
+    assert pq.read_metadata(second.files_folder("records") / "records/gbbct1.parquet").num_row_groups > 2
     loaded = divisions.load(second)
     assert (loaded.report.records_annotation_changed, loaded.report.records_unchanged) == (4, 8)
     assert divisions.query(

@@ -20,6 +20,7 @@ from genbank_assets.lookup.text import original_text
 from genbank_assets.objects.publish import publish_division
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionRelease
+from genbank_assets.tables.unique_tables import memberships_table
 from genbank_assets_tests.fix_postgres import Divisions, Entry
 
 FILE = "gbbct1.seq.gz"
@@ -207,7 +208,7 @@ def unlink_manifest(stage: str) -> Break:
 
 
 def rewrite_organism(partition: PartitionRelease, _: Settings) -> None:
-    path = partition.files_folder("records") / "gbbct1.records.parquet"
+    path = partition.files_folder("records") / "records/gbbct1.parquet"
     pl.read_parquet(path).with_columns(organism=pl.lit("Homo sapiens")).write_parquet(path)
 
 
@@ -220,8 +221,8 @@ DAMAGES: dict[str, tuple[Break, str, str]] = {
         lambda p, _: flip(p.files_folder("raw_files") / FILE, at=5), "raw file", "SHA-256 of gbbct1.seq.gz"),
     "a value of the record table": (rewrite_organism, "table row", "parsed again differs in organism"),
     "a byte of the sequence table": (
-        lambda p, _: flip(p.files_folder("records") / "gbbct1.sequences.parquet", at=40), "table row",
-        "SHA-256 of gbbct1.sequences.parquet"),
+        lambda p, _: flip(p.files_folder("records") / "sequences/gbbct1.parquet", at=40), "table row",
+        "SHA-256 of gbbct1.parquet"),
     "a column of the database row": (
         sql("UPDATE genbank.record SET organism = 'Homo sapiens' WHERE accession = 'AB000001'"), "database row",
         "differs from the table in organism"),
@@ -262,7 +263,7 @@ def test_a_damaged_table_gets_a_sentence_and_no_traceback(
     two_releases: tuple[Settings, PartitionRelease, PartitionRelease],
 ) -> None:
     settings, _, newest = two_releases
-    path = newest.files_folder("unique_records") / "memberships.parquet"
+    path = memberships_table(newest)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(IntegrityError, match=r"memberships\.parquet cannot be read .* remove it and materialize"):
         trace(settings, "AB000001")

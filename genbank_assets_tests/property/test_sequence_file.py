@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genbank_assets.tables.schema import SEQUENCE_SCHEMA
+from genbank_assets.tables.schema import CHUNK_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.tables.sequence_file import SequenceFileWriter
 
 CHUNKS = st.tuples(
@@ -20,15 +22,19 @@ CHUNKS = st.tuples(
     st.integers(0, 2**31 - 1),
     st.builds(str.__mul__, st.text("ACGTN*-", max_size=20), st.integers(0, 3)),
 )
+KEYS = pa.schema([RECORD_SCHEMA.field(name) for name in ("record_ordinal", "accession_version", "sequence_sha256")])
 BATCHES = st.lists(st.lists(CHUNKS, max_size=300), max_size=4)
 
 
-def batch_of(rows: list[tuple[int, int, str]]) -> pa.RecordBatch:
-    columns = list(zip(*rows, strict=True)) or [(), (), ()]
-    return pa.RecordBatch.from_arrays(
-        [pa.array(values, field.type) for values, field in zip(columns, SEQUENCE_SCHEMA, strict=True)],
-        schema=SEQUENCE_SCHEMA,
-    )
+def batch_of(rows: list[tuple[int, int, str]], schema: pa.Schema = SEQUENCE_SCHEMA) -> pa.RecordBatch:
+    full = [key_of(row[0]) | dict(zip(CHUNK_SCHEMA.names, row, strict=True)) for row in rows]
+    return pa.RecordBatch.from_pylist([{name: row[name] for name in schema.names} for row in full], schema=schema)
+
+
+def key_of(ordinal: int) -> dict[str, Any]:
+    """Accession and digest of a record; every third accession is longer."""
+    digest = hashlib.sha256(str(ordinal).encode()).digest()
+    return {"accession_version": f"{'NZ_' * (ordinal % 3 == 0)}A{ordinal}.1", "sequence_sha256": digest}
 
 
 def file_of(batches: list[pa.RecordBatch]) -> io.BytesIO:
@@ -68,10 +74,66 @@ def test_lengths_read_back_at_the_edges_of_blocks(count: int, longest: int) -> N
 def test_a_row_group_says_which_records_it_holds() -> None:
     sink = file_of([batch_of([(5, 0, "AC"), (5, 1, "GT"), (9, 0, "A")]), batch_of([(11, 0, "T")])])
     metadata = pq.read_metadata(sink)
-    bounds = [metadata.row_group(group).column(0).statistics for group in range(metadata.num_row_groups)]
-    assert [(found.min, found.max, found.null_count) for found in bounds] == [(5, 9, 0), (11, 11, 0)]
+    ordinal, accession = (SEQUENCE_SCHEMA.get_field_index(name) for name in ("record_ordinal", "accession_version"))
+
+    def bounds(column: int) -> list[tuple[Any, ...]]:
+        groups = [metadata.row_group(group).column(column).statistics for group in range(metadata.num_row_groups)]
+        return [(found.min, found.max, found.null_count) for found in groups]
+
+    assert bounds(ordinal) == [(5, 9, 0), (11, 11, 0)]
+    assert bounds(accession) == [("A5.1", "NZ_A9.1", 0), ("A11.1", "A11.1", 0)]
     assert metadata.num_rows == 4
-    assert {metadata.row_group(0).column(i).compression for i in range(3)} == {"ZSTD"}
+    codecs = {SEQUENCE_SCHEMA.names[i]: metadata.row_group(0).column(i).compression for i in range(5)}
+    assert codecs.pop("sequence_sha256") == "UNCOMPRESSED"
+    assert set(codecs.values()) == {"ZSTD"}
+
+
+@settings(deadline=None)
+@given(
+    # records: chunks of each, whether it has a row, and whether the batch of chunks or of rows ends after it
+    records=st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.booleans(), st.booleans()), max_size=40),
+    ahead=st.integers(0, 3),
+)
+def test_chunks_get_the_keys_of_their_records_whichever_comes_first(
+    records: list[tuple[int, bool, bool, bool]], ahead: int
+) -> None:
+    """Rows come before their chunks or behind; a record without a row (it was quarantined) is named."""
+    chunk_batches: list[list[tuple[int, int, str]]] = [[]]
+    row_batches: list[list[dict[str, Any]]] = [[]]
+    for ordinal, (chunks, has_row, chunks_end, rows_end) in enumerate(records):
+        for number in range(chunks):
+            chunk_batches[-1].append((ordinal, number, "ACGT" * (ordinal % 5)))
+            if chunks_end:  # also within a record
+                chunk_batches.append([])
+        if has_row:
+            digest = {} if chunks else {"sequence_sha256": None}
+            row_batches[-1].append({"record_ordinal": ordinal} | key_of(ordinal) | digest)
+        if rows_end:
+            row_batches.append([])
+    sink = io.BytesIO()
+    writer = SequenceFileWriter(sink)
+    for rows in row_batches[:ahead]:
+        writer.write_keys(pa.RecordBatch.from_pylist(rows, schema=KEYS))
+    waiting = row_batches[ahead:]
+    for chunk_rows in chunk_batches:
+        writer.write_batch(batch_of(chunk_rows, CHUNK_SCHEMA))
+        if waiting:
+            writer.write_keys(pa.RecordBatch.from_pylist(waiting.pop(0), schema=KEYS))
+    for rows in waiting:
+        writer.write_keys(pa.RecordBatch.from_pylist(rows, schema=KEYS))
+    writer.close()
+    sink.seek(0)
+    orphans = {ordinal for ordinal, (chunks, has_row, *_) in enumerate(records) if chunks and not has_row}
+    assert writer.without_keys == orphans
+    read = pq.read_table(sink)
+    read.validate(full=True)
+    expected = [row for rows in chunk_batches for row in batch_of(rows).to_pylist()]
+    for row in expected:
+        if row["record_ordinal"] in orphans:
+            row |= {"accession_version": "", "sequence_sha256": bytes(32)}
+    assert read.to_pylist() == expected
+    sink.seek(0)
+    assert pl.read_parquet(sink).equals(pl.from_arrow(read))
 
 
 def test_near_identical_genomes_shrink_to_a_fraction_and_others_to_two_bits() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from genbank_assets.errors import IntegrityError, NotFoundError, SettingsError, SourceBusyError
+from genbank_assets.generations import prune_releases
 from genbank_assets.measure import StageReport
 from genbank_assets.ncbi.catalog import GENBANK, REFSEQ, division_of_file, file_sort_key, parse_partition
 from genbank_assets.ncbi.download import GzipCheck, PosixCksum
@@ -21,7 +22,6 @@ from genbank_assets.store import (
     PartitionKey,
     PartitionRelease,
     current_release,
-    prune_releases,
     publish_manifest,
     release_sort_key,
     releases_in_store,

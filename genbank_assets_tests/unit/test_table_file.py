@@ -19,7 +19,8 @@ from genbank_assets.tables.table_file import TableFile
 
 def chunk(ordinal: int, residues: str) -> pa.RecordBatch:
     row = {"record_ordinal": ordinal, "chunk_ordinal": 0, "residues": residues}
-    return pa.RecordBatch.from_pylist([row], schema=SEQUENCE_SCHEMA)
+    key = {"accession_version": f"A{ordinal}.1", "sequence_sha256": bytes(32)}
+    return pa.RecordBatch.from_pylist([row | key], schema=SEQUENCE_SCHEMA)
 
 
 def test_size_and_digest_are_those_of_the_file(tmp_path: Path) -> None:

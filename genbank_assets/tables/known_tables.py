@@ -1,0 +1,92 @@
+"""Tables of a raw file that are there already: what a new generation links to, or rewrites, instead of parsing.
+
+They are looked for where a manifest lists them, in the generation that is being built (of a run that was killed), and
+in others that never became whole. Whether a table is of use is decided by the digest of the raw file and the versions
+of the code. Making tables belongs to ``records``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from genbank_assets.generations import RECEIPTS, files_of_entry, generations, link_or_copy, readable_manifests
+from genbank_assets.store import PartitionRelease, write_atomically
+
+
+@dataclasses.dataclass(frozen=True)
+class KnownTable:
+    """The tables of one raw file: the folder that their names are relative to, and their manifest entry."""
+
+    folder: Path
+    entry: dict[str, Any] = dataclasses.field(hash=False)
+
+    def linked_into(self, folder: Path, *, receipt: Path) -> dict[str, Any]:
+        """Let a generation have the same files; returns their entry."""
+        if folder != self.folder:
+            for file in files_of_entry(self.entry):
+                link_or_copy(self.folder / file.name, folder / file.name)
+            write_atomically(receipt, (json.dumps(self.entry, indent=1) + "\n").encode())
+        return self.entry
+
+
+class KnownTables:
+    """All tables of a partition's raw files that are there.
+
+    Args:
+        partition: the division and release.
+        building: folder of the generation that is being built; its own tables are preferred.
+        recheck: whether files are read to see if they still have their digests.
+    """
+
+    def __init__(self, partition: PartitionRelease, *, building: Path, recheck: bool) -> None:
+        self._recheck = recheck
+        self._found: dict[str, list[KnownTable]] = {}
+        self._published: dict[str, dict[str, Any]] = {}
+        for entry in _receipts(building / RECEIPTS):
+            self._add(building, entry)
+        for manifest in readable_manifests(partition, "records"):
+            for entry in manifest.files:
+                self._add(partition.folder_of(manifest), entry)
+                self._published.setdefault(entry["name"], entry)
+        for folder in generations(partition, "records"):
+            if folder != building:
+                for entry in _receipts(folder / RECEIPTS):
+                    self._add(folder, entry)
+        for entry in _receipts(partition.stage_folder("records")):  # of version 0.1.0
+            self._add(partition.stage_folder("records"), entry)
+
+    def _add(self, folder: Path, entry: dict[str, Any]) -> None:
+        self._found.setdefault(str(entry["name"]), []).append(KnownTable(folder, entry))
+
+    def find(self, name: str, *, raw_sha256: str, parser_version: str) -> KnownTable | None:
+        """Whole tables of just these bytes by this parser; those of the newest format first."""
+        same = [
+            table
+            for table in self._found.get(name, ())
+            if (table.entry["raw_sha256"], table.entry["code_version"]) == (raw_sha256, parser_version)
+        ]
+        for table in sorted(same, key=lambda table: str(table.entry.get("table_format", "")), reverse=True):
+            if all(file.is_whole(table.folder, recheck=self._recheck) for file in files_of_entry(table.entry)):
+                return table
+        return None
+
+    def as_before(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """The entry, or the published one that differs from it in the run alone: equal content, equal digest."""
+        before = self._published.get(entry["name"])
+        if before is not None and before | {"run_id": entry["run_id"]} == entry:
+            return before
+        return entry
+
+
+def _receipts(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.glob("*.json")):
+        try:
+            entry = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(entry, dict) and {"name", "raw_sha256", "code_version", "records_file"} <= entry.keys():
+            yield entry
