@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from genbank_assets.durable import file_sha256, hidden_name, store_errors, temporary_beside
 from genbank_assets.errors import IntegrityError
 from genbank_assets.stable_paths import named_by_stable_path
 from genbank_assets.store import (
@@ -30,12 +31,9 @@ from genbank_assets.store import (
     PartitionKey,
     PartitionRelease,
     Stage,
-    hidden_name,
     publish_manifest,
     read_manifest,
     releases_in_store,
-    store_errors,
-    temporary_beside,
 )
 
 RECEIPTS = "receipts"
@@ -221,9 +219,3 @@ def prune_releases(store: Path, *, key: PartitionKey, keep: int) -> list[str]:
                 shutil.rmtree(partition.folder.parent, ignore_errors=True)
             gone.append(partition.release)
     return gone
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,14 +12,13 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from genbank_assets.durable import hidden_name, store_errors
 from genbank_assets.store import (
     Manifest,
     PartitionKey,
     PartitionRelease,
     Stage,
-    hidden_name,
     releases_in_store,
-    store_errors,
 )
 
 CURRENT = "current"

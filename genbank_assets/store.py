@@ -2,7 +2,7 @@
 
 A partition of one release is one folder, ``STORE/<collection>/<release>/<division>/``, with a sub-folder per
 stage. A stage is published when its ``manifest.json`` exists: readers follow manifests and nothing else, so
-half-written files beside it are invisible. Belongs here: paths, manifests, atomic writes. How a stage's files are
+half-written files beside it are invisible. Belongs here: paths and manifests. How a stage's files are
 replaced belongs to ``generations``, what they hold to the stages.
 """
 
@@ -11,21 +11,35 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-import errno
 import fcntl
 import hashlib
 import json
-import os
 import re
-import secrets
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from genbank_assets import __version__
-from genbank_assets.errors import IntegrityError, NotFoundError, StoreError
+from genbank_assets.durable import store_errors, temporary_beside, write_atomically
+from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.measure import StageReport
+
+__all__ = [
+    "MANIFEST",
+    "STAGES",
+    "Manifest",
+    "PartitionKey",
+    "PartitionRelease",
+    "Stage",
+    "current_release",
+    "lock_partition",
+    "publish_manifest",
+    "read_manifest",
+    "release_sort_key",
+    "releases_in_store",
+    "temporary_beside",
+    "write_atomically",
+]
 
 Stage = Literal["raw_files", "records", "unique_records", "postgres_table", "object_set"]
 STAGES: tuple[Stage, ...] = ("raw_files", "records", "unique_records", "postgres_table", "object_set")
@@ -187,86 +201,6 @@ def publish_manifest(manifest: Manifest, *, partition: PartitionRelease) -> Mani
         write_atomically(partition.folder_of(manifest) / MANIFEST, content)
     write_atomically(partition.manifest_path(manifest.stage), content)
     return manifest
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a small file by temporary name, fsync and rename; readers see all of it or the old one.
-
-    Raises:
-        StoreError: the file system refuses.
-    """
-    with temporary_beside(path) as temporary:
-        temporary.write_bytes(content)
-
-
-@contextlib.contextmanager
-def temporary_beside(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that becomes ``path`` when the block ends well.
-
-    The temporary file is removed when the block raises. Its name is of this host and process alone. Left-overs of
-    killed processes have names that start with a dot and end in ``.tmp``; nothing reads them.
-
-    Raises:
-        StoreError: the file system refuses.
-    """
-    temporary = path.with_name(hidden_name(path.name, suffix=".tmp"))
-    with store_errors(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield temporary
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
-            temporary.replace(path)
-            sync_folder(path.parent)
-        finally:
-            with contextlib.suppress(OSError):  # what went wrong before says more
-                temporary.unlink(missing_ok=True)
-
-
-def hidden_name(name: str, *, suffix: str) -> str:
-    """A name that no other process of any host that shares the store uses, and no reader looks at."""
-    return f".{name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}{suffix}"
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk, so that a rename outlives a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems cannot
-            raise
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def store_errors(path: Path) -> Iterator[None]:
-    """Say in a sentence what a file system refused, and where.
-
-    Raises:
-        StoreError: instead of an OSError that is of a disk, not of a network.
-    """
-    try:
-        yield
-    except OSError as error:
-        reason = _REFUSALS.get(error.errno or 0)
-        if reason is None:
-            raise
-        raise StoreError(f"the store cannot go on at {error.filename or path}: {reason}") from error
-
-
-_REFUSALS = {
-    errno.ENOSPC: "the disk is full; make room and run it again",
-    errno.EDQUOT: "the disk quota is used up; make room and run it again",
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "this user may not write there",
-    errno.EPERM: "this user may not write there",
-    errno.ENOTDIR: "a part of the path is a file, not a folder",
-    errno.EEXIST: "a part of the path is a file, not a folder",
-    errno.EIO: "the disk failed (input/output error)",
-    errno.ENAMETOOLONG: "the name is too long for the file system",
-}
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from genbank_assets.durable import store_errors, sync_folder
 from genbank_assets.errors import IntegrityError
 from genbank_assets.generations import (
     ListedFile,
@@ -33,8 +34,6 @@ from genbank_assets.store import (
     PartitionKey,
     PartitionRelease,
     publish_manifest,
-    store_errors,
-    sync_folder,
     write_atomically,
 )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from genbank_assets.durable import store_errors
 from genbank_assets.errors import ReleaseError
 from genbank_assets.ncbi.arrivals import Arrivals, file_entry
 from genbank_assets.ncbi.catalog import Collection
@@ -21,7 +22,7 @@ from genbank_assets.ncbi.listing import folder_of
 from genbank_assets.ncbi.releases import Release, same_number
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionRelease, store_errors
+from genbank_assets.store import PartitionRelease
 
 _HEADER_RELEASE = re.compile(rb"NCBI-GenBank Flat File Release\s+(\d+(?:\.\d+)?)")
 

@@ -17,12 +17,13 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
+from genbank_assets.durable import file_sha256, store_errors
 from genbank_assets.errors import IntegrityError, NotFoundError
-from genbank_assets.generations import file_sha256, made_before, new_generation, prune_generations
+from genbank_assets.generations import made_before, new_generation, prune_generations
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.settings import Settings
 from genbank_assets.stable_paths import update_stable_path
-from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, store_errors, temporary_beside
+from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, temporary_beside
 from genbank_assets.tables.buckets import (
     Buckets,
     bucket_count,

@@ -12,8 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genbank_assets.durable import file_sha256
 from genbank_assets.errors import IntegrityError
-from genbank_assets.generations import file_sha256, link_or_copy
+from genbank_assets.generations import link_or_copy
 from genbank_assets.store import temporary_beside
 from genbank_assets.tables.schema import CHUNK_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.tables.table_file import TableFile

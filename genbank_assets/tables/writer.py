@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from genbank_assets.durable import file_sha256
 from genbank_assets.errors import FlatFileError, IntegrityError, NotFoundError
 from genbank_assets.flatfile.reader import FlatFileReader
-from genbank_assets.generations import file_sha256
 from genbank_assets.measure import Stopwatch
 from genbank_assets.store import temporary_beside
 from genbank_assets.tables.schema import QUARANTINE_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
