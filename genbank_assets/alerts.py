@@ -26,8 +26,8 @@ from genbank_assets.errors import SettingsError
 
 ATTEMPTS = 3
 TIMEOUT_SECONDS = 10.0
-LONGEST_LINE = 500
-MOST_LINES = 30
+MAX_LINE_CHARACTERS = 500
+MAX_LINES = 30
 SMTPS_PORT = 465
 PREFIX = "GENBANK_ASSETS_ALERT_"
 
@@ -95,9 +95,9 @@ class Alert:
     @property
     def text(self) -> str:
         """The lines as text; very long ones are cut, and of very many the first."""
-        shown = [_one_line(line) for line in self.lines[:MOST_LINES]]
-        if len(self.lines) > MOST_LINES:
-            shown.append(f"… and {len(self.lines) - MOST_LINES} more")
+        shown = [_one_line(line) for line in self.lines[:MAX_LINES]]
+        if len(self.lines) > MAX_LINES:
+            shown.append(f"… and {len(self.lines) - MAX_LINES} more")
         return "\n".join(shown)
 
 
@@ -237,4 +237,4 @@ def _is_loopback(host: str) -> bool:
 
 def _one_line(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
+    return line if len(line) <= MAX_LINE_CHARACTERS else line[: MAX_LINE_CHARACTERS - 1] + "…"

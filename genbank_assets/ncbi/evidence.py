@@ -28,7 +28,7 @@ from genbank_assets.store import temporary_beside
 from genbank_assets.tables.schema import EVIDENCE_SCHEMA
 
 EVIDENCE_FILE = "evidence.parquet"
-LONGEST_LINE_BYTES = 4096
+MAX_LINE_BYTES = 4096
 BATCH_ROWS = 50_000
 SHOWN_WARNINGS = 5
 _GENBANK_LINE = re.compile(r"(?:GB)?([A-Z]{3})\d*(?:\.SEQ(?:\.GZ)?)?\s*\|\s*([A-Z0-9_]+)(?:\.\d+)?", re.IGNORECASE)
@@ -141,7 +141,7 @@ def _batches(
 
 def _lines(path: Path) -> Iterator[str]:
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        while line := file.readline(LONGEST_LINE_BYTES):
+        while line := file.readline(MAX_LINE_BYTES):
             text = line.decode("latin-1").strip()
             if text and not text.startswith("#"):
                 yield text

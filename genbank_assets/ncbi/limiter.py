@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
     from genbank_assets.settings import Settings
 
-LONGEST_PAUSE_SECONDS = 300.0
+MAX_PAUSE_SECONDS = 300.0
 FIRST_PAUSE_SECONDS = 5.0
-PAUSES_BEFORE_GIVING_UP = 4
+MAX_PAUSES_IN_A_ROW = 4
 # What a server may ask for at most, and how far ahead turns may be given out: beyond, a clock was set back.
-LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
-LONGEST_QUEUE_SECONDS = 3600.0
-PLACE_POLL_SECONDS = 0.2
-PLACE_POLLS_TOLD = 25
+MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
+MAX_QUEUE_SECONDS = 3600.0
+SLOT_POLL_SECONDS = 0.2
+SLOT_POLLS_ANNOUNCED = 25
 
 
 # A wait that is longer is said.
@@ -46,7 +46,7 @@ class Limiter:
         requests_per_second: ceiling on requests.
         files: files on their way at a time.
         pauses: answers of "slow down" in a row that make it give up.
-        longest_pause_seconds: longest pause that is waited for.
+        max_pause_seconds: longest pause that is waited for.
         time_limit_seconds: how long this limiter may wait in all; None for as long as it takes.
         sleep: how to wait.
     """
@@ -58,7 +58,7 @@ class Limiter:
         requests_per_second: float,
         files: int = 4,
         pauses: int | None = None,
-        longest_pause_seconds: float | None = None,
+        max_pause_seconds: float | None = None,
         time_limit_seconds: float | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -66,8 +66,8 @@ class Limiter:
         self._slots = store / "source-slots"
         self._gap_seconds = 1.0 / requests_per_second
         self._files = files
-        self._pauses = pauses or PAUSES_BEFORE_GIVING_UP
-        self._longest_pause_seconds = longest_pause_seconds or LONGEST_PAUSE_SECONDS
+        self._pauses = pauses or MAX_PAUSES_IN_A_ROW
+        self._max_pause_seconds = max_pause_seconds or MAX_PAUSE_SECONDS
         self._until = None if time_limit_seconds is None else time.time() + time_limit_seconds
         self._sleep = sleep
         self.progress: Callable[[str], None] = lambda line: None
@@ -81,7 +81,7 @@ class Limiter:
             requests_per_second=settings.requests_per_second,
             files=settings.download_files,
             pauses=settings.source_pauses,
-            longest_pause_seconds=settings.source_pause_seconds,
+            max_pause_seconds=settings.source_pause_seconds,
             time_limit_seconds=time_limit_seconds,
         )
 
@@ -93,10 +93,10 @@ class Limiter:
         """
         with self._state() as state:
             now = time.time()
-            paused_until = _not_beyond(state.get("paused_until", 0.0), now + LONGEST_RETRY_AFTER_SECONDS)
-            if paused_until - now > self._longest_pause_seconds:
+            paused_until = _not_beyond(state.get("paused_until", 0.0), now + MAX_RETRY_AFTER_SECONDS)
+            if paused_until - now > self._max_pause_seconds:
                 raise SourceBusyError(_left_alone(url, paused_until))
-            turn = max(now, _not_beyond(state.get("next", 0.0), now + LONGEST_QUEUE_SECONDS), paused_until)
+            turn = max(now, _not_beyond(state.get("next", 0.0), now + MAX_QUEUE_SECONDS), paused_until)
             self.check_time(url, at=turn)
             state["next"] = turn + self._gap_seconds
         if turn - now > ANNOUNCED_SECONDS:
@@ -127,7 +127,7 @@ class Limiter:
         """
         self._slots.mkdir(exist_ok=True)
         for waited in itertools.count():
-            if waited and waited % PLACE_POLLS_TOLD == 0:
+            if waited and waited % SLOT_POLLS_ANNOUNCED == 0:
                 on_wait()
             for number in range(self._files):
                 with (self._slots / f"{number}").open("a") as file:
@@ -137,7 +137,7 @@ class Limiter:
                         continue
                     yield
                     return
-            self._sleep(PLACE_POLL_SECONDS)
+            self._sleep(SLOT_POLL_SECONDS)
 
     def slow_down(self, retry_after_seconds: float | None, *, url: str, sent: float) -> None:
         """The source said 503 or 429 to a request that was sent at a moment: everybody pauses.
@@ -152,15 +152,15 @@ class Limiter:
                 return
             pauses = int(state.get("pauses", 0)) + 1
             state["pauses"] = pauses
-            asked = min(retry_after_seconds or 0.0, LONGEST_RETRY_AFTER_SECONDS)
-            pause = max(asked, min(FIRST_PAUSE_SECONDS * 2 ** (pauses - 1), self._longest_pause_seconds))
+            asked = min(retry_after_seconds or 0.0, MAX_RETRY_AFTER_SECONDS)
+            pause = max(asked, min(FIRST_PAUSE_SECONDS * 2 ** (pauses - 1), self._max_pause_seconds))
             state["paused_before"] = state.get("paused_at", 0.0)
             state["paused_at"] = time.time()
             state["paused_until"] = state["paused_at"] + pause
             if pauses >= self._pauses:
                 state["pauses"] = 0
                 raise SourceBusyError(f"{url}: the server asked to slow down {pauses} times in a row; try again later")
-            if pause > self._longest_pause_seconds:
+            if pause > self._max_pause_seconds:
                 raise SourceBusyError(_left_alone(url, state["paused_until"]))
 
     def went_well(self, *, sent: float) -> None:

@@ -20,7 +20,7 @@ from genbank_assets.errors import IntegrityError
 
 # Real files inflate four to eight times. Deflate cannot do more than 1,032 times, which only runs of one letter reach;
 # those of a chromosome fit into the allowance.
-MOST_INFLATED = 100
+MAX_INFLATED_TIMES = 100
 ALLOWED_INFLATED_BYTES = 256 * 1024 * 1024
 HEADER_BYTES = 2048
 PIECE_BYTES = 1024 * 1024
@@ -146,8 +146,8 @@ class GzipCheck:
             self.head += piece[: HEADER_BYTES - len(self.head)]
             if self.head.startswith(b"\x1f\x8b"):
                 raise IntegrityError(f"{self._name} is packed twice: the server packed it once more for the way")
-        if self.inflated_bytes > MOST_INFLATED * self._taken + ALLOWED_INFLATED_BYTES:
-            raise IntegrityError(f"{self._name} inflates more than {MOST_INFLATED} times: refused")
+        if self.inflated_bytes > MAX_INFLATED_TIMES * self._taken + ALLOWED_INFLATED_BYTES:
+            raise IntegrityError(f"{self._name} inflates more than {MAX_INFLATED_TIMES} times: refused")
 
     def finish(self) -> None:
         """The stream is over.

@@ -38,7 +38,7 @@ def test_a_file_that_a_crash_left_unreadable_is_begun_anew(tmp_path: Path, conte
 
 
 def test_pauses_double_up_to_the_longest(tmp_path: Path) -> None:
-    limiter, _ = made(tmp_path, pauses=7, longest_pause_seconds=60)
+    limiter, _ = made(tmp_path, pauses=7, max_pause_seconds=60)
     pauses = []
     for _ in range(6):
         limiter.slow_down(None, url="x", sent=time.time())

@@ -29,7 +29,7 @@ CHUNK_BYTES = 1024 * 1024
 TIMEOUT_SECONDS = 60.0
 SMALL_FILE_ATTEMPTS = 3
 RETRY_SECONDS = 1.0
-MOST_FILE_BYTES = 2**63 - 1
+MAX_FILE_BYTES = 2**63 - 1
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _HOSTILE = re.compile(r"[\x00-\x1f\x7f/\\]")
 _SIZE = re.compile(r"[0-9]{1,19}")
@@ -195,7 +195,7 @@ def size_of(text: str, *, what: str) -> int:
     Raises:
         SourceError: it is no size that a file can have.
     """
-    if not _SIZE.fullmatch(text) or int(text) > MOST_FILE_BYTES:
+    if not _SIZE.fullmatch(text) or int(text) > MAX_FILE_BYTES:
         raise SourceError(f"{what}: a file cannot have a size of {text[:40]!r} bytes")
     return int(text)
 

@@ -81,7 +81,7 @@ class FtpSource(Source):
         return self._connection
 
     def _logged_in(self) -> ftplib.FTP:
-        connection = ftplib.FTP(timeout=self._timeout_seconds, encoding="latin-1")  # noqa: S321 -- some networks allow nothing else
+        connection = ftplib.FTP(timeout=self._timeout_seconds, encoding="latin-1")
         try:
             connection.connect(*self._server)
             _keep_alive(connection.sock)

@@ -33,7 +33,7 @@ from genbank_assets.ncbi.sources.base import (
 )
 from genbank_assets.ncbi.sources.index import html_index
 
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 _SLOW_DOWN = {429, 503}
 _GONE = {404, 410}
 _NOT_SHOWN = {401, 403, 404, 410}
@@ -56,7 +56,7 @@ class HttpSource(Source):
             auth=(unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
             timeout=httpx.Timeout(timeout_seconds, connect=min(30.0, timeout_seconds)),
             follow_redirects=True,
-            max_redirects=MOST_REDIRECTS,
+            max_redirects=MAX_REDIRECTS,
             headers={"User-Agent": "genbank-assets", "Accept-Encoding": "identity"},
             event_hooks={"response": [refuse_downgrade]},
         )

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 from genbank_assets.errors import SourceError
-from genbank_assets.ncbi.sources.base import MOST_FILE_BYTES, RemoteFile, safe_name, size_of
+from genbank_assets.ncbi.sources.base import MAX_FILE_BYTES, RemoteFile, safe_name, size_of
 
 _DATE = re.compile(
     r"\b(?:\d{4}-\d{2}-\d{2}|\d{1,2}-[A-Z][a-z]{2}-\d{4}|\d{4}-[A-Z][a-z]{2}-\d{2})(?:[ T]+\d{1,2}:\d{2}(?::\d{2})?)?"
@@ -115,7 +115,7 @@ def _size(found: re.Match[str], *, name: str) -> tuple[int, bool]:
     if number.isdigit() and not unit:
         return size_of(number, what=name), False
     size = float(number) * _UNITS[unit]
-    if not 0 <= size <= MOST_FILE_BYTES:
+    if not 0 <= size <= MAX_FILE_BYTES:
         raise SourceError(f"{name}: a file cannot have a size of {found[0]!r}")
     return int(size), True
 
