@@ -112,7 +112,10 @@ setup(
         "k8s": [f"dagster-k8s{DAGSTER_LIBRARIES}"],
         "bench": ["gb-io>=0.4", "biobear>=0.23", "numpy>=1.26", "adbc-driver-postgresql>=1.5"],
     },
-    entry_points={"console_scripts": ["genbank-assets = genbank_assets.cli:main"]},
+    entry_points={
+        "console_scripts": ["genbank-assets = genbank_assets.cli:main"],
+        "dagster_dg_cli.registry_modules": ["genbank_assets = genbank_assets.defs.components"],
+    },
     classifiers=[
         "Development Status :: 4 - Beta",
         "Environment :: Console",

@@ -12,33 +12,46 @@ import dagster as dg
 from dagster_aws.s3 import S3Resource
 
 from genbank_assets.defs.alerts import build_alert_sensors
-from genbank_assets.defs.checks import build_checks
+from genbank_assets.defs.automation import build_automation_sensors
+from genbank_assets.defs.checks import build_checks, build_day_checks
 from genbank_assets.defs.daily import build_daily, build_daily_jobs, build_daily_schedules
-from genbank_assets.defs.jobs import build_jobs
+from genbank_assets.defs.jobs import build_mirror_jobs, trace_record
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.sensors import build_sensors
 from genbank_assets.defs.stages import build_stages
 from genbank_assets.defs.taxonomy import taxa_resolve, taxonomy, taxonomy_schedule, update_taxonomy
 from genbank_assets.defs.upstream import build_releases
-from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 
 
 def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """A fresh set of definitions; ``resources`` replace those of the same name."""
-    return dg.Definitions(
-        assets=[
-            *build_releases(),
-            taxonomy,
-            *(asset for c in COLLECTIONS.values() for asset in build_stages(c)),
-            *build_daily(),
-        ],
-        asset_checks=[*(check for c in COLLECTIONS.values() for check in build_checks(c)), taxa_resolve],
-        jobs=[*build_jobs(), *build_daily_jobs(), update_taxonomy],
-        schedules=[*build_daily_schedules(), taxonomy_schedule],
-        sensors=[*build_sensors(), *build_alert_sensors()],
+    """A fresh set of definitions; nothing is read from the environment before a run or a tick begins.
+
+    Args:
+        resources: those that replace ``mirror`` and ``s3``.
+    """
+    common = dg.Definitions(
+        assets=[taxonomy],
+        asset_checks=[taxa_resolve],
+        jobs=[trace_record, update_taxonomy],
+        schedules=[taxonomy_schedule],
+        sensors=build_alert_sensors(),
         # A run is a process already; one more per step would cost seconds each and isolate nothing that matters.
         executor=dg.in_process_executor,
         resources={"mirror": MirrorResource(), "s3": S3Resource(), **(resources or {})},
+    )
+    return dg.Definitions.merge(common, *(build_collection_defs(collection) for collection in COLLECTIONS.values()))
+
+
+def build_collection_defs(collection: Collection, *, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """What belongs to one collection; its resources ``mirror`` and ``s3`` come from here or from beside it."""
+    return dg.Definitions(
+        assets=[*build_releases([collection]), *build_stages(collection), *build_daily([collection])],
+        asset_checks=[*build_checks(collection), *build_day_checks(collection)],
+        jobs=[*build_mirror_jobs([collection]), *build_daily_jobs([collection])],
+        schedules=build_daily_schedules([collection]),
+        sensors=[*build_sensors([collection]), *build_automation_sensors([collection])],
+        resources=resources,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from genbank_assets.alerts import AlertSettings
-from genbank_assets.defs.checks import CHECKS
+from genbank_assets.defs.checks import CHECKS, DAY_CHECKS
 from genbank_assets.settings import OTHER_VARIABLES, Settings
 from genbank_assets_tests.fix_s3 import ENDPOINT_VARIABLE
 from genbank_assets_tests.paths import ROOT
@@ -92,7 +92,9 @@ def test_what_a_page_names_exists(page: Path) -> None:
 def test_the_guide_says_what_to_do_for_every_check() -> None:
     text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").split("## When a check fails")[1]
     text = text.split("failures of the stages")[0]
-    assert {check.name for check in CHECKS} | {"taxa_resolve"} == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    assert {check.name for check in (*CHECKS, *DAY_CHECKS)} | {"taxa_resolve"} == set(
+        re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    )
 
 
 def test_anchors_within_the_guide_exist() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 from genbank_assets.cli.commands import Commands
@@ -54,6 +55,10 @@ def _status(options: argparse.Namespace, settings: Settings) -> int:
         print(status_table(rows))
     else:
         print(f"nothing is materialized in {settings.store} yet; begin with: genbank-assets materialize genbank/una")
+    for collection in COLLECTIONS.values():
+        unknown = read_unknown(settings.store, collection=collection)
+        if sentence := unknown_sentence(unknown, collection=collection):
+            print(f"warning: {sentence}", file=sys.stderr)
     return 0
 
 

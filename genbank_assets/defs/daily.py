@@ -1,38 +1,42 @@
-"""Daily updates as assets partitioned by day, one per collection, with a job and a schedule each.
+"""Daily updates: five assets per collection in stage order, partitioned by day, with a job and a schedule each.
 
-A day is small, so one asset goes all the way: fetch, parse, deduplicate, apply to PostgreSQL, publish the residues. The
-schedules are stopped until somebody turns them on. What a day does to a division belongs to ``postgres.daily``.
+The stages are those of a division, made of a day's files; only the load differs, because a day goes on top of what is
+loaded. The schedules are stopped until somebody turns them on. What a day does to a division belongs to
+``postgres.daily``.
 See https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets
 """
 
+import contextlib
 import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import dagster as dg
 from dagster_aws.s3 import S3Resource
 
 from genbank_assets.defs.failures import failures
-from genbank_assets.defs.metadata import progress_of, result
+from genbank_assets.defs.metadata import code_references, progress_of, result
+from genbank_assets.defs.partitions import DAYS, TIMEZONE
 from genbank_assets.defs.resources import MirrorResource, object_store
-from genbank_assets.defs.stages import OWNERS
+from genbank_assets.defs.stages import OWNERS, objects_metadata, table_name
 from genbank_assets.ncbi import daily as source
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
+from genbank_assets.objects import object_index
 from genbank_assets.objects.publish import publish_division
 from genbank_assets.postgres import daily
-from genbank_assets.store import lock_partition
-from genbank_assets.tables.dedup import build_unique_records
-from genbank_assets.tables.records import build_records
-
-# NCBI keeps GenBank's days for about 180 days and RefSeq's for four weeks; older partitions were made in their time.
-FIRST_DAY = "2026-01-01"
-# NCBI's files appear in the morning of its own time zone.
-TIMEZONE = "America/New_York"
-DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone=TIMEZONE, end_offset=1)
+from genbank_assets.store import PartitionRelease, Stage, lock_partition
+from genbank_assets.tables import dedup, records
+from genbank_assets.tables.schema import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
 
 
 def daily_asset_name(collection: str) -> str:
-    """``genbank_daily``, ``refseq_daily``."""
+    """``genbank_daily``, ``refseq_daily``: group and first part of the keys."""
     return f"{collection}_daily"
+
+
+def day_key(collection: Collection, stage: Stage) -> dg.AssetKey:
+    """``genbank_daily/records``, say."""
+    return dg.AssetKey([daily_asset_name(collection.name), stage])
 
 
 def daily_job_name(collection: str) -> str:
@@ -40,66 +44,175 @@ def daily_job_name(collection: str) -> str:
     return f"update_{collection}"
 
 
-def build_daily() -> list[dg.AssetsDefinition]:
-    """The asset of each collection."""
-    return [_build(collection) for collection in COLLECTIONS.values()]
+def build_daily(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[dg.AssetsDefinition]:
+    """The five assets of each collection, in order."""
+    builders = (_raw_files, _records, _unique_records, _postgres_table, _object_set)
+    return [build(collection) for collection in collections for build in builders]
 
 
-def _build(collection: Collection) -> dg.AssetsDefinition:
-    @dg.asset(
-        name=daily_asset_name(collection.name),
-        partitions_def=DAYS,
-        group_name=f"{collection.name}_daily",
-        owners=OWNERS,
-        kinds={"ncbi", "postgres", "s3"},
-        tags={"stage": "daily"},
-        pool="postgres",
-        code_version=f"{source.CODE_VERSION}.{daily.CODE_VERSION}",
+def _asset(
+    collection: Collection, stage: Stage, *, after: Stage | None = None, **options: Any
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """What all stages of a day share."""
+
+    def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        made: dg.AssetsDefinition = dg.asset(
+            key=day_key(collection, stage),
+            deps=[*([day_key(collection, after)] if after else []), *options.pop("more_deps", [])],
+            partitions_def=DAYS,
+            group_name=daily_asset_name(collection.name),
+            owners=OWNERS,
+            **options,
+            metadata=code_references(function),
+        )(function)
+        return made
+
+    return decorate
+
+
+@contextlib.contextmanager
+def _working(
+    context: dg.AssetExecutionContext, collection: Collection, mirror: MirrorResource
+) -> Iterator[tuple[PartitionRelease, dict[str, Any]]]:
+    """The collection's days to itself: the day of this run, and what every stage takes."""
+    with failures(context):
+        settings = mirror.settings()
+        partition = source.daily_partition(
+            settings, collection=collection, day=dt.date.fromisoformat(context.partition_key)
+        )
+        options = {"settings": settings, "progress": progress_of(context), "run_id": context.run.run_id}
+        with lock_partition(settings.store, partition.key):
+            yield partition, options
+
+
+def _raw_files(collection: Collection) -> dg.AssetsDefinition:
+    @_asset(
+        collection,
+        "raw_files",
+        kinds={"file"},
+        tags={"stage": "fetch"},
+        pool="ncbi",
+        code_version=source.CODE_VERSION,
         description=(
-            f"A day's new and changed records of {collection.title} on top of the newest release: as tables of their "
-            "own, and applied to the loaded divisions in PostgreSQL. A later day wins over an earlier one; the next "
-            "full release supersedes the days before it."
+            f"The flat files of a day's new and changed records of {collection.title}, of all divisions together, "
+            "verified to the last byte. A day for which NCBI made no file is empty."
         ),
     )
-    def daily_update(
+    def day_files(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
+        with _working(context, collection, mirror) as (partition, options):
+            day = dt.date.fromisoformat(context.partition_key)
+            manifest = source.fetch_daily(collection, day=day, **options)
+        return result(manifest, partition=partition)
+
+    return day_files
+
+
+def _records(collection: Collection) -> dg.AssetsDefinition:
+    @_asset(
+        collection,
+        "records",
+        after="raw_files",
+        kinds={"parquet", "arrow"},
+        tags={"stage": "parse"},
+        code_version=records.CODE_VERSION,
+        description="The day's entries as a Parquet table, one row per record, like the table of a release.",
+    )
+    def day_records(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
+        with _working(context, collection, mirror) as (partition, options):
+            manifest = records.build_records(partition, **options)
+        return result(manifest, partition=partition, columns=RECORD_COLUMNS)
+
+    return day_records
+
+
+def _unique_records(collection: Collection) -> dg.AssetsDefinition:
+    @_asset(
+        collection,
+        "unique_records",
+        after="records",
+        kinds={"parquet", "polars"},
+        tags={"stage": "dedup"},
+        code_version=dedup.CODE_VERSION,
+        description="Which of the day's records have the same residues: distinct sequences and their members.",
+    )
+    def day_unique(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
+        with _working(context, collection, mirror) as (partition, options):
+            manifest = dedup.build_unique_records(partition, **options)
+        return result(manifest, partition=partition, columns=MEMBERSHIP_COLUMNS)
+
+    return day_unique
+
+
+def _postgres_table(collection: Collection) -> dg.AssetsDefinition:
+    changes = dg.AssetKey([collection.name, "postgres_table"])
+
+    @_asset(
+        collection,
+        "postgres_table",
+        after="unique_records",
+        more_deps=[dg.AssetDep(changes, partition_mapping=dg.AllPartitionMapping())],
+        kinds={"postgres"},
+        tags={"stage": "load"},
+        pool="postgres",
+        code_version=daily.CODE_VERSION,
+        description=(
+            f"The day's records on top of the loaded divisions of {collection.title} in PostgreSQL. A later day wins "
+            "over an earlier one; the next full release supersedes the days before it. Divisions that are not loaded "
+            "are left alone."
+        ),
+    )
+    def day_table(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
+        with _working(context, collection, mirror) as (partition, options):
+            manifest = daily.apply_day(partition, **options)
+        counts = {name: manifest.extra[name] for name in ("not_mirrored", "superseded_by_release", "unplaced")}
+        changed = {"day": context.partition_key, "applied": manifest.extra["applied"], **manifest.extra["states"]}
+        context.log_event(dg.AssetObservation(changes, metadata=changed, description="changed by a day's update"))
+        name = {"dagster/table_name": table_name(options["settings"])}
+        return result(manifest, partition=partition, extra={"release": manifest.extra["label"], **counts, **name})
+
+    return day_table
+
+
+def _object_set(collection: Collection) -> dg.AssetsDefinition:
+    @_asset(
+        collection,
+        "object_set",
+        after="unique_records",
+        kinds={"s3"},
+        tags={"stage": "publish"},
+        pool="object_store",
+        code_version=object_index.CODE_VERSION,
+        description="The residues of the day's distinct sequences in the object set, and the list that says where.",
+    )
+    def day_objects(
         context: dg.AssetExecutionContext, mirror: MirrorResource, s3: S3Resource
     ) -> dg.MaterializeResult[Any]:
-        settings = mirror.settings()
-        day = dt.date.fromisoformat(context.partition_key)
-        partition = source.daily_partition(settings, collection=collection, day=day)
-        options: dict[str, Any] = {
-            "settings": settings, "progress": progress_of(context), "run_id": context.run.run_id,
-        }  # fmt: skip
-        with failures(context), lock_partition(settings.store, partition.key):
-            source.fetch_daily(collection, day=day, **options)
-            build_records(partition, **options)
-            build_unique_records(partition, **options)
-            applied = daily.apply_day(partition, **options)
-            publish_division(
+        with _working(context, collection, mirror) as (partition, options):
+            settings = options["settings"]
+            manifest = publish_division(
                 partition, open_store=lambda retries: object_store(s3, settings, retries=retries), **options
             )
-        counts = {name: applied.extra[name] for name in ("not_mirrored", "superseded_by_release", "unplaced")}
-        return result(applied, partition=partition, extra={"release": applied.extra["label"], **counts})
+        return result(manifest, partition=partition, extra=objects_metadata(manifest))
 
-    return daily_update
+    return day_objects
 
 
-def build_daily_jobs() -> list[Any]:
+def build_daily_jobs(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[Any]:
     """``update_genbank``, ``update_refseq``: one day."""
     return [
         dg.define_asset_job(
-            daily_job_name(name),
-            selection=dg.AssetSelection.assets(dg.AssetKey(daily_asset_name(name))),
-            description=f"One day's update of {collection.title}.",
-            tags={"ncbi/collection": name},
+            daily_job_name(collection.name),
+            selection=dg.AssetSelection.groups(daily_asset_name(collection.name)),
+            description=f"One day's update of {collection.title}: fetched, parsed, applied, published, checked.",
+            tags={"ncbi/collection": collection.name},
         )
-        for name, collection in COLLECTIONS.items()
+        for collection in collections
     ]
 
 
-def build_daily_schedules() -> list[dg.ScheduleDefinition]:
+def build_daily_schedules(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[dg.ScheduleDefinition]:
     """One per job: every day at nine, Eastern time, the day before."""
-    return [_schedule(name) for name in COLLECTIONS]
+    return [_schedule(collection.name) for collection in collections]
 
 
 def _schedule(collection: str) -> dg.ScheduleDefinition:
@@ -113,7 +226,7 @@ def _schedule(collection: str) -> dg.ScheduleDefinition:
     )
     def every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         day = (context.scheduled_execution_time.date() - dt.timedelta(days=1)).isoformat()
-        return dg.RunRequest(run_key=f"{collection}-daily-{day}", partition_key=day, tags={"ncbi/day": day})
+        return dg.RunRequest(run_key=f"{collection}-daily-{day}", partition_key=day)
 
     found: dg.ScheduleDefinition = every_morning
     return found

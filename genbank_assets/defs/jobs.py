@@ -4,6 +4,7 @@ Selections and the trace job only; schedules and sensors are in ``sensors``.
 See https://docs.dagster.io/guides/build/jobs
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
@@ -13,7 +14,7 @@ from genbank_assets.defs.failures import failures
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.lineage.render import as_markdown
 from genbank_assets.lineage.trace import trace
-from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 
 
 def mirror_job_name(collection: str) -> str:
@@ -72,18 +73,17 @@ def trace_record() -> None:
     trace_one_record()
 
 
-def build_jobs() -> list[Any]:
-    """The mirror job of each collection, and the trace."""
-    mirrors: list[Any] = [
+def build_mirror_jobs(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[Any]:
+    """The mirror job of each collection."""
+    return [
         dg.define_asset_job(
-            mirror_job_name(name),
-            selection=dg.AssetSelection.groups(name),
+            mirror_job_name(collection.name),
+            selection=dg.AssetSelection.groups(collection.name),
             description=(
                 f"Brings one division of {collection.title} up to date: all five assets and their checks. What is in "
                 "place is not done again."
             ),
-            tags={"ncbi/collection": name},
+            tags={"ncbi/collection": collection.name},
         )
-        for name, collection in COLLECTIONS.items()
+        for collection in collections
     ]
-    return [*mirrors, trace_record]

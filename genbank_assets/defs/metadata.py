@@ -7,6 +7,7 @@ See https://docs.dagster.io/guides/build/assets/metadata-and-tags
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -38,22 +39,40 @@ def result(
         "summary": dg.MetadataValue.md(summary(manifest, partition=partition)),
         "release": manifest.release,
         **(extra or {}),
-        **{name: round(value, 3) if isinstance(value, float) else value for name, value in report.as_dict().items()},
+        **{name: rounded(value) for name, value in report.as_dict().items()},
     }
     if report.records_per_second is not None:
-        metadata["records_per_second"] = round(report.records_per_second, 1)
+        metadata["records_per_second"] = rounded(report.records_per_second)
     if report.sql_statements_per_second is not None:
-        metadata["sql_statements_per_second"] = round(report.sql_statements_per_second, 2)
+        metadata["sql_statements_per_second"] = rounded(report.sql_statements_per_second)
     if columns:
         metadata["dagster/column_schema"] = table_schema(columns)
     if report.records is not None:
         metadata["dagster/partition_row_count"] = report.records
-    metadata |= {
-        "path": dg.MetadataValue.path(str(folder)),
-        "dagster/uri": folder.as_uri(),
-        "manifest_sha256": manifest.digest,
-    }
+    if manifest.stage not in {"postgres_table", "object_set"}:  # theirs is elsewhere: the stage says where
+        metadata["dagster/uri"] = folder.as_uri()
+    metadata |= {"path": dg.MetadataValue.path(str(folder)), "manifest_sha256": manifest.digest}
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(manifest.digest))
+
+
+def rounded(value: Any) -> Any:
+    """A figure for people: fractions to four significant digits, whole numbers as they are."""
+    if not isinstance(value, float):
+        return value
+    return round(value, 1) if abs(value) >= 1000 else float(f"{value:.4g}")
+
+
+def code_references(function: Callable[..., Any]) -> dict[str, Any]:
+    """Where an asset is defined, for the UI's link to its source."""
+    code = function.__code__
+    with warnings.catch_warnings():  # in beta in Dagster 1.13; a user of this graph cannot do anything about it
+        warnings.filterwarnings("ignore", ".*CodeReference.* is currently in beta", dg.BetaWarning)
+        reference = dg.LocalFileCodeReference(
+            file_path=code.co_filename,
+            line_number=code.co_firstlineno,
+            label=f"{function.__module__}.{code.co_name}",
+        )
+        return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
 
 
 def table_schema(columns: tuple[Column, ...]) -> dg.TableSchema:
@@ -117,7 +136,7 @@ def _releases(manifest: Manifest, *, partition: PartitionRelease) -> list[str]:
 def _number(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,.3f}" if isinstance(value, float) else f"{value:,}"
+    return f"{rounded(value):,}"
 
 
 def reconciliation(manifest: Manifest, *, partition: PartitionRelease) -> list[str]:
@@ -163,7 +182,7 @@ def progress_of(context: dg.AssetExecutionContext) -> Callable[[str], None]:
     prefix = f"{context.asset_key.to_user_string()} {context.partition_key}"
 
     def progress(line: str) -> None:
-        context.log.info(line)
+        (context.log.warning if line.startswith("warning: ") else context.log.info)(line.removeprefix("warning: "))
         CONSOLE.info("%s: %s", prefix, line)
 
     return progress

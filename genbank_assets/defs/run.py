@@ -17,10 +17,14 @@ from typing import Any
 
 import dagster as dg
 
-from genbank_assets.defs.daily import DAYS, daily_job_name
+from genbank_assets.defs.daily import daily_job_name
 from genbank_assets.defs.instance import open_instance
 from genbank_assets.defs.jobs import mirror_job_name
+from genbank_assets.defs.origin import run_as_of_the_code_location
+from genbank_assets.defs.partitions import DAYS
+from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.taxonomy import TAXONOMY_JOB
+from genbank_assets.defs.upstream import RELEASE_TAG
 from genbank_assets.errors import UsageError
 from genbank_assets.settings import Settings
 from genbank_assets.stopping import StopSignals
@@ -67,9 +71,10 @@ class Runs:
     def __enter__(self) -> Runs:
         from genbank_assets.definitions import build_defs  # builds the graph: only when something is to be run
 
-        self._definitions = build_defs()
+        self._definitions = build_defs(resources={"mirror": MirrorResource.of(self._settings)})
         logging.getLogger("dagster").setLevel(self._log_level)
         self._instance = open_instance(self._settings, captures_output=False)
+        run_as_of_the_code_location(self._instance)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -82,14 +87,14 @@ class Runs:
             key: the partition.
             release: the release that is wanted; None takes whatever the source offers.
         """
-        config = {"max_absent_fraction": self._settings.max_absent_fraction}
-        tags = {"ncbi/collection": key.collection, "ncbi/division": f"{key.collection}-{key.division}"}
+        allowed = self._settings.max_absent_fraction  # what a person allowed is to be seen in the run
+        config = {"max_absent_fraction": allowed} if allowed != Settings.max_absent_fraction else {}
         return self._run(
             mirror_job_name(key.collection),
             key,
             partition_key=key.division,
             run_config={"ops": {f"{key.collection}__postgres_table": {"config": config}}},
-            tags=tags | ({"ncbi/release": release} if release else {}),
+            tags={RELEASE_TAG: release} if release else {},
         )
 
     def apply_day(self, collection: str, day: dt.date) -> PartitionRun:
@@ -98,7 +103,6 @@ class Runs:
             daily_job_name(collection),
             PartitionKey(collection, f"daily/{day}"),
             partition_key=day.isoformat(),
-            tags={"ncbi/collection": collection, "ncbi/day": day.isoformat()},
         )
 
     def update_taxonomy(self) -> PartitionRun:
@@ -140,6 +144,20 @@ class Runs:
             warnings=lines,
             seconds=time.monotonic() - begun,
         )
+
+
+def materialize_partitions(keys: Sequence[PartitionKey], *, settings: Settings) -> list[PartitionRun]:
+    """Bring partitions up to date with just these settings, whatever the environment says; for programs.
+
+    Args:
+        keys: the partitions, in the order in which they are run.
+        settings: all of them.
+
+    Returns:
+        How each run ended; one that failed does not keep the next from running.
+    """
+    with Runs(settings, stop=StopSignals(announce=lambda line: None)) as runs:
+        return [runs.materialize(key) for key in keys]
 
 
 def check_days(days: Sequence[dt.date]) -> None:

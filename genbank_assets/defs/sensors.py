@@ -1,82 +1,168 @@
 """Sensors: one per collection that loads a new release of NCBI once it is whole and stands still.
 
-A release is requested when two polls in a row saw it complete and unchanged; one run per division whose files changed
-since the last request, with the release in run key and tags. Both sensors are stopped until somebody turns them on.
-What "complete" means belongs to ``ncbi.poll``.
+The sensor ticks often and looks at the source every ``poll_seconds``. A release is requested when two looks in a row
+saw it whole and unchanged; one run per division that is not in place. Both sensors are stopped until somebody turns
+them on. What "whole" means belongs to ``ncbi.poll``, which divisions are asked for to ``requests``.
 See https://docs.dagster.io/guides/automate/sensors
 """
 
 import contextlib
+import datetime as dt
+import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import dagster as dg
 
 from genbank_assets.defs.jobs import mirror_job_name
+from genbank_assets.defs.requests import Decision, decide
 from genbank_assets.defs.resources import MirrorResource
-from genbank_assets.defs.upstream import release_key
+from genbank_assets.defs.upstream import observed_release, release_verdicts
 from genbank_assets.errors import GenbankAssetsError, NotFoundError, SettingsError
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection, parse_partition
 from genbank_assets.ncbi.poll import ReleaseState, poll_release
-from genbank_assets.ncbi.releases import date_of
-from genbank_assets.settings import Settings, settings_from_environment
+from genbank_assets.ncbi.unknown import note_unknown, unknown_sentence
+from genbank_assets.settings import Settings
+
+TICK_SECONDS = 30
 
 
-def build_sensors() -> list[dg.SensorDefinition]:
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+clock: Callable[[], dt.datetime] = _utc_now
+
+
+def build_sensors(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[dg.SensorDefinition]:
     """``genbank_release_sensor`` and ``refseq_release_sensor``."""
-    return [_build(collection) for collection in COLLECTIONS.values()]
+    return [_build(collection) for collection in collections]
 
 
 def _build(collection: Collection) -> dg.SensorDefinition:
     @dg.sensor(
         name=f"{collection.name}_release_sensor",
         job_name=mirror_job_name(collection.name),
-        minimum_interval_seconds=settings_from_environment().poll_seconds,
+        minimum_interval_seconds=TICK_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=(
             f"Looks for a new release of {collection.title}. When one is whole and stands still between two looks, it "
-            "asks for a run per division that changed."
+            "asks for a run per division that is not in place; one that failed is asked for again, a few times and "
+            "ever later."
         ),
     )
     def release_sensor(context: dg.SensorEvaluationContext, mirror: MirrorResource) -> dg.SensorResult | dg.SkipReason:
-        cursor = _read(context.cursor)
         try:
             settings = mirror.settings()
             wanted = wanted_divisions(collection, settings=settings)
-            if not wanted:
-                return dg.SkipReason(f"GENBANK_ASSETS_DIVISIONS names no division of {collection.title}.")
-            state = poll_release(collection, settings=settings)
         except SettingsError as error:
             return dg.SkipReason(str(error))
-        except GenbankAssetsError as error:
-            return dg.SkipReason(f"The source cannot be read: {error}")
-        if not state.complete:
-            context.update_cursor(json.dumps({k: v for k, v in cursor.items() if k != "seen"}))
-            return dg.SkipReason(f"Release {state.number or 'unknown'} is not whole: {state.reason}")
-        changed = [division for division in _changed(state, cursor) if division in wanted]
-        if not changed:
-            return dg.SkipReason(f"Release {state.number} is requested already and has not changed.")
-        if cursor.get("seen") != _seen(state):
-            waiting = json.dumps(cursor | {"seen": _seen(state)})
-            sentence = f"Release {state.number} looks whole; waiting for a second look that sees the same."
-            return dg.SensorResult(skip_reason=sentence, cursor=waiting)
-        return dg.SensorResult(
-            run_requests=list(_requests(collection, state, changed)),
-            asset_events=[_observed(collection, state)],
-            cursor=json.dumps({"seen": _seen(state), "requested": state.number, "divisions": _asked(state, wanted)}),
+        if not wanted:
+            return dg.SkipReason(f"GENBANK_ASSETS_DIVISIONS names no division of {collection.title}.")
+        cursor, now = _read(context.cursor), clock()
+        due = dt.datetime.fromtimestamp(float(cursor.get("looked", 0)), dt.UTC) + dt.timedelta(
+            seconds=settings.poll_seconds
         )
+        if now < due:
+            return dg.SkipReason(
+                f"The next look at {collection.title} is at {due:%Y-%m-%d %H:%M:%S} UTC "
+                f"(GENBANK_ASSETS_POLL_SECONDS is {settings.poll_seconds})."
+            )
+        look = _Look(context, collection, settings=settings, cursor=cursor | {"looked": int(now.timestamp())}, now=now)
+        return look.result(wanted)
 
     return release_sensor
 
 
+class _Look:
+    """One look at the source, and what comes of it."""
+
+    def __init__(
+        self,
+        context: dg.SensorEvaluationContext,
+        collection: Collection,
+        *,
+        settings: Settings,
+        cursor: dict[str, Any],
+        now: dt.datetime,
+    ) -> None:
+        self._context = context
+        self._collection = collection
+        self._settings = settings
+        self._cursor = cursor
+        self._now = now
+        self._events: list[Any] = []
+        self._warning = ""
+
+    def result(self, wanted: frozenset[str]) -> dg.SensorResult:
+        """The requests, or a sentence that says why there are none."""
+        try:
+            state = poll_release(self._collection, settings=self._settings)
+        except GenbankAssetsError as error:
+            return self._skip(f"The source cannot be read: {error}")
+        if not state.complete:
+            self._cursor.pop("seen", None)
+            return self._skip(f"Release {state.number or 'unknown'} is not whole: {state.reason}")
+        self._note(state)
+        decisions = [
+            decide(
+                division, state, collection=self._collection, settings=self._settings,
+                instance=self._context.instance, now=self._now,
+            )
+            for division in state.fingerprints
+            if division in wanted
+        ]  # fmt: skip
+        requests = [decision.request for decision in decisions if decision.request is not None]
+        stands_still = self._cursor.get("seen") == state.fingerprint
+        self._cursor["seen"] = state.fingerprint
+        if not requests:
+            return self._skip(f"Release {state.number}: {_told(decisions)}.")
+        if not stands_still:
+            return self._skip(
+                f"Release {state.number} appears whole; waiting for a second look to confirm it before "
+                f"{len(requests)} of its divisions are asked for."
+            )
+        return dg.SensorResult(run_requests=requests, asset_events=self._events, cursor=json.dumps(self._cursor))
+
+    def _note(self, state: ReleaseState) -> None:
+        """Report the release when it is another than the last that was told, and which divisions are still current."""
+        self._warning = unknown_sentence(state.unknown, collection=self._collection)
+        note_unknown(self._settings.store, state.unknown, collection=self._collection)
+        if self._cursor.get("told") != state.fingerprint:
+            self._events.append(observed_release(state, collection=self._collection))
+            self._cursor["told"] = state.fingerprint
+        verdicts = release_verdicts(state, collection=self._collection, store=self._settings.store)
+        mark = hashlib.sha256(repr([(v.partition, v.passed, v.description) for v in verdicts]).encode()).hexdigest()
+        if self._cursor.get("verdicts") != mark[:16]:
+            self._events += verdicts
+            self._cursor["verdicts"] = mark[:16]
+
+    def _skip(self, sentence: str) -> dg.SensorResult:
+        if self._warning:
+            self._context.log.warning(self._warning)
+            sentence = f"{sentence} Warning: {self._warning}"
+        return dg.SensorResult(skip_reason=sentence, asset_events=self._events, cursor=json.dumps(self._cursor))
+
+
+def _told(decisions: Sequence[Decision]) -> str:
+    """Divisions by the reason for which they are not asked for."""
+    reasons: dict[str, list[str]] = {}
+    for decision in decisions:
+        reasons.setdefault(decision.reason, []).append(decision.division)
+    return "; ".join(
+        f"{', '.join(divisions) if len(divisions) < 4 else f'{len(divisions)} divisions'}: {reason}"
+        for reason, divisions in reasons.items()
+    )
+
+
 def _read(cursor: str | None) -> dict[str, Any]:
-    """What the tick before left; a cursor that somebody wrote by hand counts as none, and run keys hold back runs."""
-    with contextlib.suppress(ValueError):
+    """What the tick before left; a cursor that somebody wrote by hand counts as none."""
+    with contextlib.suppress(ValueError, TypeError):
         found = json.loads(cursor or "{}")
-        if isinstance(found, dict):
-            return found
+        if isinstance(found, dict) and float(found.get("looked", 0)) >= 0:
+            return {name: found[name] for name in ("looked", "seen", "told", "verdicts") if name in found}
     return {}
 
 
@@ -94,49 +180,3 @@ def wanted_divisions(collection: Collection, *, settings: Settings) -> frozenset
     if not names:
         return frozenset(collection.divisions)
     return frozenset(key.division for key in keys if key.collection == collection.name)
-
-
-def _asked(state: ReleaseState, wanted: frozenset[str]) -> dict[str, str]:
-    """Fingerprints of what was asked for: a division that is wanted later on is asked for then."""
-    return {division: mark for division, mark in state.fingerprints.items() if division in wanted}
-
-
-def _seen(state: ReleaseState) -> dict[str, Any]:
-    return {"number": state.number, "divisions": state.fingerprints}
-
-
-def _changed(state: ReleaseState, cursor: dict[str, Any]) -> list[str]:
-    """Divisions whose files are not those of the last request; one that lost all its files counts too."""
-    before = cursor.get("divisions", {})
-    newer = cursor.get("requested") != state.number
-    return [
-        division
-        for division, fingerprint in state.fingerprints.items()
-        if fingerprint != before.get(division, "") or (newer and fingerprint)
-    ]
-
-
-def _requests(collection: Collection, state: ReleaseState, divisions: list[str]) -> Iterator[dg.RunRequest]:
-    for division in divisions:
-        fingerprint = state.fingerprints[division] or "empty"
-        yield dg.RunRequest(
-            run_key=f"{collection.name}-{state.number}-{division}-{fingerprint}",
-            partition_key=division,
-            tags={
-                "ncbi/collection": collection.name,
-                "ncbi/release": state.number,
-                "ncbi/division": f"{collection.name}-{division}",
-            },
-        )
-
-
-def _observed(collection: Collection, state: ReleaseState) -> dg.AssetMaterialization:
-    metadata: dict[str, Any] = {"release": state.number, "files": state.files}
-    date = date_of(state.date)
-    metadata |= {"release_date": date.isoformat()} if date else {}
-    metadata |= {"bytes": state.bytes} if state.bytes is not None else {}
-    return dg.AssetMaterialization(
-        asset_key=release_key(collection),
-        metadata=metadata,
-        tags={"dagster/data_version": state.number},
-    )

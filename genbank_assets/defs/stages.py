@@ -5,35 +5,47 @@ re-run of one stage never mixes releases. What the stages do belongs to the core
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 from dagster_aws.s3 import S3Resource
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field
 
+from genbank_assets.defs.automation import REFRESH
 from genbank_assets.defs.failures import failures
-from genbank_assets.defs.metadata import progress_of, result
+from genbank_assets.defs.metadata import code_references, progress_of, result
 from genbank_assets.defs.partitions import DIVISIONS
 from genbank_assets.defs.resources import MirrorResource, object_store
-from genbank_assets.defs.upstream import release_key
+from genbank_assets.defs.upstream import RELEASE_TAG, fetched_release, release_key
 from genbank_assets.errors import NotFoundError
 from genbank_assets.ncbi import fetch
 from genbank_assets.ncbi.catalog import Collection
-from genbank_assets.ncbi.releases import release_date
+from genbank_assets.ncbi.releases import release_date, same_number
+from genbank_assets.ncbi.unknown import read_unknown
 from genbank_assets.objects import object_index, publish
 from genbank_assets.postgres import load
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey, PartitionRelease, Stage, current_release, lock_partition
+from genbank_assets.store import (
+    Manifest,
+    PartitionKey,
+    PartitionRelease,
+    Stage,
+    current_release,
+    lock_partition,
+    releases_in_store,
+)
 from genbank_assets.tables import dedup, records
 from genbank_assets.tables.schema import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
 
 OWNERS = ["team:genbank-assets"]
 
-# GenBank and RefSeq are built anew every two months. Dagster looks at the asset as a whole, not at its partitions: this
-# says that a mirror stopped, not that a division did (docs/decisions/0012).
-FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=65), fail_window=timedelta(days=75))
+# GenBank and RefSeq are built anew every two months, and now and then NCBI leaves one out. Dagster looks at the asset
+# as a whole, not at its partitions: this says that a mirror stopped, not that a division did (docs/decisions/0012).
+FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=75), fail_window=timedelta(days=140))
 
 
 class LoadConfig(dg.Config):
@@ -55,30 +67,66 @@ def build_stages(collection: Collection) -> list[dg.AssetsDefinition]:
 
 def _asset(collection: Collection, stage: Stage, **options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """What all stages share."""
-    decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
-        key=dg.AssetKey([collection.name, stage]),
-        partitions_def=DIVISIONS[collection.name],
-        group_name=collection.name,
-        owners=OWNERS,
-        **options,
-    )
+
+    def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        made: dg.AssetsDefinition = dg.asset(
+            key=dg.AssetKey([collection.name, stage]),
+            partitions_def=DIVISIONS[collection.name],
+            group_name=collection.name,
+            owners=OWNERS,
+            **options,
+            metadata=code_references(function),
+        )(function)
+        return made
+
     return decorate
 
 
-def latest(settings: Settings, key: PartitionKey, stage: Stage) -> PartitionRelease:
-    """The newest release of a division whose ``stage`` is published.
+def latest(settings: Settings, key: PartitionKey, stage: Stage, *, release: str | None = None) -> PartitionRelease:
+    """The newest release of a division whose ``stage`` is published, or the one that a run is about.
 
     Raises:
         NotFoundError: there is none.
     """
-    partition = current_release(settings.store, key=key, stage=stage)
-    if partition is None:
+    if release is not None:
+        for partition in releases_in_store(settings.store, key=key, stage=stage):
+            if same_number(partition.release, release):
+                return partition
+        raise NotFoundError(f"{key}: release {release} has no {stage} yet; materialize it first")
+    newest = current_release(settings.store, key=key, stage=stage)
+    if newest is None:
         raise NotFoundError(f"{key}: no release has {stage} yet; materialize it first")
-    return partition
+    return newest
 
 
-def _key(context: dg.AssetExecutionContext, collection: Collection) -> PartitionKey:
-    return PartitionKey(collection.name, context.partition_key)
+def wanted_release(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str | None:
+    """The release that a run is tagged with; None where it is about whatever is current."""
+    return context.run.tags.get(RELEASE_TAG)
+
+
+def table_name(settings: Settings) -> str:
+    """The table of the records as ``database.schema.table``."""
+    database = conninfo_to_dict(settings.postgres_url).get("dbname") if settings.postgres_url else "genbank"
+    return f"{database or 'postgres'}.genbank.record"
+
+
+def objects_metadata(manifest: Manifest) -> dict[str, Any]:
+    """Where the object set is."""
+    url = str(manifest.extra["url"])
+    return {"objects_url": url, "manifest_key": manifest.extra["manifest_key"], "dagster/uri": url}
+
+
+@contextlib.contextmanager
+def _working(
+    context: dg.AssetExecutionContext, collection: Collection, mirror: MirrorResource, **overrides: Any
+) -> Iterator[tuple[PartitionKey, dict[str, Any]]]:
+    """A division to itself: its key, and what every stage takes. The core's errors are told as failures."""
+    with failures(context):
+        settings = mirror.settings(**overrides)
+        key = PartitionKey(collection.name, context.partition_key)
+        options = {"settings": settings, "progress": progress_of(context), "run_id": context.run.run_id}
+        with lock_partition(settings.store, key):
+            yield key, options
 
 
 def _raw_files(collection: Collection) -> dg.AssetsDefinition:
@@ -94,19 +142,20 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
         description=(
             f"The flat files of one division of {collection.title}'s current release, as NCBI publishes them (gzip). A "
             "broken transfer is resumed, every file verified to the last byte. Either all files of one coherent "
-            "release are here or the release before it stays."
+            "release are here or the release before it stays. Freshness: NCBI builds a release every two months and "
+            "now and then leaves one out, so a warning after 75 days without any fetch may be NCBI's doing; a failure "
+            "after 140 days means that nobody fetches. Whether a division is NCBI's newest says the check "
+            "is_current_release."
         ),
     )
     def raw_files(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
-        settings = mirror.settings()
-        key = _key(context, collection)
-        with failures(context), lock_partition(settings.store, key):
-            manifest = fetch.fetch_division(
-                key, settings=settings, progress=progress_of(context), run_id=context.run.run_id
-            )
-        partition = PartitionRelease(settings.store, key, manifest.release)
+        with _working(context, collection, mirror) as (key, options):
+            manifest = fetch.fetch_division(key, release=wanted_release(context), **options)
+            partition = PartitionRelease(options["settings"].store, key, manifest.release)
+            context.log_event(fetched_release(partition, collection=collection))
         date = release_date(partition)
-        return result(manifest, partition=partition, extra={"release_date": date.isoformat()} if date else {})
+        extra = {"unknown": "; ".join(read_unknown(partition.store, collection=collection)) or "none"}
+        return result(manifest, partition=partition, extra=extra | ({"release_date": date.isoformat()} if date else {}))
 
     return raw_files
 
@@ -115,6 +164,7 @@ def _records(collection: Collection) -> dg.AssetsDefinition:
     @_asset(
         collection,
         "records",
+        automation_condition=REFRESH,
         deps=[dg.AssetKey([collection.name, "raw_files"])],
         kinds={"parquet", "arrow"},
         tags={"stage": "parse"},
@@ -127,13 +177,9 @@ def _records(collection: Collection) -> dg.AssetsDefinition:
         ),
     )
     def parsed(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
-        settings = mirror.settings()
-        key = _key(context, collection)
-        with failures(context), lock_partition(settings.store, key):
-            partition = latest(settings, key, "raw_files")
-            manifest = records.build_records(
-                partition, settings=settings, progress=progress_of(context), run_id=context.run.run_id
-            )
+        with _working(context, collection, mirror) as (key, options):
+            partition = latest(options["settings"], key, "raw_files", release=wanted_release(context))
+            manifest = records.build_records(partition, **options)
         return result(manifest, partition=partition, columns=RECORD_COLUMNS)
 
     return parsed
@@ -143,6 +189,7 @@ def _unique_records(collection: Collection) -> dg.AssetsDefinition:
     @_asset(
         collection,
         "unique_records",
+        automation_condition=REFRESH,
         deps=[dg.AssetKey([collection.name, "records"])],
         kinds={"parquet", "polars"},
         tags={"stage": "dedup"},
@@ -154,13 +201,9 @@ def _unique_records(collection: Collection) -> dg.AssetsDefinition:
         ),
     )
     def unique_records(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
-        settings = mirror.settings()
-        key = _key(context, collection)
-        with failures(context), lock_partition(settings.store, key):
-            partition = latest(settings, key, "records")
-            manifest = dedup.build_unique_records(
-                partition, settings=settings, progress=progress_of(context), run_id=context.run.run_id
-            )
+        with _working(context, collection, mirror) as (key, options):
+            partition = latest(options["settings"], key, "records", release=wanted_release(context))
+            manifest = dedup.build_unique_records(partition, **options)
         return result(manifest, partition=partition, columns=MEMBERSHIP_COLUMNS)
 
     return unique_records
@@ -170,6 +213,7 @@ def _postgres_table(collection: Collection) -> dg.AssetsDefinition:
     @_asset(
         collection,
         "postgres_table",
+        automation_condition=REFRESH,
         deps=[dg.AssetKey([collection.name, "unique_records"])],
         kinds={"postgres"},
         tags={"stage": "load"},
@@ -184,14 +228,10 @@ def _postgres_table(collection: Collection) -> dg.AssetsDefinition:
     def postgres_table(
         context: dg.AssetExecutionContext, config: LoadConfig, mirror: MirrorResource
     ) -> dg.MaterializeResult[Any]:
-        settings = mirror.settings(max_absent_fraction=config.max_absent_fraction)
-        key = _key(context, collection)
-        with failures(context), lock_partition(settings.store, key):
-            partition = latest(settings, key, "unique_records")
-            manifest = load.load_division(
-                partition, settings=settings, progress=progress_of(context), run_id=context.run.run_id
-            )
-        return result(manifest, partition=partition, extra={"dagster/table_name": "genbank.record"})
+        with _working(context, collection, mirror, max_absent_fraction=config.max_absent_fraction) as (key, options):
+            partition = latest(options["settings"], key, "unique_records", release=wanted_release(context))
+            manifest = load.load_division(partition, **options)
+        return result(manifest, partition=partition, extra={"dagster/table_name": table_name(options["settings"])})
 
     return postgres_table
 
@@ -200,6 +240,7 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
     @_asset(
         collection,
         "object_set",
+        automation_condition=REFRESH,
         deps=[dg.AssetKey([collection.name, "unique_records"])],
         kinds={"s3"},
         tags={"stage": "publish"},
@@ -214,18 +255,12 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
     def object_set(
         context: dg.AssetExecutionContext, mirror: MirrorResource, s3: S3Resource
     ) -> dg.MaterializeResult[Any]:
-        settings = mirror.settings()
-        key = _key(context, collection)
-        with failures(context), lock_partition(settings.store, key):
-            partition = latest(settings, key, "unique_records")
+        with _working(context, collection, mirror) as (key, options):
+            settings = options["settings"]
+            partition = latest(settings, key, "unique_records", release=wanted_release(context))
             manifest = publish.publish_division(
-                partition,
-                settings=settings,
-                progress=progress_of(context),
-                run_id=context.run.run_id,
-                open_store=lambda retries: object_store(s3, settings, retries=retries),
+                partition, open_store=lambda retries: object_store(s3, settings, retries=retries), **options
             )
-        extra = {"objects_url": manifest.extra["url"], "manifest_key": manifest.extra["manifest_key"]}
-        return result(manifest, partition=partition, extra=extra)
+        return result(manifest, partition=partition, extra=objects_metadata(manifest))
 
     return object_set

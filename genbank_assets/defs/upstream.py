@@ -1,12 +1,22 @@
-"""External assets: the releases as NCBI publishes them.
+"""External assets: the releases as NCBI publishes them, and what is observed of them.
 
-Nothing here materializes them; the release sensors report what they saw. Fetching belongs to ``raw_files``.
+Nothing here materializes them; release sensors and the assets that fetch report what they saw. Fetching belongs to
+``stages``.
 See https://docs.dagster.io/guides/build/assets/external-assets
 """
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
+from genbank_assets.ncbi.poll import ReleaseState, is_fetched
+from genbank_assets.ncbi.releases import date_of, same_number
+from genbank_assets.store import PartitionKey, PartitionRelease, current_release
+
+RELEASE_TAG = "ncbi/release"  # of a run: it works on this release and on no other
 
 
 def release_key(collection: Collection) -> dg.AssetKey:
@@ -14,7 +24,7 @@ def release_key(collection: Collection) -> dg.AssetKey:
     return dg.AssetKey(["ncbi", f"{collection.name}_release"])
 
 
-def build_releases() -> list[dg.AssetSpec]:
+def build_releases(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[dg.AssetSpec]:
     """One external asset per collection."""
     return [
         dg.AssetSpec(
@@ -24,8 +34,58 @@ def build_releases() -> list[dg.AssetSpec]:
             owners=["team:genbank-assets"],
             description=(
                 f"{collection.title}'s current release on NCBI's server: its number, date, file count and bytes, "
-                "as the release sensor last saw it."
+                "as the release sensor or the last fetch saw it."
             ),
         )
-        for collection in COLLECTIONS.values()
+        for collection in collections
     ]
+
+
+def observed_release(state: ReleaseState, *, collection: Collection) -> dg.AssetObservation:
+    """A whole release as a look at the source found it."""
+    metadata: dict[str, Any] = {"files": state.files}
+    metadata |= {"bytes": state.bytes} if state.bytes is not None else {}
+    metadata |= {"unknown": "; ".join(state.unknown)} if state.unknown else {}
+    return _observation(collection, number=state.number, date=state.date, metadata=metadata)
+
+
+def fetched_release(partition: PartitionRelease, *, collection: Collection) -> dg.AssetObservation:
+    """The release that a fetch found."""
+    raw = partition.manifest("raw_files")
+    date = str(raw.extra.get("release_date") or "") if raw is not None else ""
+    return _observation(collection, number=partition.release, date=date, metadata={})
+
+
+def _observation(collection: Collection, *, number: str, date: str, metadata: dict[str, Any]) -> dg.AssetObservation:
+    day = date_of(date)
+    return dg.AssetObservation(
+        asset_key=release_key(collection),
+        metadata={"release": number, **({"release_date": day.isoformat()} if day else {}), **metadata},
+        tags={"dagster/data_version": number},
+    )
+
+
+def release_verdicts(state: ReleaseState, *, collection: Collection, store: Path) -> list[dg.AssetCheckEvaluation]:
+    """The check ``is_current_release`` of every division that is here, answered by one look at the whole release."""
+    found = []
+    for division, listed in state.listed.items():
+        here = current_release(store, key=PartitionKey(collection.name, division), stage="raw_files")
+        raw = here.manifest("raw_files") if here is not None else None
+        if here is None or raw is None:
+            continue
+        same = same_number(here.release, state.number)
+        current = same and is_fetched(raw, listed, checksums=state.checksums)
+        what = f"{state.number} with other files" if same and not current else state.number
+        found.append(
+            dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey([collection.name, "raw_files"]),
+                check_name="is_current_release",
+                passed=current,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=f"here is {here.release}, NCBI offers {what}",
+                metadata={"release": here.release, "offered": state.number},
+                partition=division,
+                blocking=False,
+            )
+        )
+    return found

@@ -6,7 +6,12 @@ import dataclasses
 
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.settings import Settings
-from genbank_assets.store import STAGES, PartitionKey, current_release
+from genbank_assets.store import STAGES, PartitionKey, PartitionRelease, Stage, current_release
+
+MADE_FROM: dict[Stage, Stage] = {
+    "records": "raw_files", "unique_records": "records", "postgres_table": "unique_records",
+    "object_set": "unique_records",
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,3 +68,14 @@ def _status(settings: Settings, key: PartitionKey) -> PartitionStatus | None:
         peak_memory_bytes=max(report.peak_memory_bytes or 0 for report in reports.values()),
         sql_statements=loaded.sql_statements or 0 if loaded else 0,
     )
+
+
+def is_whole(partition: PartitionRelease) -> bool:
+    """Whether all stages of a partition are published, each made of what the stages before hold now."""
+    digests: dict[Stage, str] = {}
+    for stage in STAGES:
+        manifest = partition.manifest(stage)
+        if manifest is None or (stage != "raw_files" and manifest.input_digest != digests[MADE_FROM[stage]]):
+            return False
+        digests[stage] = manifest.digest
+    return True

@@ -22,7 +22,7 @@ from genbank_assets.ncbi.listing import Listing, listed_division
 from genbank_assets.ncbi.releases import Release, disagreement, promised_files, read_number, read_release, same_number
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source, without_credentials
 from genbank_assets.ncbi.transfers import Transfers
-from genbank_assets.ncbi.unknown import unknown_sentence
+from genbank_assets.ncbi.unknown import note_unknown, unknown_sentence
 from genbank_assets.settings import Settings
 from genbank_assets.store import (
     Manifest,
@@ -72,6 +72,7 @@ def fetch_division(
         refuse_older(settings, key, offered=current.number)
         partition = PartitionRelease(settings.store, key, current.number)
         listing = listed_division(source, release=current, collection=collection, division=key.division)
+        note_unknown(settings.store, listing.unknown, collection=collection)
         if said := unknown_sentence(listing.unknown, collection=collection):
             progress(f"warning: {said}")
         files = _files(listing, collection=collection, release=current, division=key.division)

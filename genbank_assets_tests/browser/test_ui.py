@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -36,9 +37,15 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def store_of_ui(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store behind the UI."""
+    return tmp_path_factory.mktemp("ui")
+
+
+@pytest.fixture(scope="module")
+def ui(store_of_ui: Path) -> Iterator[str]:
     """`genbank-assets dev` over the sample, on a port of its own."""
-    store = tmp_path_factory.mktemp("ui")
+    store = store_of_ui
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -129,4 +136,24 @@ def test_a_partition_is_materialized_and_a_record_traced(ui: str, page: Page) ->
         expect(answer.locator("strong", has_text=hop).first).to_be_visible()
     expect(answer.get_by_text("begins at", exact=True).first).to_be_visible()  # a cell of its own
     answer.locator("a[href*='/runs/']").first.click()  # the run that fetched the file
+    expect(page.get_by_text("mirror_genbank").first).to_be_visible(timeout=LONG_MS)
+
+
+def test_a_run_of_the_command_is_where_people_look(ui: str, page: Page, store_of_ui: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("GENBANK_ASSETS_", "DAGSTER_"))}
+    environment |= {"GENBANK_ASSETS_SOURCE": SAMPLE.as_uri(), "GENBANK_ASSETS_STORE": str(store_of_ui)}
+    command = [str(Path(sys.executable).parent / "genbank-assets"), "materialize", "genbank/sts"]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    query = (
+        "{ runsOrError(limit: 1) { ... on Runs { results { runId repositoryOrigin { repositoryLocationName } } } } }"
+    )
+    request = urllib.request.Request(
+        f"{ui}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        (run,) = json.load(answer)["data"]["runsOrError"]["results"]
+    assert run["repositoryOrigin"] == {"repositoryLocationName": "genbank"}
+    page.goto(f"{ui}/locations/genbank/jobs/mirror_genbank/runs")
+    expect(page.get_by_text(run["runId"][:8]).first).to_be_visible(timeout=LONG_MS)
+    page.goto(f"{ui}/overview/activity/timeline")
     expect(page.get_by_text("mirror_genbank").first).to_be_visible(timeout=LONG_MS)

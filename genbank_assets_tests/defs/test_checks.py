@@ -15,8 +15,9 @@ import polars as pl
 import pytest
 
 from genbank_assets.definitions import build_defs
-from genbank_assets.defs import checks
-from genbank_assets.defs.checks import CHECKS, Finding
+from genbank_assets.defs import findings
+from genbank_assets.defs.checks import CHECKS
+from genbank_assets.defs.findings import Finding
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.objects import upload
 from genbank_assets.settings import Settings
@@ -55,7 +56,17 @@ def drop_last_row(path: Path) -> None:
 
 def test_all_pass_before_any_fault(pln: tuple[Settings, PartitionRelease]) -> None:
     settings, partition = pln
-    assert {check.name for check in CHECKS if not finding(check.name, partition, settings).passed} == set()
+    found = {check.name: finding(check.name, partition, settings) for check in CHECKS}
+    assert {name for name, said in found.items() if not said.passed} == set()
+    for name, said in found.items():
+        assert not set("{}") & set(said.sentence), f"{name}: {said.sentence}"
+    assert found["is_current_release"].sentence == "here is 1.0, NCBI offers 1.0"
+    assert found["control_totals"].sentence == "1 of 1 files reconcile"
+    assert found["quarantine_share"].sentence == "0 of 107 blocks are quarantined"
+    assert found["database_totals"].sentence == (
+        "107 accessions in the tables, 107 in PostgreSQL; 1 files, 1 in the ledger"
+    )
+    assert found["upload_errors"].sentence.endswith(" uploads failed")
 
 
 def test_a_source_that_moved_on(pln: tuple[Settings, PartitionRelease], tmp_path: Path) -> None:
@@ -93,7 +104,7 @@ def test_a_worker_that_takes_more_than_the_limit(
     pln: tuple[Settings, PartitionRelease], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, partition = pln
-    monkeypatch.setattr(checks, "MOST_MEMORY_BYTES", 20_000_000)
+    monkeypatch.setattr(findings, "MAX_MEMORY_BYTES", 20_000_000)
     found = finding("memory", partition, settings)
     assert not found.passed
     assert found.figures["peak_bytes"] > 20_000_000
@@ -101,9 +112,9 @@ def test_a_worker_that_takes_more_than_the_limit(
 
 def test_parsing_below_the_limit(pln: tuple[Settings, PartitionRelease], monkeypatch: pytest.MonkeyPatch) -> None:
     settings, partition = pln
-    monkeypatch.setattr(checks, "FEWEST_RECORDS_PER_SECOND", 1_000_000)
+    monkeypatch.setattr(findings, "MIN_RECORDS_PER_SECOND", 1_000_000)
     assert finding("records_per_second", partition, settings).passed, "107 records are too few to tell"
-    monkeypatch.setattr(checks, "FEWEST_RECORDS_FOR_SPEED", 100)
+    monkeypatch.setattr(findings, "MIN_RECORDS_FOR_SPEED", 100)
     found = finding("records_per_second", partition, settings)
     assert not found.passed
     assert 0 < found.figures["records_per_second"] < 1_000_000
@@ -170,6 +181,10 @@ def test_a_release_that_lacks_loaded_records(
             "absent": before - after, "loaded_before": before, "absent_fraction": fraction, "allowed": 0.02,
             "fewest_absent": 20,
         }  # fmt: skip
+        assert found.sentence == (
+            f"{before - after} of {before} records that were loaded are gone ({fraction:.1%}; allowed are 2.0%, and "
+            "fewer than 20 always)"
+        )
         divisions.load(second)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -13,9 +16,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from genbank_assets.database_url import genbank_url
+from genbank_assets.lineage.status import is_whole
 from genbank_assets.postgres_server.server import stop_server
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets_tests.fix_ncbi import HttpMirror
 from genbank_assets_tests.fix_s3 import free_port
 from genbank_assets_tests.paths import MIRROR_273, MIRROR_274, ROOT
@@ -30,7 +38,7 @@ pytestmark = [
 class Service:
     """`genbank-assets dev` with a store of its own."""
 
-    def __init__(self, store: Path, source: str) -> None:
+    def __init__(self, store: Path, source: str, **settings: str) -> None:
         self.store = store
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("GENBANK_ASSETS_", "DAGSTER_"))}
         self.environment |= {
@@ -39,6 +47,7 @@ class Service:
             "GENBANK_ASSETS_DIVISIONS": "genbank/vrl genbank/syn",
             "GENBANK_ASSETS_POLL_SECONDS": "2",
             "GENBANK_ASSETS_REQUESTS_PER_SECOND": "1000",
+            **{f"GENBANK_ASSETS_{name.upper()}": value for name, value in settings.items()},
         }
         self.log = store / "dev.log"
         with self.log.open("wb") as log:
@@ -111,3 +120,70 @@ def test_a_release_and_the_next_are_loaded_by_the_daemon(service: Service, http_
     assert {"new", "absent"} <= states
     runs = sorted((service.store / "genbank" / "274.0").iterdir())
     assert [path.name for path in runs if path.is_dir() and path.name != "lists"] == ["syn", "vrl"]
+
+
+def sha256_here(service: Service) -> str:
+    """The digest of the raw file of vrl, once all of its stages are there."""
+    partition = PartitionRelease(service.store, PartitionKey("genbank", "vrl"), "273.0")
+    raw = partition.manifest("raw_files")
+    return str(raw.files[0]["sha256"]) if raw is not None and is_whole(partition) else ""
+
+
+def test_a_state_that_comes_back_within_a_release_is_loaded_again_by_the_daemon(
+    service: Service, http_mirror: HttpMirror
+) -> None:
+    path = http_mirror.folder / "genbank" / "gbvrl1.seq.gz"
+    first, text = path.read_bytes(), gzip.decompress(path.read_bytes())
+    second = gzip.compress(text, compresslevel=1, mtime=0)
+    service.until(lambda: (service.store / "dagster" / "dagster.yaml").is_file(), seconds=60)
+    service.turn_on("genbank_release_sensor")
+    for number, content in enumerate((first, second, first)):
+        path.write_bytes(content)
+        os.utime(path, (1_780_000_000 + 420 * (number % 2),) * 2)
+        wanted = hashlib.sha256(content).hexdigest()
+        service.until(lambda: sha256_here(service) == wanted, seconds=200)  # noqa: B023
+
+
+def processes() -> dict[int, tuple[int, str]]:
+    """Every process: its parent and its command."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, parent = (folder / "stat").read_text().rsplit(")", 1)[1].split()[:2]
+            if state != "Z":
+                found[int(folder.name)] = (int(parent), (folder / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
+@pytest.fixture
+def busy_service(tmp_path: Path, http_mirror: HttpMirror) -> Iterator[Service]:
+    """A service whose next load has three files and two workers."""
+    shutil.copytree(MIRROR_273, http_mirror.folder, dirs_exist_ok=True)
+    (tmp_path / "store").mkdir()
+    running = Service(tmp_path / "store", http_mirror.url, divisions="genbank/bct", workers="2")
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def test_workers_end_with_a_run_of_the_daemon_that_is_killed(busy_service: Service) -> None:
+    service = busy_service
+    service.until(lambda: (service.store / "dagster" / "dagster.yaml").is_file(), seconds=60)
+    command = [str(SCRIPTS / "genbank-assets"), "materialize", "genbank/una"]  # makes the schema
+    subprocess.run(command, env=service.environment, check=True, capture_output=True)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with psycopg.connect(genbank_url(Settings(store=service.store), create=False)) as blocker:
+        blocker.execute("LOCK TABLE genbank.reference IN SHARE MODE")
+        service.turn_on("genbank_release_sensor")
+        service.until(lambda: (blocker.execute(waiting).fetchone() or (0,))[0] >= 2, seconds=200)
+        there = processes()
+        spawned = {pid: parent for pid, (parent, command) in there.items() if "spawn_main" in command}
+        workers = {pid: parent for pid, parent in spawned.items() if parent in spawned}
+        assert len(workers) == 2
+        (run,) = set(workers.values())
+        os.kill(run, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while set(workers) & processes().keys():
+            assert time.monotonic() < deadline, "a worker goes on without its run"
+            time.sleep(0.1)

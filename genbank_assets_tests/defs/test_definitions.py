@@ -30,13 +30,8 @@ def test_it_loads(definitions: dg.Definitions) -> None:
 def test_the_keys_are_these(definitions: dg.Definitions) -> None:
     keys = {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
     stages = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in STAGES}
-    assert keys == stages | {
-        "ncbi/genbank_release",
-        "ncbi/refseq_release",
-        "ncbi/taxonomy",
-        "genbank_daily",
-        "refseq_daily",
-    }
+    daily = {f"{collection}_daily/{stage}" for collection in ("genbank", "refseq") for stage in STAGES}
+    assert keys == stages | daily | {"ncbi/genbank_release", "ncbi/refseq_release", "ncbi/taxonomy"}
 
 
 def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
@@ -52,7 +47,7 @@ def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
 
 def test_raw_files_are_expected_every_two_months(definitions: dg.Definitions) -> None:
     policies = {spec.key.to_user_string(): spec.freshness_policy for spec in definitions.resolve_all_asset_specs()}
-    expected = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=65), fail_window=timedelta(days=75))
+    expected = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=75), fail_window=timedelta(days=140))
     with_policy = {key: policy for key, policy in policies.items() if policy is not None}
     assert with_policy == {"genbank/raw_files": expected, "refseq/raw_files": expected}
 
@@ -85,6 +80,8 @@ def test_sensors_that_start_runs_are_off_until_turned_on(definitions: dg.Definit
     assert status == {
         "genbank_release_sensor": off,
         "refseq_release_sensor": off,
+        "genbank_automation_sensor": off,
+        "refseq_automation_sensor": off,
         "run_failure_alert_sensor": on,  # these two only tell, and nothing unless an alert setting is there
         "failed_check_alert_sensor": on,
     }
@@ -93,8 +90,8 @@ def test_sensors_that_start_runs_are_off_until_turned_on(definitions: dg.Definit
 def test_integrity_checks_block_and_limits_warn(definitions: dg.Definitions) -> None:
     specs = [spec for check in definitions.asset_checks or [] for spec in check.check_specs]
     blocking = {spec.name for spec in specs if spec.blocking}
-    assert blocking == {"control_totals", "conservation", "database_totals", "object_totals"}
-    assert len(specs) == 23
+    assert blocking == {"control_totals", "conservation", "database_totals", "object_totals", "day_totals"}
+    assert len(specs) == 41
 
 
 def test_workspace_and_instance_files_are_valid(server: EmbeddedServer) -> None:

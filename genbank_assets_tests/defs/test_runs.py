@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import threading
+import time
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from genbank_assets.definitions import build_defs
+from genbank_assets.defs import checks
+from genbank_assets.defs.findings import Finding
 from genbank_assets.defs.resources import MirrorResource
-from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets.defs.run import materialize_partitions
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey, PartitionRelease, lock_partition
 from genbank_assets.tables.unique_tables import memberships_table
 from genbank_assets_tests.paths import SAMPLE
 
@@ -101,3 +109,114 @@ def test_the_trace_job_shows_markdown(mirror: MirrorResource) -> None:
         (trace,) = result.output_for_node("trace_one_record")
         assert trace["ok"]
         assert trace["accession_version"] == "J02482.1"
+
+
+LATER = {
+    "control_totals": {"unique_records", "postgres_table", "object_set"},
+    "conservation": {"postgres_table", "object_set"},
+    "database_totals": set(),
+    "object_totals": set(),
+}
+
+
+@pytest.mark.parametrize("name", sorted(LATER))
+def test_a_blocking_check_that_fails_stops_what_comes_after(
+    mirror: MirrorResource, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    broken = [
+        dataclasses.replace(check, look=lambda *_: Finding(passed=False, sentence="by the test", figures={}))
+        if check.name == name else check
+        for check in checks.CHECKS
+    ]  # fmt: skip
+    monkeypatch.setattr(checks, "CHECKS", tuple(broken))
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run(mirror, instance)
+    begun = {e.step_key.removeprefix("genbank__") for e in result.all_events if e.event_type_value == "STEP_START"}
+    assert not result.success, "nothing else is wrong: only the check can have failed the run"
+    assert not begun & LATER[name]
+    (failed,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert (failed.check_name, failed.severity) == (name, dg.AssetCheckSeverity.ERROR)
+
+
+@pytest.mark.parametrize("name", ["memory", "quarantine_share", "upload_errors", "statements_per_second", "shrink"])
+def test_a_limit_that_is_passed_stops_nothing(
+    mirror: MirrorResource, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    broken = [
+        dataclasses.replace(check, look=lambda *_: Finding(passed=False, sentence="by the test", figures={}))
+        if check.name == name else check
+        for check in checks.CHECKS
+    ]  # fmt: skip
+    monkeypatch.setattr(checks, "CHECKS", tuple(broken))
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run(mirror, instance)
+    assert result.success
+    (failed,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert (failed.check_name, failed.severity) == (name, dg.AssetCheckSeverity.WARN)
+
+
+def test_what_the_database_and_the_object_set_are_is_said_as_such(mirror: MirrorResource, postgres_url: str) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run(mirror, instance)
+    found = {e.asset_key.path[-1]: e.materialization.metadata for e in result.get_asset_materialization_events()}
+    database = conninfo_to_dict(postgres_url)["dbname"]
+    assert found["postgres_table"]["dagster/table_name"].value == f"{database}.genbank.record"
+    assert "dagster/uri" not in found["postgres_table"]
+    assert found["object_set"]["dagster/uri"].value == found["object_set"]["objects_url"].value
+    assert found["records"]["dagster/uri"].value.startswith("file:///")
+    for metadata in found.values():
+        for name, value in metadata.items():
+            if isinstance(value, dg.FloatMetadataValue) and value.value is not None:
+                assert len(f"{value.value}".replace(".", "").strip("0")) <= 8, (name, value.value)
+
+
+def test_a_division_at_work_is_waited_for(mirror: MirrorResource) -> None:
+    """Two runs of one division at the same time: the second begins its stage when the first has ended it."""
+    store = Path(mirror.store or "")
+    key = PartitionKey("genbank", "phg")
+    spans: list[tuple[str, float]] = []
+    with dg.DagsterInstance.ephemeral() as instance:
+        with lock_partition(store, key):
+            thread = threading.Thread(target=lambda: spans.append((str(run(mirror, instance).success), time.time())))
+            thread.start()
+            time.sleep(3)
+            assert not list(store.glob("genbank/1.0/phg/*/manifest.json")), "it works without the division's lock"
+            released = time.time()
+        thread.join(120)
+    assert [success for success, _ in spans] == ["True"]
+    assert spans[0][1] > released
+
+
+def test_the_settings_that_are_given_are_those_that_run(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GENBANK_ASSETS_SOURCE", (tmp_path / "nothing").as_uri())
+    monkeypatch.setenv("GENBANK_ASSETS_STORE", str(tmp_path / "other"))
+    monkeypatch.setenv("GENBANK_ASSETS_WORKERS", "0")  # cannot be used, and need not be
+    settings = Settings(store=tmp_path / "mine", source=SAMPLE.as_uri(), postgres_url=postgres_url)
+    (done,) = materialize_partitions([PartitionKey("genbank", "phg")], settings=settings)
+    assert done.ok, done.reason
+    assert (tmp_path / "mine" / "genbank").is_dir()
+    assert not (tmp_path / "other").exists()
+    with dg.DagsterInstance.get() as instance:
+        (made,) = instance.get_runs()
+    assert made.tags[".dagster/repository"] == "__repository__@genbank", (
+        "so that the UI's pages of the location have it"
+    )
+    assert [name for name in made.tags if name.startswith("ncbi/")] == ["ncbi/collection"], "nothing twice"
+
+
+def test_a_bad_setting_fails_the_run_and_not_the_loading(
+    mirror: MirrorResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENBANK_ASSETS_WORKERS", "many")
+    monkeypatch.setenv("GENBANK_ASSETS_POLL_SECONDS", "soon")
+    job = build_defs().resolve_job_def("mirror_genbank")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(partition_key="phg", instance=instance, raise_on_error=False, run_config=QUIET)
+    (failure,) = [e for e in result.all_events if e.is_step_failure]
+    said = failure.step_failure_data.user_failure_data.description
+    assert said.startswith("SettingsError: GENBANK_ASSETS_")

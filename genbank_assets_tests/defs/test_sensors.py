@@ -1,35 +1,82 @@
-"""The release sensors: two looks, one run per changed division, a sentence for every skip."""
+"""The release sensors: two looks, one run per division that is not in place, a sentence for every skip."""
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
+from genbank_assets.definitions import build_defs
+from genbank_assets.defs import requests as asked_for
+from genbank_assets.defs import sensors
+from genbank_assets.defs.requests import MAX_REQUESTS
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.sensors import build_sensors
+from genbank_assets.ncbi.catalog import GENBANK
+from genbank_assets.ncbi.unknown import read_unknown
+from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets_tests.defs.test_runs import QUIET
 from genbank_assets_tests.fix_faults import Reply, Site, genbank_release
-from genbank_assets_tests.paths import MIRROR_273, MIRROR_274
+from genbank_assets_tests.paths import MIRROR_273, MIRROR_274, SAMPLE
 
 
 class Ticks:
-    """A sensor and the cursor it was left with."""
+    """A sensor, the cursor it was left with, and a clock that goes on by an hour a tick."""
 
-    def __init__(self, source: Path | str, store: Path, *, collection: int = 0) -> None:
+    def __init__(
+        self, source: Path | str, store: Path, *, collection: int = 0, instance: dg.DagsterInstance | None = None,
+        **fields: Any,
+    ) -> None:  # fmt: skip
         self.sensor = build_sensors()[collection]
         url = source if isinstance(source, str) else source.as_uri()
-        self.mirror = MirrorResource(source=url, store=str(store))
+        self.mirror = MirrorResource(source=url, store=str(store), **fields)
         self.cursor: str | None = None
+        self.instance = instance
+        self.events: list[Any] = []
+        self.now = dt.datetime(2026, 9, 1, 6, tzinfo=dt.UTC)
 
-    def tick(self) -> dg.SensorResult | dg.SkipReason:
+    def tick(self, *, hours: float = 1) -> dg.SensorResult | dg.SkipReason:
+        self.now += dt.timedelta(hours=hours)
+        if self.instance is not None:
+            return self._tick(self.instance)
         with dg.DagsterInstance.ephemeral() as instance:
-            context = dg.build_sensor_context(instance=instance, cursor=self.cursor, resources={"mirror": self.mirror})
+            return self._tick(instance)
+
+    def _tick(self, instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
+        context = dg.build_sensor_context(instance=instance, cursor=self.cursor, resources={"mirror": self.mirror})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sensors, "clock", lambda: self.now)
             result = self.sensor(context)
-            self.cursor = result.cursor if isinstance(result, dg.SensorResult) else context.cursor
+        if isinstance(result, dg.SensorResult):
+            self.cursor = result.cursor
+            self.events += result.asset_events
         return result
+
+    def asked(self, *, looks: int = 2) -> list[str]:
+        """The divisions that are asked for after so many looks."""
+        for _ in range(looks - 1):
+            self.tick()
+        return [request.partition_key or "" for request in requests_of(self.tick())]
+
+    def observed(self) -> dg.AssetObservation:
+        (found,) = [event for event in self.events if isinstance(event, dg.AssetObservation)]
+        return found
+
+
+def requests_of(result: dg.SensorResult | dg.SkipReason) -> list[dg.RunRequest]:
+    return list(result.run_requests or []) if isinstance(result, dg.SensorResult) else []
+
+
+def sentence(result: dg.SensorResult | dg.SkipReason) -> str:
+    skip = result if isinstance(result, dg.SkipReason) else result.skip_reason
+    assert skip is not None
+    return skip.skip_message or ""
 
 
 @pytest.fixture
@@ -41,51 +88,53 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_release_is_requested_at_the_second_look_and_only_once(source: Path, tmp_path: Path) -> None:
+def test_a_release_is_requested_at_the_second_look(source: Path, tmp_path: Path) -> None:
     ticks = Ticks(source, tmp_path / "store")
-    first = ticks.tick()
-    assert first.skip_reason is not None
-    assert "second look" in first.skip_reason.skip_message
-    second = ticks.tick()
-    requests = second.run_requests or []
+    assert sentence(ticks.tick()) == (
+        "Release 273.0 appears whole; waiting for a second look to confirm it before 16 of its divisions are asked for."
+    )
+    requests = requests_of(ticks.tick())
     assert len(requests) == 16
+    assert len({request.run_key for request in requests}) == 16
     assert all("273.0" in (request.run_key or "") for request in requests)
     assert requests[0].tags["ncbi/release"] == "273.0"
-    (event,) = second.asset_events
+    event = ticks.observed()
     assert event.metadata["files"].value == 18
     assert event.metadata["release_date"].value == "2026-08-15"
-    third = ticks.tick()
-    assert isinstance(third, dg.SkipReason)
-    assert "requested already" in third.skip_message
+    assert event.tags == {"dagster/data_version": "273.0"}
+    assert len(ticks.cursor or "") < 150, "digests, no lists"
+
+
+def test_between_two_looks_the_source_is_left_alone(source: Path, tmp_path: Path) -> None:
+    ticks = Ticks(source, tmp_path / "store")
+    ticks.tick()
+    shutil.rmtree(source)
+    assert sentence(ticks.tick(hours=0.99)) == (
+        "The next look at GenBank is at 2026-09-01 08:00:00 UTC (GENBANK_ASSETS_POLL_SECONDS is 3600)."
+    )
+    assert "cannot be read" in sentence(ticks.tick(hours=0.02))
 
 
 def test_the_next_release_is_requested_when_it_replaces_the_first(source: Path, tmp_path: Path) -> None:
     ticks = Ticks(source, tmp_path / "store")
-    ticks.tick()
-    ticks.tick()
+    assert ticks.asked()
     shutil.rmtree(source)
     shutil.copytree(MIRROR_274, source, copy_function=shutil.copyfile)
-    assert ticks.tick().skip_reason is not None
-    requests = ticks.tick().run_requests or []
-    divisions = {request.partition_key for request in requests}
-    assert "est" in divisions, "a division that lost all its files has to be looked at"
+    assert not requests_of(ticks.tick())
+    requests = requests_of(ticks.tick())
     assert {request.tags["ncbi/release"] for request in requests} == {"274.0"}
 
 
 def test_a_half_published_release_is_waited_for(source: Path, tmp_path: Path) -> None:
     ticks = Ticks(source, tmp_path / "store")
     (source / "genbank" / "GB_Release_Number").write_text("274.0\n")
-    result = ticks.tick()
-    assert isinstance(result, dg.SkipReason)
-    assert "being replaced" in result.skip_message
+    assert "being replaced" in sentence(ticks.tick())
 
 
 def test_a_source_that_is_gone_is_said(source: Path, tmp_path: Path) -> None:
     ticks = Ticks(source, tmp_path / "store")
     shutil.rmtree(source)
-    result = ticks.tick()
-    assert isinstance(result, dg.SkipReason)
-    assert "cannot be read" in result.skip_message
+    assert "cannot be read" in sentence(ticks.tick())
 
 
 def test_only_the_divisions_of_the_settings_are_requested(
@@ -93,14 +142,25 @@ def test_only_the_divisions_of_the_settings_are_requested(
 ) -> None:
     ticks = Ticks(source, tmp_path / "store")
     monkeypatch.setenv("GENBANK_ASSETS_DIVISIONS", "genbank/phg, refseq/viral")
-    ticks.tick()
-    assert [request.partition_key for request in ticks.tick().run_requests or []] == ["phg"]
+    assert ticks.asked() == ["phg"]
     monkeypatch.setenv("GENBANK_ASSETS_DIVISIONS", "genbank/phg,genbank/vrl")  # one more, of the same release
-    assert [request.partition_key for request in ticks.tick().run_requests or []] == ["vrl"]
+    assert ticks.asked(looks=1) == ["phg", "vrl"]  # no run of phg has begun meanwhile
     monkeypatch.setenv("GENBANK_ASSETS_DIVISIONS", "refseq/viral")
-    assert "names no division of GenBank" in str(ticks.tick().skip_message)
+    assert "names no division of GenBank" in sentence(ticks.tick())
     monkeypatch.setenv("GENBANK_ASSETS_DIVISIONS", "genbank/xyz")
-    assert "no division 'xyz'" in str(ticks.tick().skip_message)
+    assert "no division 'xyz'" in sentence(ticks.tick())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("WORKERS", "many"), ("STORE_", ""), ("POLL_SECONDS", "0"), ("SOURCE", "x")]
+)
+def test_a_bad_setting_is_said_in_the_tick(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"GENBANK_ASSETS_{name}", value)
+    ticks = Ticks(SAMPLE, tmp_path / "store")
+    ticks.mirror = MirrorResource(store=str(tmp_path / "store"))
+    assert value in sentence(ticks.tick())
 
 
 def test_a_release_that_was_not_whole_in_between_needs_two_looks_again(source: Path, tmp_path: Path) -> None:
@@ -108,50 +168,38 @@ def test_a_release_that_was_not_whole_in_between_needs_two_looks_again(source: P
     ticks.tick()
     path = source / "genbank" / "gbphg1.seq.gz"
     path.rename(tmp_path / "aside")
-    half = ticks.tick()
-    assert isinstance(half, dg.SkipReason)
-    assert "missing: gbphg1.seq.gz" in half.skip_message
+    assert "missing: gbphg1.seq.gz" in sentence(ticks.tick())
     (tmp_path / "aside").rename(path)
-    again = ticks.tick()
-    assert not again.run_requests
-    assert "second look" in again.skip_reason.skip_message
-    assert len(ticks.tick().run_requests or []) == 16
+    assert "second look" in sentence(ticks.tick())
+    assert len(ticks.asked(looks=1)) == 16
 
 
-def test_a_file_of_equal_size_replaced_between_looks_is_waited_for_and_asked_for_alone(
-    source: Path, tmp_path: Path
-) -> None:
+def test_a_file_of_equal_size_replaced_between_looks_is_waited_for(source: Path, tmp_path: Path) -> None:
     ticks = Ticks(source, tmp_path / "store")
     ticks.tick()
-    path = source / "genbank" / "gbvrl1.seq.gz"
-    os.utime(path, (1, 1))
-    assert not ticks.tick().run_requests
-    assert len(ticks.tick().run_requests or []) == 16
-    os.utime(path, (2, 2))
-    assert not ticks.tick().run_requests
-    (request,) = ticks.tick().run_requests or []
-    assert request.partition_key == "vrl"
+    os.utime(source / "genbank" / "gbvrl1.seq.gz", (1, 1))
+    assert not requests_of(ticks.tick())
+    assert len(ticks.asked(looks=1)) == 16
 
 
 def test_the_source_may_be_down_at_the_first_look_and_between_two(source: Path, tmp_path: Path) -> None:
     ticks = Ticks(source, tmp_path / "store")
     away = tmp_path / "away"
     source.rename(away)
-    assert "cannot be read" in str(ticks.tick().skip_message)
+    assert "cannot be read" in sentence(ticks.tick())
     away.rename(source)
     ticks.tick()
     source.rename(away)
-    assert "cannot be read" in str(ticks.tick().skip_message)
+    assert "cannot be read" in sentence(ticks.tick())
     away.rename(source)
-    assert len(ticks.tick().run_requests or []) == 16
+    assert len(ticks.asked(looks=1)) == 16
 
 
-def test_a_cursor_written_by_hand_counts_as_none(source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cursor", ["[1]", "not json", '{"looked": "x"}', '{"looked": -5}', '{"seen": 7, "more": []}'])
+def test_a_cursor_written_by_hand_counts_as_none(source: Path, tmp_path: Path, cursor: str) -> None:
     ticks = Ticks(source, tmp_path / "store")
-    for cursor in ("[1]", "not json"):
-        ticks.cursor = cursor
-        assert not ticks.tick().run_requests
-        assert len(ticks.tick().run_requests or []) == 16
+    ticks.cursor = cursor
+    assert len(ticks.asked()) == 16
 
 
 @pytest.mark.parametrize("style", ["nginx", "python"])
@@ -163,7 +211,7 @@ def test_the_upstream_asset_tells_true_bytes_over_http(site: Site, tmp_path: Pat
     for number, folder, files in ((0, "genbank", 18), (1, "refseq/release", 11)):
         ticks = Ticks(site.url, tmp_path / "store", collection=number)
         ticks.tick()
-        (event,) = ticks.tick().asset_events
+        event = ticks.observed()
         assert event.metadata["files"].value == files
         whole = sum(path.stat().st_size for path in (site.folder / folder).rglob("*.gz"))
         assert event.metadata["bytes"].value == whole
@@ -174,7 +222,7 @@ def test_bytes_that_a_listing_does_not_say_are_not_told_as_none(site: Site, tmp_
     site.style = "python"  # and too many files to ask for one by one
     ticks = Ticks(site.url, tmp_path / "store")
     ticks.tick()
-    (event,) = ticks.tick().asset_events
+    event = ticks.observed()
     assert event.metadata["files"].value == 70
     assert "bytes" not in event.metadata
 
@@ -184,7 +232,171 @@ def test_a_source_that_asked_to_be_left_alone_makes_a_short_skip(site: Site, tmp
     site.rule = lambda ask: Reply(503, {"Retry-After": "3600"})
     ticks = Ticks(site.url, tmp_path / "store")
     for _ in range(3):
-        skipped = ticks.tick()
-        assert isinstance(skipped, dg.SkipReason)
-        assert "left alone until" in skipped.skip_message
+        assert "left alone until" in sentence(ticks.tick())
     assert len(site.asked) == 1
+
+
+def test_what_is_new_at_ncbi_is_a_warning_in_the_tick(source: Path, tmp_path: Path) -> None:
+    (source / "genbank" / "gbxyz1.seq.gz").write_bytes(b"")
+    ticks = Ticks(source, tmp_path / "store")
+    (source / "genbank" / "gbrel.txt").write_text(
+        (source / "genbank" / "gbrel.txt").read_text().replace("1. gbbct1.seq", "0. gbxyz1.seq - New\n1. gbbct1.seq", 1)
+    )
+    assert sentence(ticks.tick()).endswith(
+        "Warning: GenBank has what this version does not know and leaves out: division xyz (1 file, such as "
+        "gbxyz1.seq.gz). Look for a newer version of genbank-assets."
+    )
+    assert ticks.observed().metadata["unknown"].value == "division xyz (1 file, such as gbxyz1.seq.gz)"
+    assert read_unknown(tmp_path / "store", collection=GENBANK) == ("division xyz (1 file, such as gbxyz1.seq.gz)",)
+
+
+class Loads(Ticks):
+    """A sensor whose requests are run, each in this process, with an instance that remembers them."""
+
+    def __init__(self, source: Path, store: Path, instance: dg.DagsterInstance) -> None:
+        super().__init__(source, store, instance=instance, divisions="genbank/phg", workers=1)
+        self.store = store
+        self.job = build_defs(resources={"mirror": self.mirror}).resolve_job_def("mirror_genbank")
+        self.keys: list[str] = []
+        self.ended: dict[str, dt.datetime] = {}  # by the clock of the ticks
+
+    def run(self, request: dg.RunRequest) -> bool:
+        assert self.instance is not None
+        self.keys.append(request.run_key or "")
+        done = self.job.execute_in_process(
+            partition_key=request.partition_key, instance=self.instance, raise_on_error=False, run_config=QUIET,
+            tags={**request.tags, "dagster/run_key": request.run_key or ""},
+        )  # fmt: skip
+        self.ended[done.run_id] = self.now
+        return done.success
+
+    def load(self, *, looks: int = 2) -> list[bool]:
+        """Look, and run what is asked for."""
+        results = [self.run(request) for _ in range(looks) for request in requests_of(self.tick())]
+        assert len(self.keys) == len(set(self.keys)), "Dagster drops a request whose key it knows"
+        return results
+
+    def title(self) -> str:
+        partition = PartitionRelease(self.store, PartitionKey("genbank", "phg"), "1.0")
+        raw = partition.manifest("raw_files")
+        assert raw is not None
+        return str(raw.files[0]["sha256"])
+
+
+@pytest.fixture
+def loads(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loads]:
+    monkeypatch.setenv("GENBANK_ASSETS_POSTGRES_URL", postgres_url)
+    shutil.copytree(SAMPLE, tmp_path / "source", copy_function=shutil.copyfile)
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = Loads(tmp_path / "source", tmp_path / "store", instance)
+        monkeypatch.setattr(asked_for, "_ended", lambda record, *, now: made.ended[record.dagster_run.run_id])
+        yield made
+
+
+def phage(loads: Loads, tmp_path: Path, *, seconds: int) -> None:
+    """Publish the phage file again, in another compression, at a time."""
+    import gzip
+
+    path = tmp_path / "source" / "genbank" / "gbphg1.seq.gz"
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), compresslevel=1 + seconds % 9, mtime=0))
+    os.utime(path, (seconds, seconds))
+
+
+def test_a_state_that_comes_back_is_loaded_again(loads: Loads, tmp_path: Path) -> None:
+    found = []
+    for seconds in (1_700_000_001, 1_700_000_402, 1_700_000_001):  # A, B, A of one release
+        phage(loads, tmp_path, seconds=seconds)
+        assert loads.load() == [True]
+        found.append(loads.title())
+        assert sentence(loads.tick()) == "Release 1.0: phg: is in place."
+    assert found[0] == found[2] != found[1]
+
+
+def test_what_is_in_place_is_not_asked_for_after_a_reset_or_a_time_off(loads: Loads) -> None:
+    assert loads.load() == [True]
+    loads.cursor = None
+    assert loads.load() == []
+    assert sentence(loads.tick()) == "Release 1.0: phg: is in place."
+
+
+def test_what_a_person_loaded_is_not_asked_for(loads: Loads) -> None:
+    assert loads.run(dg.RunRequest(partition_key="phg"))
+    assert loads.load() == []
+
+
+def test_a_wiped_store_is_filled_again(loads: Loads) -> None:
+    assert loads.load() == [True]
+    shutil.rmtree(loads.store)
+    assert loads.load() == [True], "an hour later, as after a failure"
+    (loads.store / "genbank" / "1.0" / "phg" / "object_set" / "manifest.json").unlink()
+    assert loads.load() == [True]
+
+
+def test_a_run_that_failed_is_asked_for_again_ever_later_and_not_for_ever(
+    loads: Loads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = os.environ["GENBANK_ASSETS_POSTGRES_URL"]
+    monkeypatch.setenv("GENBANK_ASSETS_POSTGRES_URL", url.replace("/test_", "/nothing_"))
+    assert loads.load() == [False]
+    waits = []
+    for number in range(1, MAX_REQUESTS):
+        waited = 0
+        while not requests_of(result := loads.tick()):
+            assert sentence(result).startswith(f"Release 1.0: phg: was asked for {number} times in vain: again after 2")
+            waited += 1
+        waits.append(waited)
+        assert not loads.run(*requests_of(result))
+    assert waits == [0, 1, 3, 7]
+    for _ in range(40):
+        said = sentence(loads.tick())
+        assert said == "Release 1.0: phg: was asked for 5 times in vain: see its runs, then start one by hand."
+    monkeypatch.setenv("GENBANK_ASSETS_POSTGRES_URL", url)
+    assert loads.run(dg.RunRequest(partition_key="phg"))
+    assert sentence(loads.tick()) == "Release 1.0: phg: is in place."
+
+
+def test_a_run_that_is_under_way_is_waited_for(loads: Loads) -> None:
+    assert loads.instance is not None
+    loads.tick()
+    (request,) = requests_of(loads.tick())
+    tags = {**request.tags, "dagster/partition": "phg"}
+    loads.instance.create_run_for_job(loads.job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    assert sentence(loads.tick()) == "Release 1.0: phg: is under way."
+
+
+def test_a_source_that_went_back_to_an_older_release_is_left_alone(loads: Loads, tmp_path: Path) -> None:
+    assert loads.load() == [True]
+    for name in ("GB_Release_Number", "gbrel.txt"):
+        path = tmp_path / "source" / "genbank" / name
+        path.write_text(path.read_text().replace("1.0", "0.9"))
+    loads.tick()
+    assert sentence(loads.tick()) == "Release 0.9: phg: is at 1.0 already."
+
+
+def test_a_tagged_run_loads_its_release_or_none(loads: Loads) -> None:
+    assert not loads.run(dg.RunRequest(partition_key="phg", tags={"ncbi/release": "237"}))
+    assert not (loads.store / "genbank" / "1.0" / "phg" / "raw_files" / "manifest.json").exists()
+    assert loads.run(dg.RunRequest(partition_key="phg", run_key="2", tags={"ncbi/release": "1"}))
+
+
+def test_each_look_says_which_divisions_are_current(loads: Loads, tmp_path: Path) -> None:
+    assert loads.load() == [True]
+
+    def verdicts() -> list[tuple[str | None, bool, str | None]]:
+        loads.events.clear()
+        loads.tick()
+        return [(e.partition, e.passed, e.description) for e in loads.events if isinstance(e, dg.AssetCheckEvaluation)]
+
+    assert verdicts() == [("phg", True, "here is 1.0, NCBI offers 1.0")]
+    assert verdicts() == [], "what did not change is not told again"
+    phage(loads, tmp_path, seconds=1_700_000_402)
+    assert verdicts() == [("phg", False, "here is 1.0, NCBI offers 1.0 with other files")]
+
+
+def test_a_fetch_reports_the_release_it_found(loads: Loads) -> None:
+    assert loads.instance is not None
+    assert loads.run(dg.RunRequest(partition_key="phg"))
+    key = dg.AssetKey(["ncbi", "genbank_release"])
+    (record,) = loads.instance.fetch_observations(key, limit=5).records
+    assert record.asset_observation is not None
+    assert record.asset_observation.metadata["release"].value == "1.0"

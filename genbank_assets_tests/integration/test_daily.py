@@ -7,11 +7,17 @@ import datetime as dt
 import gzip
 import re
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from genbank_assets.definitions import build_defs
+from genbank_assets.defs.checks import DAY_CHECKS
+from genbank_assets.defs.findings import day_totals
+from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.errors import DatabaseError, NotFoundError, ReleaseError
 from genbank_assets.lineage.trace import trace
 from genbank_assets.lookup.fetch import fetch
@@ -22,10 +28,12 @@ from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.daily import apply_day
 from genbank_assets.postgres.lookup import changes
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionKey
+from genbank_assets.store import STAGES, Manifest, PartitionKey, lock_partition
 from genbank_assets.tables.dedup import build_unique_records
 from genbank_assets.tables.records import build_records
+from genbank_assets_tests.defs.test_runs import QUIET
 from genbank_assets_tests.fix_ncbi import FtpMirror, HttpMirror
+from genbank_assets_tests.fix_postgres import Divisions
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.paths import SAMPLE
 
@@ -306,9 +314,57 @@ def test_the_command_applies_days_as_dagster_runs(
     assert main(["materialize", "genbank/vrl"]) == 0
     assert main(["update", "genbank", "2026-09-02"]) == 0
     with dg.DagsterInstance.get() as instance:
-        event = instance.get_latest_materialization_event(dg.AssetKey("genbank_daily"))
-    assert event is not None
-    assert event.asset_materialization is not None
-    metadata = event.asset_materialization.metadata
+        events = {
+            stage: instance.get_latest_materialization_event(dg.AssetKey(["genbank_daily", stage])) for stage in STAGES
+        }
+        changed = instance.fetch_observations(dg.AssetKey(["genbank", "postgres_table"]), limit=9).records
+        evaluated = {
+            e.check_name: e
+            for record in instance.get_records_for_run(
+                instance.get_runs(limit=1)[0].run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+            ).records
+            if (e := record.event_log_entry.dagster_event.asset_check_evaluation_data) is not None
+        }
+    assert all(event is not None for event in events.values())
+    metadata = events["postgres_table"].asset_materialization.metadata
     assert metadata["release"].value == "1.0.20260902"
     assert metadata["records_annotation_changed"].value == 1
+    assert set(evaluated) == {check.name for check in DAY_CHECKS}
+    assert [name for name, found in evaluated.items() if not found.passed] == []
+    assert evaluated["day_totals"].description == "1 records of the day were applied, 1 are in the ledger"
+    assert evaluated["day_totals"].partition == "2026-09-02"
+    (observed,) = [record.asset_observation for record in changed]
+    assert (observed.metadata["day"].value, observed.metadata["applied"].value) == ("2026-09-02", 1)
+
+
+def test_a_day_that_the_ledger_lost_fails_its_check(mirrored: Settings, ncbi: Ncbi) -> None:
+    ncbi.day(DAY, annotated(VIRAL[0], "DAILY"))
+    manifest = apply(mirrored, DAY)
+    partition = daily_partition(mirrored, collection=GENBANK, day=DAY)
+    assert day_totals(partition, manifest, mirrored).passed
+    Divisions(mirrored).query("UPDATE genbank.source_file SET records = 0 WHERE name LIKE 'daily/%%'")
+    found = day_totals(partition, manifest, mirrored)
+    assert (found.passed, found.figures) == (False, {"applied": 1, "ledger": 0})
+
+
+def test_a_day_waits_while_another_of_its_collection_is_at_work(
+    mirrored: Settings, ncbi: Ncbi, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ncbi.day(DAY, annotated(VIRAL[0], "DAILY"))
+    resource = MirrorResource.of(mirrored)
+    job = build_defs(resources={"mirror": resource}).resolve_job_def("update_genbank")
+    ended: list[bool] = []
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def work() -> None:
+            options = {"instance": instance, "run_config": QUIET, "raise_on_error": False}
+            ended.append(job.execute_in_process(partition_key="2026-09-02", **options).success)
+
+        thread = threading.Thread(target=work)
+        with lock_partition(mirrored.store, PartitionKey("genbank", "daily")):
+            thread.start()
+            time.sleep(3)
+            partition = daily_partition(mirrored, collection=GENBANK, day=DAY)
+            assert partition.manifest("raw_files") is None, "it works without the lock of the collection's days"
+        thread.join(120)
+    assert ended == [True]

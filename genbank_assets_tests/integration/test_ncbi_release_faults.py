@@ -443,7 +443,6 @@ def test_a_division_that_ncbi_adds_is_a_warning(from_site: Settings, site: Site)
         "gbxyz2.seq.gz",
         "gbphg1.seq.zst",
         "gbphg1.fsa_nt.gz",
-        "gbdel.txt.gz",
         "gb_notes.txt",
     ):
         (site.folder / "genbank" / name).write_bytes(b"new")

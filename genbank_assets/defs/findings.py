@@ -1,0 +1,199 @@
+"""What the asset checks look at, from another side than the stage that published it; and the limits they know.
+
+Limits of the running service (statements/s, memory, upload errors, records/s) are here and nowhere else. Which check
+belongs to which asset, and whether it blocks, is in ``checks``.
+"""
+
+import dataclasses
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from genbank_assets.errors import SourceError
+from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.ncbi.limiter import Limiter
+from genbank_assets.ncbi.releases import read_number, same_number
+from genbank_assets.ncbi.sources import open_source
+from genbank_assets.postgres.connection import open_database
+from genbank_assets.postgres.survey import FEWEST_ABSENT, absences, shrinks_too_much
+from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest, PartitionRelease
+from genbank_assets.tables.unique_tables import memberships_table, unique_sequences_table
+
+MAX_STATEMENTS_PER_SECOND = 100
+MAX_MEMORY_BYTES = 5_000_000_000
+MAX_UPLOAD_ERROR_FRACTION = 0.01
+MIN_RECORDS_PER_SECOND = 100
+# Below this a run's speed says nothing: starting up takes longer than the work.
+MIN_RECORDS_FOR_SPEED = 10_000
+MIN_SECONDS_FOR_RATE = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What a check found: whether it is well, a sentence, and the figures behind it."""
+
+    passed: bool
+    sentence: str
+    figures: dict[str, Any]
+
+
+def control_totals(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
+    """LOCUS lines, rows + quarantined, header, release notes and Parquet rows agree, file by file."""
+    raw = partition.manifest("raw_files")
+    promised = {entry["name"]: entry for entry in raw.files} if raw else {}
+    wrong = []
+    for entry in manifest.files:
+        rows = pq.read_metadata(partition.folder_of(manifest) / entry["records_file"]).num_rows
+        blocks = entry["records"] + entry["quarantined"] - entry["locus_fragments"]
+        said = {(entry["header"] or {}).get("loci"), promised.get(entry["name"], {}).get("expected_records")} - {None}
+        lines = entry["records"] + entry["quarantined"]
+        if rows != entry["records"] or lines != entry["locus_lines"] or said - {blocks}:
+            wrong.append(entry["name"])
+    files = len(manifest.files)
+    figures = {"files": files, "records": manifest.report.records or 0, "wrong": ", ".join(wrong[:10]) or "none"}
+    return Finding(not wrong, f"{files - len(wrong):,} of {files:,} files reconcile", figures)
+
+
+def quarantine_share(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
+    """Few blocks are quarantined."""
+    blocks = (manifest.report.records or 0) + (manifest.report.quarantined or 0)
+    share = (manifest.report.quarantined or 0) / blocks if blocks else 0.0
+    return Finding(
+        share <= settings.max_quarantined_fraction,
+        f"{manifest.report.quarantined:,} of {blocks:,} blocks are quarantined",
+        {"share": share, "allowed": settings.max_quarantined_fraction},
+    )
+
+
+def memory(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
+    """No worker needed more than 5 GB."""
+    peak = manifest.report.peak_memory_bytes or 0
+    return Finding(peak < MAX_MEMORY_BYTES, f"the largest worker took {peak / 1e6:,.0f} MB", {"peak_bytes": peak})
+
+
+def records_per_second(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
+    """Parsing keeps above 100 records a second; runs too small to tell pass."""
+    rate = manifest.report.records_per_second or 0.0
+    small = (manifest.report.records or 0) < MIN_RECORDS_FOR_SPEED or not manifest.report.files_now
+    return Finding(small or rate > MIN_RECORDS_PER_SECOND, f"{rate:,.0f} records/s", {"records_per_second": rate})
+
+
+def duplicate_conservation(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
+    """Every record is a member, and member counts of the distinct sequences add up to the records with residues."""
+    members = pq.read_metadata(memberships_table(partition, manifest)).num_rows
+    sequences = unique_sequences_table(partition, manifest)
+    counted = pl.scan_parquet(sequences).select(pl.col("member_count").sum()).collect().item()
+    records = partition.manifest("records")
+    expected = sum(entry["records"] for entry in records.files) if records else -1
+    with_sequence = sum(entry["with_sequence"] for entry in records.files) if records else -1
+    return Finding(
+        members == expected and counted == with_sequence,
+        f"{expected:,} records, {members:,} members; {with_sequence:,} with residues, {counted:,} counted",
+        {"records": expected, "members": members, "with_sequence": with_sequence, "counted": counted},
+    )
+
+
+def database_totals(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
+    """PostgreSQL holds each accession of the division once, and the ledger every file."""
+    path = memberships_table(partition)
+    accessions = pl.scan_parquet(path).select(pl.col("accession").n_unique()).collect().item()
+    key = [partition.key.collection, partition.key.division]
+    with open_database(settings) as database, database.transaction() as session:
+        rows = session.execute(
+            "SELECT count(*) - genbank.only_daily(%s, %s, %s) FROM genbank.record WHERE collection = %s AND section = "
+            "%s AND is_current",
+            [*key, partition.release, *key],
+        )[0][0]
+        files = session.execute(
+            "SELECT count(*) FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s",
+            [*key, partition.release],
+        )[0][0]
+    return Finding(
+        rows == accessions and files == len(manifest.files),
+        f"{accessions:,} accessions in the tables, {rows:,} in PostgreSQL; {len(manifest.files)} files, {files} in the "
+        "ledger",
+        {"accessions": accessions, "rows": rows, "files": files},
+    )
+
+
+def shrinkage(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
+    """The release lacks few of the records that were loaded; a load that a person allowed stays visible here."""
+    with open_database(settings) as database, database.transaction() as session:
+        found = absences(session, partition)
+    allowed = settings.max_absent_fraction
+    return Finding(
+        not shrinks_too_much(found.absent, loaded=found.loaded_before, max_absent_fraction=allowed),
+        f"{found.absent:,} of {found.loaded_before:,} records that were loaded are gone ({found.fraction:.1%}; allowed "
+        f"are {allowed:.1%}, and fewer than {FEWEST_ABSENT} always)",
+        {
+            "absent": found.absent,
+            "loaded_before": found.loaded_before,
+            "absent_fraction": found.fraction,
+            "allowed": allowed,
+            "fewest_absent": FEWEST_ABSENT,
+        },
+    )
+
+
+def statements_per_second(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
+    """The load sends fewer than 100 statements a second; runs under a second pass."""
+    statements, seconds = manifest.report.sql_statements or 0, manifest.report.seconds or 0.0
+    rate = statements / max(seconds, MIN_SECONDS_FOR_RATE)
+    return Finding(
+        rate < MAX_STATEMENTS_PER_SECOND,
+        f"{statements} statements in {seconds:.1f} s",
+        {"statements_per_second": rate},
+    )
+
+
+def object_totals(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
+    """The manifest lists each distinct sequence once."""
+    unique = partition.manifest("unique_records")
+    distinct = unique.extra["distinct_sequences"] if unique else -1
+    listed = pq.read_metadata(partition.folder_of(manifest) / "objects.parquet").num_rows
+    return Finding(
+        listed == distinct, f"{distinct:,} distinct sequences, {listed:,} objects listed", {"objects": listed}
+    )
+
+
+def upload_errors(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
+    """Under 1 % of uploads failed."""
+    attempts, errors = manifest.report.upload_attempts or 0, manifest.report.upload_errors or 0
+    share = errors / attempts if attempts else 0.0
+    return Finding(
+        share < MAX_UPLOAD_ERROR_FRACTION, f"{errors:,} of {attempts:,} uploads failed", {"error_fraction": share}
+    )
+
+
+def is_current_release(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
+    """The source still offers the release that is here."""
+    collection = COLLECTIONS[partition.key.collection]
+    limiter = Limiter.of(settings)
+    try:
+        with open_source(settings.source, limiter=limiter) as source:
+            number = read_number(source, collection=collection)
+    except SourceError as error:
+        return Finding(passed=False, sentence=f"the source cannot be asked: {error}", figures={})
+    return Finding(
+        same_number(number, partition.release),
+        f"here is {partition.release}, NCBI offers {number}",
+        {"offered": number},
+    )
+
+
+def day_totals(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
+    """The ledger has as many records of the day as were applied."""
+    with open_database(settings) as database, database.transaction() as session:
+        found = session.execute(
+            "SELECT coalesce(sum(records), 0)::bigint FROM genbank.source_file WHERE collection = %s AND release = %s "
+            "AND name LIKE 'daily/%%'",
+            [partition.key.collection, manifest.extra["label"]],
+        )[0][0]
+    applied = manifest.extra["applied"]
+    return Finding(
+        found == applied,
+        f"{applied:,} records of the day were applied, {found:,} are in the ledger",
+        {"applied": applied, "ledger": found},
+    )

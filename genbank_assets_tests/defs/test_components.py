@@ -1,0 +1,108 @@
+"""The component in a throw-away project: six lines of YAML make a mirror that runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from genbank_assets.defs.components import GenbankCollection
+from genbank_assets_tests.defs.test_runs import QUIET
+from genbank_assets_tests.paths import SAMPLE
+
+YAML = """\
+type: genbank_assets.defs.components.GenbankCollection
+attributes:
+  collection: {collection}
+  settings:
+    store: {store}
+    source: {source}
+"""
+PROJECT = """\
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "lab"
+version = "0"
+[tool.dg]
+directory_type = "project"
+[tool.dg.project]
+root_module = "lab"
+"""
+DEFINITIONS = """\
+from pathlib import Path
+from dagster import definitions, load_from_defs_folder
+@definitions
+def defs():
+    return load_from_defs_folder(path_within_project=Path(__file__).parent)
+"""
+
+
+def make_project(folder: Path, **collections: str) -> Path:
+    """A project of a lab; collection → source."""
+    (folder / "lab" / "defs").mkdir(parents=True)
+    (folder / "pyproject.toml").write_text(PROJECT)
+    (folder / "lab" / "__init__.py").write_text("")
+    (folder / "lab" / "definitions.py").write_text(DEFINITIONS)
+    for name, source in collections.items():
+        (folder / "lab" / "defs" / name).mkdir()
+        text = YAML.format(collection=name, store=folder / "store", source=source)
+        (folder / "lab" / "defs" / name / "defs.yaml").write_text(text)
+    return folder
+
+
+RUN = """
+import dagster as dg
+from lab.definitions import defs
+found = defs()
+dg.Definitions.validate_loadable(found)
+print(sorted({key.path[0] for key in found.resolve_asset_graph().get_all_asset_keys()}))
+done = found.resolve_job_def("mirror_genbank").execute_in_process(
+    partition_key="phg", instance=dg.DagsterInstance.ephemeral(), raise_on_error=False
+)
+print(done.success)
+"""
+
+
+def test_a_lab_mirrors_two_collections_from_yaml(tmp_path: Path, postgres_url: str) -> None:
+    project = make_project(tmp_path / "project", genbank=SAMPLE.as_uri(), refseq=SAMPLE.as_uri())
+    environment = os.environ | {"GENBANK_ASSETS_POSTGRES_URL": postgres_url, "PYTHONPATH": str(project)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", RUN],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == [
+        "['genbank', 'genbank_daily', 'ncbi', 'refseq', 'refseq_daily']", "True",
+    ], done.stderr[-2000:]  # fmt: skip
+    assert (project / "store" / "genbank" / "1.0" / "phg" / "object_set" / "manifest.json").is_file()
+
+
+def test_a_setting_that_there_is_not_is_said() -> None:
+    component = GenbankCollection(collection="genbank", settings={"stoer": "/data"})
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="knows no setting stoer: there are ") as told:
+        component.build_defs(None)  # type: ignore[arg-type]
+    assert "store" in str(told.value)
+
+
+def test_a_component_takes_its_settings_and_not_the_environments(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENBANK_ASSETS_STORE", str(tmp_path / "other"))
+    settings = {"store": str(tmp_path / "mine"), "source": SAMPLE.as_uri(), "postgres_url": postgres_url}
+    defs = GenbankCollection(collection="genbank", settings=settings).build_defs(None)  # type: ignore[arg-type]
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = defs.resolve_job_def("mirror_genbank").execute_in_process(
+            partition_key="phg", instance=instance, raise_on_error=False, run_config=QUIET
+        )
+    assert done.success
+    assert (tmp_path / "mine" / "genbank").is_dir()
+    assert not (tmp_path / "other").exists()
