@@ -51,7 +51,7 @@ def redacted(text: str) -> str:
 
 def passwords_in(text: str) -> Iterator[str]:
     """The password of a URL or of a connection string, as it is written there and decoded, if there is one."""
-    found = [match[1] for pattern in _URL_PASSWORDS if (match := pattern.search(text))]
+    found = [match[1] for pattern in _URL_PASSWORDS for match in pattern.finditer(text)]
     for match in _KEYWORD_PASSWORD.finditer(text):
         quoted = match[2][:1] == match[2][-1:] and match[2][:1] in {"'", '"'}
         found.append(re.sub(r"\\(.)", r"\1", match[2][1:-1]) if quoted else match[2])

@@ -24,7 +24,7 @@ from genbank_assets.redaction import passwords_in, redacted, remember
 
 PREFIX = "GENBANK_ASSETS_"
 DEFAULT_SOURCE = "https://ftp.ncbi.nlm.nih.gov"
-SOURCE_SCHEMES = ("https", "http", "ftp", "file")
+SOURCE_SCHEMES = ("https", "http", "ftp", "s3", "file")
 OBJECT_LAYOUTS = ("auto", "record", "pack")
 OBJECT_CHECKSUMS = ("sha256", "none")
 # Read elsewhere than here.
@@ -54,7 +54,8 @@ class Settings:
     """How the core works; every field has a default that is safe on one machine.
 
     Attributes:
-        source: ``https://…``, ``ftp://…`` or ``file:///…``: what holds ``genbank/`` and ``refseq/``.
+        source: ``https://…``, ``ftp://…``, ``s3://…`` or ``file:///…``: what holds ``genbank/`` and ``refseq/``;
+            several with blanks between them, each used when the one before it fails.
         store: folder that keeps all files.
         postgres_url: a PostgreSQL address in any form of :mod:`genbank_assets.postgres_url`, kept as
             ``postgresql://…``; None means the embedded server under the store.
@@ -123,8 +124,6 @@ class Settings:
                 f"{_variable('executor')} must be local, or an address such as dask://scheduler:8786, not "
                 f"{self.executor!r}"
             )
-        if self.executor != "local":  # the same path on every machine, wherever a worker was started
-            object.__setattr__(self, "store", self.store.expanduser().resolve())
         if self.object_layout not in OBJECT_LAYOUTS:
             raise SettingsError(
                 f"{_variable('object_layout')} must be auto, record or pack, not {self.object_layout!r}"
@@ -140,21 +139,22 @@ class Settings:
         return redacted(f"Settings({', '.join(shown)})")
 
     def _check_source(self) -> None:
-        """The scheme is one of ours, and the rest is an address; credentials in it are hidden from now on."""
-        for password in passwords_in(self.source):
-            remember(password)
-        scheme, separator, _ = self.source.partition("://")
-        if not separator or scheme.lower() not in SOURCE_SCHEMES:
-            raise SettingsError(
-                f"{_variable('source')} must start with https://, ftp:// or file://, not {self.source!r}"
-            )
-        try:
-            parts = urlsplit(self.source)
-            port = parts.port
-        except ValueError:
-            parts, port = None, None
-        if parts is None or (scheme.lower() != "file" and (not parts.hostname or port == 0)):
-            raise SettingsError(f"{_variable('source')} is no address: {self.source!r}")
+        """Each scheme is one of ours, and the rest is an address; credentials in it are hidden from now on."""
+        for one in self.source.split() or [""]:
+            for password in passwords_in(one):
+                remember(password)
+            scheme, separator, _ = one.partition("://")
+            if not separator or scheme.lower() not in SOURCE_SCHEMES:
+                raise SettingsError(
+                    f"{_variable('source')} must start with https://, ftp://, s3:// or file://, not {one!r}"
+                )
+            try:
+                parts = urlsplit(one)
+                port = parts.port
+            except ValueError:
+                parts, port = None, None
+            if parts is None or (scheme.lower() != "file" and (not parts.hostname or port == 0)):
+                raise SettingsError(f"{_variable('source')} is no address: {one!r}")
 
     def _check_objects(self) -> None:
         if self.objects and "@" in urlsplit(self.objects).netloc:

@@ -49,7 +49,7 @@ class Demands:
 def demands(settings: Settings, *, database: bool) -> Iterator[Demands]:
     """What workers of a run have to show, while the block runs; the tokens are removed behind it."""
     token = secrets.token_hex(8)
-    store = settings.store.resolve()
+    store = settings.store.absolute()
     folder = store / FOLDER / token
     folder.mkdir(parents=True)
     try:
@@ -88,23 +88,32 @@ def worker_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-def without_secrets(task: T) -> T:
-    """The task without the database's URL, which may carry a password."""
-    settings = getattr(task, "settings", None)
-    if not isinstance(settings, Settings) or not dataclasses.is_dataclass(task):
+def fit_to_travel(task: T) -> T:
+    """The task with absolute paths, and without the database's URL, which may carry a password."""
+    if not dataclasses.is_dataclass(task):
         return task
-    bare = dataclasses.replace(settings, postgres_url=None)
-    changed: Any = dataclasses.replace(task, settings=bare)  # type: ignore[type-var]
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(task):
+        value = getattr(task, field.name)
+        if isinstance(value, Path):
+            changes[field.name] = value.absolute()
+        elif isinstance(value, Settings):
+            changes[field.name] = dataclasses.replace(value, store=value.store.absolute(), postgres_url=None)
+    changed: Any = dataclasses.replace(task, **changes)  # type: ignore[type-var]
     return changed  # type: ignore[no-any-return]
 
 
 def with_own_secrets(task: T) -> T:
     """The task with the database's URL of this worker's environment."""
-    settings = getattr(task, "settings", None)
-    if not isinstance(settings, Settings) or not dataclasses.is_dataclass(task):
+    if not dataclasses.is_dataclass(task):
         return task
-    own = dataclasses.replace(settings, postgres_url=settings_from_environment().postgres_url, executor="local")
-    changed: Any = dataclasses.replace(task, settings=own)  # type: ignore[type-var]
+    url = settings_from_environment().postgres_url
+    changes: dict[str, Any] = {
+        field.name: dataclasses.replace(value, postgres_url=url, executor="local")
+        for field in dataclasses.fields(task)
+        if isinstance(value := getattr(task, field.name), Settings)
+    }
+    changed: Any = dataclasses.replace(task, **changes)  # type: ignore[type-var]
     return changed  # type: ignore[no-any-return]
 
 

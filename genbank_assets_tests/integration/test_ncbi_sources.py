@@ -1,4 +1,4 @@
-"""One suite over the three kinds of source, and the faults a network brings."""
+"""One suite over the kinds of source, and the faults a network brings."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from genbank_assets.ncbi.sources import Source, open_source
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
 from genbank_assets_tests.fix_ncbi import FtpMirror, HttpMirror
+from genbank_assets_tests.fix_s3 import S3Server
 from genbank_assets_tests.paths import MIRROR_274, SAMPLE
 
 
@@ -30,15 +31,33 @@ def limiter(tmp_path: Path) -> Limiter:
     return Limiter(tmp_path / "limits", requests_per_second=10_000, sleep=lambda seconds: None)
 
 
-@pytest.fixture(params=["file", "http", "ftp"])
+@pytest.fixture(params=["file", "http", "ftp", "s3", "mirrors"])
 def source(
     request: pytest.FixtureRequest, tmp_path: Path, http_mirror: HttpMirror, ftp_mirror: FtpMirror, limiter: Limiter
 ) -> Source:
-    folder = {"file": tmp_path / "plain", "http": http_mirror.folder, "ftp": ftp_mirror.folder}[request.param]
-    shutil.copytree(SAMPLE, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
-    url = {"file": folder.as_uri(), "http": http_mirror.url, "ftp": ftp_mirror.url}[request.param]
+    kind = request.param
+    folder = {"file": tmp_path / "plain", "http": http_mirror.folder, "ftp": ftp_mirror.folder}.get(kind)
+    if kind == "s3":
+        url = in_bucket(SAMPLE, request.getfixturevalue("s3"))
+    elif kind == "mirrors":
+        shutil.copytree(SAMPLE, http_mirror.folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        (tmp_path / "empty").mkdir()
+        url = f"file:///nowhere {(tmp_path / 'empty').as_uri()} {http_mirror.url}"
+    else:
+        assert folder is not None
+        shutil.copytree(SAMPLE, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        url = {"file": folder.as_uri(), "http": http_mirror.url, "ftp": ftp_mirror.url}[kind]
     with open_source(url, limiter=limiter) as opened:
         yield opened
+
+
+def in_bucket(folder: Path, s3: S3Server) -> str:
+    """The folder's files as objects below a prefix; the address of a source that reads them."""
+    client = s3.client()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            client.put_object(Bucket=s3.bucket, Key=f"ncbi/{path.relative_to(folder)}", Body=path.read_bytes())
+    return f"s3://{s3.bucket}/ncbi?endpoint={s3.endpoint}&region=us-east-1"
 
 
 def test_a_folder_is_listed(source: Source) -> None:
@@ -150,3 +169,53 @@ def test_a_hostile_name_in_a_listing_is_refused(http_mirror: HttpMirror, limiter
     (http_mirror.folder / "genbank" / "gb..%2f..%2fphg1.seq.gz").write_bytes(b"")
     with open_source(http_mirror.url, limiter=limiter) as source, pytest.raises(SourceError, match="refused"):
         source.listing("genbank")
+
+
+def test_the_next_mirror_takes_over_in_the_middle_of_a_file(tmp_path: Path, http_mirror: HttpMirror) -> None:
+    """The first breaks every transfer of the file; nothing of its bytes is joined with the next one's."""
+    shutil.copytree(SAMPLE, http_mirror.folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    http_mirror.fault = lambda method, path, times: (
+        "truncate" if method == "GET" and path.endswith("pln1.seq.gz") else ""
+    )
+    lines: list[str] = []
+    settings = Settings(
+        store=tmp_path / "store", source=f"{http_mirror.url} {SAMPLE.as_uri()}", requests_per_second=10_000
+    )
+    key = PartitionKey("genbank", "pln")
+    manifest = fetch_division(key, settings=settings, progress=lines.append, run_id="test")
+    alone = dataclasses.replace(settings, store=tmp_path / "alone", source=SAMPLE.as_uri())
+    expected = fetch_division(key, settings=alone, progress=lines.append, run_id="test")
+    assert [entry["sha256"] for entry in manifest.files] == [entry["sha256"] for entry in expected.files]
+    assert any("the next source is used from here on" in line for line in lines), lines
+
+
+def test_a_mirror_of_another_release_does_not_take_over(
+    tmp_path: Path, http_mirror: HttpMirror, mirror_273: str
+) -> None:
+    shutil.copytree(MIRROR_274, http_mirror.folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    http_mirror.fault = lambda method, path, times: "drop" if path.endswith("phg1.seq.gz") else ""
+    settings = Settings(store=tmp_path / "store", source=f"{http_mirror.url} {mirror_273}", requests_per_second=10_000)
+    with pytest.raises((ReleaseError, IntegrityError)):
+        fetch_division(PartitionKey("genbank", "phg"), settings=settings, progress=quiet, run_id="test")
+    assert not list((tmp_path / "store" / "genbank").glob("*/phg/raw_files/manifest.json"))
+
+
+def test_without_any_mirror_every_reason_is_told(tmp_path: Path, limiter: Limiter) -> None:
+    (tmp_path / "empty").mkdir()
+    with (
+        open_source(f"file:///nowhere {(tmp_path / 'empty').as_uri()}", limiter=limiter) as source,
+        pytest.raises(SourceError, match=r"none of the sources .* /nowhere; .*empty/ shows no release"),
+    ):
+        source.read_text("genbank/GB_Release_Number")
+
+
+def test_a_bucket_that_is_not_there_or_not_allowed_is_told(tmp_path: Path, limiter: Limiter, s3: S3Server) -> None:
+    with (
+        open_source(f"s3://no-such-bucket/x?endpoint={s3.endpoint}", limiter=limiter) as source,
+        pytest.raises(SourceError, match="s3://no-such-bucket/x"),
+    ):
+        source.read_text("genbank/GB_Release_Number")
+    with pytest.raises(SourceError, match="a bucket is s3://"):
+        open_source("s3://bucket/x?secret=1", limiter=limiter)
+    with pytest.raises(SourceError, match="begins with https"):
+        open_source("s3://bucket/x?endpoint=minio:9000", limiter=limiter)

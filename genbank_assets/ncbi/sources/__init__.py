@@ -1,4 +1,4 @@
-"""Where releases come from: one interface over ``https://``, ``http://``, ``ftp://`` and ``file://``.
+"""Where releases come from: one interface over ``https://``, ``http://``, ``ftp://``, ``s3://`` and ``file://``.
 
 A source lists a folder, reads small files and streams large ones from an offset. The interface is in ``base``.
 """
@@ -17,13 +17,21 @@ from genbank_assets.ncbi.sources.base import (
     safe_name,
     without_credentials,
 )
+from genbank_assets.ncbi.sources.bucket import BucketSource
 from genbank_assets.ncbi.sources.folder import FolderSource
 from genbank_assets.ncbi.sources.ftp import FtpSource
 from genbank_assets.ncbi.sources.http import HttpSource
+from genbank_assets.ncbi.sources.mirrors import MirrorsSource
 
 __all__ = ["RemoteFile", "Source", "open_source", "safe_name", "without_credentials"]
 
-_KINDS: dict[str, type[Source]] = {"file": FolderSource, "http": HttpSource, "https": HttpSource, "ftp": FtpSource}
+_KINDS: dict[str, type[Source]] = {
+    "file": FolderSource,
+    "http": HttpSource,
+    "https": HttpSource,
+    "ftp": FtpSource,
+    "s3": BucketSource,
+}
 
 
 def open_source(
@@ -36,20 +44,29 @@ def open_source(
     """The source behind a URL.
 
     Args:
-        url: where ``genbank/`` and ``refseq/`` are.
+        url: where ``genbank/`` and ``refseq/`` are; several with blanks between them, the one to be used first first.
         limiter: how often the source may be asked.
         timeout_seconds: how long a server may be silent.
         progress: called with a line for people before a request is sent again, and before a wait of seconds.
 
     Raises:
-        SourceError: the scheme is none of https, http, ftp, file.
+        SourceError: the scheme is none of https, http, ftp, s3, file.
     """
+    if len(urls := url.split()) > 1:
+
+        def opened(one: str) -> Source:
+            return open_source(one, limiter=limiter, timeout_seconds=timeout_seconds)
+
+        mirrors = MirrorsSource(urls, opened=opened, limiter=limiter, timeout_seconds=timeout_seconds)
+        if progress is not None:
+            mirrors.progress = limiter.progress = progress
+        return mirrors
     try:
         kind = _KINDS.get(urlsplit(url).scheme)
     except ValueError as error:
         raise SourceError(f"the source is no address: {error}") from error
     if kind is None:
-        raise SourceError(f"cannot read from {without_credentials(url)!r}: use https://, ftp:// or file://")
+        raise SourceError(f"cannot read from {without_credentials(url)!r}: use https://, ftp://, s3:// or file://")
     source = kind(url, limiter=limiter, timeout_seconds=timeout_seconds)
     if progress is not None:
         source.progress = limiter.progress = progress

@@ -166,7 +166,9 @@ class Source(abc.ABC):
 
 
 def without_credentials(url: str) -> str:
-    """A URL without user name and password."""
+    """A URL without user name and password; of several with blanks between them, each."""
+    if len(urls := url.split()) > 1:
+        return " ".join(map(without_credentials, urls))
     parts = urlsplit(url)
     if "@" not in parts.netloc:
         return url

@@ -1,0 +1,138 @@
+"""``s3://bucket/prefix``: a bucket laid out as NCBI's server is, public or one's own.
+
+``?endpoint=…``, ``&region=…`` and ``&unsigned=true`` behind it say where the bucket is and that no key is to be shown;
+what is left out comes from AWS's own variables, and without keys in them requests are not signed. Where the object set
+goes is another matter and belongs to ``objects``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from datetime import UTC, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, PreconditionError, UnauthenticatedError
+from obstore.store import S3Store
+
+from genbank_assets.errors import (
+    RemoteFileChangedError,
+    RemoteFileMissingError,
+    SourceError,
+    SourceInterruptedError,
+)
+from genbank_assets.ncbi.limiter import Limiter
+from genbank_assets.ncbi.sources.base import (
+    CHUNK_BYTES,
+    TIMEOUT_SECONDS,
+    RemoteFile,
+    Source,
+    check_same_file,
+    safe_name,
+)
+
+_OPTIONS = {"endpoint", "region", "unsigned"}
+_RETRIES = 3
+_NOT_PARTIAL = "non-partial response"  # obstore's words for a range that came with status 200
+
+
+class BucketSource(Source):
+    """Objects whose keys are NCBI's paths."""
+
+    def __init__(self, root: str, *, limiter: Limiter, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        parts = urlsplit(root)
+        options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        if not parts.netloc or parts.fragment or set(options) - _OPTIONS:
+            raise SourceError(
+                f"a bucket is s3://bucket/prefix, with ?endpoint=, &region= and &unsigned=true behind it, not {root}"
+            )
+        super().__init__(root.partition("?")[0], limiter=limiter, timeout_seconds=timeout_seconds)
+        self._address = root
+        self._store = _opened(parts.netloc, parts.path.strip("/"), options, timeout_seconds)
+
+    def _listed(self, folder: str) -> list[RemoteFile]:
+        prefix = f"{folder.strip('/')}/"
+        self._limiter.wait_for_turn(self.url(prefix))
+        with self._answering(prefix):
+            found = obstore.list_with_delimiter(self._store, prefix)
+        return [_described(one) for one in found["objects"] if one["path"] != prefix]
+
+    def stat(self, path: str) -> RemoteFile:
+        self._limiter.wait_for_turn(self.url(path))
+        with self._answering(path):
+            return _described(obstore.head(self._store, path))
+
+    def stream(self, path: str, *, offset: int, expected: RemoteFile) -> Iterator[bytes]:
+        self._limiter.wait_for_turn(self.url(path))
+        with self._answering(path):
+            answer, passed_over = self._get(path, offset=offset, etag=expected.etag)
+            check_same_file(_described(answer.meta), expected, url=self.url(path))
+            for piece in answer.stream(min_chunk_size=CHUNK_BYTES):
+                if passed_over < len(piece):
+                    yield bytes(piece)[passed_over:]
+                passed_over = max(0, passed_over - len(piece))
+
+    def _get(self, path: str, *, offset: int, etag: str | None) -> tuple[Any, int]:
+        """The answer, and how many bytes at its start are here already: some servers know no ranges."""
+        options: dict[str, Any] = {"if_match": etag} if etag else {}
+        if not offset:
+            return obstore.get(self._store, path, options=options), 0  # type: ignore[arg-type]
+        try:
+            ranged: Any = options | {"range": {"offset": offset}}
+            return obstore.get(self._store, path, options=ranged), 0
+        except GenericError as error:
+            if _NOT_PARTIAL not in str(error):
+                raise
+        self._limiter.wait_for_turn(self.url(path))
+        return obstore.get(self._store, path, options=options), offset  # type: ignore[arg-type]
+
+    @contextlib.contextmanager
+    def _answering(self, path: str) -> Iterator[None]:
+        """The store's errors as those of a source; a connection that broke may be tried again."""
+        url = self.url(path)
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise RemoteFileMissingError(f"there is no {url}") from error
+        except PreconditionError as error:
+            raise RemoteFileChangedError(f"{url} changed while it was fetched") from error
+        except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
+            raise SourceError(f"{url}: the store does not allow it; are keys needed, or unsigned=true?") from error
+        except GenericError as error:
+            raise SourceInterruptedError(f"{url}: the store failed") from error
+        except BaseError as error:
+            raise SourceError(f"{url}: the store refused ({type(error).__name__})") from error
+
+
+def _opened(bucket: str, prefix: str, options: dict[str, str], timeout_seconds: float) -> S3Store:
+    endpoint = options.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    chosen: dict[str, Any] = {"region": options.get("region") or os.environ.get("AWS_REGION") or "us-east-1"}
+    if endpoint:
+        if not endpoint.startswith(("http://", "https://")):
+            raise SourceError(f"the endpoint of a bucket begins with https://, not {endpoint!r}")
+        chosen["endpoint"] = endpoint
+    if options.get("unsigned", "").lower() in {"1", "true", "yes"} or not os.environ.get("AWS_ACCESS_KEY_ID"):
+        chosen["skip_signature"] = True
+    client: dict[str, Any] = {"timeout": timedelta(seconds=timeout_seconds * 10)}
+    client |= {"connect_timeout": timedelta(seconds=min(30.0, timeout_seconds))}
+    if endpoint and endpoint.startswith("http://"):
+        client["allow_http"] = True
+    retry: dict[str, Any] = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=timeout_seconds)}
+    try:
+        return S3Store(
+            bucket,
+            prefix=prefix or None,
+            config=chosen,  # type: ignore[arg-type]
+            client_options=client,  # type: ignore[arg-type]
+            retry_config=retry,  # type: ignore[arg-type]
+        )
+    except Exception as error:
+        raise SourceError(f"cannot use s3://{bucket}/{prefix}: {type(error).__name__}") from error
+
+
+def _described(meta: Any) -> RemoteFile:
+    modified = meta["last_modified"].astimezone(UTC).isoformat(timespec="seconds")
+    return RemoteFile(safe_name(meta["path"].rsplit("/", 1)[-1]), meta["size"], modified=modified, etag=meta["e_tag"])
