@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from genbank_assets.alerts import AlertSettings
+from genbank_assets.cli.app import build_parser
 from genbank_assets.defs.checks import CHECKS, DAY_CHECKS
 from genbank_assets.settings import OTHER_VARIABLES, Settings
 from genbank_assets_tests.fix_s3 import ENDPOINT_VARIABLE
@@ -101,3 +105,33 @@ def test_anchors_within_the_guide_exist() -> None:
     text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
     headings = {re.sub(r"[^a-z -]", "", h.lower()).replace(" ", "-") for h in re.findall(r"(?m)^#+ (.+)$", text)}
     assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= headings
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Every command that can be given, verbs included."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                verbs = list(commands_of(command))
+                yield from verbs or [command]
+
+
+@pytest.mark.parametrize("command", list(commands_of(build_parser())), ids=lambda command: command.prog)
+def test_every_command_explains_itself_with_examples_that_are_right(command: argparse.ArgumentParser) -> None:
+    assert len(command.description or "") > 60
+    heading, *lines = (command.epilog or "").splitlines()
+    assert heading == "examples:"
+    assert lines
+    for line in lines:
+        arguments = shlex.split(re.sub(r" > \S+$", "", line))[1:]
+        assert f"genbank-assets {arguments[0]}" in command.prog
+        build_parser().parse_args(arguments)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_in_a_page_can_be_given(page: Path) -> None:
+    """What they do is tested with them; here no option of a page is one that the command does not have."""
+    text = page.read_text(encoding="utf-8")
+    for line in re.findall(r"^\$ (?:\S+/)?genbank-assets ([^#\n]+)", text, re.MULTILINE):
+        arguments = shlex.split(re.split(r" [>|] ", line)[0].replace("…", "x"))
+        build_parser().parse_args(arguments)

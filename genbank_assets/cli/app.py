@@ -17,7 +17,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import genbank_assets
-from genbank_assets.cli import demo, dev, objects, parse, plan, records, runs, server, status, taxonomy
+from genbank_assets.cli import (
+    completion,
+    demo,
+    dev,
+    objects,
+    parse,
+    plan,
+    records,
+    runs,
+    server,
+    status,
+    taxonomy,
+)
 from genbank_assets.cli.commands import PROGRAM, Commands, option_of
 from genbank_assets.cli.output import prepare_streams, say
 from genbank_assets.cli.services import noted_address
@@ -27,7 +39,19 @@ from genbank_assets.settings import Settings, settings_from_environment, unknown
 from genbank_assets.stopping import StopSignals
 
 # Every command group, in the order of --help.
-GROUPS = (demo, dev, plan, runs, taxonomy, status, records, objects, parse, server)
+GROUPS = (
+    demo,
+    dev,
+    plan,
+    runs,
+    taxonomy,
+    status,
+    records,
+    objects,
+    parse,
+    server,
+    completion,
+)
 DEBUG_VARIABLE = "GENBANK_ASSETS_DEBUG"
 STOPPED = "stopped; run it again to go on where it was"
 

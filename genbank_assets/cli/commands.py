@@ -51,7 +51,10 @@ class Commands:
         parser = self._parser(name, summary=summary, description=description, examples=examples)
         if store:
             parser.add_argument(
-                "--store", type=Path, help="folder that keeps everything (GENBANK_ASSETS_STORE, default ./data)"
+                "--store",
+                type=Path,
+                metavar="DIR",
+                help="folder that keeps everything (GENBANK_ASSETS_STORE, default ./data)",
             )
         parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors and warnings")
         parser.add_argument(

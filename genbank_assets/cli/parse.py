@@ -48,7 +48,7 @@ def add_commands(commands: Commands) -> None:
         json=True,
     )
     parse.add_argument("files", nargs="+", type=Path, metavar="FILE", help="flat file, plain or gzip")
-    parse.add_argument("--out", type=Path, required=True, help="folder for the tables")
+    parse.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the tables")
     parse.add_argument(
         "--workers",
         type=int,

@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.cli import main
+from genbank_assets.ncbi.catalog import GENBANK
+from genbank_assets.ncbi.unknown import note_unknown
 from genbank_assets.postgres_server.server import stop_server
 from genbank_assets_tests.flatfiles import record
 from genbank_assets_tests.paths import SAMPLE
@@ -205,3 +207,41 @@ def test_a_file_that_cannot_be_parsed_does_not_stop_those_beside_it(tmp_path: Pa
     assert lines["nowhere.seq"]["error"] in done.stderr
     for path in (files[0], *files[2:]):
         assert pq.read_metadata(tmp_path / lines[path.name]["records_file"]).num_rows == lines[path.name]["records"] > 0
+
+
+@pytest.mark.parametrize(
+    ("line", "answers"),
+    [
+        ("materialize genbank/p", {"genbank/pat", "genbank/phg", "genbank/pln", "genbank/pri"}),
+        ("st", {"status", "stop"}),
+    ],
+)
+def test_a_shell_completes_commands_and_partitions(line: str, answers: set[str]) -> None:
+    words = ["genbank-assets", *line.split()]
+    script = (
+        f"source <({COMMAND[0]} completion bash); COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
+        f"_shtab_genbank_assets genbank-assets {words[-1]} {words[-2]}; echo ${{COMPREPLY[@]}}"
+    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == answers
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_there_is_a_completion_for_each_shell(shell: str) -> None:
+    done = call("completion", shell)
+    assert done.returncode == 0, done.stderr
+    assert "materialize" in done.stdout
+    assert "refseq/viral" in done.stdout
+
+
+def test_metrics_go_into_a_folder_that_is_there(tmp_path: Path) -> None:
+    done = call("metrics", "--out", str(tmp_path / "nowhere" / "x.prom"), store=tmp_path)
+    assert done.returncode == 1
+    assert "there is no folder" in done.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_status_tells_what_is_new_at_ncbi(tmp_path: Path) -> None:
+    note_unknown(tmp_path, ["division xyz (1 file, such as gbxyz1.seq.gz)"], collection=GENBANK)
+    done = call("status", store=tmp_path)
+    assert "warning: GenBank has what this version does not know and leaves out: division xyz" in done.stderr
