@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.settings import Settings
 
 
-def made(tmp_path: Path, **options: float) -> tuple[Limiter, list[float]]:
+def made(tmp_path: Path, **options: Any) -> tuple[Limiter, list[float]]:
     slept: list[float] = []
     return Limiter(tmp_path, requests_per_second=10, sleep=slept.append, **options), slept
 
@@ -73,6 +75,98 @@ def test_places_are_as_many_as_asked_for_and_waiting_is_told(tmp_path: Path) -> 
         assert len(slept) == 50
     with limiter.place(give_up):
         assert len(slept) == 50, "a place that was given back is free at once"
+
+
+def test_a_wait_is_announced_before_it_begins(tmp_path: Path) -> None:
+    said: list[str] = []
+    limiter, slept = made(tmp_path)
+    limiter.progress = said.append
+    limiter.wait_for_turn("https://x/1")
+    limiter.wait_for_turn("https://x/2")
+    assert said == [], "a tenth of a second is nothing to talk about"
+    limiter.slow_down(60, url="https://x/2", sent=time.time())
+    limiter.wait_for_turn("https://x/3")
+    limiter.wait_for_turn("https://x/4")
+    assert [round(seconds) for seconds in slept[-2:]] == [60, 60]
+    assert said == [
+        "https://x/3: waits 60 s, because the source asked for a pause",
+        "https://x/4: waits 60 s, because other processes asked for their turn before",
+    ]
+
+
+def test_turns_are_a_gap_apart_and_pauses_hold_everybody(tmp_path: Path) -> None:
+    limiter, slept = made(tmp_path)
+    other, _ = made(tmp_path)
+    turns = [limiter.wait_for_turn(), other.wait_for_turn(), limiter.wait_for_turn()]
+    assert [round(b - a, 3) for a, b in itertools.pairwise(turns)] == [0.1, 0.1]
+    other.slow_down(20, url="x", sent=time.time())
+    assert 19 < limiter.wait_for_turn() - time.time() <= 20.1
+    assert 19 < slept[-1] <= 20.1
+
+
+def test_answers_of_one_storm_count_once_and_success_ends_a_row(tmp_path: Path) -> None:
+    limiter, _ = made(tmp_path, pauses=3)
+    sent = time.time()
+    for _ in range(5):  # under way when the first pause was called
+        limiter.slow_down(None, url="x", sent=sent)
+    assert state(tmp_path)["pauses"] == 1
+    limiter.slow_down(None, url="x", sent=time.time())
+    assert state(tmp_path)["pauses"] == 2
+    between = (state(tmp_path)["paused_before"] + state(tmp_path)["paused_at"]) / 2
+    limiter.went_well(sent=between)  # sent after the first pause, answered after the second
+    assert state(tmp_path)["pauses"] == 1
+    limiter.went_well(sent=0.0)
+    assert state(tmp_path)["pauses"] == 1
+    limiter.went_well(sent=time.time())
+    assert state(tmp_path)["pauses"] == 0
+    for _ in range(2):
+        limiter.slow_down(None, url="x", sent=time.time())
+    with pytest.raises(SourceBusyError, match="3 times in a row"):
+        limiter.slow_down(None, url="x", sent=time.time())
+    assert state(tmp_path)["pauses"] == 0, "whoever comes later begins a row of its own"
+
+
+def test_a_longer_pause_than_is_waited_for_is_refused_to_everybody(tmp_path: Path) -> None:
+    limiter, slept = made(tmp_path, max_pause_seconds=60)
+    limiter.slow_down(60, url="x", sent=time.time())
+    with pytest.raises(SourceBusyError, match="left alone until"):
+        limiter.slow_down(61, url="x", sent=time.time())
+    other, _ = made(tmp_path, max_pause_seconds=60)
+    with pytest.raises(SourceBusyError, match="left alone until"):
+        other.wait_for_turn("y")
+    patient, _ = made(tmp_path, max_pause_seconds=100)
+    patient.wait_for_turn("y")
+    assert slept == []
+    forever, _ = made(tmp_path)
+    with pytest.raises(SourceBusyError):
+        forever.slow_down(10**9, url="x", sent=time.time())
+    assert state(tmp_path)["paused_until"] - time.time() < 24 * 3600 + 1, "no server may ask for more than a day"
+
+
+def test_the_settings_reach_the_limiter(tmp_path: Path) -> None:
+    settings = Settings(
+        store=tmp_path, requests_per_second=4, download_files=1, source_pauses=2, source_pause_seconds=7
+    )
+    limiter = Limiter.of(settings)
+    turns = [limiter.wait_for_turn(), limiter.wait_for_turn()]
+    assert 0.2 < turns[1] - turns[0] < 0.3
+    with limiter.place(pytest.fail), pytest.raises(TimeoutError), Limiter.of(settings).place(raise_timeout):
+        pass
+    limiter.slow_down(7, url="x", sent=time.time())
+    with pytest.raises(SourceBusyError, match="2 times"):
+        limiter.slow_down(7, url="x", sent=time.time())
+    late = Limiter.of(settings, time_limit_seconds=-1)
+    with pytest.raises(SourceBusyError, match="too slowly"):
+        late.check_time("x")
+    limiter.check_time("x")
+
+
+def raise_timeout() -> None:
+    raise TimeoutError
+
+
+def state(store: Path) -> dict[str, float]:
+    return json.loads((store / "source-limits.json").read_text())
 
 
 @pytest.mark.parametrize("name", ["requests_per_second", "source_pause_seconds"])
