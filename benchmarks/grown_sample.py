@@ -8,18 +8,25 @@ from __future__ import annotations
 import gzip
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
 
-def grown(megabytes: int) -> bytes:
-    """The bundled sample's records over and over, each time under new accessions and with other residues."""
-    sample = sorted((ROOT / "genbank_assets" / "sample" / "genbank").glob("*.seq.gz"))
+def grown(megabytes: float, *, divisions: Sequence[str] = ("*",), first: int = 0) -> bytes:
+    """The bundled sample's records over and over, each time under new accessions and with other residues.
+
+    Args:
+        megabytes: of text.
+        divisions: whose records to take; all of the sample's, when nothing is said.
+        first: number of the accession before the first one.
+    """
+    folder = ROOT / "genbank_assets" / "sample" / "genbank"
+    sample = sorted(path for division in divisions for path in folder.glob(f"gb{division}1.seq.gz"))
     records = [r for path in sample for r in records_of(gzip.decompress(path.read_bytes())) if b"\nORIGIN" in r]
     found, size = [], 0
-    for number, record in endless(records):
+    for number, record in endless(records, first=first):
         name = f"ZZ{number:08}".encode()
         old = re.search(rb"(?m)^ACCESSION +(\S+)", record)
         assert old is not None
@@ -35,8 +42,8 @@ def grown(megabytes: int) -> bytes:
     return b"".join(found)
 
 
-def endless(records: list[bytes]) -> Iterator[tuple[int, bytes]]:
-    number = 0
+def endless(records: list[bytes], *, first: int = 0) -> Iterator[tuple[int, bytes]]:
+    number = first
     while True:
         for record in records:
             number += 1

@@ -105,7 +105,7 @@ class Divisions:
     def states(self, release: str, *, collection: str = "genbank") -> dict[str, str]:
         """``division/accession`` → state, as ``release_changes`` tells it."""
         found = changes(self.settings, collection=collection, release=release)
-        return {f"{row['division']}/{row['accession']}": row["state"] for row in found}
+        return {f"{row['section']}/{row['accession']}": row["state"] for row in found}
 
     def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Ask the database directly."""

@@ -93,14 +93,14 @@ def _changes(options: argparse.Namespace, settings: Settings) -> int:
 
     wanted = {
         "collection": chosen_collection(options.collection),
-        "division": chosen_division(options.division),
+        "section": chosen_division(options.division),
         "release": chosen_release(options.release),
     }
     rows = list(changes(settings, **wanted))
     if options.json:
         print(json.dumps(rows, indent=1, default=str))
     elif rows:
-        names = ("collection", "division", "release", "state", "accession_version", "previous_accession_version")
+        names = ("collection", "section", "release", "state", "accession_version", "previous_accession_version")
         print(table(names, [[row[name] for name in names] for row in rows]))
     if not rows and not options.quiet:
         filters = " ".join(f"{name} {value}" for name, value in wanted.items() if value)

@@ -16,7 +16,7 @@ from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.releases import read_number, same_number
 from genbank_assets.ncbi.sources import open_source
 from genbank_assets.postgres.connection import open_database
-from genbank_assets.postgres.survey import FEWEST_ABSENT, absences, shrinks_too_much
+from genbank_assets.postgres.survey import FEWEST_ABSENT, absences, compared_totals, shrinks_too_much
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease
 from genbank_assets.tables.unique_tables import memberships_table, unique_sequences_table
@@ -96,25 +96,19 @@ def duplicate_conservation(partition: PartitionRelease, manifest: Manifest, sett
 
 
 def database_totals(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """PostgreSQL holds each accession of the division once, and the ledger every file."""
-    path = memberships_table(partition)
-    accessions = pl.scan_parquet(path).select(pl.col("accession").n_unique()).collect().item()
-    key = [partition.key.collection, partition.key.division]
+    """PostgreSQL holds each accession of the division once and in the tables' state, and the ledger every file."""
     with open_database(settings) as database, database.transaction() as session:
-        rows = session.execute(
-            "SELECT count(*) - genbank.only_daily(%s, %s, %s) FROM genbank.record WHERE collection = %s AND section = "
-            "%s AND is_current",
-            [*key, partition.release, *key],
-        )[0][0]
-        files = session.execute(
-            "SELECT count(*) FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s",
-            [*key, partition.release],
-        )[0][0]
+        found = compared_totals(session, partition)
     return Finding(
-        rows == accessions and files == len(manifest.files),
-        f"{accessions:,} accessions in the tables, {rows:,} in PostgreSQL; {len(manifest.files)} files, {files} in the "
-        "ledger",
-        {"accessions": accessions, "rows": rows, "files": files},
+        found.agree and found.files == len(manifest.files),
+        f"{found.accessions:,} accessions in the tables, {found.rows:,} in PostgreSQL, their digests "
+        f"{'agree' if found.digests_agree else 'differ'}; {len(manifest.files)} files, {found.files} in the ledger",
+        {
+            "accessions": found.accessions,
+            "rows": found.rows,
+            "files": found.files,
+            "digests_agree": found.digests_agree,
+        },
     )
 
 

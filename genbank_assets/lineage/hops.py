@@ -220,9 +220,11 @@ class Hops:
         release = self._partition.release
         if row["record_sha256"] != self._row["record_sha256"].hex():
             return "the loaded state is another than the table's"
+        if not row["is_current"]:
+            return "the database says that it is absent"
         if release not in {row["last_release"], row["last_release"].rpartition(".")[2]}:  # a release, or a day on top
             return f"the database last saw it in release {row['last_release']}"
-        return "" if row["is_current"] else "the database says that it is absent"
+        return ""
 
     def _reread_database(self, table: Path, record_id: int) -> list[str]:
         return [

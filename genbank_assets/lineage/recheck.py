@@ -25,7 +25,7 @@ from genbank_assets.objects.read import residues
 from genbank_assets.objects.store import open_objects
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.record_table import RecordTable, Wanted
-from genbank_assets.postgres.staging import row_copies
+from genbank_assets.postgres.staging import Origin, row_copies
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, Stage
 from genbank_assets.tables.writer import file_sha256
@@ -37,7 +37,10 @@ _INPUTS: dict[Stage, Stage] = {
 # Columns that say where a row stands, not what the record is.
 _PLACE = {"section", "source_file", "record_offset", "record_ordinal", "release"}
 # Columns that the load decides, and those of the release that last brought a change.
-_OF_THE_LOAD = ["section", "is_current", "code_version", "release", "source_file"]
+_OF_THE_LOAD = [
+    "section", "is_current", "code_version", "release", "source_file", "point", "source_file_id", "record_offset",
+    "record_bytes", "record_ordinal", "last_release",
+]  # fmt: skip
 _AGAIN: Final[LiteralString] = """
 CREATE TEMP TABLE again_record (LIKE genbank.record) ON COMMIT DROP;
 CREATE TEMP TABLE again_feature (LIKE genbank.feature) ON COMMIT DROP;
@@ -50,11 +53,13 @@ WHERE r.record_id = %(record_id)s AND here.key = again.key AND here.value IS DIS
 """
 _FEATURES_THAT_DIFFER: Final[LiteralString] = """
 SELECT count(*) FROM (SELECT * FROM genbank.feature WHERE record_id = %(record_id)s) here
-FULL JOIN again_feature again USING (ordinal) WHERE to_jsonb(here) IS DISTINCT FROM to_jsonb(again)
+FULL JOIN again_feature again USING (ordinal)
+WHERE to_jsonb(here) - 'section' IS DISTINCT FROM to_jsonb(again) - 'section'
 """
 _REFERENCES_THAT_DIFFER: Final[LiteralString] = """
 SELECT count(*) FROM (SELECT * FROM genbank.reference WHERE record_id = %(record_id)s) here
-FULL JOIN again_reference again USING (ordinal) WHERE to_jsonb(here) IS DISTINCT FROM to_jsonb(again)
+FULL JOIN again_reference again USING (ordinal)
+WHERE to_jsonb(here) - 'section' IS DISTINCT FROM to_jsonb(again) - 'section'
 """
 
 
@@ -144,9 +149,10 @@ def changed_database_row(settings: Settings, found: Found, *, table: Path, recor
     """
     wanted = Wanted(np.zeros(ordinals, np.int64))
     wanted.ids[int(found.row["record_ordinal"])] = record_id
+    origin = Origin(collection=found.partition.key.collection, section="", code_version="")
     with RecordTable(table) as rows, open_database(settings) as database, database.transaction() as session:
         session.execute(_AGAIN)
-        for copy in row_copies(rows, wanted, section="", code_version=""):
+        for copy in row_copies(rows, wanted, origin=origin):
             again = dataclasses.replace(copy, table=copy.table.replace("genbank.", "again_"))
             session.copy_in(again.statement, again.stream())
         parameters = {"record_id": record_id, "left_out": _OF_THE_LOAD}

@@ -10,7 +10,7 @@ import dataclasses
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, LiteralString
@@ -26,7 +26,6 @@ from genbank_assets.settings import Settings
 CONNECT_SECONDS = 30.0
 STREAMED_ROWS = 5_000
 _OPTIONS: dict[str, Any] = {"prepare_threshold": None, "application_name": "genbank-assets"}
-_LOCKS = 726_340  # any number of our own: the class of advisory locks taken by name
 # Connection exceptions; transaction rollbacks; too many connections, out of memory; shut down, crashed, starting up;
 # lock not available; cancelled by a time limit of the server.
 _PASSING_STATES = ("08", "40", "53200", "53300", "57P01", "57P02", "57P03", "57P05", "55P03", "57014", "25P03", "25P04")
@@ -64,6 +63,13 @@ class Session:
         self.totals.statements += 1
         cursor = self._connection.execute(statement, parameters)
         return cursor.fetchall() if cursor.description is not None else []
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What the block does is undone when it raises, and the transaction goes on."""
+        self.totals.statements += 2
+        with self._connection.transaction():
+            yield
 
     def stream(
         self, statement: LiteralString, parameters: Sequence[Any] | Mapping[str, Any] | None = None
@@ -120,23 +126,40 @@ class Database:
         self._pool.close()
         self._first.close()
 
-    @contextmanager
-    def exclusive(self, name: str, *, totals: SqlTotals, on_wait: Callable[[], None]) -> Iterator[None]:
-        """Hold the lock of that name while the block runs; others that ask for it wait until then.
+    def maintain(self, statements: Sequence[str]) -> SqlTotals:
+        """Run statements that no transaction may hold, such as VACUUM, one after the other; all names are our own.
 
-        The lock lives on a connection of its own: a process that is killed loses it.
+        Raises:
+            DatabaseError: the server failed, or the role may not do this.
         """
-        lock = [_LOCKS, name]
+        totals = SqlTotals()
         try:
-            with psycopg.connect(self._url, autocommit=True) as connection:
-                totals.statements += 1
-                if connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", lock).fetchone() != (True,):
-                    on_wait()
+            with psycopg.connect(self._url, autocommit=True, **_OPTIONS) as connection:
+                begun = time.perf_counter()
+                for statement in statements:
                     totals.statements += 1
-                    connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", lock)
-                yield
-        except psycopg.OperationalError as error:
-            raise DatabaseError(f"PostgreSQL failed: {str(error).strip()}", transient=is_transient(error)) from None
+                    connection.execute(statement)
+                totals.seconds = time.perf_counter() - begun
+        except psycopg.Error as error:
+            raise DatabaseError(f"PostgreSQL failed: {str(error).strip()}", transient=is_transient(error)) from error
+        return totals
+
+    @contextmanager
+    def apart(self) -> Iterator[Session]:
+        """A transaction on a connection of its own, which waits for none of the pool's.
+
+        Raises:
+            DatabaseError: the server failed.
+        """
+        try:
+            with psycopg.connect(self._url, connect_timeout=int(CONNECT_SECONDS), **_OPTIONS) as connection:
+                session = Session(connection)
+                begun = time.perf_counter()
+                session.totals.statements += 2
+                yield session
+                session.totals.seconds += time.perf_counter() - begun
+        except psycopg.Error as error:
+            raise DatabaseError(f"PostgreSQL failed: {str(error).strip()}", transient=is_transient(error)) from error
 
     @contextmanager
     def transaction(self, *, keep: bool = True) -> Iterator[Session]:

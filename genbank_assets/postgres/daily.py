@@ -1,10 +1,10 @@
 """A day's update -> PostgreSQL: new and changed records on top of the newest release, each division by itself.
 
 The day's records go to the divisions that have their accessions, new ones where division code and lineage say.
-Divisions that are not loaded, or whose release is not older than the day, are left alone. A later day wins over an
-earlier one whatever the order in which they come; a full release supersedes the days up to its own date. In the history
-a day stands as the release it is on top of and its date: ``273.0.20260902``. How one file is merged belongs to
-``one_file``.
+Divisions that are not loaded, or whose release is not older than the day, are left alone; so is one whose load of a
+later release has only begun. A later day wins over an earlier one whatever the order in which they come; a full
+release supersedes the days up to its own date: the merge itself compares. In the history a day stands as the release
+it is on top of and its date: ``273.0.20260902``. How one file is merged belongs to ``one_file``.
 """
 
 from __future__ import annotations
@@ -16,32 +16,34 @@ from typing import Any
 
 import polars as pl
 
-from genbank_assets.errors import DatabaseError, NotFoundError, ReleaseError
+from genbank_assets.errors import DatabaseError, NotFoundError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.catalog import COLLECTIONS, section_of_record
 from genbank_assets.ncbi.daily import DAILY, day_of
-from genbank_assets.postgres.connection import Database, Session, SqlTotals, open_database
+from genbank_assets.postgres import leases
+from genbank_assets.postgres.connection import Database, SqlTotals, open_database
+from genbank_assets.postgres.daily_rows import check_year, day_rows
+from genbank_assets.postgres.leases import Lease
+from genbank_assets.postgres.load import lease_name
 from genbank_assets.postgres.merge import STAGE_ACCESSION
 from genbank_assets.postgres.one_file import LoadTask, load_file
+from genbank_assets.postgres.order import note_day
 from genbank_assets.postgres.staging import Copy
-from genbank_assets.postgres.survey import survey
 from genbank_assets.postgres.versions import ensure_schema
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, release_sort_key
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest, release_sort_key
 
 CODE_VERSION = "1"
 _STATES = ("new", "sequence_changed", "annotation_changed", "unchanged", "returned", "kept")
-# A record dated so much later than its file means that the file is of another year.
-_LATEST = dt.timedelta(days=3)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Base:
-    """What a division is at: its newest full release and that release's date, if known."""
+    """What a division is at: its newest finished release, and the point of the one that it is on the way to."""
 
     section: str
     release: str
-    date: dt.date | None
+    point: int
 
 
 def apply_day(
@@ -58,10 +60,10 @@ def apply_day(
     if records is None or unique is None or unique.input_digest != records.digest:
         raise NotFoundError(f"{partition.key} {partition.release}: materialize records and unique_records first")
     day = day_of(partition)
-    rows = _rows(partition, records)
-    _check_year(rows, day)
+    rows = day_rows(partition, records)
+    check_year(rows, day)
     with Stopwatch() as watch, open_database(settings, create=True) as database:
-        totals = ensure_schema(database)
+        totals = ensure_schema(database, progress=progress)
         job = _Job(database, partition, day=day, totals=totals, settings=settings, progress=progress, run_id=run_id)
         outcome = job.run(rows, records)
     manifest = Manifest(
@@ -91,31 +93,6 @@ def apply_day(
     return publish_manifest(manifest, partition=partition)
 
 
-def _rows(partition: PartitionRelease, records: Manifest) -> pl.DataFrame:
-    """The day's records that count: accession, file, ordinal, and what says where they belong."""
-    superseded = survey(partition).superseded
-    frames = []
-    for entry in records.files:
-        path = partition.files_folder("records") / entry["records_file"]
-        columns = ["accession", "record_ordinal", "division", "taxonomy", "organism", "update_date"]
-        frame = pl.read_parquet(path, columns=columns).with_columns(name=pl.lit(entry["name"]))
-        lost = superseded.get(entry["name"], ())
-        frames.append(frame.filter(~pl.col("record_ordinal").is_in(list(lost))) if lost else frame)
-    return pl.concat(frames) if frames else pl.DataFrame(schema=_EMPTY)
-
-
-_EMPTY: dict[str, Any] = {
-    "accession": pl.String, "record_ordinal": pl.Int64, "division": pl.String, "taxonomy": pl.List(pl.String),
-    "organism": pl.String, "update_date": pl.Date, "name": pl.String,
-}  # fmt: skip
-
-
-def _check_year(rows: pl.DataFrame, day: dt.date) -> None:
-    newest = rows["update_date"].max()
-    if isinstance(newest, dt.date) and newest > day + _LATEST:
-        raise ReleaseError(f"the daily update of {day} holds records of {newest}: it is of another year; not applied")
-
-
 class _Job:
     """One day on its way into the database."""
 
@@ -140,30 +117,31 @@ class _Job:
         self._run_id = run_id
         self.label = ""
         self.files_now = 0
+        self._point = 0
 
     def run(self, rows: pl.DataFrame, records: Manifest) -> dict[str, Any]:
         """Apply the day to every division it concerns; returns counts for the manifest."""
         bases = self._bases()
-        self.label = f"{max((b.release for b in bases), key=release_sort_key)}.{self._day:%Y%m%d}"
-        open_ = {b.section for b in bases if b.date is None or b.date < self._day}
+        base = max((b.release for b in bases), key=release_sort_key)
+        self.label = f"{base}.{self._day:%Y%m%d}"
+        with self._database.transaction() as session:
+            self._point = note_day(session, collection=self._collection.name, base=base, day=self._day)
+        self._totals.add(session.totals)
         placed = self._placed(rows)
         loaded = {b.section for b in bases}
-        before = {key: found[:3] for key, found in self._ledger().items()}
+        open_ = set[str]()
         applied = 0
-        for (section,), part in sorted(placed.partition_by("section", as_dict=True).items(), key=lambda i: str(i[0])):
-            if section not in open_:
-                continue
-            with self._database.exclusive(
-                f"{self._collection.name}/{section}",
-                totals=self._totals,
-                on_wait=lambda: self._progress("another run loads a division of the day: waiting for it"),
-            ):
-                for entry in records.files:
-                    wanted = part.filter(pl.col("name") == entry["name"])
-                    if len(wanted):
-                        self._apply(str(section), entry, wanted, before)
-            applied += len(part)
-            self._progress(f"{section}: {len(part):,} records of {self._day}")
+        parts = placed.filter(pl.col("section").is_in(sorted(loaded))).partition_by("section", as_dict=True)
+        for (section,), part in sorted(parts.items(), key=lambda i: str(i[0])):
+            key = PartitionKey(self._collection.name, str(section))
+            with leases.hold(
+                self._database, lease_name(key), progress=self._progress, run_id=self._run_id, totals=self._totals
+            ) as lease:
+                # The ledger is read under the lease: another run may just have brought the day.
+                if self._apply_to(str(section), part, records, lease):
+                    open_.add(str(section))
+                    applied += len(part)
+                    self._progress(f"{section}: {len(part):,} records of {self._day}")
         counts = [found[3:] for found in self._ledger().values()]
         states = {state: sum(row[number] for row in counts) for number, state in enumerate(_STATES)}
         left = placed.filter(~pl.col("section").is_in(sorted(open_)) | pl.col("section").is_null())
@@ -192,26 +170,16 @@ class _Job:
         """
         with self._database.transaction() as session:
             found = session.execute(
-                "SELECT DISTINCT ON (d.section) d.section, d.release, r.release_date "
-                "FROM genbank.division_release d JOIN genbank.release r USING (collection, release) "
-                "WHERE collection = %s ORDER BY d.section, genbank.release_key(d.release) DESC",
+                "SELECT section, finished_release, point FROM genbank.division "
+                "WHERE collection = %s AND finished_release IS NOT NULL ORDER BY section",
                 [self._collection.name],
             )
-            if found:
-                self._note_label(session, max((str(row[1]) for row in found), key=release_sort_key))
         self._totals.add(session.totals)
         if not found:
             raise DatabaseError(
                 f"daily updates go on top of a full release, and no division of {self._collection.title} is loaded yet"
             )
         return [_Base(*row) for row in found]
-
-    def _note_label(self, session: Session, base: str) -> None:
-        session.execute(
-            "INSERT INTO genbank.release (collection, release, release_major, release_minor, release_date) "
-            "VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            [self._collection.name, f"{base}.{self._day:%Y%m%d}", *release_sort_key(base), self._day],
-        )
 
     def _placed(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows with their section: every division that has the accession; for new ones the one they belong to."""
@@ -237,10 +205,35 @@ class _Job:
         placed = fresh.with_columns(section=pl.Series("section", sections, dtype=pl.String))
         return pl.concat([known, placed.select(known.columns)])
 
+    def _apply_to(self, section: str, part: pl.DataFrame, records: Manifest, lease: Lease) -> bool:
+        """Bring a division its part of the day; False where its release is not older."""
+        with self._database.transaction() as session:
+            open_ = session.execute(
+                _IS_OPEN, {"collection": self._collection.name, "section": section, "point": self._point}
+            )[0][0]
+        self._totals.add(session.totals)
+        if not open_:
+            return False
+        before = {key: found[:3] for key, found in self._ledger().items()}
+        for entry in records.files:
+            wanted = part.filter(pl.col("name") == entry["name"])
+            if len(wanted) and not self._apply(section, entry, wanted, before, lease):
+                return False
+        return True
+
     def _apply(
-        self, section: str, entry: dict[str, Any], wanted: pl.DataFrame, before: dict[tuple[str, str], tuple[Any, ...]]
-    ) -> None:
-        """One file's records of one division, in one transaction; nothing where the ledger has them."""
+        self,
+        section: str,
+        entry: dict[str, Any],
+        wanted: pl.DataFrame,
+        before: dict[tuple[str, str], tuple[Any, ...]],
+        lease: Lease,
+    ) -> bool:
+        """One file's records of one division, in one transaction; nothing where the ledger has them.
+
+        Returns:
+            Whether the division's release is older than the day.
+        """
         chosen = set(wanted["record_ordinal"].to_list())
         name = f"{DAILY}/{self._partition.release}/{entry['name']}"
         task = LoadTask(
@@ -256,14 +249,17 @@ class _Job:
             records=len(chosen),
             quarantined=0,  # of no division; the day's manifests have them
             residues=0,
-            date=self._day,
+            point=self._point,
+            lease=lease,
             ordinals=entry["locus_lines"],
             superseded=tuple(n for n in range(entry["locus_lines"]) if n not in chosen),
         )
         if before.get((section, name)) == (entry["raw_sha256"], entry["code_version"], len(chosen)):
-            return
-        self._totals.add(load_file(task).totals)
-        self.files_now += 1
+            return True
+        loaded = load_file(task)
+        self._totals.add(loaded.totals)
+        self.files_now += 0 if loaded.overtaken else 1
+        return not loaded.overtaken
 
     def _ledger(self) -> dict[tuple[str, str], tuple[Any, ...]]:
         """(section, file) of this day → the file's digest, code version and counts."""
@@ -276,5 +272,9 @@ class _Job:
 _LEDGER = (
     "SELECT section, name, raw_sha256, code_version, records, records_new, records_sequence_changed, "
     "records_annotation_changed, records_unchanged, records_returned, records_kept FROM genbank.source_file "
-    "WHERE collection = %s AND release = %s"
+    "WHERE collection = %s AND release = %s AND replaced_at IS NULL"
+)
+_IS_OPEN = (
+    "SELECT coalesce(bool_or(d.is_attached AND d.point < %(point)s), false) FROM genbank.division d "
+    "WHERE d.collection = %(collection)s AND d.section = %(section)s"
 )

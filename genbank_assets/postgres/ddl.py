@@ -1,19 +1,20 @@
-"""The schema ``genbank``: tables from the one column list, indexes, views, comments on all of them.
+"""The columns of the schema ``genbank``, and what every table, view, function and column of it means.
 
-``record`` holds the current state of each accession of a division, ``record_presence`` where the newest release has
-it (narrow, and with room for each row's next version on its page, because it changes with every release),
-``record_event`` one row per change of state, so that "as of
-release N" is a query. Foreign keys are left out where a load would pay for them per row (feature, reference and
-record_presence → record): those rows come and go only together with their record, in its transaction. How an older
-schema becomes this one belongs to ``versions``; bulk data moves in ``load``.
+``record`` holds the current state of each accession of a division and the file it came from, ``record_event`` one row
+per change of state, so that "as of release N" is a query. A row says nothing of releases that did not change it: that
+a record is in one follows from its division's. Foreign keys are left out where a load would pay for them per row
+(feature and reference → record): those rows come and go only together with their record, in its transaction. The SQL
+itself is in ``sql/``; how an older schema becomes this one belongs to ``versions``.
 """
 
 from __future__ import annotations
 
 from genbank_assets.tables.schema import RECORD_COLUMNS, Column
+from genbank_assets.tables.taxonomy_schema import TAXONOMY_TABLES
 
 # Columns of the record table that live elsewhere in the database, or are named otherwise because SQL reserves the word.
 _ELSEWHERE = {"section", "features", "references", "record_offset", "record_bytes", "record_ordinal"}
+MAX_INDEXED_BYTES = 1_000  # a GIN index refuses values over 2.7 kB; longer ones are in the qualifiers only
 _RENAMED = {"primary": "primary_block"}
 _TYPES = {
     "string": "text", "int8": "smallint", "int32": "integer", "int64": "bigint", "double": "double precision",
@@ -33,148 +34,25 @@ def record_columns() -> list[tuple[str, Column]]:
     return [(_RENAMED.get(c.name, c.name), c) for c in RECORD_COLUMNS if c.name not in _ELSEWHERE]
 
 
-TABLES = """
-CREATE TABLE genbank.release (
-    collection text NOT NULL, release text NOT NULL, release_major integer NOT NULL, release_minor integer NOT NULL,
-    first_loaded_at timestamptz NOT NULL DEFAULT now(), release_date date,
-    PRIMARY KEY (collection, release));
-CREATE TABLE genbank.division_release (
-    collection text NOT NULL, section text NOT NULL, release text NOT NULL, input_digest text NOT NULL,
-    files bigint NOT NULL, records bigint NOT NULL, run_id text NOT NULL,
-    finished_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (collection, section, release),
-    FOREIGN KEY (collection, release) REFERENCES genbank.release);
-CREATE TABLE genbank.source_file (
-    source_file_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    collection text NOT NULL, release text NOT NULL, section text NOT NULL, name text NOT NULL,
-    raw_sha256 text NOT NULL, records bigint NOT NULL, quarantined bigint NOT NULL, residues bigint NOT NULL,
-    run_id text NOT NULL, loaded_at timestamptz NOT NULL DEFAULT now(), transaction_id bigint NOT NULL,
-    code_version text NOT NULL DEFAULT '', superseded bigint NOT NULL DEFAULT 0,
-    records_new bigint NOT NULL DEFAULT 0, records_sequence_changed bigint NOT NULL DEFAULT 0,
-    records_annotation_changed bigint NOT NULL DEFAULT 0, records_unchanged bigint NOT NULL DEFAULT 0,
-    records_returned bigint NOT NULL DEFAULT 0, rows_copied bigint NOT NULL DEFAULT 0,
-    rows_merged bigint NOT NULL DEFAULT 0, sql_statements bigint NOT NULL DEFAULT 0,
-    records_kept bigint NOT NULL DEFAULT 0,
-    UNIQUE (collection, section, release, name),
-    FOREIGN KEY (collection, release) REFERENCES genbank.release);
-CREATE TABLE genbank.sequence (
-    sequence_sha256 bytea NOT NULL, molecule_class text NOT NULL, length bigint NOT NULL,
-    PRIMARY KEY (sequence_sha256, molecule_class));
-CREATE TABLE genbank.record (
-    record_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    section text NOT NULL, is_current boolean NOT NULL, molecule_class text NOT NULL,
-    {record_columns},
-    code_version text NOT NULL DEFAULT '',
-    CONSTRAINT record_collection_section_accession_key
-        UNIQUE (collection, section, accession) INCLUDE (record_id, is_current));
-CREATE TABLE genbank.record_presence (
-    record_id bigint PRIMARY KEY, first_release text NOT NULL, last_release text NOT NULL,
-    source_file_id bigint NOT NULL, record_offset bigint NOT NULL, record_bytes bigint NOT NULL,
-    record_ordinal bigint NOT NULL, full_release text) WITH (fillfactor = 45);
-CREATE TABLE genbank.feature (
-    record_id bigint NOT NULL, ordinal integer NOT NULL, key text NOT NULL, location text NOT NULL, operator text,
-    start_position bigint, end_position bigint, strand smallint, partial_start boolean NOT NULL,
-    partial_end boolean NOT NULL, spans_origin boolean NOT NULL, qualifiers jsonb NOT NULL,
-    gene text, locus_tag text, product text, db_xrefs text[], further_names text[],
-    PRIMARY KEY (record_id, ordinal));
-CREATE TABLE genbank.reference (
-    record_id bigint NOT NULL, ordinal integer NOT NULL, number integer, location text, authors text,
-    consortium text, title text, journal text, medline text, pubmed text, remark text,
-    PRIMARY KEY (record_id, ordinal));
-CREATE TABLE genbank.record_event (
-    record_id bigint NOT NULL, release text NOT NULL, state text NOT NULL, collection text NOT NULL,
-    section text NOT NULL, accession text NOT NULL, version integer, accession_version text NOT NULL,
-    record_sha256 bytea, sequence_sha256 bytea, previous_accession_version text, evidence text,
-    run_id text NOT NULL, at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (record_id, release, state));
-"""
-
-INDEXES = """
-CREATE INDEX record_accession ON genbank.record (accession);
-CREATE INDEX record_accession_version ON genbank.record (accession_version);
-CREATE INDEX record_sequence ON genbank.record (sequence_sha256);
-CREATE INDEX record_taxon ON genbank.record (taxon_id);
-CREATE INDEX record_organism ON genbank.record USING hash (organism);
-CREATE INDEX record_division_date ON genbank.record (division, update_date);
-CREATE INDEX feature_interval ON genbank.feature (record_id, start_position, end_position);
-CREATE INDEX feature_gene ON genbank.feature USING hash (gene) WHERE gene IS NOT NULL;
-CREATE INDEX feature_locus_tag ON genbank.feature USING hash (locus_tag) WHERE locus_tag IS NOT NULL;
-CREATE INDEX feature_product ON genbank.feature USING hash (product) WHERE product IS NOT NULL;
-CREATE INDEX feature_db_xref ON genbank.feature USING gin (db_xrefs) WHERE db_xrefs IS NOT NULL;
-CREATE INDEX feature_further_name ON genbank.feature USING gin (further_names) WHERE further_names IS NOT NULL;
-CREATE INDEX record_event_release ON genbank.record_event (collection, release, section, state);
-CREATE INDEX record_event_accession ON genbank.record_event (accession);
-"""
-
-# Views and functions hold no data: a migration drops them and makes them anew.
-DROP_VIEWS = """
-DROP VIEW IF EXISTS genbank.release_changes, genbank.record_lineage;
-DO $$ DECLARE found regprocedure; BEGIN
-    FOR found IN SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'genbank'::regnamespace LOOP
-        EXECUTE format('DROP FUNCTION %s', found);
-    END LOOP;
-END $$;
-"""
-VIEWS = """
-CREATE VIEW genbank.release_changes AS
-    SELECT accession, version, accession_version, state, release, collection, section AS division,
-           previous_accession_version, encode(record_sha256, 'hex') AS record_sha256, evidence, run_id, at
-    FROM genbank.record_event;
-CREATE VIEW genbank.record_lineage AS
-    SELECT r.*, p.first_release, p.last_release, f.name AS last_file, f.raw_sha256, f.run_id, f.loaded_at,
-           f.transaction_id, p.record_offset, p.record_bytes, p.record_ordinal
-    FROM genbank.record r JOIN genbank.record_presence p USING (record_id)
-         LEFT JOIN genbank.source_file f USING (source_file_id);
-CREATE FUNCTION genbank.release_key(release text) RETURNS integer[] LANGUAGE sql IMMUTABLE
-    RETURN string_to_array(release, '.')::integer[];
-CREATE FUNCTION genbank.daily_date(release text) RETURNS date LANGUAGE sql IMMUTABLE
-    RETURN CASE WHEN release ~ '\\.[0-9]{8}$' THEN make_date(
-        substr(right(release, 8), 1, 4)::integer, substr(right(release, 8), 5, 2)::integer, right(release, 2)::integer)
-    END;
-CREATE FUNCTION genbank.features_with(qualifier text, wanted text) RETURNS SETOF genbank.feature
-    LANGUAGE sql STABLE AS $$
-        SELECT f.* FROM genbank.feature f WHERE qualifier = 'gene' AND f.gene = wanted
-        UNION ALL SELECT f.* FROM genbank.feature f WHERE qualifier = 'locus_tag' AND f.locus_tag = wanted
-        UNION ALL SELECT f.* FROM genbank.feature f WHERE qualifier = 'product' AND f.product = wanted
-        UNION ALL SELECT f.* FROM genbank.feature f WHERE qualifier = 'db_xref' AND f.db_xrefs @> ARRAY[wanted]
-        UNION ALL SELECT f.* FROM genbank.feature f
-            WHERE f.further_names @> ARRAY[qualifier || '=' || wanted]
-              AND CASE qualifier WHEN 'gene' THEN f.gene WHEN 'locus_tag' THEN f.locus_tag ELSE f.product END
-                  IS DISTINCT FROM wanted $$;
-CREATE FUNCTION genbank.features_in(wanted_record bigint, from_position bigint, to_position bigint)
-    RETURNS SETOF genbank.feature LANGUAGE sql STABLE AS $$
-        SELECT f.* FROM genbank.feature f WHERE f.record_id = wanted_record
-            AND (f.start_position <= to_position AND f.end_position >= from_position
-                 OR f.start_position > f.end_position
-                    AND (f.start_position <= to_position OR f.end_position >= from_position)) $$;
-CREATE FUNCTION genbank.records_as_of(wanted_collection text, wanted_release text)
-    RETURNS TABLE (record_id bigint, division text, accession text, accession_version text, state text,
-                   since_release text, record_sha256 bytea, sequence_sha256 bytea)
-    LANGUAGE sql STABLE AS $$
-        SELECT last.record_id, last.section, last.accession, last.accession_version, last.state, last.release,
-               last.record_sha256, last.sequence_sha256
-        FROM (SELECT DISTINCT ON (e.record_id) e.* FROM genbank.record_event e
-              WHERE e.collection = wanted_collection
-                AND genbank.release_key(e.release) <= genbank.release_key(wanted_release)
-              ORDER BY e.record_id, genbank.release_key(e.release) DESC, e.at DESC) last
-        WHERE last.state <> 'absent' $$;
-"""
-
 _TABLE_COMMENTS = {
-    "release": "Releases that were loaded, whole or in part",
+    "release": "Releases and days that were loaded, whole or in part",
+    "division": "What each division is at: the release it is on the way to, and the one that it finished last",
+    "lease": "Who may work on what: a row per name, with its holder's heartbeat",
     "division_release": "Divisions whose load of a release is finished: written last, absent records included",
     "source_file": "The ledger: each raw file that was loaded, from which bytes, by which run, in which transaction",
-    "sequence": "Distinct residues by digest and molecule class; the residues are in the object set",
-    "record": "Current state of each accession of a division; no residues",
-    "record_presence": "Where the newest loaded release has the record",
+    "record": "Last state of each accession of a division, also of absent ones (current_record leaves those out); no "
+    "residues",
     "record_event": "One row per change of a record's state; unchanged records have none",
-    "feature": "Feature table of the current state",
-    "reference": "REFERENCE blocks of the current state",
+    "feature": "Feature table of the last state (current_feature: of current records)",
+    "reference": "REFERENCE blocks of the last state (current_reference: of current records)",
     "schema_version": "Versions of this schema the database went through",
 }
+# Table of the store's taxonomy → table here; what its columns mean is said there.
+_TAXONOMY = {"nodes": "taxon", "names": "taxon_name", "merged": "merged_taxon", "deleted": "deleted_taxon"}
 _COLLECTION = "genbank or refseq"
 _RELEASE = "Release as NCBI writes it; followed by the day (273.0.20260902) for a daily update on top of it"
 _SECTION = "GenBank division (phg) or RefSeq section (viral): the partition"
+_POINT = "Place in the order of states: by date, on one date days before releases; see genbank.point_of()"
 _RUN, _RECORD = "Run that did it: a Dagster run id, or cli-...", "The record in genbank.record"
 _STATE = "Records of the file that were "
 _COLUMN_COMMENTS = {
@@ -182,11 +60,25 @@ _COLUMN_COMMENTS = {
         "collection": _COLLECTION, "release": _RELEASE, "release_major": "273 of 273.0",
         "release_minor": "0 of 273.0", "first_loaded_at": "When its first division began to load",
         "release_date": "Date in the release notes, or the day of a daily update; null where nothing says it",
+        "point": _POINT,
+    },
+    "division": {
+        "collection": _COLLECTION, "section": _SECTION, "release": "Release whose load has begun last",
+        "point": _POINT, "input_digest": "SHA-256 of the unique_records manifest that is loaded",
+        "is_attached": "Whether its tables are part of the whole; false until its first load has ended",
+        "finished_release": "Newest release whose load has ended", "finished_point": "Its place in the order of states",
+    },
+    "lease": {
+        "name": "What is exclusive", "token": "Rises by one with every holder", "is_held": "Whether anybody has it",
+        "host": "Machine of the last holder", "process": "Its process: id and start", "run_id": _RUN,
+        "taken_at": "When it was taken", "heartbeat_at": "When the holder was last heard of",
     },
     "division_release": {
         "collection": _COLLECTION, "section": _SECTION, "release": _RELEASE,
         "input_digest": "SHA-256 of the unique_records manifest it was loaded from", "files": "Raw files",
-        "records": "Accessions current in the division after the load", "run_id": _RUN, "finished_at": "When it ended",
+        "records": "Accessions of the release that were current after the load",
+        "record_digest": "XOR of their record_sha256, without those that a later day had changed",
+        "run_id": _RUN, "finished_at": "When it ended",
     },
     "source_file": {
         "source_file_id": "Number of the loaded file", "collection": _COLLECTION, "release": _RELEASE,
@@ -202,21 +94,16 @@ _COLUMN_COMMENTS = {
         "records_returned": _STATE + "absent before",
         "records_kept": _STATE + "left alone, because a daily update brought a later state",
         "rows_copied": "Rows sent by COPY", "rows_merged": "Rows written by the merge",
-        "sql_statements": "Statements of its transaction",
-    },
-    "sequence": {
-        "sequence_sha256": "SHA-256 of the residues in upper case", "molecule_class": "nucleotide or protein",
-        "length": "Residues",
+        "sql_statements": "Statements of its transaction", "record_digest": "XOR of its records' record_sha256",
+        "replaced_at": "When the file was loaded again with other bytes; null for the one that counts",
     },
     "record": {
         "record_id": "Number of the record, kept through all its states", "section": _SECTION,
         "is_current": "Whether the newest loaded release of its division has it",
         "molecule_class": "nucleotide or protein", "code_version": "Version of the code that parsed this row",
-    },
-    "record_presence": {
-        "record_id": _RECORD, "first_release": "First release it was loaded from",
-        "last_release": "Newest release, or daily update on top of one (273.0.20260902), that has it",
-        "source_file_id": "The file of that release", "full_release": "Newest full release that has it",
+        "point": "Place of this state in the order of states: it yields only to one at the same place or later",
+        "source_file_id": "The file this state was loaded from, or the day's that repeated it: in genbank.source_file",
+        "last_release": "Of an absent record: the last release that had it",
     },
     "record_event": {
         "record_id": _RECORD, "release": "Release that brought the change",
@@ -227,9 +114,11 @@ _COLUMN_COMMENTS = {
         "previous_accession_version": "accession.version before the change",
         "evidence": "NCBI's list that names the removal, or the division the record moved from",
         "run_id": _RUN, "at": "Begin of the transaction that loaded it",
+        "point": _POINT,
     },
     "feature": {
-        "record_id": _RECORD, "ordinal": "0-based place in the feature table", "key": "Feature key, such as CDS",
+        "record_id": _RECORD, "collection": _COLLECTION, "section": _SECTION,
+        "ordinal": "0-based place in the feature table", "key": "Feature key, such as CDS",
         "location": "Location as written, without white space",
         "operator": "join, order, bond or one-of; null for a single span",
         "start_position": "Lowest base, from 1; of a span over the origin, written 90..10, where it begins",
@@ -244,32 +133,91 @@ _COLUMN_COMMENTS = {
         "features_with()",
     },
     "reference": {
-        "record_id": _RECORD, "ordinal": "0-based place in the record", "number": "Number as written",
+        "record_id": _RECORD, "collection": _COLLECTION, "section": _SECTION,
+        "ordinal": "0-based place in the record", "number": "Number as written",
         "location": "As in parentheses: bases 1 to 68450, sites", "authors": "AUTHORS", "consortium": "CONSRTM",
         "title": "TITLE", "journal": "JOURNAL", "medline": "MEDLINE", "pubmed": "PUBMED", "remark": "REMARK",
+    },
+    "taxonomy_release": {
+        "date": "Date of NCBI's taxdump", "digest": "SHA-256 of the tables made from it",
+        "archive_sha256": "SHA-256 of the archive", "taxa": "Taxa", "names": "Names",
+        "merged": "Taxa merged into others",
+        "deleted": "Taxa deleted", "run_id": _RUN, "loaded_at": "When it was loaded",
     },
     "schema_version": {"version": "Number of the schema's version", "at": "When the database reached it"},
 }  # fmt: skip
 
-
-def tables_statement() -> str:
-    """CREATE TABLE for all tables."""
-    columns = ",\n    ".join(
-        f"{name} {sql_type(column)}{'' if column.nullable else ' NOT NULL'}" for name, column in record_columns()
-    )
-    return TABLES.format(record_columns=columns)
+_VIEW_COMMENTS = {
+    "current_record": "Records that the newest release of their division, or a day on top of it, has",
+    "current_feature": "Features of current records; record_id → current_record",
+    "current_reference": "REFERENCE blocks of current records; record_id → current_record",
+    "release_changes": "Every change of state: what a release, or a day, made of a record",
+    "record_lineage": "Every record with the first and the last release that has it, and file, run and transaction of "
+    "the last change",
+    "record_presence": "Table of earlier versions: places and releases of a record; use record_lineage",
+    "sequence": "Distinct residues by digest and molecule class; the residues themselves are in the object set",
+}
+_NAME_KEY = "First 255 characters, as they are indexed; the whole value is in qualifiers"
+_VIEW_COLUMN_COMMENTS = {
+    "current_record": {
+        "section": _SECTION, "division": "Division code on the LOCUS line, such as PHG; the partition is section",
+        "release_loaded": "Newest release of the division whose load has ended",
+        "release_of_last_change": "Release that brought this state, or day, as 20260902",
+        "source_file": "The file that brought this state",
+        "file_release": "Release, or day on top of one, of the file in which record_offset and record_ordinal are",
+        "file_name": "That file: the one that brought this state, or the day's that repeated it",
+        "organism": "Scientific name; its first 255 characters, as they are indexed",
+    },
+    "current_feature": {"section": _SECTION, "gene": _NAME_KEY, "locus_tag": _NAME_KEY, "product": _NAME_KEY},
+    "release_changes": {"section": _SECTION, "release": _RELEASE},
+    "record_lineage": {
+        "last_release": "Newest release, or day on top of one, that has the record",
+        "release": "Release that brought this state, or day, as 20260902",
+        "last_file": "The file that record_offset and record_ordinal are of: the one that brought this state, or the "
+        "day's that repeated it",
+        "last_file_release": "Release of that file, or day on top of one", "run_id": "The run that loaded that file",
+    },
+}  # fmt: skip
+_FUNCTION_COMMENTS = {
+    "features_with(text, text)": "Features by any value of a qualifier; gene, locus_tag, product and db_xref have an "
+    "index, for others all features are read",
+    "features_in(bigint, bigint, bigint)": "Features of a record that touch an interval, also those over the origin",
+    "records_of_organism(text)": "Records of an organism, by the whole name",
+    "records_as_of(text, text)": "Accessions and their states as a release, or a day on top of one, had them",
+    "release_point(text, text)": "Where a release stands in the order of states; an error for one never loaded",
+    "point_of(date, integer, integer)": "The order of states: by date, on one date days (no numbers) before releases",
+    "date_of_point(bigint)": "The date of a place in the order of states",
+    "release_key(text)": "A release's numbers, for ORDER BY",
+    "daily_date(text)": "The day of a label such as 273.0.20260902; null for a release",
+    "totals(text, text, bigint)": "Current records of a division up to a place in the order, and the XOR of their "
+    "record_sha256",
+}
 
 
 def comment_statement() -> str:
     """COMMENT ON every table and every column; those of the record table say what the column list says."""
     by_name = {column.name: column.meaning for column in RECORD_COLUMNS}
     columns = {table: dict(comments) for table, comments in _COLUMN_COMMENTS.items()}
-    columns["record"] |= {name: column.meaning for name, column in record_columns()}
-    columns["record_presence"] |= {name: by_name[name] for name in ("record_offset", "record_bytes", "record_ordinal")}
+    columns["record"] |= {name: column.meaning for name, column in record_columns()} | {
+        "release": "Release, or day, whose file brought the last change",
+        "source_file": "Name of the file that brought the last change",
+    }
+    columns["record"] |= {
+        name: f"{by_name[name]}: in the file of source_file_id"
+        for name in ("record_offset", "record_bytes", "record_ordinal")
+    }
+    columns |= {table: {c.name: c.meaning for c in TAXONOMY_TABLES[name]} for name, table in _TAXONOMY.items()}
     lines = [f"COMMENT ON TABLE genbank.{table} IS {_quoted(text)}" for table, text in _TABLE_COMMENTS.items()]
     lines += [
         f"COMMENT ON COLUMN genbank.{table}.{name} IS {_quoted(text)}"
         for table, comments in columns.items()
+        for name, text in comments.items()
+    ]
+    lines += [f"COMMENT ON VIEW genbank.{view} IS {_quoted(text)}" for view, text in _VIEW_COMMENTS.items()]
+    lines += [f"COMMENT ON FUNCTION genbank.{name} IS {_quoted(text)}" for name, text in _FUNCTION_COMMENTS.items()]
+    lines += [
+        f"COMMENT ON COLUMN genbank.{view}.{name} IS {_quoted(text)}"
+        for view, comments in _VIEW_COLUMN_COMMENTS.items()
         for name, text in comments.items()
     ]
     return ";\n".join(lines)

@@ -1,7 +1,9 @@
 """One division of one release on its way into PostgreSQL: what the ledger has, what is still to load, how it ends.
 
-A division is finished in one transaction after its last file: what no file has becomes absent, the count is proved. One
-file's load belongs to ``one_file``; what the stage reports, to ``load``.
+Before its first file the division is marked as on its way to the release, so that nothing earlier reaches it any more.
+It is finished in one transaction after its last file: what no file has becomes absent, count and digest are proved.
+One file's load belongs to ``one_file``, the tables of a division that is new to ``first_load``, what the stage reports
+to ``load``.
 """
 
 from __future__ import annotations
@@ -12,22 +14,29 @@ from collections.abc import Callable
 from genbank_assets.compute.tasks import TaskResult, run_tasks
 from genbank_assets.errors import DatabaseError, IntegrityError
 from genbank_assets.measure import Pace
-from genbank_assets.ncbi.releases import release_date
+from genbank_assets.postgres import partitions
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
+from genbank_assets.postgres.first_load import FirstLoad
+from genbank_assets.postgres.leases import Lease, assert_held
 from genbank_assets.postgres.merge import STAGE_EVIDENCE
 from genbank_assets.postgres.one_file import LoadedFile, LoadTask, load_file
+from genbank_assets.postgres.order import note_release
 from genbank_assets.postgres.staging import evidence_copy
-from genbank_assets.postgres.survey import Survey, check_shrinkage, survey
+from genbank_assets.postgres.statements import PARTITIONED
+from genbank_assets.postgres.survey import (
+    Survey,
+    check_shrinkage,
+    later_accessions,
+    loaded_totals,
+    stage_accessions,
+    survey,
+)
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionRelease, release_sort_key
+from genbank_assets.store import Manifest, PartitionRelease
 
 # What was loaded last lies beside a GIN index until it is merged: each search reads it from end to end, and who inserts
-# the row that fills it waits. Only the owner of an index may do that.
-_MERGE_PENDING = """
-SELECT gin_clean_pending_list(c.oid::regclass)
-FROM pg_class c JOIN pg_am a ON a.oid = c.relam
-WHERE a.amname = 'gin' AND c.relnamespace = 'genbank'::regnamespace AND pg_has_role(c.relowner, 'USAGE')
-"""
+# the row that fills it waits. VACUUM does that too; of a partition that is not vacuumed it is done alone.
+_VACUUMED_FRACTION = 0.005  # of a division's records changed, from which its tables are vacuumed after the load
 _STATES = ("new", "sequence_changed", "annotation_changed", "unchanged", "returned")
 
 
@@ -49,99 +58,159 @@ class DivisionLoad:
         database: Database,
         partition: PartitionRelease,
         *,
+        lease: Lease,
         totals: SqlTotals,
         settings: Settings,
         progress: Callable[[str], None],
     ) -> None:
         self._database = database
         self._partition = partition
+        self._lease = lease
         self._totals = totals
         self._settings = settings
         self._progress = progress
+        self._name = {"collection": partition.key.collection, "section": partition.key.division}
         self._key = [partition.key.collection, partition.key.division]
         self._release_key = [*self._key, partition.release]
-        self._date = release_date(partition)
-        self._rows = 0  # current records, once they are counted
+        self._point = 0
+        self._rows = 0  # records of the release, once they are counted
 
     def run(self, tasks: list[LoadTask], *, unique: Manifest, run_id: str) -> list[TaskResult[LoadedFile]]:
         """Load what is not loaded; [] when the division is finished already."""
         with self._database.transaction() as session:
-            self._refuse_older(session)
+            # Here and not with the first file: its transaction would make those of other divisions wait.
+            self._point = note_release(session, self._partition)
+            is_attached = self._refuse_older(session)
             finished = session.execute(
-                "SELECT input_digest, records FROM genbank.division_release "
+                "SELECT input_digest, records, record_digest FROM genbank.division_release "
                 "WHERE collection = %s AND section = %s AND release = %s",
                 self._release_key,
             )
-            loaded = self._ledger(session)
-            # Here and not with the first file: its transaction would make those of other divisions wait.
-            session.execute(
-                "INSERT INTO genbank.release (collection, release, release_major, release_minor, release_date) "
-                "VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                [self._key[0], self._partition.release, *release_sort_key(self._partition.release), self._date],
-            )
+            later = later_accessions(session, **self._name, point=self._point) if is_attached else []
         self._totals.add(session.totals)
-        todo = [task for task in tasks if loaded.get(task.name) != (task.raw_sha256, task.code_version)]
-        if finished and finished[0][0] == unique.digest and not todo and self._holds(finished[0][1]):
+        found = survey(self._partition, later=later)
+        tasks = [
+            dataclasses.replace(
+                task, point=self._point, lease=self._lease, is_first=not is_attached,
+                superseded=found.superseded.get(task.name, ()),
+            )
+            for task in tasks
+        ]  # fmt: skip
+        if not is_attached:
+            return self._first(tasks, found, unique=unique, run_id=run_id)
+        todo = self._todo(tasks)
+        if finished and finished[0][0] == unique.digest and not todo and self._holds(found):
             self._progress("nothing to do: the ledger has every file")
             return []
-        found = survey(self._partition)
-        with self._database.transaction(keep=False) as session:
-            check_shrinkage(session, self._partition, max_absent_fraction=self._settings.max_absent_fraction)
+        return self._update(tasks, todo, found, unique=unique, run_id=run_id)
+
+    def _first(
+        self, tasks: list[LoadTask], found: Survey, *, unique: Manifest, run_id: str
+    ) -> list[TaskResult[LoadedFile]]:
+        """Load a division that has nothing loaded: it appears whole when this ends."""
+        first = FirstLoad(
+            self._database, self._partition.key, release=self._partition.release, point=self._point,
+            lease=self._lease, totals=self._totals,
+        )  # fmt: skip
+        resumed = first.begin(input_digest=unique.digest)
+        todo = self._todo(tasks) if resumed else tasks
+        results = self._load_files(todo, reused=len(tasks) - len(todo))
+        first.build_indexes(self._settings, records=found.accessions, progress=self._progress)
+        try:
+            with self._database.transaction() as session:
+                assert_held(session, self._lease)
+                first.attach(session, found, progress=self._progress)
+                self._note_finished(session, found, files=len(tasks), unique=unique, run_id=run_id)
+        except IntegrityError:
+            first.discard()
+            raise
         self._totals.add(session.totals)
-        results = self._load_files(todo, found, reused=len(tasks) - len(todo))
+        return results
+
+    def _update(
+        self, tasks: list[LoadTask], todo: list[LoadTask], found: Survey, *, unique: Manifest, run_id: str
+    ) -> list[TaskResult[LoadedFile]]:
+        """Bring a division that has records to the release."""
+        with self._database.transaction(keep=False) as session:
+            check_shrinkage(
+                session,
+                self._partition,
+                point=self._point,
+                max_absent_fraction=self._settings.max_absent_fraction,
+            )
+        self._totals.add(session.totals)
+        self._begin(unique)
+        results = self._load_files(todo, reused=len(tasks) - len(todo))
         try:
             self._finish(tasks, found, unique=unique, run_id=run_id)
         except IntegrityError as error:
             # Something else changed the rows of files that the ledger has.
             self._progress(f"{error}: every file is compared again")
-            results = self._load_files(tasks, found, reused=0)
-            self._finish(tasks, found, unique=unique, run_id=run_id)
-        with self._database.transaction() as session:  # by itself: it takes no part in what the division is
-            session.execute(_MERGE_PENDING)
-        self._totals.add(session.totals)
+            results = self._load_files(tasks, reused=0)
+            with self._database.transaction() as session:
+                later = later_accessions(session, **self._name, point=self._point)
+            self._totals.add(session.totals)
+            self._finish(tasks, survey(self._partition, later=later), unique=unique, run_id=run_id)
+        sent = sum(result.value.sent for result in results)
+        vacuumed = PARTITIONED if sent > _VACUUMED_FRACTION * self._rows else ("record",)
+        self._totals.add(partitions.leave_in_order(self._database, **self._name, vacuumed=vacuumed))
         return results
 
-    def _holds(self, records: int) -> bool:
+    def _begin(self, unique: Manifest) -> None:
+        with self._database.transaction() as session:
+            assert_held(session, self._lease)
+            begun = session.execute(
+                "SELECT genbank.begin_release(%s, %s, %s, %s, %s)", [*self._release_key, self._point, unique.digest]
+            )[0][0]
+            if not begun:
+                raise DatabaseError(f"{self._partition.key} went on to a later release than {self._partition.release}")
+        self._totals.add(session.totals)
+
+    def _holds(self, found: Survey) -> bool:
         """Whether the division is still what it was when it was finished."""
         with self._database.transaction() as session:
-            self._rows = self._current(session)
+            totals = loaded_totals(session, **self._name, point=self._point)
         self._totals.add(session.totals)
-        return self._rows == records
+        self._rows = totals[0] + found.overtaken
+        return totals == (found.accessions, found.record_digest)
 
-    def _refuse_older(self, session: Session) -> None:
+    def _refuse_older(self, session: Session) -> bool:
+        """Whether the division has records already.
+
+        Raises:
+            DatabaseError: it is at a later release, or on its way to one.
+        """
         rows = session.execute(
-            "SELECT release FROM genbank.division_release WHERE collection = %s AND section = %s "
-            "UNION SELECT release FROM genbank.source_file "
-            "WHERE collection = %s AND section = %s AND genbank.daily_date(release) IS NULL",
-            [*self._key, *self._key],
+            "SELECT release, point, is_attached FROM genbank.division WHERE collection = %s AND section = %s", self._key
         )
-        release = self._partition.release
-        newest = max((str(found) for (found,) in rows), key=release_sort_key, default=release)
-        if release_sort_key(newest) > release_sort_key(release):
+        if rows and rows[0][1] > self._point:
             raise DatabaseError(
-                f"{self._partition.key}: release {newest} is loaded already; the older {release} is not loaded over it"
+                f"{self._partition.key}: release {rows[0][0]} is loaded already; the older {self._partition.release} "
+                "is not loaded over it"
             )
+        return bool(rows and rows[0][2])
 
-    def _ledger(self, session: Session) -> dict[str, tuple[str, str]]:
-        rows = session.execute(
-            "SELECT name, raw_sha256, code_version FROM genbank.source_file "
-            "WHERE collection = %s AND section = %s AND release = %s",
-            self._release_key,
-        )
-        return {name: (raw_sha256, code_version) for name, raw_sha256, code_version in rows}
+    def _todo(self, tasks: list[LoadTask]) -> list[LoadTask]:
+        with self._database.transaction() as session:
+            rows = session.execute(
+                "SELECT name, raw_sha256, code_version FROM genbank.source_file "
+                "WHERE collection = %s AND section = %s AND release = %s AND replaced_at IS NULL",
+                self._release_key,
+            )
+        self._totals.add(session.totals)
+        loaded = {name: (raw_sha256, code_version) for name, raw_sha256, code_version in rows}
+        return [task for task in tasks if loaded.get(task.name) != (task.raw_sha256, task.code_version)]
 
-    def _load_files(self, todo: list[LoadTask], found: Survey, *, reused: int) -> list[TaskResult[LoadedFile]]:
+    def _load_files(self, tasks: list[LoadTask], *, reused: int) -> list[TaskResult[LoadedFile]]:
         if reused:
             self._progress(f"{reused} file(s) are in the ledger already")
-        tasks = [dataclasses.replace(task, superseded=found.superseded.get(task.name, ())) for task in todo]
-
         pace = Pace(sum(task.records for task in tasks))
 
         def on_done(task: LoadTask, result: TaskResult[LoadedFile]) -> None:
             self._totals.add(result.value.totals)
             rate = task.records / max(result.seconds, 1e-9)
             self._progress(
-                f"loaded {task.name}: {result.value.sent:,} of {task.records:,} records sent in {result.seconds:.1f} s"
+                f"loaded {task.name}: {result.value.sent:,} of {task.records:,} records sent in {result.seconds:.2f} s"
                 f", {rate:,.0f} records/s{result.where}{pace.after(task.records)}"
             )
 
@@ -150,50 +219,50 @@ class DivisionLoad:
         )
 
     def _finish(self, tasks: list[LoadTask], found: Survey, *, unique: Manifest, run_id: str) -> None:
-        """Mark what the release no longer has, prove the count, and note the division as finished: all or nothing."""
+        """Mark what the release no longer has, prove the totals, note the division as finished: all or nothing."""
         with self._database.transaction() as session:
+            assert_held(session, self._lease)
             session.execute(
-                "DELETE FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s "
-                "AND name <> ALL (%s)",
+                "UPDATE genbank.source_file SET replaced_at = now() WHERE collection = %s AND section = %s "
+                "AND release = %s AND name <> ALL (%s) AND replaced_at IS NULL",
                 [*self._release_key, [task.name for task in tasks]],
             )
-            rows = self._current(session)
-            if rows != found.accessions:  # every accession of the tables is current now, so that more are absent ones
+            totals = loaded_totals(session, **self._name, point=self._point)
+            if totals[0] != found.accessions:  # every accession of the tables is current now: more are absent ones
+                stage_accessions(session, self._partition)
                 session.execute(
-                    "SELECT genbank.mark_absent(%s, %s, %s, %s, %s)", [*self._release_key, run_id, self._date]
+                    "SELECT genbank.mark_absent(%s, %s, %s, %s, %s)", [*self._release_key, self._point, run_id]
                 )
-                rows = self._current(session)
-            if rows != found.accessions:
+                totals = loaded_totals(session, **self._name, point=self._point)
+            if totals != (found.accessions, found.record_digest):
                 raise IntegrityError(
                     f"{self._partition.key} {unique.release}: {found.accessions:,} accessions are in the tables, "
-                    f"{rows:,} in PostgreSQL"
+                    f"{totals[0]:,} in PostgreSQL, and their digests "
+                    f"{'agree' if totals[1] == found.record_digest else 'differ'}"
                 )
-            self._attach_evidence(session)
-            session.execute(
-                "INSERT INTO genbank.division_release "
-                "(collection, section, release, input_digest, files, records, run_id) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s) "
-                "ON CONFLICT (collection, section, release) DO UPDATE SET input_digest = excluded.input_digest, "
-                "files = excluded.files, records = excluded.records, run_id = excluded.run_id, finished_at = now()",
-                [*self._release_key, unique.digest, len(tasks), rows, run_id],
-            )
+            self._note_finished(session, found, files=len(tasks), unique=unique, run_id=run_id)
         self._totals.add(session.totals)
-        self._rows = rows
 
-    def _attach_evidence(self, session: Session) -> None:
+    def _note_finished(self, session: Session, found: Survey, *, files: int, unique: Manifest, run_id: str) -> None:
         if (copy := evidence_copy(self._partition)) is not None:
             session.execute(STAGE_EVIDENCE)
             session.copy_in(copy.statement, copy.stream())
             session.execute("SELECT genbank.attach_evidence(%s, %s, %s)", self._release_key)
-
-    def _current(self, session: Session) -> int:
-        """Records of the division that the release has, without those only a daily update on top of it has."""
-        rows = session.execute(
-            "SELECT count(*) - genbank.only_daily(%s, %s, %s) FROM genbank.record "
-            "WHERE collection = %s AND section = %s AND is_current",
-            [*self._release_key, *self._key],
+        session.execute(
+            "INSERT INTO genbank.division_release "
+            "(collection, section, release, input_digest, files, records, record_digest, run_id) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) "
+            "ON CONFLICT (collection, section, release) DO UPDATE SET input_digest = excluded.input_digest, "
+            "files = excluded.files, records = excluded.records, record_digest = excluded.record_digest, "
+            "run_id = excluded.run_id, finished_at = now()",
+            [*self._release_key, unique.digest, files, found.accessions + found.overtaken, found.record_digest, run_id],
         )
-        return int(rows[0][0])
+        session.execute(
+            "UPDATE genbank.division SET finished_release = release, finished_point = point "
+            "WHERE collection = %s AND section = %s AND release = %s",
+            self._release_key,
+        )
+        self._rows = found.accessions + found.overtaken
 
     def outcome(self) -> Outcome:
         """The division's totals in this release, whichever runs brought them about."""
@@ -203,7 +272,8 @@ class DivisionLoad:
                 "coalesce(sum(records_sequence_changed), 0)::bigint, "
                 "coalesce(sum(records_annotation_changed), 0)::bigint, coalesce(sum(records_unchanged), 0)::bigint, "
                 "coalesce(sum(records_returned), 0)::bigint "
-                "FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s",
+                "FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s "
+                "AND replaced_at IS NULL",
                 self._release_key,
             )[0]
             absent = session.execute(

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from genbank_assets.compute.results import TaskResult
 from genbank_assets.errors import NotFoundError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
-from genbank_assets.ncbi.releases import release_date
+from genbank_assets.postgres import leases
 from genbank_assets.postgres.connection import SqlTotals, open_database
 from genbank_assets.postgres.division_load import DivisionLoad, Outcome
 from genbank_assets.postgres.one_file import LoadedFile, LoadTask
 from genbank_assets.postgres.versions import ensure_schema
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionRelease, publish_manifest
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
 
 CODE_VERSION = "2"
 
@@ -29,8 +29,9 @@ def load_division(
 ) -> Manifest:
     """Bring PostgreSQL to the state of a division's record tables.
 
-    Until the last file is in, readers see some files of the new release and some of the old; each file is whole. Runs
-    that load the same division at the same time wait for each other.
+    A division that has nothing loaded appears whole when its load has ended. Of one that has, readers see some files
+    of the new release and some of the old until the last is in; each file is whole. Runs that load the same division
+    at the same time wait for each other.
 
     Raises:
         NotFoundError: the record tables or memberships are not published.
@@ -44,13 +45,9 @@ def load_division(
         raise NotFoundError(f"{partition.key} {partition.release}: materialize records and unique_records first")
     tasks = _tasks(partition, records, settings=settings, run_id=run_id)
     with Stopwatch() as watch, open_database(settings, create=True) as database:
-        totals = ensure_schema(database)
-        with database.exclusive(
-            str(partition.key),
-            totals=totals,
-            on_wait=lambda: progress(f"another run loads {partition.key}: waiting for it"),
-        ):
-            job = DivisionLoad(database, partition, totals=totals, settings=settings, progress=progress)
+        totals = ensure_schema(database, progress=progress)
+        with leases.hold(database, lease_name(partition.key), progress=progress, run_id=run_id, totals=totals) as lease:
+            job = DivisionLoad(database, partition, lease=lease, totals=totals, settings=settings, progress=progress)
             results = job.run(tasks, unique=unique, run_id=run_id)
             outcome = job.outcome()
     progress(f"{outcome.rows:,} records loaded, {totals.statements} SQL statements, {totals.rows_copied:,} rows copied")
@@ -70,6 +67,11 @@ def load_division(
     if previous is not None and previous.digest == manifest.digest:
         return dataclasses.replace(previous, report=manifest.report)
     return publish_manifest(manifest, partition=partition)
+
+
+def lease_name(key: PartitionKey) -> str:
+    """What a load of that division holds: releases and days take turns."""
+    return f"load {key}"
 
 
 def _report(
@@ -114,7 +116,6 @@ def _tasks(partition: PartitionRelease, records: Manifest, *, settings: Settings
             records=entry["records"],
             quarantined=entry["quarantined"],
             residues=entry["residues"],
-            date=release_date(partition),
             ordinals=entry["locus_lines"],
         )
         for entry in records.files

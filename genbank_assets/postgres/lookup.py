@@ -29,7 +29,7 @@ _ROW_NAMES = (
     "first_release", "last_release", "file", "raw_sha256", "run_id", "loaded_at", "transaction_id", "features",
 )  # fmt: skip
 _LAST = """
-SELECT l.collection, l.section, l.last_release, l.accession, l.version, l.accession_version, l.last_file,
+SELECT l.collection, l.section, l.last_file_release, l.accession, l.version, l.accession_version, l.last_file,
        l.record_ordinal, l.record_offset, l.record_bytes, l.length, l.record_sha256, l.sequence_sha256, l.molecule_class
 FROM genbank.record_lineage l WHERE l.accession = %s ORDER BY l.collection, l.section
 """
@@ -40,22 +40,22 @@ _LAST_NAMES = (
 _EVENTS = """
 SELECT release, state, accession_version, previous_accession_version, encode(record_sha256, 'hex'), evidence, run_id,
        at::text
-FROM genbank.record_event WHERE record_id = %s ORDER BY genbank.release_key(release), at
+FROM genbank.record_event WHERE record_id = %s ORDER BY point, at
 """
 _EVENT_NAMES = (
     "release", "state", "accession_version", "previous_accession_version", "record_sha256", "evidence", "run_id", "at",
 )  # fmt: skip
 _CHANGES = """
-SELECT collection, division, release, state, accession, version, accession_version, previous_accession_version,
+SELECT collection, section, release, state, accession, version, accession_version, previous_accession_version,
        evidence, run_id
 FROM genbank.release_changes
 WHERE (%(collection)s::text IS NULL OR collection = %(collection)s)
-  AND (%(division)s::text IS NULL OR division = %(division)s)
+  AND (%(section)s::text IS NULL OR section = %(section)s)
   AND (%(releases)s::text[] IS NULL OR release = ANY (%(releases)s))
-ORDER BY collection, division, genbank.release_key(release), state, accession
+ORDER BY collection, section, genbank.release_key(release), state, accession
 """
 _CHANGE_NAMES = (
-    "collection", "division", "release", "state", "accession", "version", "accession_version",
+    "collection", "section", "release", "state", "accession", "version", "accession_version",
     "previous_accession_version", "evidence", "run_id",
 )  # fmt: skip
 
@@ -81,9 +81,10 @@ def record_row(settings: Settings, *, collection: str, division: str | None, acc
 
 
 def last_states(settings: Settings, accession: str) -> list[dict[str, Any]]:
-    """The last loaded state of an accession in each division that has or had it, and its place in that release's file.
+    """The last loaded state of an accession in each division that has or had it, and its place in its file.
 
-    Keys are the membership table's, with ``collection``, ``section`` and ``last_release``; digests are bytes.
+    Keys are the membership table's, with ``collection``, ``section`` and ``last_release``, which is that of the file;
+    digests are bytes.
 
     Raises:
         DatabaseError: the database cannot be reached.
@@ -95,7 +96,7 @@ def last_states(settings: Settings, accession: str) -> list[dict[str, Any]]:
 
 
 def changes(
-    settings: Settings, *, collection: str | None = None, division: str | None = None, release: str | None = None
+    settings: Settings, *, collection: str | None = None, section: str | None = None, release: str | None = None
 ) -> Iterator[dict[str, Any]]:
     """Changes of state, one mapping each; without filters, of everything that is loaded. ``274`` is ``274.0``.
 
@@ -106,7 +107,7 @@ def changes(
         if session is None:
             raise DatabaseError("nothing is loaded yet: materialize a division first")
         releases = None if release is None else list(release_spellings(release))
-        parameters = {"collection": collection, "division": division, "releases": releases}
+        parameters = {"collection": collection, "section": section, "releases": releases}
         for row in session.stream(_CHANGES, parameters):
             yield dict(zip(_CHANGE_NAMES, row, strict=True))
 

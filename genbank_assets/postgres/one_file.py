@@ -1,26 +1,32 @@
 """One raw file's records -> PostgreSQL, in one transaction; this is what a worker process runs.
 
-Keys by COPY into staging, one set-based comparison that answers which records are wanted, the places of the others
-while the wanted ones are read, those by COPY into the tables, one set-based merge of what follows: ten statements
-whatever the size. A kill leaves the whole change or nothing. Which files are loaded, and what comes before and after
-them, belongs to ``load``.
+Into a division that has records: keys by COPY into staging, one set-based comparison that answers which records are
+wanted, those by COPY into the division's tables, one statement for ledger and history. Into one that is loaded for the
+first time: all records by COPY into its own tables, which nobody sees yet. Ten statements at most, whatever the size. A
+kill leaves the whole file or nothing. Which files are loaded, and what comes before and after them, belongs to
+``division_load``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
+import json
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import psycopg
 
 from genbank_assets.errors import DatabaseError
 from genbank_assets.ncbi.catalog import GENBANK
 from genbank_assets.postgres.connection import Session, SqlTotals, is_transient, open_database
+from genbank_assets.postgres.digests import Digest
+from genbank_assets.postgres.leases import Lease, assert_held
 from genbank_assets.postgres.merge import STAGE_KEY
+from genbank_assets.postgres.partitions import partition_name
 from genbank_assets.postgres.record_table import RecordTable, Wanted
-from genbank_assets.postgres.staging import Copy, key_copy, row_copies
+from genbank_assets.postgres.staging import Copy, Origin, event_copy, key_copy, row_copies
 from genbank_assets.settings import Settings
 
 _RETRIES = 3
@@ -42,8 +48,10 @@ class LoadTask:
     records: int
     quarantined: int
     residues: int
-    date: dt.date | None  # of the release, or the day of a daily update
     ordinals: int  # LOCUS blocks of the file, which number its records
+    point: int = 0  # of the release, or the day of a daily update, in the order of states
+    lease: Lease | None = None  # under which it is written
+    is_first: bool = False  # whether the division's tables stand by themselves, without indexes
     superseded: tuple[int, ...] = ()
 
     def __str__(self) -> str:
@@ -57,6 +65,7 @@ class LoadedFile:
     name: str
     sent: int  # records sent, the others were loaded in that state
     totals: SqlTotals
+    overtaken: bool = False  # a day that is not later than the division's release: nothing was changed
 
 
 def load_file(task: LoadTask) -> LoadedFile:
@@ -64,14 +73,19 @@ def load_file(task: LoadTask) -> LoadedFile:
 
     Loads of other divisions lock rows in the same order, so a deadlock is not to be expected; should PostgreSQL see
     one all the same, or two divisions bring the same record at the same moment, the file is tried again.
+
+    Raises:
+        LeaseLostError: another run has taken the division over.
+        DatabaseError: the server failed, or the division is on the way to another release.
     """
+    load = _load_first if task.is_first else _load
     for attempt in range(_RETRIES):
         try:
             with open_database(task.settings) as database, database.transaction() as session:
-                return _load(session, task)
+                return load(session, task)
         except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected) as error:
             if attempt == _RETRIES - 1:
-                raise DatabaseError(f"{task.name}: {str(error).strip()}", transient=True) from error
+                raise DatabaseError(f"{task.name}: {str(error).strip()}") from error
             time.sleep(0.2 * 2**attempt)
         except psycopg.Error as error:
             message = f"{task.name}: {str(error).strip()}"
@@ -80,28 +94,86 @@ def load_file(task: LoadTask) -> LoadedFile:
 
 
 def _load(session: Session, task: LoadTask) -> LoadedFile:
+    if task.lease is not None:
+        assert_held(session, task.lease)
+    digest = Digest()
     with RecordTable(task.records_path) as table:
         session.execute(STAGE_KEY)
-        _send(session, key_copy(table, superseded=task.superseded))
+        _send(session, key_copy(table, superseded=task.superseded, digest=digest))
         disjoint = task.collection == GENBANK.name  # RefSeq's sections overlap: a plasmid is also in bacteria
-        pairs, file_id = session.execute(
-            "SELECT * FROM genbank.plan_file(%s, %s, %s, %s, %s, %s)",
-            [task.collection, task.division, task.release, task.code_version, disjoint, task.date],
-        )[0]
+        pairs, file_id, unchanged = session.execute(
+            "SELECT * FROM genbank.plan_file(%s, %s, %s, %s, %s, %s, %s, %s)",
+            [task.collection, task.division, task.release, task.point, task.name, task.raw_sha256, task.code_version,
+             disjoint],
+        )[0]  # fmt: skip
+        if file_id is None:
+            return LoadedFile(name=task.name, sent=0, totals=session.totals, overtaken=True)
         wanted = Wanted.from_pairs(pairs, ordinals=task.ordinals)
-        copies = row_copies(table, wanted, section=task.division, code_version=task.code_version) if wanted else ()
-        unchanged = session.execute(
-            "SELECT genbank.note_places(%s, %s, %s, %s)", [task.collection, task.division, task.release, file_id]
-        )[0][0]
-        for copy in copies:
-            _send(session, copy)
+        if wanted:
+            for copy in row_copies(table, wanted, origin=_origin(task, file_id)):
+                _send(session, copy)
+    entry = _entry(task, file_id, digest, session)
     session.totals.rows_merged += session.execute(
-        "SELECT genbank.finish_file(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [task.collection, task.division, task.release, task.name, task.raw_sha256, task.records, task.quarantined,
-         task.residues, task.run_id, task.code_version, len(task.superseded), session.totals.rows_copied,
-         session.totals.statements + 1, file_id, unchanged],
-    )[0][0]  # fmt: skip
+        "SELECT genbank.finish_file(%s, %s, %s, %s, %s, %s)",
+        [task.collection, task.division, task.release, task.point, entry, unchanged],
+    )[0][0]
     return LoadedFile(name=task.name, sent=len(wanted), totals=session.totals)
+
+
+def _load_first(session: Session, task: LoadTask) -> LoadedFile:
+    """All records of a file into tables that have no index yet and that nobody reads."""
+    if task.lease is not None:
+        assert_held(session, task.lease)
+    left_out = np.isin(np.arange(task.ordinals), task.superseded)
+    digest = Digest()
+    with RecordTable(task.records_path) as table:
+        wanted = Wanted(np.zeros(task.ordinals, np.int64))
+        there = _ordinals(table, digest, left_out)
+        file_id, ids = session.execute(
+            "SELECT * FROM genbank.plan_first_file(%s, %s, %s, %s, %s, %s, %s)",
+            [task.collection, task.division, task.release, task.point, task.name, task.raw_sha256, len(there)],
+        )[0]
+        if len(there):
+            wanted.ids[there] = np.frombuffer(ids, ">i8")
+            origin = _origin(task, file_id)
+            for copy in row_copies(table, wanted, origin=origin):
+                _send(session, copy)
+            _send(session, event_copy(table, wanted, origin=origin, release=task.release, run_id=task.run_id))
+    entry = _entry(task, file_id, digest, session, records_new=len(there))
+    session.execute("SELECT genbank.note_file(%s, %s, %s, %s)", [task.collection, task.division, task.release, entry])
+    return LoadedFile(name=task.name, sent=len(there), totals=session.totals)
+
+
+def _ordinals(table: RecordTable, digest: Digest, left_out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Ordinals of the records that count; their digests are added up."""
+    found = [np.zeros(0, np.int64)]
+    for batch in table.batches(["record_ordinal", "record_sha256"]):
+        ordinals = batch["record_ordinal"].to_numpy()
+        chosen = ~left_out[ordinals]
+        digest.add(batch["record_sha256"] if chosen.all() else batch["record_sha256"].filter(chosen))
+        found.append(ordinals[chosen])
+    return np.concatenate(found)
+
+
+def _origin(task: LoadTask, file_id: int) -> Origin:
+    partition = partition_name("", collection=task.collection, section=task.division)
+    return Origin(
+        collection=task.collection, section=task.division, code_version=task.code_version, point=task.point,
+        source_file_id=file_id, partition=partition,
+    )  # fmt: skip
+
+
+def _entry(task: LoadTask, file_id: int, digest: Digest, session: Session, *, records_new: int = 0) -> str:
+    """The ledger's entry as JSON; the statement that notes it is counted already."""
+    return json.dumps(
+        {
+            "source_file_id": file_id, "name": task.name, "raw_sha256": task.raw_sha256, "records": task.records,
+            "quarantined": task.quarantined, "residues": task.residues, "run_id": task.run_id,
+            "code_version": task.code_version, "superseded": len(task.superseded), "records_new": records_new,
+            "rows_copied": session.totals.rows_copied, "sql_statements": session.totals.statements + 1,
+            "record_digest": "\\x" + digest.value.hex(),
+        }
+    )  # fmt: skip
 
 
 def _send(session: Session, copy: Copy) -> None:

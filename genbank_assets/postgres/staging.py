@@ -9,11 +9,9 @@ the table is read belongs to ``record_table``, when rows are sent to ``one_file`
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import pgpq
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +19,9 @@ import pyarrow.parquet as pq
 from pgpq.encoders import LargeStringEncoderBuilder, StringEncoderBuilder
 from pgpq.schema import Jsonb
 
+from genbank_assets.postgres.arrays import all_values, as_json, feature_names, flattened
 from genbank_assets.postgres.ddl import record_columns, sql_type
+from genbank_assets.postgres.digests import Digest
 from genbank_assets.postgres.jsonpairs import pairs_json
 from genbank_assets.postgres.record_table import RecordTable, Wanted
 from genbank_assets.store import PartitionRelease
@@ -31,8 +31,9 @@ _KEY_COLUMNS = [
     "record_ordinal", "accession", "version", "accession_version", "record_sha256", "sequence_sha256",
     "molecule_class", "length", "record_offset", "record_bytes",
 ]  # fmt: skip
-LONGEST_INDEXED_BYTES = 1_000  # a GIN index refuses values over 2.7 kB; longer ones are in the qualifiers only
 # Spans stay in Parquet: reading them would take as long as all the rest of a feature.
+_PLACE_COLUMNS = ("record_offset", "record_bytes", "record_ordinal")
+_EVENT_COLUMNS = ["accession", "version", "accession_version", "record_sha256", "sequence_sha256"]
 _FEATURE_COLUMNS = [f"features.list.element.{field.name}" for field in FEATURE if field.name != "spans"]
 
 
@@ -72,8 +73,14 @@ class Copy:
         return pgpq.ArrowToPostgresBinaryEncoder.new_with_encoders(schema, encoders)
 
 
-def key_copy(table: RecordTable, *, superseded: tuple[int, ...] = ()) -> Copy:
-    """Every record of the table but the superseded ones: identity, digests, place in the file."""
+def key_copy(table: RecordTable, *, superseded: tuple[int, ...] = (), digest: Digest | None = None) -> Copy:
+    """Every record of the table but the superseded ones: identity, digests, place in the file.
+
+    Args:
+        table: one file's.
+        superseded: ordinals that are left out.
+        digest: what their ``record_sha256`` are added to.
+    """
     left_out = pa.array(superseded, pa.int64())
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -82,6 +89,8 @@ def key_copy(table: RecordTable, *, superseded: tuple[int, ...] = ()) -> Copy:
             if superseded:
                 batch = batch.filter(pc.invert(pc.is_in(batch["record_ordinal"], value_set=left_out)))
             if batch.num_rows:
+                if digest is not None:
+                    digest.add(batch["record_sha256"])
                 yield _batch({name: _key_column(batch, name) for name in _KEY_COLUMNS})
 
     return Copy("stage_key", tuple(_KEY_COLUMNS), batches)
@@ -90,77 +99,121 @@ def key_copy(table: RecordTable, *, superseded: tuple[int, ...] = ()) -> Copy:
 _Rows = Iterator[tuple[pa.RecordBatch, pa.Array]]  # columns of some records, and the record_id of each
 
 
-def row_copies(table: RecordTable, wanted: Wanted, *, section: str, code_version: str) -> tuple[Copy, Copy, Copy]:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a load says of every row it sends, beside what the record table says.
+
+    Attributes:
+        collection: ``genbank`` or ``refseq``.
+        section: the partition.
+        code_version: version of the code that parsed the records.
+        point: the state's place in the order of states.
+        source_file_id: the file's number in the ledger.
+        partition: ending of the tables' names: ``_genbank_phg`` for the partition, "" for the whole.
+    """
+
+    collection: str
+    section: str
+    code_version: str
+    point: int = 0
+    source_file_id: int = 0
+    partition: str = ""
+
+
+def row_copies(table: RecordTable, wanted: Wanted, *, origin: Origin) -> tuple[Copy, Copy, Copy]:
     """The wanted records, their features and their references, each to be streamed once and in this order."""
-    columns = [column.name for _, column in record_columns()]
+    columns = [*(column.name for _, column in record_columns()), *_PLACE_COLUMNS]
     records, features, references = table.wanted([columns, _FEATURE_COLUMNS, ["references"]], wanted)
-    return (
-        _record_copy(records, section=section, code_version=code_version),
-        _feature_copy(features),
-        _reference_copy(references),
-    )
+    return _record_copy(records, origin), _feature_copy(features, origin), _reference_copy(references, origin)
 
 
-def _record_copy(rows: _Rows, *, section: str, code_version: str) -> Copy:
+def event_copy(table: RecordTable, wanted: Wanted, *, origin: Origin, release: str, run_id: str) -> Copy:
+    """The event ``new`` of every wanted record: the history of a first load."""
+    (rows,) = table.wanted([_EVENT_COLUMNS], wanted)
+    said = {"release": release, "state": "new", "section": origin.section, "run_id": run_id}
+    names = ("record_id", *said, "collection", "point", *_EVENT_COLUMNS)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch, ids in rows:
+            found = {"record_id": ids} | {name: _repeated(value, ids) for name, value in said.items()}
+            found |= {"collection": _repeated(origin.collection, ids), "point": _repeated(origin.point, ids)}
+            yield _batch(found | {name: batch[name] for name in _EVENT_COLUMNS})
+
+    return Copy(f"genbank.record_event{origin.partition}", names, batches)
+
+
+def _repeated(value: object, ids: pa.Array) -> pa.Array:
+    return pa.repeat(value, len(ids))
+
+
+def _record_copy(rows: _Rows, origin: Origin) -> Copy:
     columns = record_columns()
-    names = ("record_id", "section", "is_current", "molecule_class", "code_version", *(name for name, _ in columns))
+    said = {
+        "section": origin.section, "is_current": True, "code_version": origin.code_version, "point": origin.point,
+        "source_file_id": origin.source_file_id,
+    }  # fmt: skip
+    names = ("record_id", "molecule_class", *said, *_PLACE_COLUMNS, *(name for name, _ in columns))
     json_columns = frozenset(name for name, column in columns if sql_type(column) == "jsonb")
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch, ids in rows:
-            found = {
-                "record_id": ids,
-                "section": pa.repeat(section, len(ids)),
-                "is_current": pa.repeat(True, len(ids)),  # noqa: FBT003 -- a value
-                "molecule_class": _key_column(batch, "molecule_class"),
-                "code_version": pa.repeat(code_version, len(ids)),
-            }
+            found = {"record_id": ids, "molecule_class": _key_column(batch, "molecule_class")}
+            found |= {name: _repeated(value, ids) for name, value in said.items()}
+            found |= {name: batch[name] for name in _PLACE_COLUMNS}
             for name, column in columns:
-                found[name] = _as_json(batch[column.name]) if name in json_columns else batch[column.name]
+                found[name] = as_json(batch[column.name]) if name in json_columns else batch[column.name]
             yield _batch(found)
 
-    return Copy("genbank.record", names, batches, json_columns)
+    return Copy(f"genbank.record{origin.partition}", names, batches, json_columns)
 
 
-def _feature_copy(rows: _Rows) -> Copy:
+def _feature_copy(rows: _Rows, origin: Origin) -> Copy:
     """With the qualifiers people search by lifted out."""
     names = (
-        "record_id", "ordinal", "key", "location", "operator", "start_position", "end_position", "strand",
-        "partial_start", "partial_end", "spans_origin", "qualifiers", "gene", "locus_tag", "product", "db_xrefs",
-        "further_names",
+        "record_id", "collection", "section", "ordinal", "key", "location", "operator", "start_position",
+        "end_position", "strand", "partial_start", "partial_end", "spans_origin", "qualifiers", "gene", "locus_tag",
+        "product", "db_xrefs", "further_names",
     )  # fmt: skip
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch, ids in rows:
-            record_ids, ordinal, features = _flattened(batch["features"], ids)
+            record_ids, ordinal, features = flattened(batch["features"], ids)
             qualifiers = features.field("qualifiers")
             found = {
                 "record_id": record_ids,
+                "collection": _repeated(origin.collection, record_ids),
+                "section": _repeated(origin.section, record_ids),
                 "ordinal": ordinal,
                 "start_position": features.field("start"),
                 "end_position": features.field("end"),
                 "strand": features.field("strand").cast(pa.int16()),
                 "qualifiers": pairs_json(qualifiers),
-                "db_xrefs": _all_values(qualifiers, "db_xref"),
+                "db_xrefs": all_values(qualifiers, "db_xref"),
             }
             for name in ("key", "location", "operator", "partial_start", "partial_end", "spans_origin"):
                 found[name] = features.field(name)
-            found |= _names(qualifiers)
+            found |= feature_names(qualifiers)
             yield _batch({name: found[name] for name in names})
 
-    return Copy("genbank.feature", names, batches, frozenset({"qualifiers"}))
+    return Copy(f"genbank.feature{origin.partition}", names, batches, frozenset({"qualifiers"}))
 
 
-def _reference_copy(rows: _Rows) -> Copy:
+def _reference_copy(rows: _Rows, origin: Origin) -> Copy:
     fields = ("number", "location", "authors", "consortium", "title", "journal", "medline", "pubmed", "remark")
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch, ids in rows:
-            record_ids, ordinal, references = _flattened(batch["references"], ids)
-            found = {"record_id": record_ids, "ordinal": ordinal}
+            record_ids, ordinal, references = flattened(batch["references"], ids)
+            found = {
+                "record_id": record_ids,
+                "collection": _repeated(origin.collection, record_ids),
+                "section": _repeated(origin.section, record_ids),
+                "ordinal": ordinal,
+            }
             yield _batch(found | {name: references.field(name) for name in fields})
 
-    return Copy("genbank.reference", ("record_id", "ordinal", *fields), batches)
+    names = ("record_id", "collection", "section", "ordinal", *fields)
+    return Copy(f"genbank.reference{origin.partition}", names, batches)
 
 
 def _batch(columns: dict[str, pa.Array]) -> pa.RecordBatch:
@@ -171,78 +224,6 @@ def _key_column(batch: pa.RecordBatch, name: str) -> pa.Array:
     if name != "molecule_class":
         return batch[name]
     return pc.if_else(pc.equal(batch["length_unit"], "aa"), "protein", "nucleotide")
-
-
-def _flattened(lists: pa.Array, ids: pa.Array) -> tuple[pa.Array, pa.Array, pa.StructArray]:
-    """A list column as rows: the record_id each belongs to, its place in the list, and itself."""
-    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
-    starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
-    ordinal = pa.array((np.arange(len(starts)) - starts).astype(np.int32))
-    return pa.array(np.repeat(ids.to_numpy(), lengths)), ordinal, lists.flatten()
-
-
-def _with_key(qualifiers: pa.ListArray, key: str) -> tuple[np.ndarray[Any, Any], pa.Array]:
-    """Feature index and value of every qualifier of that name that has a value."""
-    flat = qualifiers.flatten()
-    mask = pc.and_(pc.equal(flat.field("key"), key), pc.is_valid(flat.field("value")))
-    parents = pc.list_parent_indices(qualifiers).filter(mask).to_numpy(zero_copy_only=False)
-    return parents, flat.field("value").filter(mask)
-
-
-def _names(qualifiers: pa.ListArray) -> dict[str, pa.Array]:
-    """What features are searched by: the first value of each kind of name, and as ``gene=dnaA`` those after it."""
-    columns: dict[str, pa.Array] = {}
-    further = []
-    for key in ("gene", "locus_tag", "product"):
-        parents, values = _with_key(qualifiers, key)
-        features, first = np.unique(parents, return_index=True)
-        at = np.full(len(qualifiers), -1, dtype=np.int64)
-        at[features] = first
-        columns[key] = values.take(pa.array(at, mask=at < 0))
-        if len(first) < len(parents):
-            later = np.ones(len(parents), bool)
-            later[first] = False
-            short = pc.less_equal(pc.binary_length(values), LONGEST_INDEXED_BYTES).to_numpy(zero_copy_only=False)
-            later &= short
-            named = pc.binary_join_element_wise(key, values.filter(pa.array(later)), "=")
-            further.append((parents[later], named))
-    columns["further_names"] = _lists(further, rows=len(qualifiers))
-    return columns
-
-
-def _all_values(qualifiers: pa.ListArray, key: str) -> pa.Array:
-    """Lists of all values of a qualifier that an index can take; null for a feature without any."""
-    parents, values = _with_key(qualifiers, key)
-    short = pc.less_equal(pc.binary_length(values), LONGEST_INDEXED_BYTES)
-    return _lists([(parents[short.to_numpy(zero_copy_only=False)], values.filter(short))], rows=len(qualifiers))
-
-
-def _lists(parts: list[tuple[np.ndarray[Any, Any], pa.Array]], *, rows: int) -> pa.ListArray:
-    """A list for each row of the values that name it as their parent; null for a row without any."""
-    if not parts:
-        return pa.nulls(rows, pa.list_(pa.string()))
-    parents = np.concatenate([part for part, _ in parts])
-    values = pa.concat_arrays([part for _, part in parts])
-    if len(parts) > 1:
-        order = np.argsort(parents, kind="stable")
-        parents, values = parents[order], values.take(pa.array(order))
-    counts = np.bincount(parents, minlength=rows) if len(parents) else np.zeros(rows, np.int64)
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(counts == 0))
-
-
-def _as_json(column: pa.Array) -> pa.Array:
-    """``[[key, value], ...]``; structured comments nest one list deeper."""
-    fields = [column.type.value_type.field(i).name for i in range(column.type.value_type.num_fields)]
-    if fields == ["key", "value"]:
-        return pairs_json(column)
-    return pa.array(
-        [
-            json.dumps([[block["name"], [[i["key"], i["value"]] for i in block["items"]]] for block in blocks])
-            for blocks in column.to_pylist()
-        ],
-        pa.large_string(),
-    )
 
 
 def evidence_copy(partition: PartitionRelease) -> Copy | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from genbank_assets.errors import ShrinkGuardError
+from genbank_assets.errors import DatabaseError, ShrinkGuardError
 from genbank_assets.ncbi.catalog import file_sort_key
-from genbank_assets.ncbi.releases import release_date
 from genbank_assets.postgres.connection import Session
+from genbank_assets.postgres.digests import Digest
 from genbank_assets.postgres.merge import STAGE_ACCESSION
 from genbank_assets.postgres.staging import Copy
 from genbank_assets.store import PartitionRelease
@@ -27,6 +27,7 @@ from genbank_assets.tables.unique_tables import memberships_table
 
 FEWEST_ABSENT = 20  # fewer absent records than this never stop a load
 _CURRENT = "FROM genbank.record r WHERE collection = %s AND section = %s AND is_current"
+_LATER = f"SELECT r.accession {_CURRENT} AND r.point > %s ORDER BY 1"
 # By set difference, not by a join: of a table that has just grown the planner may expect one row, and compare every
 # loaded accession with every one of the release. A later day's record is not in the release yet.
 _LOADED_AND_ABSENT: Final[LiteralString] = """
@@ -34,14 +35,10 @@ SELECT (SELECT count(*) FROM genbank.record
         WHERE collection = %(collection)s AND section = %(section)s AND is_current),
        count(*)
 FROM (SELECT accession FROM genbank.record r
-      WHERE collection = %(collection)s AND section = %(section)s AND is_current
-        AND (NOT EXISTS (SELECT FROM genbank.release d
-                         WHERE d.collection = %(collection)s AND genbank.daily_date(d.release) > %(date)s)
-             OR NOT EXISTS (SELECT FROM genbank.record_presence p
-                            WHERE p.record_id = r.record_id AND genbank.daily_date(p.last_release) > %(date)s))
+      WHERE collection = %(collection)s AND section = %(section)s AND is_current AND r.point <= %(point)s
       EXCEPT ALL SELECT accession FROM stage_accession) absent
 """
-_IDENTITY = ["accession", "version", "source_file", "record_ordinal"]
+_IDENTITY = ["accession", "version", "source_file", "record_ordinal", "record_sha256"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,31 +46,57 @@ class Survey:
     """A division's accessions.
 
     Attributes:
-        accessions: how many different ones there are.
+        accessions: how many different ones there are, without those that a later day has changed.
+        record_digest: XOR of the ``record_sha256`` that stand for them.
         superseded: file → ordinals of records that another record of the same accession supersedes.
+        overtaken: accessions that a later day has changed.
     """
 
     accessions: int
+    record_digest: bytes
     superseded: dict[str, tuple[int, ...]]
+    overtaken: int = 0
 
 
-def survey(partition: PartitionRelease) -> Survey:
+def survey(partition: PartitionRelease, *, later: Sequence[str] = ()) -> Survey:
     """Count a division's accessions and decide which record stands for one that occurs more than once.
 
     NCBI lists an accession once; daily or mended files may not. The highest version stands for it, among equals the
     one that comes last in the order of files and records, so that the end state never depends on which file was
     loaded first.
+
+    Args:
+        partition: of a release, or a day.
+        later: accessions that a later day has changed: they are not counted.
     """
     repeated = defaultdict[str, dict[tuple[str, int], dict[str, Any]]](dict)
-    for row in _repeated(_memberships(partition, _IDENTITY)):
+    digest, left_out, late = Digest(), pa.array(later, pa.string()), set(later)
+    accessions, overtaken = 0, set[str]()
+
+    def counted() -> Iterator[pa.RecordBatch]:
+        nonlocal accessions
+        for batch in _memberships(partition, _IDENTITY):
+            part = batch
+            if late:
+                is_late = pc.is_in(batch["accession"], value_set=left_out)
+                overtaken.update(batch["accession"].filter(is_late).to_pylist())
+                part = batch.filter(pc.invert(is_late))
+            accessions += part.num_rows
+            digest.add(part["record_sha256"])
+            yield batch
+
+    for row in _repeated(counted()):
         repeated[row["accession"]][row["source_file"], row["record_ordinal"]] = row
     superseded = defaultdict[str, list[int]](list)
-    for group in repeated.values():
-        for row in sorted(group.values(), key=_precedence)[:-1]:
+    for accession, group in repeated.items():
+        *lost, _ = sorted(group.values(), key=_precedence)
+        for row in lost:
             superseded[row["source_file"]].append(row["record_ordinal"])
-    lost = sum(len(ordinals) for ordinals in superseded.values())
-    records = pq.read_metadata(_path(partition)).num_rows
-    return Survey(records - lost, {name: tuple(sorted(ordinals)) for name, ordinals in superseded.items()})
+        if accession not in late:
+            accessions -= len(lost)
+            digest.add(pa.array([row["record_sha256"] for row in lost], pa.binary(32)))
+    ordinals = {name: tuple(sorted(found)) for name, found in superseded.items()}
+    return Survey(accessions, digest.value, ordinals, len(overtaken))
 
 
 def _precedence(row: dict[str, Any]) -> tuple[int, tuple[object, ...], int]:
@@ -95,7 +118,26 @@ def _repeated(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
         last = batch.slice(batch.num_rows - 1)
 
 
-def check_shrinkage(session: Session, partition: PartitionRelease, *, max_absent_fraction: float) -> None:
+def later_accessions(session: Session, *, collection: str, section: str, point: int) -> list[str]:
+    """Accessions whose current state is of a day after that point: the release there says nothing of them."""
+    return [str(row[0]) for row in session.execute(_LATER, [collection, section, point])]
+
+
+def loaded_totals(session: Session, *, collection: str, section: str, point: int) -> tuple[int, bytes]:
+    """Current records of a division up to that point, and the XOR of their ``record_sha256``, in PostgreSQL."""
+    records, bits = session.execute("SELECT * FROM genbank.totals(%s, %s, %s)", [collection, section, point])[0]
+    return int(records), int(bits or "0", 2).to_bytes(32, "big")
+
+
+def stage_accessions(session: Session, partition: PartitionRelease) -> None:
+    """Send every accession of the release's division to the temporary table ``stage_accession``."""
+    session.execute(STAGE_ACCESSION)
+    copy = Copy("stage_accession", ("accession",), lambda: _memberships(partition, ["accession"]))
+    session.copy_in(copy.statement, copy.stream())
+    session.execute("ANALYZE stage_accession")
+
+
+def check_shrinkage(session: Session, partition: PartitionRelease, *, point: int, max_absent_fraction: float) -> None:
     """Count the loaded records the release lacks, before anything is changed.
 
     Upstream faults look exactly like deletions, so too many stop the load for a person to decide.
@@ -106,12 +148,8 @@ def check_shrinkage(session: Session, partition: PartitionRelease, *, max_absent
     key = [partition.key.collection, partition.key.division]
     if not session.execute(f"SELECT EXISTS (SELECT {_CURRENT})", key)[0][0]:
         return
-    session.execute(STAGE_ACCESSION)
-    copy = Copy("stage_accession", ("accession",), lambda: _memberships(partition, ["accession"]))
-    session.copy_in(copy.statement, copy.stream())
-    loaded, absent = session.execute(
-        _LOADED_AND_ABSENT, {"collection": key[0], "section": key[1], "date": release_date(partition)}
-    )[0]
+    stage_accessions(session, partition)
+    loaded, absent = session.execute(_LOADED_AND_ABSENT, {"collection": key[0], "section": key[1], "point": point})[0]
     if shrinks_too_much(absent, loaded=loaded, max_absent_fraction=max_absent_fraction):
         raise ShrinkGuardError(
             f"{partition.key} {partition.release} lacks {absent:,} of {loaded:,} loaded records "
@@ -124,6 +162,52 @@ def check_shrinkage(session: Session, partition: PartitionRelease, *, max_absent
 def shrinks_too_much(absent: int, *, loaded: int, max_absent_fraction: float) -> bool:
     """Whether so many absent records are for a person to decide; a handful never is."""
     return absent >= FEWEST_ABSENT and absent > max_absent_fraction * loaded
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedTotals:
+    """A division of a release in the tables and in PostgreSQL, both without what a later day has changed.
+
+    Attributes:
+        accessions: of the tables.
+        rows: current records.
+        digests_agree: whether the XOR of their ``record_sha256`` is the same.
+        files: in the ledger.
+    """
+
+    accessions: int
+    rows: int
+    digests_agree: bool
+    files: int
+
+    @property
+    def agree(self) -> bool:
+        """Whether PostgreSQL holds what the tables hold."""
+        return self.accessions == self.rows and self.digests_agree
+
+
+def compared_totals(session: Session, partition: PartitionRelease) -> ComparedTotals:
+    """Count a division once more on both sides.
+
+    Raises:
+        DatabaseError: the release was never loaded.
+    """
+    name = {"collection": partition.key.collection, "section": partition.key.division}
+    noted = session.execute(
+        "SELECT point FROM genbank.release WHERE collection = %s AND release = %s",
+        [partition.key.collection, partition.release],
+    )
+    if not noted:
+        raise DatabaseError(f"{partition.key} {partition.release} was never loaded: materialize postgres_table")
+    point = int(noted[0][0])
+    found = survey(partition, later=later_accessions(session, **name, point=point))
+    rows, digest = loaded_totals(session, **name, point=point)
+    files = session.execute(
+        "SELECT count(*) FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s "
+        "AND replaced_at IS NULL",
+        [*name.values(), partition.release],
+    )[0][0]
+    return ComparedTotals(found.accessions, rows, digest == found.record_digest, files)
 
 
 @dataclasses.dataclass(frozen=True)

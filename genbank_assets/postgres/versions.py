@@ -1,20 +1,27 @@
 """The schema's versions: a new database is made as the newest, an older one goes forward step by step.
 
-Each step is a numbered SQL file in ``migrations/`` and changes tables only; views, functions and comments are made
-anew after the last step, and whenever they are not those of this package. One process at a time does this, in one
-transaction: a kill leaves the version before. What the schema is belongs to ``ddl``.
+Each step is a numbered SQL file in ``migrations/`` and changes tables only; views and functions are made anew after
+the last step, and whenever their SQL is not that of this package; comments by themselves. What other people made in
+the schema or on its views stays. One process at a time does this; a kill leaves the version before, and the step that
+takes long (``repartition``) goes on where it was. What the schema is belongs to ``statements`` and ``ddl``.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Callable
 from importlib.resources import files
 
+import psycopg
+
 from genbank_assets.errors import DatabaseError
+from genbank_assets.postgres import leases
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
-from genbank_assets.postgres.ddl import DROP_VIEWS, INDEXES, VIEWS, comment_statement, tables_statement
-from genbank_assets.postgres.merge import MERGE_FUNCTIONS
-from genbank_assets.postgres.sql_files import read_sql
+from genbank_assets.postgres.ddl import comment_statement
+from genbank_assets.postgres.dependents import restore, take_aside
+from genbank_assets.postgres.repartition import repartition
+from genbank_assets.postgres.statements import REFRESHED, sql_text, table_statements
 
 OLDEST_SERVER = 140000  # PostgreSQL 14
 _LOCK = 7_263_402_117  # any number of our own: one process at a time creates or migrates
@@ -28,11 +35,11 @@ def migration_steps() -> dict[int, str]:
 
 
 SCHEMA_VERSION = max(migration_steps())
-# The taxonomy's tables are made where they are not there; all else of these holds no data.
-_REFRESHED = (DROP_VIEWS, VIEWS, MERGE_FUNCTIONS, comment_statement(), read_sql("taxonomy"))
+_PARTITIONED_VERSION = 5
+_VIEW = re.compile(r"^CREATE OR REPLACE VIEW genbank\.(\w+)", re.MULTILINE)
 
 
-def ensure_schema(database: Database) -> SqlTotals:
+def ensure_schema(database: Database, *, progress: Callable[[str], None] = lambda line: None) -> SqlTotals:
     """Create the schema, bring it forward, or find that it is up to date; concurrent callers wait for the first.
 
     Returns:
@@ -48,49 +55,92 @@ def ensure_schema(database: Database) -> SqlTotals:
             "obj_description(to_regnamespace('genbank'), 'pg_namespace')"
         )[0]
         if not there:
-            _create(session)
+            _create(session, progress)
             return session.totals
         version = session.execute("SELECT max(version) FROM genbank.schema_version")[0][0]
         if version > SCHEMA_VERSION:
             raise DatabaseError(
                 f"the database holds schema version {version}, this genbank-assets knows {SCHEMA_VERSION}: upgrade it"
             )
-        if version < SCHEMA_VERSION or described != _description():
-            _migrate(session, version)
-    return session.totals
+        for number, step in migration_steps().items():
+            if version < number < _PARTITIONED_VERSION:
+                _run(session, step)
+        if version >= _PARTITIONED_VERSION and described != _description():
+            _refresh(session, described or "", progress)
+        elif version < _PARTITIONED_VERSION - 1:
+            session.execute(
+                "INSERT INTO genbank.schema_version (version) VALUES (%s) ON CONFLICT DO NOTHING",
+                [_PARTITIONED_VERSION - 1],
+            )
+        session.execute(leases.TABLE)
+    totals = session.totals
+    if version < _PARTITIONED_VERSION:
+        progress(
+            "the database is brought to schema version 5: this may take long, and goes on where it was when it is "
+            "cut short"
+        )
+        with leases.hold(database, "schema", progress=progress, totals=totals):
+            with database.transaction() as session:
+                version = session.execute("SELECT max(version) FROM genbank.schema_version")[0][0]
+            if version < _PARTITIONED_VERSION:  # another process may have done it meanwhile
+                totals.add(
+                    repartition(database, progress=progress, finish=lambda session: _refresh(session, "", progress))
+                )
+    return totals
 
 
-def _create(session: Session) -> None:
+def _create(session: Session, progress: Callable[[str], None]) -> None:
     _check_server(session)
     statements = [
-        "CREATE SCHEMA IF NOT EXISTS genbank",
+        leases.TABLE,
         "CREATE TABLE genbank.schema_version (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())",
-        tables_statement(),
-        INDEXES,
+        *table_statements(),
     ]
     for statement in statements:
         _run(session, statement)
-    _refresh(session)
+    _refresh(session, "", progress)
 
 
-def _migrate(session: Session, version: int) -> None:
-    for number, step in migration_steps().items():
-        if number > version:
-            _run(session, step)
-    _refresh(session)
-
-
-def _refresh(session: Session) -> None:
-    """Make what holds no data anew, and note the version."""
-    for statement in (*_REFRESHED, f"COMMENT ON SCHEMA genbank IS '{_description()}'"):
-        _run(session, statement)
+def _refresh(session: Session, described: str, progress: Callable[[str], None]) -> None:
+    """Make anew what holds no data and is not this package's, and note the version."""
+    if _code_description() not in described:
+        for name in REFRESHED:
+            if name == "views":
+                _replace_views(session, progress)
+            else:
+                _run(session, sql_text(name))
+    _run(session, comment_statement())
+    _run(session, f"COMMENT ON SCHEMA genbank IS '{_description()}'")
     session.execute("INSERT INTO genbank.schema_version (version) VALUES (%s) ON CONFLICT DO NOTHING", [SCHEMA_VERSION])
+
+
+def _replace_views(session: Session, progress: Callable[[str], None]) -> None:
+    """Views in place, so that others on them stay; where a column went or changed, those are made again too."""
+    try:
+        with session.savepoint():
+            _run(session, sql_text("views"))
+    except psycopg.errors.InvalidTableDefinition:
+        names = _VIEW.findall(sql_text("views"))
+        aside = take_aside(session, names)
+        for name in reversed(names):
+            _run(session, f"DROP VIEW IF EXISTS genbank.{name}")
+        _run(session, sql_text("views"))
+        restore(session, aside, progress=progress)
 
 
 def _description() -> str:
     """What the schema's comment says: it changes when functions, views or comments do, even within a version."""
-    digest = hashlib.sha256("".join(_REFRESHED).encode()).hexdigest()
-    return f"GenBank and RefSeq records; functions and views {digest[:16]}"
+    return f"GenBank and RefSeq records; {_code_description()}; comments {_digest(comment_statement())}"
+
+
+def _code_description() -> str:
+    """The part that views and functions decide, whatever is said about them."""
+    code = "".join(sql_text(name) for name in REFRESHED)
+    return f"functions and views {_digest(re.sub(r'^ *--.*$', '', code, flags=re.MULTILINE))}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:16]
 
 
 def _run(session: Session, statement: str) -> None:

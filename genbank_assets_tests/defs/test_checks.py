@@ -127,8 +127,15 @@ def test_rows_and_ledger_entries_that_somebody_deleted(divisions: Divisions) -> 
     divisions.query("DELETE FROM genbank.feature WHERE record_id = (SELECT min(record_id) FROM genbank.record)")
     divisions.query("UPDATE genbank.record SET is_current = false WHERE accession = 'AB000003'")
     found = finding("database_totals", partition, divisions.settings)
-    assert (found.passed, found.figures) == (False, {"accessions": 5, "rows": 4, "files": 1})
+    assert (found.passed, found.figures) == (
+        False,
+        {"accessions": 5, "rows": 4, "files": 1, "digests_agree": False},
+    )
     divisions.query("UPDATE genbank.record SET is_current = true")
+    assert finding("database_totals", partition, divisions.settings).passed
+    divisions.query("UPDATE genbank.record SET record_sha256 = sha256('other') WHERE accession = 'AB000003'")
+    found = finding("database_totals", partition, divisions.settings)
+    assert (found.passed, found.figures["rows"], found.figures["digests_agree"]) == (False, 5, False)
     divisions.query("UPDATE genbank.source_file SET section = 'phg'")
     found = finding("database_totals", partition, divisions.settings)
     assert (found.passed, found.figures["files"]) == (False, 0)

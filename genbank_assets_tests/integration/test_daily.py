@@ -281,7 +281,12 @@ def test_days_come_over_the_network(mirrored: Settings, ncbi: Ncbi, kind: str, r
 
 
 def test_refseq_days_find_the_sections_that_have_the_record(settings: Settings, tmp_path: Path) -> None:
-    settings = dataclasses.replace(settings, source=SAMPLE.as_uri())
+    dated = tmp_path / "dated"
+    shutil.copytree(SAMPLE, dated)
+    (dated / "refseq/release/release-notes").mkdir()
+    notes = "          August 15, 2026\n\nRefSeq Release 1\n"
+    (dated / "refseq/release/release-notes/RefSeq-release1.txt").write_text(notes)
+    settings = dataclasses.replace(settings, source=dated.as_uri())
     for section in ("viral", "mitochondrion", "vertebrate_mammalian"):
         mirror(PartitionKey("refseq", section), settings)
     viral = records_of(SAMPLE / "refseq" / "release" / "viral" / "viral.1.genomic.gbff.gz")

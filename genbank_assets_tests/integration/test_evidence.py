@@ -43,7 +43,7 @@ def test_changes_carry_what_the_lists_say(settings: Settings, http_mirror: HttpM
     seen = 0
     for change in changes(settings, release="274.0"):
         list_ = {"new": "gbnew.txt.gz", "absent": "gbdel.txt.gz"}.get(change["state"], "gbchg.txt.gz")
-        if (change["division"], change["accession"]) in named(list_):
+        if (change["section"], change["accession"]) in named(list_):
             seen += 1
             assert change["evidence"] == EXPECTED_LIST[change["state"]], change
         else:

@@ -25,29 +25,31 @@ MOST_STATEMENTS_PER_FILE = 12
 
 
 def test_a_file_takes_few_statements_by_the_servers_own_log(
-    settings: Settings, server: EmbeddedServer, mirror_274: str
+    settings: Settings, server: EmbeddedServer, mirror_273: str, mirror_274: str
 ) -> None:
-    settings = dataclasses.replace(settings, source=mirror_274)
-    key = PartitionKey("genbank", "syn")
-    mirror(key, settings, stages=3)
+    key = PartitionKey("genbank", "vrl")
     with open_database(settings) as opened:
         ensure_schema(opened)
     database = (settings.postgres_url or "").split("/")[-1].split("?")[0]
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE \"{database}\" SET log_statement = 'all'")
     log = server.data.parent / "server.log"
-    before = len(log.read_text())
-    loaded = mirror(key, settings, stages=4)[3]
-    statements = log_of_statements(log.read_text()[before:])
-    of_file = [group for group in statements.values() if any("plan_file" in line for line in group)]
-    assert len(of_file) == 1
-    at = next(n for n, line in enumerate(of_file[0]) if "plan_file" in line)
-    begin = max(n for n in range(at) if "BEGIN" in of_file[0][n])
-    end = next(n for n in range(at, len(of_file[0])) if "COMMIT" in of_file[0][n])
-    assert end - begin + 1 <= MOST_STATEMENTS_PER_FILE
-    assert sum(map(len, statements.values())) == loaded.report.sql_statements
-    with open_database(settings) as opened, opened.transaction() as session:
-        assert session.execute("SELECT sql_statements FROM genbank.source_file") == [(end - begin + 1,)]
+    for source, planned in ((mirror_273, "plan_first_file"), (mirror_274, "plan_file")):
+        settings = dataclasses.replace(settings, source=source)
+        mirror(key, settings, stages=3)
+        before = len(log.read_text())
+        loaded = mirror(key, settings, stages=4)[3]
+        statements = log_of_statements(log.read_text()[before:])
+        of_file = [group for group in statements.values() if any(planned in line for line in group)]
+        assert len(of_file) == 1
+        at = next(n for n, line in enumerate(of_file[0]) if planned in line)
+        begin = max(n for n in range(at) if "BEGIN" in of_file[0][n])
+        end = next(n for n in range(at, len(of_file[0])) if "COMMIT" in of_file[0][n])
+        assert end - begin + 1 <= MOST_STATEMENTS_PER_FILE
+        assert sum(map(len, statements.values())) == loaded.report.sql_statements
+        with open_database(settings) as opened, opened.transaction() as session:
+            counted = session.execute("SELECT sql_statements FROM genbank.source_file ORDER BY source_file_id")
+            assert counted[-1] == (end - begin + 1,)
 
 
 def log_of_statements(text: str) -> dict[str, list[str]]:

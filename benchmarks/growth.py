@@ -1,0 +1,287 @@
+r"""Whether the cost of loading grows with what is there: one run, and ratios within it.
+
+A division of many files of one size, loaded into an empty database and brought to the next release, in which one record
+of fifty changed; days on top of it. The same of a division of a tenth of the files. What is compared:
+
+* the last files of the first load with its first ones, per MB of text (goal at most 1.2);
+* the same of the update's files, and the whole update with the small division's, per MB (goal 1.2);
+* a day of the same size on top of both (goal 1.2);
+* the first load of the small division with ``\copy`` of the same rows into the same tables without indexes and the same
+  indexes built one after the other (goal at least 0.85 as fast), and two workers with one (goal 1.7).
+
+    python benchmarks/growth.py --small                       minutes
+    python benchmarks/growth.py --megabytes 200 --files 20 --kind bct
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import gzip
+import hashlib
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from grown_sample import grown, records_of, revised
+from psycopg import sql
+
+from genbank_assets.postgres import partitions
+from genbank_assets.postgres.connection import Database
+from genbank_assets.postgres.daily import apply_day
+from genbank_assets.postgres.load import load_division
+from genbank_assets.postgres.statements import PARTITIONED
+from genbank_assets.postgres.versions import ensure_schema
+from genbank_assets.postgres_server.server import client_program, ensure_server, remove_server
+from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
+from genbank_assets.tables.dedup import build_unique_records
+from genbank_assets.tables.records import build_records
+
+ROOT = Path(__file__).parent.parent
+KINDS = {"vrl": ("vrl", "pln", "est", "rod", "vrt"), "bct": ("bct",)}
+KEY = PartitionKey("genbank", "vrl")
+DAYS = [dt.date(2026, 9, 1) + dt.timedelta(days=n) for n in range(5)]
+_FILE = re.compile(r"loaded (\S+): .* in ([\d.]+) s,")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--megabytes", type=float, default=100, help="of text in a file")
+    parser.add_argument("--files", type=int, default=20)
+    parser.add_argument("--kind", choices=sorted(KINDS), default="vrl", help="what the records are like")
+    parser.add_argument("--small", action="store_true", help="20 files of 10 MB")
+    parser.add_argument("--folder", type=Path, help="where the store and the server go; a temporary folder by default")
+    options = parser.parse_args()
+    if options.small:
+        options.megabytes = 10
+    with tempfile.TemporaryDirectory(prefix="genbank-assets-growth-", dir=options.folder) as folder:
+        Path(folder).chmod(0o755)
+        try:
+            results = Growth(Path(folder), options).run()
+        finally:
+            remove_server(Path(folder))
+    show(results)
+    target = ROOT / "benchmarks" / "results" / f"growth-{options.kind}.json"
+    target.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+class Growth:
+    """One server; a database and a store for the whole division, and one each for a tenth of it."""
+
+    def __init__(self, folder: Path, options: argparse.Namespace) -> None:
+        self.folder = folder
+        self.options = options
+        self.server = ensure_server(folder)
+
+    def run(self) -> dict[str, Any]:
+        count = self.options.files
+        few = max(2, count // 10)
+        large, small = Case(self, "large", count), Case(self, "small", few)
+        results: dict[str, Any] = {
+            "kind": self.options.kind, "megabytes_a_file": self.options.megabytes, "files": count, "small_files": few,
+        }  # fmt: skip
+        first = large.load(large.release("273.0", changed=False))
+        results["records"] = large.count()
+        results["first_load_seconds"] = first.seconds
+        results["first_load_files"] = first.files
+        small_first = small.load(small.release("273.0", changed=False))
+        results["small_first_load_seconds"] = small_first.seconds
+        results["copy_and_index_seconds"] = self.copied(small)
+        results["two_workers_seconds"] = Case(self, "twice", few, store=small.store).load(
+            PartitionRelease(small.store, KEY, "273.0"), workers=2
+        ).seconds  # fmt: skip
+        results["indexes"] = large.indexes()
+        update, small_update = (case.load(case.release("274.0", changed=True)) for case in (large, small))
+        results |= {
+            "update_seconds": update.seconds, "update_files": update.files,
+            "small_update_seconds": small_update.seconds,
+        }  # fmt: skip
+        results["day_seconds"], results["small_day_seconds"] = large.days(), small.days()
+        return results | ratios(results)
+
+    def database(self, name: str) -> str:
+        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute("CHECKPOINT")
+        with Database(self.server.url(name), pool_size=1) as database:
+            ensure_schema(database)
+        return self.server.url(name)
+
+    def copied(self, case: Case) -> float:
+        r"""The case's rows by ``\copy`` into bare tables, then every index, one after the other."""
+        names = {t: partitions.partition_name(t, collection=KEY.collection, section=KEY.division) for t in PARTITIONED}
+        for name in names.values():
+            self.psql(case.url, f"\\copy genbank.{name} TO '{self.folder / name}.copy'")
+        url = self.database("copied")
+        with Database(url, pool_size=1) as database, database.transaction() as session:
+            partitions.make_tables(session, collection=KEY.collection, section=KEY.division)
+        statements = partitions.index_statements(collection=KEY.collection, section=KEY.division)
+        begun = time.perf_counter()
+        for name in names.values():
+            self.psql(url, f"\\copy genbank.{name} FROM '{self.folder / name}.copy'")
+        settings = ("SET maintenance_work_mem = '256MB'", "SET max_parallel_maintenance_workers = 0")
+        self.psql(url, *settings, *statements, *(f"ANALYZE genbank.{name}" for name in names.values()))
+        seconds = time.perf_counter() - begun
+        for name in names.values():
+            (self.folder / f"{name}.copy").unlink()
+        return seconds
+
+    def psql(self, url: str, *commands: str) -> None:
+        arguments = [part for command in commands for part in ("-c", command)]
+        program = [str(client_program(self.folder, "psql")), "-X", "-q", "-v", "ON_ERROR_STOP=1", url]
+        subprocess.run(program + arguments, check=True, stdout=subprocess.DEVNULL)
+
+
+class Load:
+    """What a load took: all of it, and each file's seconds per MB of text."""
+
+    def __init__(self, seconds: float, lines: Sequence[str], megabytes: float) -> None:
+        self.seconds = seconds
+        self.files = [float(m[2]) / megabytes for line in lines if (m := _FILE.match(line))]
+
+
+class Case:
+    """A division of so many files in a database of its own."""
+
+    def __init__(self, growth: Growth, name: str, files: int, *, store: Path | None = None) -> None:
+        self.url = growth.database(name)
+        self.store = store or growth.folder / name
+        self._options = growth.options
+        self._files = files
+        self._settings = Settings(store=self.store, workers=1, postgres_url=self.url)
+
+    def release(self, release: str, *, changed: bool) -> PartitionRelease:
+        """Write the division's files and make its tables."""
+        partition = PartitionRelease(self.store, KEY, release)
+        entries, first = [], 0
+        for number in range(1, self._files + 1):
+            text = grown(self._options.megabytes, divisions=KINDS[self._options.kind], first=first)
+            first += len(records_of(text))
+            text = revised(text) if changed else text
+            entries.append(raw_file(partition.stage_folder("raw_files") / f"gb{KEY.division}{number}.seq.gz", text))
+        dates = {"273.0": "August 15 2026", "274.0": "October 15 2026"}
+        publish(partition, entries, release_date=dates[release])
+        settings = Settings(store=self.store, workers=2)
+        for stage in (build_records, build_unique_records):
+            stage(partition, settings=settings, progress=note, run_id="bench")
+        shutil.rmtree(partition.stage_folder("raw_files") / "incoming", ignore_errors=True)
+        for path in partition.stage_folder("raw_files").glob("*.seq.gz"):
+            path.unlink()  # the load reads tables only
+        return partition
+
+    def load(self, partition: PartitionRelease, *, workers: int = 1) -> Load:
+        settings = Settings(store=self.store, workers=workers, postgres_url=self.url)
+        lines: list[str] = []
+
+        def progress(line: str) -> None:
+            lines.append(line)
+            note(line)
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("CHECKPOINT")
+        begun = time.perf_counter()
+        load_division(partition, settings=settings, progress=progress, run_id="bench")
+        return Load(time.perf_counter() - begun, lines, self._options.megabytes)
+
+    def days(self) -> float:
+        """The median seconds of a day of one MB, half of whose records are new."""
+        found = []
+        for number, day in enumerate(DAYS):
+            day += dt.timedelta(days=60)
+            partition = PartitionRelease(self.store, PartitionKey(KEY.collection, "daily"), f"{day:%Y%m%d}")
+            kinds = KINDS[self._options.kind]
+            known = grown(0.5, divisions=kinds, first=number * 50)
+            new = grown(0.5, divisions=kinds, first=50_000_000 + number * 10_000)
+            text = known.replace(b"DEFINITION  ", b"DEFINITION  Daily ") + new
+            text = re.sub(rb"(?m)^(LOCUS .{50,60}) [A-Z]{3} ", rb"\1 VRL ", text)
+            publish(partition, [raw_file(partition.stage_folder("raw_files") / "nc1.flat.gz", text)], release_date=None)
+            for stage in (build_records, build_unique_records):
+                stage(partition, settings=self._settings, progress=note, run_id="bench")
+            begun = time.perf_counter()
+            apply_day(partition, settings=self._settings, progress=note, run_id="bench")
+            found.append(time.perf_counter() - begun)
+        return statistics.median(found)
+
+    def count(self) -> int:
+        with psycopg.connect(self.url) as connection:
+            return int((connection.execute("SELECT count(*) FROM genbank.record").fetchone() or (0,))[0])
+
+    def indexes(self) -> dict[str, float]:
+        """MB of each index and table."""
+        with psycopg.connect(self.url) as connection:
+            rows = connection.execute(
+                "SELECT relname, pg_relation_size(oid) / 1e6 FROM pg_class "
+                "WHERE relnamespace = 'genbank'::regnamespace "
+                "AND relkind IN ('i', 'r') AND relname LIKE '%\\_genbank\\_%' ORDER BY 1"
+            )
+            return {str(name): round(float(size), 1) for name, size in rows}
+
+
+def raw_file(path: Path, text: bytes) -> dict[str, Any]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text, compresslevel=1, mtime=0))
+    unknown = dict.fromkeys(("modified", "etag", "md5", "expected_records", "expected_bases"))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest, "url": ""} | unknown
+
+
+def publish(partition: PartitionRelease, entries: list[dict[str, Any]], *, release_date: str | None) -> None:
+    manifest = Manifest(
+        stage="raw_files", code_version="1", collection=partition.key.collection, release=partition.release,
+        division=partition.key.division, input_digest="", files=tuple(entries),
+        extra={"release_date": release_date, "source": ""},
+    )  # fmt: skip
+    publish_manifest(manifest, partition=partition)
+
+
+def ratios(results: dict[str, Any]) -> dict[str, float]:
+    """What is to be compared; a share of the files at either end stands for the first and the last."""
+
+    def grows(seconds: list[float]) -> float:
+        end = max(1, len(seconds) // 5)
+        return statistics.median(seconds[-end:]) / statistics.median(seconds[:end])
+
+    share = results["files"] / results["small_files"]
+    return {
+        "last_file_to_first": grows(results["first_load_files"]),
+        "last_updated_file_to_first": grows(results["update_files"]),
+        "first_load_to_small_per_mb": results["first_load_seconds"] / results["small_first_load_seconds"] / share,
+        "update_to_small_per_mb": results["update_seconds"] / results["small_update_seconds"] / share,
+        "update_to_first_load": results["update_seconds"] / results["first_load_seconds"],
+        "day_to_small": results["day_seconds"] / results["small_day_seconds"],
+        "speed_of_copy_and_index": results["copy_and_index_seconds"] / results["small_first_load_seconds"],
+        "two_workers": results["small_first_load_seconds"] / results["two_workers_seconds"],
+    }
+
+
+def note(line: str) -> None:
+    print(f"  {line}", file=sys.stderr)
+
+
+def show(results: dict[str, Any]) -> None:
+    goals: dict[str, Callable[[float], bool]] = {
+        "last_file_to_first": lambda x: x <= 1.2, "last_updated_file_to_first": lambda x: x <= 1.2,
+        "update_to_small_per_mb": lambda x: x <= 1.2, "day_to_small": lambda x: x <= 1.2,
+        "speed_of_copy_and_index": lambda x: x >= 0.85, "two_workers": lambda x: x >= 1.7,
+    }  # fmt: skip
+    text = results["megabytes_a_file"] * results["files"]
+    print(f"{results['kind']}: {results['files']} files, {text:,.0f} MB of text, {results['records']:,} records")
+    for name, value in results.items():
+        if isinstance(value, float) and name != "megabytes_a_file":
+            verdict = {True: "as wanted", False: "NOT as wanted"}[goals[name](value)] if name in goals else ""
+            print(f"{name:32}{value:10.2f}  {verdict}")
+
+
+if __name__ == "__main__":
+    main()

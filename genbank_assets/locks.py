@@ -1,0 +1,99 @@
+"""One run at a time: exclusion by name between processes of this machine and, where there is a database, of all hosts.
+
+On this machine a lock on a file, which ends with the process that holds it; between machines a lease in PostgreSQL,
+where ``GENBANK_ASSETS_POSTGRES_URL`` names one. The embedded server is reached from its own machine alone, so that
+there the file says it all. What is exclusive belongs to the callers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from genbank_assets.postgres import leases
+from genbank_assets.postgres.connection import open_database
+from genbank_assets.settings import Settings
+
+ANNOUNCE_SECONDS = 60.0
+_MAX_POLL_SECONDS = 1.0
+
+
+@contextlib.contextmanager
+def exclusive(settings: Settings, name: str, *, progress: Callable[[str], None], run_id: str = "") -> Iterator[None]:
+    """Let one caller at a time, of all that share the store or the database, run the block.
+
+    Args:
+        settings: where the store and the database are.
+        name: what is exclusive, such as ``genbank/phg``.
+        progress: told for whom and how long this call waits.
+        run_id: shown to those who wait for this call.
+
+    Raises:
+        DatabaseError: the hosts agree in PostgreSQL, and it cannot be reached.
+    """
+    with contextlib.ExitStack() as held:
+        held.enter_context(_file_lock(lock_path(settings.store, name), name, progress=progress, run_id=run_id))
+        if settings.postgres_url is not None:
+            database = held.enter_context(open_database(settings))
+            leases.ensure_table(database)
+            held.enter_context(leases.hold(database, name, progress=progress, run_id=run_id))
+        yield
+
+
+def lock_path(store: Path, name: str) -> Path:
+    """``genbank/phg`` → ``STORE/genbank/locks/phg.lock``."""
+    *folders, last = name.split("/")
+    return store.joinpath(*folders, "locks", f"{last}.lock")
+
+
+@contextlib.contextmanager
+def _file_lock(path: Path, name: str, *, progress: Callable[[str], None], run_id: str) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        _wait(file, name, progress=progress)
+        file.seek(0)
+        file.truncate()
+        json.dump({"pid": os.getpid(), "run_id": run_id, "since": f"{dt.datetime.now():%Y-%m-%d %H:%M:%S}"}, file)
+        file.flush()
+        yield
+
+
+def _wait(file: IO[str], name: str, *, progress: Callable[[str], None]) -> None:
+    begun = announced = time.monotonic()
+    pause, said = 0.05, False
+    while not _taken(file):
+        now = time.monotonic()
+        if not said or now - announced >= ANNOUNCE_SECONDS:
+            waited = f", waiting for {now - begun:,.0f} s" if said else ": waiting"
+            progress(f"another run works on {name} ({_holder(file)}){waited}")
+            said, announced = True, now
+        time.sleep(pause)
+        pause = min(pause * 1.5, _MAX_POLL_SECONDS)
+    if said:
+        progress(f"{name} is free after {time.monotonic() - begun:,.0f} s of waiting")
+
+
+def _taken(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(file: IO[str]) -> str:
+    """Who wrote into the lock file, as far as it says; locks of earlier versions say nothing."""
+    file.seek(0)
+    try:
+        said = json.loads(file.read())
+        run = f"run {said['run_id']}, " if said["run_id"] else ""
+        return f"{run}process {said['pid']}, since {said['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "which does not say who it is"

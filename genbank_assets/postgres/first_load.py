@@ -1,0 +1,113 @@
+"""A division's first load: tables of its own without indexes, then the indexes, then all of it at once.
+
+Rows go by COPY into tables that are no part of ``genbank.record`` yet; the ledger has every file that is in, so that a
+killed load goes on with the next. Indexes are built afterwards, several at a time, and one transaction proves the
+totals and attaches the tables: until then nobody sees the division, afterwards everybody sees all of it. The order of
+a load belongs to ``division_load``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from genbank_assets.errors import IntegrityError
+from genbank_assets.postgres import partitions
+from genbank_assets.postgres.connection import Database, Session, SqlTotals
+from genbank_assets.postgres.leases import Lease, assert_held
+from genbank_assets.postgres.survey import Survey
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey
+
+SMALL_RECORDS = 20_000  # fewer are indexed in one transaction: they take less than its commit
+INDEX_MEMORY = "256MB"  # maintenance_work_mem of each index that is built
+_BEGUN = "SELECT point, input_digest, is_attached FROM genbank.division WHERE collection = %s AND section = %s"
+_TOTALS_OF_TABLE = """
+SELECT count(*), bit_xor(('x' || encode(record_sha256, 'hex'))::bit(256))::text FROM genbank.{name}
+"""
+
+
+class FirstLoad:
+    """The tables of one division that is loaded for the first time."""
+
+    def __init__(
+        self, database: Database, key: PartitionKey, *, release: str, point: int, lease: Lease, totals: SqlTotals
+    ) -> None:
+        self._database = database
+        self._name = {"collection": key.collection, "section": key.division}
+        self._key = [key.collection, key.division]
+        self._title = f"{key} {release}"
+        self._release = release
+        self._point = point
+        self._lease = lease
+        self._totals = totals
+
+    def begin(self, *, input_digest: str) -> bool:
+        """Make the tables, or find those of a load of the same input that was cut short; True when files may be in."""
+        with self._database.transaction() as session:
+            assert_held(session, self._lease)
+            begun = session.execute(_BEGUN, self._key)
+            resumed = bool(begun) and begun[0] == (self._point, input_digest, False)
+            if not resumed:
+                session.execute("DELETE FROM genbank.source_file WHERE collection = %s AND section = %s", self._key)
+                session.execute(
+                    "SELECT genbank.begin_release(%s, %s, %s, %s, %s)",
+                    [*self._key, self._release, self._point, input_digest],
+                )
+                partitions.make_tables(session, **self._name)
+        self._totals.add(session.totals)
+        return resumed
+
+    def build_indexes(self, settings: Settings, *, records: int, progress: Callable[[str], None]) -> None:
+        """Build what is not built yet, as many indexes at a time as the settings have workers."""
+        small = records < SMALL_RECORDS
+        if not small:
+            progress(f"{self._title}: building indexes")
+        partitions.build_indexes(
+            self._database, **self._name, workers=0 if small else settings.workers, totals=self._totals,
+            memory=INDEX_MEMORY, check=lambda session: assert_held(session, self._lease),
+        )  # fmt: skip
+        self._totals.add(partitions.leave_in_order(self._database, **self._name, vacuumed=("record",)))
+
+    def attach(self, session: Session, found: Survey, *, progress: Callable[[str], None]) -> int:
+        """Prove what the tables hold and make them part of the whole, within the caller's transaction.
+
+        Returns:
+            Records that were in another division before.
+
+        Raises:
+            IntegrityError: they do not hold what the record tables hold.
+        """
+        name = partitions.partition_name("record", **self._name)
+        records, bits = session.execute(_TOTALS_OF_TABLE.format(name=name))[0]
+        digest = int(bits or "0", 2).to_bytes(32, "big")
+        if (records, digest) != (found.accessions, found.record_digest):
+            raise IntegrityError(
+                f"{self._title}: {found.accessions:,} accessions are in the tables, {records:,} in PostgreSQL, "
+                f"and their digests {'agree' if digest == found.record_digest else 'differ'}; they are not shown: "
+                "run the load again"
+            )
+        partitions.attach_tables(session, **self._name)
+        session.execute(
+            "UPDATE genbank.division SET is_attached = true WHERE collection = %s AND section = %s", self._key
+        )
+        if self._key[0] != "genbank":  # RefSeq's sections overlap: a record may be in several
+            return 0
+        adopted = int(
+            session.execute("SELECT genbank.adopt_moved(%s, %s, %s, %s)", [*self._key, self._release, self._point])[0][
+                0
+            ]
+        )
+        if adopted:
+            progress(f"{self._title}: {adopted:,} records were in other divisions before")
+        return adopted
+
+    def discard(self) -> None:
+        """Forget the tables, so that the next run begins anew."""
+        with self._database.transaction() as session:
+            assert_held(session, self._lease)
+            session.execute("DELETE FROM genbank.source_file WHERE collection = %s AND section = %s", self._key)
+            session.execute(
+                "DELETE FROM genbank.division WHERE collection = %s AND section = %s AND NOT is_attached", self._key
+            )
+            partitions.drop_tables(session, **self._name)
+        self._totals.add(session.totals)

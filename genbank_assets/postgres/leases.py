@@ -1,0 +1,246 @@
+"""Leases: who may work on what, agreed in PostgreSQL by all processes and hosts that share the database.
+
+A lease is a row with its holder, a heartbeat and a fencing token, not a lock of a session: it goes through a pooler in
+transaction mode, and a connection that dies takes nothing with it. A holder that is gone loses it: at once when it was
+a process of this machine, else when its heartbeat has been silent for :data:`SILENCE_SECONDS`. Every transaction that
+writes under a lease begins with :func:`assert_held`, so that one who lost it without noticing cannot write any more,
+and who takes it over waits until the last such transaction has ended. What is exclusive belongs to the callers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, LiteralString
+
+from genbank_assets.errors import DatabaseError
+from genbank_assets.postgres.connection import Database, Session, SqlTotals
+
+SILENCE_SECONDS = 60.0  # without a heartbeat, after which a holder counts as gone
+HEARTBEAT_SECONDS = 10.0
+ANNOUNCE_SECONDS = 60.0  # between two lines that say who is waited for
+_MAX_POLL_SECONDS = 2.0
+_LOCK = 7_263_402_118  # any number of our own: one process at a time makes the table
+
+TABLE: Final[LiteralString] = """
+CREATE SCHEMA IF NOT EXISTS genbank;
+CREATE TABLE IF NOT EXISTS genbank.lease (
+    name text PRIMARY KEY, token bigint NOT NULL DEFAULT 0, is_held boolean NOT NULL DEFAULT false,
+    host text NOT NULL DEFAULT '', process text NOT NULL DEFAULT '', run_id text NOT NULL DEFAULT '',
+    taken_at timestamptz NOT NULL DEFAULT now(), heartbeat_at timestamptz NOT NULL DEFAULT now());
+"""
+_ROW: Final[LiteralString] = """
+SELECT token, is_held, host, process, run_id, taken_at, extract(epoch FROM clock_timestamp() - heartbeat_at)::float8
+FROM genbank.lease WHERE name = %s
+"""
+# Whoever writes under the lease holds FOR KEY SHARE on the row: one that is busy writing is skipped, never waited for.
+_FREE_ROW: Final[LiteralString] = _ROW + " FOR UPDATE SKIP LOCKED"
+_TAKE: Final[LiteralString] = """
+UPDATE genbank.lease SET token = token + 1, is_held = true, host = %s, process = %s, run_id = %s,
+       taken_at = clock_timestamp(), heartbeat_at = clock_timestamp() WHERE name = %s RETURNING token
+"""
+_BEAT: Final[LiteralString] = """
+UPDATE genbank.lease SET heartbeat_at = clock_timestamp() WHERE name = %s AND token = %s AND is_held RETURNING token
+"""
+_RELEASE: Final[LiteralString] = (
+    "UPDATE genbank.lease SET is_held = false WHERE name = %s AND token = %s AND is_held RETURNING token"
+)
+# A client whose host is gone must not keep its transaction, and with it the row, for the two hours of TCP's default.
+_ASSERT: Final[LiteralString] = """
+SELECT set_config('tcp_keepalives_idle', '30', true), set_config('tcp_keepalives_interval', '10', true),
+       set_config('tcp_keepalives_count', '3', true), l.token
+FROM genbank.lease l WHERE l.name = %s AND l.token = %s AND l.is_held FOR KEY SHARE
+"""
+
+
+class LeaseLostError(DatabaseError):
+    """Another run has taken over what this one was working on; nothing of this transaction was written."""
+
+    transient = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Lease:
+    """A lease that is held; small and picklable, so that workers assert it too.
+
+    Attributes:
+        name: what is exclusive.
+        token: rises by one with every holder.
+    """
+
+    name: str
+    token: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Holder:
+    """Who has a lease."""
+
+    host: str
+    process: str
+    run_id: str
+    since: dt.datetime
+    silent_seconds: float
+
+    def __str__(self) -> str:
+        where = f"process {self.process.split(':')[0]} on {self.host.split('/')[0]}"
+        return f"{f'run {self.run_id}, ' if self.run_id else ''}{where}, since {self.since:%Y-%m-%d %H:%M:%S}"
+
+    def is_gone(self) -> bool:
+        """Whether it is silent for too long, or was a process of this machine that has ended."""
+        if self.silent_seconds > SILENCE_SECONDS:
+            return True
+        return self.host == this_host() and not _is_running(self.process)
+
+
+@contextlib.contextmanager
+def hold(
+    database: Database, name: str, *, progress: Callable[[str], None], run_id: str = "", totals: SqlTotals | None = None
+) -> Iterator[Lease]:
+    """Hold the lease of that name while the block runs; who waits says for whom and how long.
+
+    Raises:
+        DatabaseError: the server failed.
+    """
+    counted = totals if totals is not None else SqlTotals()
+    lease = _wait(database, name, progress=progress, run_id=run_id, totals=counted)
+    beating = _Heartbeat(database, lease)
+    beating.start()
+    try:
+        yield lease
+    finally:
+        beating.stop()
+        # Should the server be gone, the lease ends by its silence.
+        with contextlib.suppress(DatabaseError):
+            _once(database, _RELEASE, [lease.name, lease.token], counted)
+
+
+def assert_held(session: Session, lease: Lease) -> None:
+    """Begin a transaction that writes under the lease: until it ends, nobody takes the lease over.
+
+    Raises:
+        LeaseLostError: somebody has.
+    """
+    if not session.execute(_ASSERT, [lease.name, lease.token]):
+        rows = session.execute(_ROW, [lease.name])
+        now = f" by {_holder(rows[0])}" if rows and rows[0][1] else ""
+        raise LeaseLostError(f"{lease.name} was taken over{now}: this run stops and has written nothing more")
+
+
+def ensure_table(database: Database) -> None:
+    """Make the table of leases where it is not there yet: leases come before the schema they protect."""
+    with database.transaction() as session:
+        if session.execute("SELECT to_regclass('genbank.lease')")[0][0] is None:
+            session.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            session.execute(TABLE)
+
+
+def holder(database: Database, name: str) -> Holder | None:
+    """Who holds the lease of that name now, if anybody does."""
+    with database.transaction() as session:
+        rows = session.execute(_ROW, [name])
+    return _holder(rows[0]) if rows and rows[0][1] else None
+
+
+def _wait(database: Database, name: str, *, progress: Callable[[str], None], run_id: str, totals: SqlTotals) -> Lease:
+    begun = announced = time.monotonic()
+    pause = 0.1
+    said = False
+    while True:
+        token, other = _try(database, name, run_id=run_id, totals=totals)
+        if token is not None:
+            if said:
+                progress(f"{name} is free after {time.monotonic() - begun:,.0f} s of waiting")
+            return Lease(name, token)
+        now = time.monotonic()
+        if not said or now - announced >= ANNOUNCE_SECONDS:
+            waited = f", waiting for {now - begun:,.0f} s" if said else ": waiting"
+            progress(f"another run works on {name} ({other or 'it is just ending'}){waited}")
+            said, announced = True, now
+        time.sleep(pause)
+        pause = min(pause * 1.5, _MAX_POLL_SECONDS)
+
+
+def _try(database: Database, name: str, *, run_id: str, totals: SqlTotals) -> tuple[int | None, Holder | None]:
+    """The new token, or who has the lease."""
+    with database.transaction() as session:
+        session.execute("INSERT INTO genbank.lease (name) VALUES (%s) ON CONFLICT DO NOTHING", [name])
+        rows = session.execute(_FREE_ROW, [name])
+        token = None
+        if rows and (not rows[0][1] or _holder(rows[0]).is_gone()):
+            token = int(session.execute(_TAKE, [this_host(), this_process(), run_id, name])[0][0])
+        elif not rows:
+            rows = session.execute(_ROW, [name])
+    totals.add(session.totals)
+    return token, _holder(rows[0]) if rows and rows[0][1] else None
+
+
+def _holder(row: tuple[object, ...]) -> Holder:
+    _, _, host, process, run_id, since, silent = row
+    assert isinstance(since, dt.datetime)
+    return Holder(str(host), str(process), str(run_id), since, float(str(silent)))
+
+
+def _once(database: Database, statement: LiteralString, parameters: list[object], totals: SqlTotals) -> bool:
+    with database.apart() as session:  # the pool's connections may all be at work
+        found = session.execute(statement, parameters)
+    totals.add(session.totals)
+    return bool(found)
+
+
+class _Heartbeat(threading.Thread):
+    """Says every few seconds that the holder is still there, until stopped or until the lease is another's."""
+
+    def __init__(self, database: Database, lease: Lease) -> None:
+        super().__init__(name=f"lease {lease.name}", daemon=True)
+        self._database = database
+        self._lease = lease
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(HEARTBEAT_SECONDS):
+            # A server that is away for a moment is asked again; transactions of the load fail by themselves.
+            with contextlib.suppress(DatabaseError):
+                if not _once(self._database, _BEAT, [self._lease.name, self._lease.token], SqlTotals()):
+                    return
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def this_host() -> str:
+    """This machine since it was started, as processes see each other: name, boot and process namespace."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = str(Path("/proc/self/ns/pid").stat().st_ino)
+    except OSError:
+        boot = namespace = ""
+    return "/".join((platform.node(), boot, namespace))
+
+
+def this_process() -> str:
+    """This process: its id, and when it started, because ids come again."""
+    pid = os.getpid()
+    return f"{pid}:{_started(pid)}"
+
+
+def _is_running(process: str) -> bool:
+    pid, _, started = process.partition(":")
+    return bool(started) and _started(int(pid)) == started
+
+
+def _started(pid: int) -> str:
+    """When a process started, in clock ticks since the boot; "" where there is none, or none that can still act."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]

@@ -1,0 +1,43 @@
+"""The order of states: a release and a day of updates are points on one line, by the source's own dates.
+
+On one date a day comes before a release; of two releases the lower number is the earlier, whatever their dates say. A
+release whose notes give no date stands where it was first fetched. The arithmetic is ``genbank.point_of``; that a row
+yields only to a state at its own point or a later one is decided in the merge itself (``sql/merge.sql``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from genbank_assets.ncbi.releases import release_date
+from genbank_assets.postgres.connection import Session
+from genbank_assets.store import PartitionRelease, release_sort_key
+
+_NOTE = "SELECT genbank.note_release(%s, %s, %s, %s, %s, %s)"
+
+
+def note_release(session: Session, partition: PartitionRelease) -> int:
+    """Note the release of a partition and return its point; what was noted once holds."""
+    return _note(
+        session, partition.key.collection, partition.release, number=partition.release, date=release_date(partition),
+        fetched=_fetched(partition),
+    )  # fmt: skip
+
+
+def note_day(session: Session, *, collection: str, base: str, day: dt.date) -> int:
+    """Note a day on top of a release and return its point."""
+    return _note(session, collection, f"{base}.{day:%Y%m%d}", number=base, date=day, fetched=day)
+
+
+def _note(session: Session, collection: str, label: str, *, number: str, date: dt.date | None, fetched: dt.date) -> int:
+    return int(session.execute(_NOTE, [collection, label, *release_sort_key(number), date, fetched])[0][0])
+
+
+def _fetched(partition: PartitionRelease) -> dt.date:
+    """When the release was first fetched, as its raw manifest says it; today where nothing does."""
+    raw = partition.manifest("raw_files")
+    said = str(raw.extra.get("first_fetched_at") or raw.published_at) if raw is not None else ""
+    try:
+        return dt.date.fromisoformat(said[:10])
+    except ValueError:
+        return dt.datetime.now(dt.UTC).date()

@@ -1,0 +1,191 @@
+"""The step to schema version 5: tables partitioned by division, filled beside the old ones, in their place at once.
+
+Everything new is made in the schema ``genbank_next``, a division and a table at a time, so that a run that is cut
+short goes on where it was; readers see the old tables until the last transaction. It needs room for both. Loads by an
+earlier version while this goes on are noticed, and it begins anew. What the new tables are is in ``sql/``; when this
+is asked for, in ``versions``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+
+from genbank_assets.errors import DatabaseError
+from genbank_assets.postgres.connection import Database, Session, SqlTotals
+from genbank_assets.postgres.ddl import record_columns
+from genbank_assets.postgres.dependents import restore, take_aside
+from genbank_assets.postgres.partitions import partition_name, table_statement
+from genbank_assets.postgres.statements import PARTITIONED, indexes, table_statements
+
+_OLD = ("record_presence", "record_event", "feature", "reference", "record", "sequence", "division_release",
+        "source_file", "release")  # fmt: skip
+_SMALL = ("release", "division", "division_release", "source_file")
+_LEDGER = "SELECT coalesce(max(source_file_id), 0), count(*) FROM genbank.source_file"
+# The order of the releases that are there: those without a date stand where they were first loaded, and of two the one
+# with the lower number is the earlier (see genbank.note_release).
+_POINTS = """
+CREATE TABLE genbank_next.old_point AS
+SELECT r.*, CASE WHEN r.release ~ '\\.[0-9]{8}$' THEN (coalesce(r.release_date, r.first_loaded_at::date)
+                                                     - date '1970-01-01')::bigint * 4294967296
+            ELSE ((max(coalesce(r.release_date, r.first_loaded_at::date)) FILTER (WHERE r.release !~ '\\.[0-9]{8}$')
+            OVER (
+                       PARTITION BY r.collection ORDER BY r.release_major, r.release_minor)
+                   - date '1970-01-01')::bigint * 2 + 1) * 2147483648
+                 + r.release_major::bigint * 1000 + r.release_minor END AS point
+FROM genbank.release r
+"""
+# A state stands where the newest release that has it stands; an absent one, where the release that lacked it does.
+_RECORD = """
+SELECT {columns}, coalesce(greatest(o.point, a.point), 0), coalesce(p.source_file_id, 0), coalesce(p.record_offset, 0),
+       coalesce(p.record_bytes, 0), coalesce(p.record_ordinal, 0), CASE WHEN NOT r.is_current THEN p.last_release END
+FROM genbank.record r LEFT JOIN genbank.record_presence p USING (record_id)
+     LEFT JOIN genbank_next.old_point o ON o.collection = r.collection AND o.release = p.last_release
+     LEFT JOIN LATERAL (
+         SELECT max(l.point) AS point
+         FROM genbank.record_event e JOIN genbank_next.old_point l USING (collection, release)
+         WHERE e.record_id = r.record_id AND e.state = 'absent' AND NOT r.is_current) a ON true
+"""
+_EVENT = """
+SELECT {columns}, o.point FROM genbank.record_event r LEFT JOIN genbank_next.old_point o USING (collection, release)
+"""
+_PART = "SELECT r.collection, r.section, {columns} FROM genbank.{table} t JOIN genbank.record r USING (record_id)"
+_MARK_COPIED = "INSERT INTO genbank_next.copied (name) VALUES (%s)"
+_EXCLUSIVE = "LOCK TABLE genbank.source_file, genbank.record, genbank.record_event IN ACCESS EXCLUSIVE MODE"
+
+
+def repartition(database: Database, *, progress: Callable[[str], None], finish: Callable[[Session], None]) -> SqlTotals:
+    """Bring version 4 to version 5; readers see the tables of before, and from one moment on the new ones.
+
+    Args:
+        database: of version 4.
+        progress: told of every division.
+        finish: run last in the transaction that puts the new tables in place: views, functions, the version's number.
+
+    Raises:
+        DatabaseError: another process loads with an earlier version meanwhile.
+    """
+    totals = SqlTotals()
+    with database.transaction() as session:
+        _begin(session, progress)
+        divisions = [
+            (str(row[0]), str(row[1]))
+            for row in session.execute(
+                "SELECT collection, section FROM genbank.record GROUP BY 1, 2 "
+                "UNION SELECT collection, section FROM genbank.record_event GROUP BY 1, 2 "
+                "UNION SELECT collection, section FROM genbank.source_file GROUP BY 1, 2 "
+                "UNION SELECT collection, section FROM genbank.division_release GROUP BY 1, 2 ORDER BY 1, 2"
+            )
+        ]
+        copied = {str(row[0]) for row in session.execute("SELECT name FROM genbank_next.copied")}
+    totals.add(session.totals)
+    for number, (collection, section) in enumerate(divisions, 1):
+        progress(f"schema version 5: {collection}/{section}, {number} of {len(divisions)} divisions")
+        for table in PARTITIONED:
+            name = partition_name(table, collection=collection, section=section)
+            if name not in copied:
+                with database.transaction() as session:
+                    _copy(session, table, collection=collection, section=section)
+                    session.execute(_MARK_COPIED, [name])
+                totals.add(session.totals)
+    progress("schema version 5: putting the new tables in place of the old ones")
+    with database.transaction() as session:
+        _swap(session, divisions, progress=progress, finish=finish)
+    totals.add(session.totals)
+    totals.add(database.maintain([f"ANALYZE genbank.{table}" for table in PARTITIONED]))
+    return totals
+
+
+def _begin(session: Session, progress: Callable[[str], None]) -> None:
+    """Make the new tables, or find those of a run that was cut short and nothing was loaded since."""
+    ledger = session.execute(_LEDGER)[0]
+    if session.execute("SELECT to_regclass('genbank_next.begun') IS NOT NULL")[0][0]:
+        if session.execute("SELECT files_to, files FROM genbank_next.begun") == [ledger]:
+            progress("schema version 5: going on with a migration that was cut short")
+            return
+        session.execute("DROP SCHEMA genbank_next CASCADE")
+    session.execute("CREATE SCHEMA genbank_next")
+    for statement in table_statements():
+        _run(session, statement.replace("genbank.", "genbank_next."))
+    _run(session, _POINTS)
+    session.execute("CREATE TABLE genbank_next.copied (name text PRIMARY KEY)")
+    session.execute("CREATE TABLE genbank_next.begun AS SELECT %s::bigint AS files_to, %s::bigint AS files", ledger)
+
+
+def _copy(session: Session, table: str, *, collection: str, section: str) -> None:
+    """One table of one division: rows, then indexes."""
+    name = partition_name(table, collection=collection, section=section)
+    _run(session, table_statement(table, schema="genbank_next", collection=collection, section=section))
+    columns, selection = _selection(session, table)
+    where = f"WHERE r.collection = '{collection}' AND r.section = '{section}'"
+    _run(session, f"INSERT INTO genbank_next.{name} ({columns}) {selection} {where}")
+    for index in indexes():
+        if index.table == table:
+            _run(session, index.create_on(f"genbank_next.{name}", name=index.name_on(name)))
+            if index.is_primary_key:
+                key = index.name_on(name)
+                _run(session, f"ALTER TABLE genbank_next.{name} ADD CONSTRAINT {key} PRIMARY KEY USING INDEX {key}")
+
+
+def _selection(session: Session, table: str) -> tuple[str, str]:
+    """The columns of a new table, and the query that has them from the old ones; r has collection and section."""
+    if table == "record":
+        kept = ("record_id", "section", "is_current", "molecule_class", "code_version")
+        names = [*kept, *(name for name, _ in record_columns())]
+        new = ", point, source_file_id, record_offset, record_bytes, record_ordinal, last_release"
+        return ", ".join(names) + new, _RECORD.replace("{columns}", ", ".join(f"r.{name}" for name in names))
+    rows = session.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped "
+        "ORDER BY attnum",
+        [f"genbank.{table}"],
+    )
+    names = [str(row[0]) for row in rows]
+    if table == "record_event":
+        return ", ".join(names) + ", point", _EVENT.replace("{columns}", ", ".join(f"r.{name}" for name in names))
+    chosen = ", ".join(f"t.{name}" for name in names)
+    return "collection, section, " + ", ".join(names), _PART.replace("{columns}", chosen).replace("{table}", table)
+
+
+def _swap(
+    session: Session,
+    divisions: list[tuple[str, str]],
+    *,
+    progress: Callable[[str], None],
+    finish: Callable[[Session], None],
+) -> None:
+    session.execute(_EXCLUSIVE)
+    if session.execute(_LEDGER) != session.execute("SELECT files_to, files FROM genbank_next.begun"):
+        raise DatabaseError(
+            "an earlier version of this package has loaded while the schema was brought to version 5: stop it and run "
+            "this again"
+        )
+    aside = take_aside(session, [*_OLD, "release_changes", "record_lineage"])
+    _run(session, (files("genbank_assets.postgres") / "migrations" / "0005_partitions.sql").read_text("utf-8"))
+    for table in _OLD:
+        _run(session, f"DROP TABLE genbank.{table}")
+    for collection, section in divisions:
+        for table in PARTITIONED:
+            name = partition_name(table, collection=collection, section=section)
+            _run(
+                session,
+                f"ALTER TABLE genbank_next.{table}_{collection} ATTACH PARTITION genbank_next.{name} "
+                f"FOR VALUES IN ('{section}')",
+            )
+            _run(session, f"ALTER TABLE genbank_next.{name} DROP CONSTRAINT {name}_is_its_own")
+            _run(session, f"ALTER TABLE genbank_next.{name} SET SCHEMA genbank")
+    collections = [
+        str(row[0])
+        for row in session.execute(
+            "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'genbank_next'::regnamespace AND c.relkind = 'p'"
+        )
+    ]
+    for name in (*_SMALL, *collections):
+        _run(session, f"ALTER TABLE genbank_next.{name} SET SCHEMA genbank")
+    session.execute("ALTER SEQUENCE genbank_next.record_number SET SCHEMA genbank")
+    session.execute("DROP SCHEMA genbank_next CASCADE")
+    finish(session)
+    restore(session, aside, progress=progress)
+
+
+def _run(session: Session, statement: str) -> None:
+    session.execute(statement)  # made of our own files and names, never of input

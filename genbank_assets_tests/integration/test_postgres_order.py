@@ -1,0 +1,238 @@
+"""The order of states: whatever comes first, is killed or resumed, a row ends at the latest state by date."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import threading
+from typing import Any
+
+import pytest
+
+from genbank_assets.errors import DatabaseError
+from genbank_assets.lineage.trace import trace
+from genbank_assets.ncbi.catalog import GENBANK
+from genbank_assets.ncbi.daily import daily_partition, fetch_daily
+from genbank_assets.postgres import daily, division_load, one_file
+from genbank_assets.postgres.connection import open_database
+from genbank_assets.postgres.daily import apply_day
+from genbank_assets.postgres.load import load_division
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionRelease
+from genbank_assets.tables.dedup import build_unique_records
+from genbank_assets.tables.records import build_records
+from genbank_assets_tests.defs.test_checks import finding
+from genbank_assets_tests.integration.test_daily import (
+    DAY,
+    NEXT,
+    PHAGE,
+    VIRAL,
+    VRL,
+    Ncbi,
+    accession,
+    annotated,
+    apply,
+    loaded,
+    mirrored,
+    ncbi,
+    renamed,
+)
+from genbank_assets_tests.integration.test_mirror import mirror
+
+__all__ = ["mirrored", "ncbi"]
+NAME = accession(VIRAL[0])
+OPTIONS: dict[str, Any] = {"progress": lambda line: None, "run_id": "r"}
+
+
+def prepared(settings: Settings, day: dt.date) -> PartitionRelease:
+    """A day up to its tables."""
+    partition = daily_partition(settings, collection=GENBANK, day=day)
+    fetch_daily(GENBANK, day=day, settings=settings, **OPTIONS)
+    build_records(partition, settings=settings, **OPTIONS)
+    build_unique_records(partition, settings=settings, **OPTIONS)
+    return partition
+
+
+def history(settings: Settings) -> list[tuple[Any, ...]]:
+    with open_database(settings) as database, database.transaction() as session:
+        return session.execute(
+            "SELECT accession, release, state, accession_version, previous_accession_version, record_sha256 "
+            "FROM genbank.record_event ORDER BY accession, point, state"
+        )
+
+
+def release_two(ncbi: Ncbi, settings: Settings, *first: str) -> PartitionRelease:
+    ncbi.release("2.0", "October 15 2026", vrl=[*first, *VIRAL[1:5]], phg=PHAGE)
+    mirror(VRL, settings, stages=3)
+    return PartitionRelease(settings.store, VRL, "2.0")
+
+
+def test_an_older_day_changes_nothing_while_a_later_release_is_on_its_way(
+    mirrored: Settings, ncbi: Ncbi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load that was killed after its files, an older day, the resumed load."""
+    ncbi.day(DAY, annotated(VIRAL[0], "OLDDAY"), renamed(VIRAL[5], "ZZ000001"))
+    day = prepared(mirrored, DAY)
+    release = release_two(ncbi, mirrored, annotated(VIRAL[0], "NEWRELEASE"))
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(division_load.DivisionLoad, "_finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            load_division(release, settings=mirrored, **OPTIONS)
+    applied = apply_day(day, settings=mirrored, **OPTIONS)
+    assert (applied.extra["applied"], applied.extra["superseded_by_release"]) == (0, 2)
+    assert loaded(mirrored)["vrl", NAME][0].startswith("NEWRELEASE")
+    load_division(release, settings=mirrored, **OPTIONS)
+    assert loaded(mirrored)["vrl", NAME][:2] == (loaded(mirrored)["vrl", NAME][0], "2.0")
+    assert ("vrl", "ZZ000001") not in loaded(mirrored)
+    for name in ("database_totals", "shrink"):
+        assert finding(name, release, mirrored).passed
+    assert load_division(release, settings=mirrored, **OPTIONS).report.files_now == 0
+
+
+def test_an_older_day_that_waited_for_a_later_release_changes_nothing(
+    mirrored: Settings, ncbi: Ncbi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ncbi.day(DAY, annotated(VIRAL[0], "OLDDAY"))
+    day = prepared(mirrored, DAY)
+    release = release_two(ncbi, mirrored, annotated(VIRAL[0], "NEWRELEASE"))
+    finish = division_load.DivisionLoad._finish
+    reached, go_on, lines = threading.Event(), threading.Event(), []
+
+    def slow(self: Any, *arguments: Any, **options: Any) -> None:
+        reached.set()
+        go_on.wait(30)
+        finish(self, *arguments, **options)
+
+    monkeypatch.setattr(division_load.DivisionLoad, "_finish", slow)
+    load = threading.Thread(target=lambda: load_division(release, settings=mirrored, **OPTIONS))
+    load.start()
+    assert reached.wait(30)
+    late = threading.Thread(
+        target=lambda: apply_day(day, settings=mirrored, progress=lines.append, run_id="day")  # type: ignore[arg-type]
+    )
+    late.start()
+    for _ in range(200):
+        if any("another run works on load genbank/vrl (run r," in str(line) for line in lines):
+            break
+        threading.Event().wait(0.05)
+    else:
+        pytest.fail(f"the day did not say for whom it waits: {lines}")
+    go_on.set()
+    load.join(60)
+    late.join(60)
+    assert loaded(mirrored)["vrl", NAME][0].startswith("NEWRELEASE")
+    (followed,) = trace(mirrored, NAME)
+    assert followed.release == "2.0"
+    assert {hop.stage: hop.status for hop in followed.hops}["database row"] == "ok"
+
+
+def test_the_merge_decides_even_when_nothing_before_it_does(
+    mirrored: Settings, ncbi: Ncbi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without any lock and with what it read before, an older day still finds the division past it."""
+    ncbi.day(DAY, annotated(VIRAL[0], "OLDDAY"))
+    day = prepared(mirrored, DAY)
+    load_division(release_two(ncbi, mirrored, annotated(VIRAL[0], "NEWRELEASE")), settings=mirrored, **OPTIONS)
+    monkeypatch.setattr(daily, "_IS_OPEN", "SELECT true WHERE %(point)s IS NOT NULL")
+    monkeypatch.setattr(one_file, "assert_held", lambda *_: None)
+    assert apply_day(day, settings=mirrored, **OPTIONS).extra["applied"] == 0
+    assert loaded(mirrored)["vrl", NAME][0].startswith("NEWRELEASE")
+
+
+def test_a_release_that_is_resumed_after_a_later_day_keeps_what_the_day_brought(
+    mirrored: Settings, ncbi: Ncbi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = dt.date(2026, 10, 20)
+    ncbi.day(later, annotated(VIRAL[0], "LATER"), annotated(VIRAL[1], "LATER"), VIRAL[2])
+    day = prepared(mirrored, later)
+    release = release_two(ncbi, mirrored, annotated(VIRAL[0], "RELEASE"))
+    load_file = one_file.load_file
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(division_load, "load_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            load_division(release, settings=mirrored, **OPTIONS)
+    assert load_file is one_file.load_file
+    assert apply_day(day, settings=mirrored, **OPTIONS).extra["applied"] == 3
+    report = load_division(release, settings=mirrored, **OPTIONS).report
+    assert report.rows_loaded == 5
+    rows = loaded(mirrored)
+    assert [rows["vrl", accession(record)][0].split()[0] for record in VIRAL[:2]] == ["LATER", "LATER"]
+    assert rows["vrl", accession(VIRAL[2])][1] == "1.0.20261020"
+    assert finding("database_totals", release, mirrored).passed
+    with open_database(mirrored) as database, database.transaction() as session:
+        then = session.execute(
+            "SELECT e.state, e.release FROM genbank.record_event e WHERE e.accession = %s ORDER BY e.point", [NAME]
+        )
+        as_of = session.execute(
+            "SELECT since_release FROM genbank.records_as_of('genbank', '2.0') WHERE accession = %s", [NAME]
+        )
+    assert then == [("new", "1.0"), ("annotation_changed", "2.0"), ("annotation_changed", "1.0.20261020")]
+    assert as_of == [("2.0",)]
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(range(3))][1:], ids=str)
+def test_days_in_any_order_leave_the_same_rows_and_the_same_history(
+    mirrored: Settings, ncbi: Ncbi, order: tuple[int, ...]
+) -> None:
+    days = [DAY, NEXT, dt.date(2026, 9, 4)]
+    ncbi.day(days[0], annotated(VIRAL[0], "FIRST"), annotated(VIRAL[1], "ONLY"), renamed(VIRAL[5], "ZZ000001"))
+    ncbi.day(days[1], annotated(VIRAL[0], "SECOND"), annotated(renamed(VIRAL[5], "ZZ000001"), "SECOND"))
+    ncbi.day(days[2], VIRAL[0], annotated(VIRAL[2], "LAST"))
+    for number in order:
+        apply(mirrored, days[number])
+    rows = loaded(mirrored)
+    shown = {name: rows["vrl", name][:2] for name in (NAME, accession(VIRAL[1]), accession(VIRAL[2]), "ZZ000001")}
+    assert {name: (text.split()[0], release) for name, (text, release) in shown.items() if name != NAME} == {
+        accession(VIRAL[1]): ("ONLY", "1.0.20260902"),
+        accession(VIRAL[2]): ("LAST", "1.0.20260904"),
+        "ZZ000001": ("SECOND", "1.0.20260903"),
+    }
+    assert shown[NAME][1] == "1.0.20260904"
+    told = [row[:5] for row in history(mirrored) if row[0] in {NAME, "ZZ000001"}]
+    version = told[0][3]
+    assert told == [
+        (NAME, "1.0", "new", version, None),
+        (NAME, "1.0.20260902", "annotation_changed", version, version),
+        (NAME, "1.0.20260903", "annotation_changed", version, version),
+        (NAME, "1.0.20260904", "annotation_changed", version, version),
+        ("ZZ000001", "1.0.20260902", "new", told[4][3], None),
+        ("ZZ000001", "1.0.20260903", "annotation_changed", told[4][3], told[4][3]),
+    ]
+
+
+def test_an_older_release_is_refused_even_when_the_later_one_is_not_finished(
+    mirrored: Settings, ncbi: Ncbi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = PartitionRelease(mirrored.store, VRL, "1.0")
+    release = release_two(ncbi, mirrored, annotated(VIRAL[0], "NEWRELEASE"))
+    with monkeypatch.context() as patch:
+        patch.setattr(division_load.DivisionLoad, "_finish", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            load_division(release, settings=mirrored, **OPTIONS)
+    with pytest.raises(DatabaseError, match=r"the older 1\.0 is not loaded over it"):
+        load_division(first, settings=mirrored, **OPTIONS)
+    assert loaded(mirrored)["vrl", NAME][0].startswith("NEWRELEASE")
+
+
+def test_releases_stand_in_the_order_of_their_numbers_whatever_their_dates_say(mirrored: Settings) -> None:
+    note = "SELECT genbank.note_release('genbank', %s, %s, 0, %s, '2026-11-26')"
+    with open_database(mirrored) as database, database.transaction(keep=False) as session:
+        first = session.execute("SELECT point FROM genbank.release WHERE release = '1.0'")[0][0]
+        points = [
+            session.execute(note, [f"{number}.0", number, date])[0][0]
+            for number, date in ((3, "2026-10-15"), (2, None), (4, "2026-01-01"), (5, None))
+        ]
+        assert session.execute(note, ["2.0", 2, "2020-01-01"])[0][0] == points[1]  # what was noted once holds
+        day, release = session.execute(
+            "SELECT genbank.point_of('2026-10-15', NULL, NULL), genbank.point_of('2026-10-15', 3, 0)"
+        )[0]
+    assert first < points[1] < points[0] < points[2] < points[3]
+    assert day < release == points[0]

@@ -1,0 +1,189 @@
+"""A database of version 0.1.0 goes forward: answers stay, what others made in it stays, a kill costs one table."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+
+from genbank_assets.errors import DatabaseError
+from genbank_assets.postgres import repartition
+from genbank_assets.postgres.connection import Database
+from genbank_assets.postgres.versions import SCHEMA_VERSION, ensure_schema
+from genbank_assets.settings import Settings
+from genbank_assets_tests.fix_postgres import Divisions, Entry
+from genbank_assets_tests.integration.test_daily import VIRAL, accession
+
+VERSION_4 = Path(__file__).with_name("postgres_version_4.sql")
+# What people asked version 0.1.0, and what they ask now where a name has changed.
+QUESTIONS: list[tuple[LiteralString, LiteralString]] = [
+    (
+        "SELECT collection, section, accession_version, is_current, definition, first_release, last_release, organism "
+        "FROM genbank.record_lineage ORDER BY 1, 2, 3",
+    )
+    * 2,
+    (
+        "SELECT collection, division, accession, state, release, accession_version, previous_accession_version, "
+        "record_sha256, evidence FROM genbank.release_changes ORDER BY 1, 2, 3, 5, 4",
+        "SELECT collection, section, accession, state, release, accession_version, previous_accession_version, "
+        "record_sha256, evidence FROM genbank.release_changes ORDER BY 1, 2, 3, 5, 4",
+    ),
+    *(
+        (
+            f"SELECT division, accession, accession_version, state, since_release, record_sha256 "
+            f"FROM genbank.records_as_of('{collection}', '{release}') ORDER BY 1, 2",
+            f"SELECT section, accession, accession_version, state, since_release, record_sha256 "
+            f"FROM genbank.records_as_of('{collection}', '{release}') ORDER BY 1, 2",
+        )
+        for collection, release in (
+            ("genbank", "1.0"), ("genbank", "1.0.20260902"), ("genbank", "2.0"), ("genbank", "2.0.20261020"),
+            ("genbank", "3.0"), ("refseq", "7"), ("refseq", "8"),
+        )
+    ),
+    *(
+        (f"SELECT r.section, r.accession, f.key, f.ordinal, f.gene FROM genbank.features_with{question} f "
+         "JOIN genbank.record r USING (record_id) ORDER BY 1, 2, 4",) * 2
+        for question in ("('gene', 'b')", "('gene', 'gAB000003')", "('db_xref', 'taxon:1')")
+    ),
+    ("SELECT record_id, ordinal, key, location, qualifiers::text, gene, product, db_xrefs, further_names "
+     "FROM genbank.feature ORDER BY 1, 2",) * 2,
+    ("SELECT record_id, ordinal, title, authors FROM genbank.reference ORDER BY 1, 2",) * 2,
+    ("SELECT collection, section, release, files, records FROM genbank.division_release ORDER BY 1, 2, 3",) * 2,
+    ("SELECT source_file_id, name, release, raw_sha256, records_new FROM genbank.source_file ORDER BY 1",) * 2,
+    ("SELECT l.accession, l.last_file, l.raw_sha256, p.record_offset, p.record_ordinal FROM genbank.record_lineage l "
+     "JOIN genbank.record_presence p ON p.record_id = l.record_id ORDER BY l.record_id",) * 2,
+    ("SELECT sequence_sha256, molecule_class, length FROM genbank.sequence WHERE sequence_sha256 IN "
+     "(SELECT sequence_sha256 FROM genbank.record) ORDER BY 1",) * 2,
+]  # fmt: skip
+
+
+@pytest.fixture
+def old(postgres_url: str) -> str:
+    """The URL of a database of version 0.1.0 with three releases and two days."""
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("SET check_function_bodies = off")
+        connection.execute(VERSION_4.read_text(encoding="utf-8"))
+    return postgres_url
+
+
+def answers(url: str, *, now: bool) -> list[Any]:
+    with psycopg.connect(url) as connection:
+        return [connection.execute(question[now]).fetchall() for question in QUESTIONS]
+
+
+def upgrade(url: str) -> list[str]:
+    lines: list[str] = []
+    with Database(url, pool_size=2) as database:
+        ensure_schema(database, progress=lines.append)
+    return lines
+
+
+def test_answers_are_the_same_afterwards(old: str) -> None:
+    before = answers(old, now=False)
+    lines = upgrade(old)
+    assert any("genbank/vrl, 2 of 4 divisions" in line for line in lines), lines
+    assert upgrade(old) == []
+    after = answers(old, now=True)
+    for question, then, now in zip(QUESTIONS, before, after, strict=True):
+        assert then == now, question[1]
+    with psycopg.connect(old) as connection:
+        assert connection.execute("SELECT to_regnamespace('genbank_next')").fetchone() == (None,)
+        invalid = connection.execute(
+            "SELECT i.indexrelid::regclass FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+            "WHERE c.relnamespace = 'genbank'::regnamespace AND NOT i.indisvalid"
+        ).fetchall()
+        assert invalid == []
+
+
+def test_loads_and_days_go_on_where_they_were(old: str, settings: Settings) -> None:
+    upgrade(old)
+    divisions = Divisions(dataclasses.replace(settings, postgres_url=old))
+    third = Entry("AB000003", version=2, residues="ttt")
+    added = {"viral.1.genomic.gbff.gz": [third, Entry("AB000004")]}
+    divisions.load(divisions.make("refseq/viral", "9", added), max_absent_fraction=1.0)
+    assert divisions.states("9", collection="refseq") == {"viral/AB000001": "absent", "viral/AB000004": "new"}
+    with pytest.raises(DatabaseError, match="the older 7 is not loaded"):
+        divisions.load(divisions.make("refseq/viral", "7", {}))
+    # The record that release 3.0 of vrl confirmed is later than any day before that release.
+    rows = divisions.query("SELECT genbank.date_of_point(point)::text FROM genbank.record WHERE accession = %s",
+                           accession(VIRAL[4]))  # fmt: skip
+    assert rows == [("2026-12-15",)]
+
+
+def test_what_others_made_stays(old: str) -> None:
+    with psycopg.connect(old) as connection:
+        connection.execute("CREATE ROLE gba_other; GRANT USAGE ON SCHEMA genbank TO gba_other")
+        connection.execute("CREATE VIEW public.mine AS SELECT accession, organism FROM genbank.record WHERE is_current")
+        connection.execute("CREATE VIEW public.on_mine AS SELECT count(*) AS n FROM public.mine")
+        connection.execute("CREATE MATERIALIZED VIEW public.kept AS SELECT accession FROM genbank.record_lineage")
+        connection.execute("CREATE VIEW public.old_name AS SELECT division FROM genbank.release_changes")
+        connection.execute("CREATE FUNCTION genbank.my_own() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        connection.execute("COMMENT ON VIEW public.mine IS 'mine'; GRANT SELECT ON public.mine TO gba_other")
+        before = connection.execute("SELECT n FROM public.on_mine").fetchall()
+    try:
+        lines = upgrade(old)
+        with psycopg.connect(old) as connection:
+            assert connection.execute("SELECT n FROM public.on_mine").fetchall() == before
+            assert connection.execute("SELECT count(*) > 0 FROM public.kept").fetchone() == (True,)
+            assert connection.execute("SELECT genbank.my_own()").fetchone() == (1,)
+            about = (
+                "SELECT obj_description('public.mine'::regclass), "
+                "has_table_privilege('gba_other', 'public.mine', 'SELECT')"
+            )
+            assert connection.execute(about).fetchone() == ("mine", True)
+            aside = connection.execute("SELECT name, definition, reason FROM genbank.view_aside").fetchall()
+        assert [(name, "release_changes" in text, "division" in why) for name, text, why in aside] == [
+            ("public.old_name", True, True)
+        ]
+        assert any("public.old_name cannot be made again" in line for line in lines)
+    finally:
+        with psycopg.connect(old) as connection:
+            connection.execute("DROP OWNED BY gba_other; DROP ROLE gba_other")
+
+
+def test_a_migration_that_was_cut_short_goes_on(old: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = answers(old, now=False)
+    copied: list[str] = []
+    copy = repartition._copy
+
+    def dying(session: Any, table: str, *, collection: str, section: str) -> None:
+        if len(copied) == 6:
+            raise KeyboardInterrupt
+        copied.append(f"{table} {collection}/{section}")
+        copy(session, table, collection=collection, section=section)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(repartition, "_copy", dying)
+        with pytest.raises(KeyboardInterrupt):
+            upgrade(old)
+    assert answers(old, now=False) == before  # readers see what they saw
+    monkeypatch.setattr(repartition, "_copy", lambda *a, **k: (copied.append(f"{a[1]} {k['section']}"), copy(*a, **k)))
+    assert any("going on with a migration" in line for line in upgrade(old))
+    assert len(copied) == 16  # four tables of four divisions, each once
+    assert answers(old, now=True) == before
+
+
+def test_a_load_by_the_earlier_version_meanwhile_is_noticed(old: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    swap = repartition._swap
+
+    def after_a_load(session: Any, *arguments: Any, **options: Any) -> None:
+        with psycopg.connect(old) as connection:
+            connection.execute(
+                "INSERT INTO genbank.source_file (collection, release, section, name, raw_sha256, records, "
+                "quarantined, residues, run_id, transaction_id) "
+                "VALUES ('genbank', '3.0', 'vrl', 'gbvrl2.seq.gz', '', 0, 0, 0, '', 0)"
+            )
+        swap(session, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(repartition, "_swap", after_a_load)
+        with pytest.raises(DatabaseError, match="an earlier version of this package has loaded"):
+            upgrade(old)
+    upgrade(old)
+    with psycopg.connect(old) as connection:
+        assert connection.execute("SELECT max(version) FROM genbank.schema_version").fetchone() == (SCHEMA_VERSION,)
+        names = connection.execute("SELECT count(*) FROM genbank.source_file WHERE name = 'gbvrl2.seq.gz'").fetchone()
+        assert names == (1,)
