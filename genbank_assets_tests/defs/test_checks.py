@@ -64,7 +64,7 @@ def test_all_pass_before_any_fault(pln: tuple[Settings, PartitionRelease]) -> No
     assert found["control_totals"].sentence == "1 of 1 files reconcile"
     assert found["quarantine_share"].sentence == "0 of 107 blocks are quarantined"
     assert found["database_totals"].sentence == (
-        "107 accessions in the tables, 107 in PostgreSQL; 1 files, 1 in the ledger"
+        "107 accessions in the tables, 107 in PostgreSQL, their digests agree; 1 files, 1 in the ledger"
     )
     assert found["upload_errors"].sentence.endswith(" uploads failed")
 

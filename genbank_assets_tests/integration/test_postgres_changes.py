@@ -251,7 +251,7 @@ def test_a_record_that_moves_while_its_old_division_loads_keeps_its_new_place(
     new = divisions.make("genbank/phg", "2.0", {"gbphg1.seq.gz": [*many(3, prefix="CD"), moved]})
     execute, between = Session.execute, []
 
-    def one_after_the_other(load, tasks, *, workers, on_done):
+    def one_after_the_other(load, tasks, *, on_done, **_):
         results = [TaskResult(load(task), 0.1, 0) for task in tasks]
         for task, result in zip(tasks, results, strict=True):
             on_done(task, result)
