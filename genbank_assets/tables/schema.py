@@ -131,11 +131,17 @@ RECORD_COLUMNS: tuple[Column, ...] = (
 )
 RECORD_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in RECORD_COLUMNS])
 
+_OF_A_PARTITION: tuple[Column, ...] = (
+    Column("collection", TEXT, False, "genbank or refseq; empty outside of a store"),
+    Column("section", TEXT, False, "Division of GenBank or section of RefSeq: the partition"),
+    Column("release", TEXT, False, "Release of the table, as NCBI writes it"),
+)
 SEQUENCE_COLUMNS: tuple[Column, ...] = (
     Column("record_ordinal", pa.int64(), False, "The record in the same file's record table"),
     Column("chunk_ordinal", pa.int32(), False, "0-based position of the chunk in its sequence"),
-    Column("accession_version", TEXT, False, "The record, as in the record tables; not unique where files share it"),
+    Column("accession_version", TEXT, False, "The record, together with collection and section"),
     Column("sequence_sha256", DIGEST, False, "SHA-256 of the whole sequence in upper case, also on each of its chunks"),
+    *_OF_A_PARTITION,
     Column("residues", TEXT, False, "Residues in upper case; at most a few MiB"),
 )
 SEQUENCE_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in SEQUENCE_COLUMNS])
@@ -154,11 +160,6 @@ QUARANTINE_COLUMNS: tuple[Column, ...] = (
 )
 QUARANTINE_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in QUARANTINE_COLUMNS])
 
-_OF_A_PARTITION: tuple[Column, ...] = (
-    Column("collection", TEXT, False, "genbank or refseq"),
-    Column("section", TEXT, False, "Division of GenBank or section of RefSeq: the partition"),
-    Column("release", TEXT, False, "Release of the table, as NCBI writes it"),
-)
 UNIQUE_SEQUENCE_COLUMNS: tuple[Column, ...] = (
     Column("sequence_sha256", DIGEST, False, "SHA-256 of the residues in upper case"),
     Column("molecule_class", TEXT, False, "nucleotide or protein; part of the identity"),

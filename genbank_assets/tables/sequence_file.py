@@ -69,9 +69,13 @@ _COLUMNS = (
     _Column(b"chunk_ordinal", _INT32, _PLAIN),
     _Column(b"accession_version", _BYTE_ARRAY, _DELTA_LENGTH),
     _Column(b"sequence_sha256", _FIXED, _PLAIN, codec=_UNCOMPRESSED, width=32),
+    _Column(b"collection", _BYTE_ARRAY, _DELTA_LENGTH),
+    _Column(b"section", _BYTE_ARRAY, _DELTA_LENGTH),
+    _Column(b"release", _BYTE_ARRAY, _DELTA_LENGTH),
     _Column(b"residues", _BYTE_ARRAY, _DELTA_LENGTH),
 )
-_ORDINAL, _CHUNK, _ACCESSION, _DIGEST, _RESIDUES = range(len(_COLUMNS))
+_ORDINAL, _CHUNK, _ACCESSION, _DIGEST, _COLLECTION, _SECTION, _RELEASE, _RESIDUES = range(len(_COLUMNS))
+_WHOSE = ("collection", "section", "release")  # of all rows of a file the same
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +117,7 @@ class SequenceFileWriter:
         self._keys: collections.deque[_Keys] = collections.deque()
         self._begun = 0
         self._repeats = False
+        self._whose: tuple[str, ...] = ("", "", "")
         self.without_keys: set[int] = set()
         self._write(b"PAR1")
 
@@ -140,13 +145,14 @@ class SequenceFileWriter:
             residues=self._column_chunk(_RESIDUES, text, batch.num_rows, lengths=lengths, packed=True),
         )
         if whole:
-            self._write_rest(group, batch["accession_version"], batch["sequence_sha256"])
+            whose = tuple(batch[name] for name in _WHOSE)
+            self._write_rest(group, batch["accession_version"], batch["sequence_sha256"], whose)
         else:
             self._waiting.append(group)
             self._write_waiting()
 
     def write_keys(self, records: pa.RecordBatch) -> None:
-        """Take accessions and digests from rows of the record table; may be called from another thread.
+        """Take names and digests from rows of the record table; may be called from another thread.
 
         Rows come in order of ordinal, without gaps but for records that have none. Nothing of the batch is kept.
         """
@@ -158,6 +164,7 @@ class SequenceFileWriter:
             pc.filter(records[name], has_residues)
             for name in ("record_ordinal", "accession_version", "sequence_sha256")
         )
+        self._whose = tuple(str(records[name][0].as_py()) for name in _WHOSE)
         self._keys.append(_Keys(ordinals.to_numpy().copy(), accessions, digests, last))
 
     def _write_waiting(self, *, at_end: bool = False) -> None:
@@ -183,21 +190,24 @@ class SequenceFileWriter:
                 group,
                 pc.fill_null(accessions.take(places), ""),
                 pc.fill_null(digests.take(places), pa.scalar(bytes(32), pa.binary(32))),
+                tuple(pa.repeat(name, len(at)) for name in self._whose),
             )
         first = int(ready[-1].ordinals[-1])  # its record's other chunks may still come
         while self._keys and self._keys[0].last < first:
             self._keys.popleft()
 
-    def _write_rest(self, group: _Group, accessions: pa.Array, digests: pa.Array) -> None:
+    def _write_rest(self, group: _Group, accessions: pa.Array, digests: pa.Array, whose: tuple[pa.Array, ...]) -> None:
         rows = len(group.ordinals)
-        lengths, names = delta_lengths(accessions)
-        bounds = tuple(value.as_py().encode() for value in pc.min_max(accessions).values())
         digest_bytes = memoryview(digests.buffers()[1])[digests.offset * 32 : (digests.offset + rows) * 32]
         chunks = [
             self._column_chunk(_ORDINAL, memoryview(group.ordinals.tobytes()), rows, bounds=_bounds(group.ordinals)),
             self._column_chunk(_CHUNK, memoryview(group.chunks.tobytes()), rows, bounds=_bounds(group.chunks)),
-            self._column_chunk(_ACCESSION, names, rows, lengths=lengths, bounds=bounds),
+            self._text_chunk(_ACCESSION, accessions),
             self._column_chunk(_DIGEST, digest_bytes, rows),
+            *(
+                self._text_chunk(number, names)
+                for number, names in zip(range(_COLLECTION, _RESIDUES), whose, strict=True)
+            ),
             group.residues,
         ]
         self._groups.append(
@@ -232,6 +242,12 @@ class SequenceFileWriter:
     def _write(self, data: bytes | memoryview) -> None:
         self._sink.write(data)
         self._position += len(data)
+
+    def _text_chunk(self, number: int, values: pa.Array) -> tuple[Value, int, int]:
+        """Write a column of names, with its first and last in order."""
+        lengths, text = delta_lengths(values)
+        bounds = tuple(value.as_py().encode() for value in pc.min_max(values).values())
+        return self._column_chunk(number, text, len(values), lengths=lengths, bounds=bounds)
 
     def _column_chunk(
         self,

@@ -19,7 +19,7 @@ from genbank_assets.store import temporary_beside
 from genbank_assets.tables.schema import CHUNK_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.tables.table_file import TableFile
 
-_KEYS = ["record_ordinal", "accession_version", "sequence_sha256"]
+_KEYS = ["record_ordinal", "accession_version", "sequence_sha256", "collection", "section", "release"]
 
 
 def upgraded_tables(folder: Path, entry: dict[str, Any], *, out: Path, stem: str, section: str) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def upgraded_tables(folder: Path, entry: dict[str, Any], *, out: Path, stem: str
     if rows != entry["records"]:
         raise IntegrityError(f"{entry['name']}: {entry['records']:,} records, but the old table has {rows:,} rows")
     with temporary_beside(out / names["sequences"]) as path:
-        sequences = _with_keys(folder / entry["sequences_file"], folder / entry["records_file"], path=path)
+        sequences = _with_keys(folder / entry["sequences_file"], out / names["records"], path=path)
     if sequences.without_keys:
         first = min(sequences.without_keys)
         raise IntegrityError(f"{entry['name']}: the residues of record {first:,} have no row in the old table")

@@ -19,7 +19,9 @@ from genbank_assets.tables.table_file import TableFile
 
 def chunk(ordinal: int, residues: str) -> pa.RecordBatch:
     row = {"record_ordinal": ordinal, "chunk_ordinal": 0, "residues": residues}
-    key = {"accession_version": f"A{ordinal}.1", "sequence_sha256": bytes(32)}
+    key = {"accession_version": f"A{ordinal}.1", "sequence_sha256": bytes(32)} | dict.fromkeys(
+        ("collection", "section", "release"), ""
+    )
     return pa.RecordBatch.from_pylist([row | key], schema=SEQUENCE_SCHEMA)
 
 
