@@ -198,16 +198,14 @@ class SequenceFileWriter:
 
     def _write_rest(self, group: _Group, accessions: pa.Array, digests: pa.Array, whose: tuple[pa.Array, ...]) -> None:
         rows = len(group.ordinals)
-        digest_bytes = memoryview(digests.buffers()[1])[digests.offset * 32 : (digests.offset + rows) * 32]
+        digest_bytes = memoryview(digests.buffers()[1])[digests.offset * 32 :][: rows * 32]
+        names = zip(range(_COLLECTION, _RESIDUES), whose, strict=True)
         chunks = [
             self._column_chunk(_ORDINAL, memoryview(group.ordinals.tobytes()), rows, bounds=_bounds(group.ordinals)),
             self._column_chunk(_CHUNK, memoryview(group.chunks.tobytes()), rows, bounds=_bounds(group.chunks)),
             self._text_chunk(_ACCESSION, accessions),
             self._column_chunk(_DIGEST, digest_bytes, rows),
-            *(
-                self._text_chunk(number, names)
-                for number, names in zip(range(_COLLECTION, _RESIDUES), whose, strict=True)
-            ),
+            *(self._text_chunk(number, column) for number, column in names),
             group.residues,
         ]
         self._groups.append(
