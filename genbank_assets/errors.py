@@ -46,7 +46,7 @@ class StoreError(GenbankAssetsError):
 
 
 class SourceError(GenbankAssetsError):
-    """NCBI's server (or the folder that stands for it) cannot be reached or answered nonsense."""
+    """NCBI's server (or the folder that stands for it) cannot be reached or sent an invalid response."""
 
 
 class SourceInterruptedError(SourceError):

@@ -43,7 +43,7 @@ def normalised_postgres_url(text: str, *, variable: str) -> str:
         return _from_url(text[scheme.end() :], variable=variable)
     if "://" not in text and re.search(r"^\s*\w+\s*=", text):
         return _from_keywords(text, variable=variable)
-    raise SettingsError(f"{variable} is no address of a PostgreSQL database: write {FORMS}")
+    raise SettingsError(f"{variable} is not a PostgreSQL address: write {FORMS}")
 
 
 def sqlalchemy_url(url: str) -> str:

@@ -154,7 +154,7 @@ class Settings:
             except ValueError:
                 parts, port = None, None
             if parts is None or (scheme.lower() != "file" and (not parts.hostname or port == 0)):
-                raise SettingsError(f"{_variable('source')} is no address: {one!r}")
+                raise SettingsError(f"{_variable('source')} is not a valid URL: {one!r}")
 
     def _check_objects(self) -> None:
         if self.objects and "@" in urlsplit(self.objects).netloc:
@@ -210,7 +210,9 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known and not name.startswith(f"{PREFIX}TEST_"):
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-            sentences.append(f"{name} is no setting and is ignored{f': did you mean {near[0]}?' if near else ''}")
+            sentences.append(
+                f"{name} is not a known setting and is ignored{f': did you mean {near[0]}?' if near else ''}"
+            )
     return sentences
 
 

@@ -115,7 +115,7 @@ class StopSignals:
         now = time.monotonic()
         if self.number is None:
             self.number, self._first_at = number, now
-            self._announce("stopping; what is under way ends cleanly (once more: at once)")
+            self._announce("stopping cleanly; press Ctrl-C again to stop at once")
             for callback in tuple(self._callbacks):
                 with contextlib.suppress(Exception):
                     callback()

@@ -33,7 +33,7 @@ def add_commands(commands: Commands) -> None:
         summary="materialize the bundled sample and show what came of it",
         description=(
             "Takes the bundled sample, 181 genuine records, through all five assets, with an embedded PostgreSQL, and "
-            "shows what is there now and the way of one record. Run again it does nothing twice."
+            "shows what is there now and one record's path from file to database. Run again it does nothing twice."
         ),
         examples=["demo", "demo --store /tmp/genbank-demo"],
     )

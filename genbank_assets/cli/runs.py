@@ -67,7 +67,7 @@ def _day(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day: write it as 2026-09-02") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date: write it as 2026-09-02") from None
 
 
 def _materialize(options: argparse.Namespace, settings: Settings) -> int:

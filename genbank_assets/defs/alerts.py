@@ -124,5 +124,5 @@ def _tell(context: dg.RunStatusSensorContext, alert: Alert) -> dg.SkipReason | N
             sentence += f" (it went by {' and '.join(delivery.sent)})"
         context.log.error(sentence)
         return dg.SkipReason(sentence)
-    context.log.info(f"told by {' and '.join(delivery.sent)}: {alert.title}")
+    context.log.info(f"sent by {' and '.join(delivery.sent)}: {alert.title}")
     return None

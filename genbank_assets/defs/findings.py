@@ -169,10 +169,10 @@ def is_current_release(partition: PartitionRelease, manifest: Manifest, settings
         with open_source(settings.source, limiter=limiter) as source:
             number = read_number(source, collection=collection)
     except SourceError as error:
-        return Finding(passed=False, sentence=f"the source cannot be asked: {error}", figures={})
+        return Finding(passed=False, sentence=f"the source cannot be reached: {error}", figures={})
     return Finding(
         same_number(number, partition.release),
-        f"here is {partition.release}, NCBI offers {number}",
+        f"the store has {partition.release}, NCBI offers {number}",
         {"offered": number},
     )
 

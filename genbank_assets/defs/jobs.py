@@ -52,7 +52,7 @@ def trace_one_record(
         if wrong:
             context.log.warning(f"{where}: {'; '.join(wrong)}")
         else:
-            context.log.info(f"{where}: every hop is as it should be")
+            context.log.info(f"{where}: every step of its path is intact")
     text = "\n\n".join(as_markdown(found) for found in traces)
     return dg.Output(
         [found.as_dict() for found in traces],

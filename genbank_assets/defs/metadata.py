@@ -101,7 +101,7 @@ def _short(type_: Any) -> str:
 def summary(manifest: Manifest, *, partition: PartitionRelease) -> str:
     """A materialization in Markdown: what happened, how the totals reconcile, a few records, the releases here."""
     report = manifest.report
-    now = "nothing was to be done" if report.files_now == 0 else f"{report.files_now:,} worked on in this run"
+    now = "nothing to do" if report.files_now == 0 else f"{report.files_now:,} worked on in this run"
     collection = COLLECTIONS[manifest.collection]
     title = collection.divisions.get(manifest.division, "daily update")
     what = f"{collection.title} {manifest.release}, {manifest.division}"

@@ -78,14 +78,17 @@ def decide(
     vain = [run for run in _same_request(runs, state, mark) if run.dagster_run.parent_run_id is None]
     if len(vain) >= MAX_REQUESTS:
         return Decision(
-            division, reason=f"was asked for {len(vain)} times in vain: see its runs, then start one by hand"
+            division,
+            reason=f"was requested {len(vain)} times without success: look at its runs, then start one by hand",
         )
     if vain and last is not None:
         wait = min(settings.poll_seconds * 2.0 ** (len(vain) - 1), MAX_WAIT_SECONDS)
         next_try = _ended(last, now=now) + dt.timedelta(seconds=wait)
         if next_try > now:
             return Decision(
-                division, reason=f"was asked for {len(vain)} times in vain: again after {next_try:%Y-%m-%d %H:%M} UTC"
+                division,
+                reason=f"was requested {len(vain)} times without success: next attempt after {next_try:%Y-%m-%d %H:%M} "
+                "UTC",
             )
     after = f"after-{last.dagster_run.run_id[:8]}" if last is not None else "first"
     return Decision(

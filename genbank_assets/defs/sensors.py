@@ -104,7 +104,7 @@ class _Look:
             return self._skip(f"The source cannot be read: {error}")
         if not state.complete:
             self._cursor.pop("seen", None)
-            return self._skip(f"Release {state.number or 'unknown'} is not whole: {state.reason}")
+            return self._skip(f"Release {state.number or 'unknown'} is not complete: {state.reason}")
         self._note(state)
         decisions = [
             decide(
@@ -121,8 +121,8 @@ class _Look:
             return self._skip(f"Release {state.number}: {_told(decisions)}.")
         if not stands_still:
             return self._skip(
-                f"Release {state.number} appears whole; waiting for a second look to confirm it before "
-                f"{len(requests)} of its divisions are asked for."
+                f"Release {state.number} appears complete; waiting for a second poll to confirm, before requesting "
+                f"{len(requests)} of its divisions."
             )
         return dg.SensorResult(run_requests=requests, asset_events=self._events, cursor=json.dumps(self._cursor))
 

@@ -82,7 +82,7 @@ def release_verdicts(state: ReleaseState, *, collection: Collection, store: Path
                 check_name="is_current_release",
                 passed=current,
                 severity=dg.AssetCheckSeverity.WARN,
-                description=f"here is {here.release}, NCBI offers {what}",
+                description=f"the store has {here.release}, NCBI offers {what}",
                 metadata={"release": here.release, "offered": state.number},
                 partition=division,
                 blocking=False,

@@ -219,7 +219,7 @@ class Hops:
     def _wrong_state(self, row: dict[str, Any]) -> str:
         release = self._partition.release
         if row["record_sha256"] != self._row["record_sha256"].hex():
-            return "the loaded state is another than the table's"
+            return "the loaded state differs from the table's"
         if not row["is_current"]:
             return "the database says that it is absent"
         if release not in {row["last_release"], row["last_release"].rpartition(".")[2]}:  # a release, or a day on top

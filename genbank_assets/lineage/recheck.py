@@ -77,7 +77,7 @@ def changed_file(path: Path, sha256: str) -> str:
     """Whether a file still has its digest."""
     if not path.is_file():
         return f"{path.name} is no longer in the store"
-    return "" if file_sha256(path) == sha256 else f"the SHA-256 of {path.name} is another now"
+    return "" if file_sha256(path) == sha256 else f"the SHA-256 of {path.name} has changed"
 
 
 def changed_text(found: Found) -> str:

@@ -64,7 +64,7 @@ def fetch(
         found = find_record(settings, name, in_kept_releases=True)[0]
         if format_ == "genbank":
             if (start, end) != (1, None):
-                raise NotFoundError("a range is one of residues: ask for fasta or raw")
+                raise NotFoundError("a range selects residues: use --format fasta or raw")
             yield from original_text(found)
             return
         title = found.row["accession_version"]

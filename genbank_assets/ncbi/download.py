@@ -142,9 +142,7 @@ class _Fetch:
             if offset:
                 self._check.read(self._part)
         if remote.bytes is None or offset < remote.bytes:
-            with self._source.place(
-                lambda: self._progress(f"{self._name}: waits for a place among files on their way")
-            ):
+            with self._source.place(lambda: self._progress(f"{self._name}: waiting for a download slot")):
                 self._append(remote, check=self._check)
         self._check.finish()
         return self._check
@@ -192,7 +190,7 @@ class _Fetch:
         if not promising or self._new_starts >= NEW_STARTS:
             raise error
         self._new_starts += 1
-        self._progress(f"{self._name}: {error}; beginning anew")
+        self._progress(f"{self._name}: {error}; starting over")
 
 
 def _write(out: FileIO, piece: bytes, *, folder: Path) -> None:
@@ -203,7 +201,7 @@ def _write(out: FileIO, piece: bytes, *, folder: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        raise SourceError(f"the disk of {folder} is full; what came is kept, and fetched no second time") from error
+        raise SourceError(f"the disk of {folder} is full; what arrived is kept and is not fetched again") from error
 
 
 def _journal(part: Path) -> Path:

@@ -100,11 +100,7 @@ class Limiter:
             self.check_time(url, at=turn)
             state["next"] = turn + self._gap_seconds
         if turn - now > ANNOUNCED_SECONDS:
-            why = (
-                "the source asked for a pause"
-                if turn == paused_until
-                else "other processes asked for their turn before"
-            )
+            why = "the source asked for a pause" if turn == paused_until else "other processes asked first"
             self.progress(f"{url}: waits {turn - now:.0f} s, because {why}")
         self._sleep(max(0.0, turn - now))
         return turn
@@ -187,7 +183,7 @@ class Limiter:
 
 def _left_alone(url: str, until: float) -> str:
     when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until))
-    return f"{url}: the server asked to be left alone until {when}; try again then"
+    return f"{url}: the server asked for no requests until {when}; try again then"
 
 
 def _not_beyond(moment: float, latest: float) -> float:

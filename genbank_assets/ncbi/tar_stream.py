@@ -63,7 +63,7 @@ def members(path: Path) -> Iterator[Member]:
 def _headers(archive: BinaryIO, path: Path) -> Iterator[tuple[bytes, int]]:
     while header := archive.read(_BLOCK):
         if len(header) < _BLOCK:
-            raise IntegrityError(f"{path.name} ends within a header")
+            raise IntegrityError(f"{path.name} ends in the middle of a header")
         if not header.strip(b"\0"):
             return
         if _number(header[148:156], path) != sum(header[:148]) + 8 * 32 + sum(header[156:]):

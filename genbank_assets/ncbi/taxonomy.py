@@ -80,7 +80,7 @@ def fetch_taxonomy(*, settings: Settings, progress: Callable[[str], None]) -> Fe
             except IntegrityError:
                 if attempt == NEW_CHECKSUMS or _published_md5(source) == md5:
                     raise
-                progress(f"{ARCHIVE} was replaced while it was fetched; beginning anew")
+                progress(f"{ARCHIVE} was replaced while it was fetched; starting over")
         url = without_credentials(source.url(f"{FOLDER}/{ARCHIVE}"))
     path = folder / ARCHIVE
     found = FetchedTaxonomy(

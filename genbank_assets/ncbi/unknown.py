@@ -64,7 +64,7 @@ def unknown_sentence(unknown: Iterable[str], *, collection: Collection) -> str:
     if not parts:
         return ""
     return (
-        f"{collection.title} has what this version does not know and leaves out: {'; '.join(parts)}. "
+        f"{collection.title} contains parts that this version does not know and does not mirror: {'; '.join(parts)}. "
         "Look for a newer version of genbank-assets."
     )
 

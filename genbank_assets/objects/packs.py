@@ -143,6 +143,6 @@ def index_of(content: Any) -> tuple[Packed, ...]:
     end = len(content) - _TAIL.itemsize
     count, magic = np.frombuffer(content, _TAIL, offset=end)[0] if end >= 0 else (0, b"")
     if magic != _MAGIC or count * _ENTRY.itemsize > end:
-        raise IntegrityError("these bytes are no pack: its index is missing")
+        raise IntegrityError("these bytes are not a pack: the index is missing")
     rows = np.frombuffer(content, _ENTRY, count=int(count), offset=end - int(count) * _ENTRY.itemsize)
     return tuple(Packed(bytes(digest), MOLECULE_CLASSES[kind], *places) for digest, kind, *places in rows.tolist())

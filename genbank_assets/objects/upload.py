@@ -132,7 +132,7 @@ class Uploader:
                 return there
             stored = put_parts(self._retrying_store, key, parts, length=length, at_once=int(self._throttle.allowed))
             if not self._etags.verify_stored(key, stored.etag, sha256=sha256, expected=parts.etag):
-                raise ObjectStoreError(f"the store keeps other bytes of {key} than were sent")
+                raise ObjectStoreError(f"the store returned different bytes for {key} than were sent")
         except (BaseError, FileNotFoundError) as error:
             self._count(errors=1)
             reason = f"cannot store {key}: {reason_of(error)}"
@@ -252,7 +252,7 @@ class Uploader:
         key = outgoing.key
         etag = obstore.put(self._store, key, outgoing.content, use_multipart=False)["e_tag"]
         if not self._verify_stored(outgoing, etag):
-            raise GenericError(f"the store keeps other bytes of {key} than were sent")
+            raise GenericError(f"the store returned different bytes for {key} than were sent")
         return Stored(key, len(outgoing.content), etag)
 
     def _verify_stored(self, outgoing: Outgoing, etag: str | None, *, just_sent: bool = True) -> bool:

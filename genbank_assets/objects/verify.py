@@ -117,7 +117,7 @@ def verify_objects(
 
 
 def _compare(store: ObjectStore, listed: pl.DataFrame, there: pl.DataFrame) -> Iterator[tuple[str, str]]:
-    """What is wrong with listed objects; one whose ETag is another now is read, whatever the reason may be."""
+    """What is wrong with listed objects; one whose ETag has changed is read, whatever the reason may be."""
     rows = listed.join(there, on="key", how="left").with_columns(pl.col("etag").str.strip_chars('"'))
     for key, promised, sha256, etag, size, _, etag_now in rows.iter_rows():
         if size is None:
@@ -125,7 +125,7 @@ def _compare(store: ObjectStore, listed: pl.DataFrame, there: pl.DataFrame) -> I
         elif size != promised:
             yield key, f"has {size:,} bytes, not {promised:,}"
         elif etag and etag_now and etag != etag_now and ask(lambda key=key: Etags(store).read(key)) != sha256:  # type: ignore[misc]
-            yield key, "has other bytes of the same number: its digest is another"
+            yield key, "has the right size but different bytes: its digest differs"
 
 
 def _sample(table: Path, count: int) -> Iterator[dict[str, Any]]:

@@ -177,7 +177,8 @@ class _Job:
         self._totals.add(session.totals)
         if not found:
             raise DatabaseError(
-                f"daily updates go on top of a full release, and no division of {self._collection.title} is loaded yet"
+                f"daily updates are applied on top of a full release, but no division of "
+                f"{self._collection.title} is loaded yet"
             )
         return [_Base(*row) for row in found]
 

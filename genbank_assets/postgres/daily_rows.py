@@ -42,4 +42,6 @@ def check_year(rows: pl.DataFrame, day: dt.date) -> None:
     """
     newest = rows["update_date"].max()
     if isinstance(newest, dt.date) and newest > day + _LATEST:
-        raise ReleaseError(f"the daily update of {day} holds records of {newest}: it is of another year; not applied")
+        raise ReleaseError(
+            f"the daily update of {day} holds records of {newest}: it belongs to another year and was not applied"
+        )

@@ -185,7 +185,7 @@ class DivisionLoad:
         )
         if rows and rows[0][1] > self._point:
             raise DatabaseError(
-                f"{self._partition.key}: release {rows[0][0]} is loaded already; the older {self._partition.release} "
+                f"{self._partition.key}: release {rows[0][0]} is already loaded; the older {self._partition.release} "
                 "is not loaded over it"
             )
         return bool(rows and rows[0][2])

@@ -54,7 +54,7 @@ def nested_set(ids: Ints, parents: Ints) -> NestedSet:
         raise IntegrityError(f"the taxonomy has {len(roots)} roots")
     levels = _levels(at, root=int(roots[0]))
     if sum(len(level) for level in levels) != len(ids):
-        raise IntegrityError("the taxonomy holds taxa that hang on each other in a ring")
+        raise IntegrityError("the taxonomy holds taxa whose parents form a cycle")
     return _intervals(at, levels)
 
 

@@ -142,7 +142,7 @@ def _write_tables(archive: Path, out: Path) -> Iterator[dict[str, Any]]:
                 raise IntegrityError(f"{archive.name} holds {member.name} twice")
             found[member.name] = pl.concat(list(_frames(member)))
     if missing := sorted(set(_FILES) - set(found)):
-        raise IntegrityError(f"{archive.name} holds no {', '.join(missing)}: this is no taxonomy of NCBI's")
+        raise IntegrityError(f"{archive.name} holds no {', '.join(missing)}: this is not NCBI's taxonomy")
     names = _names(found.pop("names.dmp"))
     tables = {
         "nodes": _nodes(found.pop("nodes.dmp"), names),
@@ -173,7 +173,7 @@ def _frames(member: Member) -> Iterator[pl.DataFrame]:
         if newline:
             yield _frame(whole + b"\n", least=least, most=most, name=member.name)
     if rest.strip(b"\0 \r\n"):
-        raise IntegrityError(f"{member.name} ends within a line: {rest[:80]!r}")
+        raise IntegrityError(f"{member.name} ends in the middle of a line: {rest[:80]!r}")
 
 
 def _frame(text: bytes, *, least: int, most: int, name: str) -> pl.DataFrame:
@@ -264,7 +264,7 @@ def _converted(raw: pl.DataFrame, **columns: pl.Expr) -> pl.DataFrame:
     try:
         found = raw.select(**columns)
     except pl.exceptions.PolarsError as error:
-        raise IntegrityError(f"the taxonomy's archive holds what is no number: {error}") from error
+        raise IntegrityError(f"the taxonomy's archive holds something that is not a number: {error}") from error
     empty = [name for name in _REQUIRED if name in found.columns and found[name].null_count()]
     if empty:
         raise IntegrityError(f"the taxonomy's archive holds lines without {', '.join(empty)}")

@@ -194,7 +194,7 @@ def _prove(reader: FlatFileReader, *, records_path: Path) -> None:
     """What must hold before the tables get their names."""
     totals = reader.totals
     if totals["locus_lines"] == 0 and reader.header is None:
-        raise FlatFileError("no LOCUS line: this is no GenBank flat file", file=reader.path.name)
+        raise FlatFileError("no LOCUS line: this is not a GenBank flat file", file=reader.path.name)
     if totals["records"] + totals["quarantined"] != totals["locus_lines"]:
         raise IntegrityError(
             f"{reader.path.name}: {totals['locus_lines']} LOCUS lines, but {totals['records']} rows "

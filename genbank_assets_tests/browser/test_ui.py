@@ -127,7 +127,7 @@ def test_a_partition_is_materialized_and_a_record_traced(ui: str, page: Page) ->
     page.evaluate("text => document.querySelector('.CodeMirror').CodeMirror.setValue(text)", config)
     page.get_by_role("button", name="Launch Run").click()
     page.wait_for_url("**/runs/**", timeout=LONG_MS)
-    expect(page.get_by_text("genbank/phg, release 1.0: every hop is as it should be").first).to_be_visible(
+    expect(page.get_by_text("genbank/phg, release 1.0: every step of its path is intact").first).to_be_visible(
         timeout=LONG_MS
     )
     page.get_by_text("[Show Markdown]").first.click()

@@ -60,7 +60,7 @@ def test_all_pass_before_any_fault(pln: tuple[Settings, PartitionRelease]) -> No
     assert {name for name, said in found.items() if not said.passed} == set()
     for name, said in found.items():
         assert not set("{}") & set(said.sentence), f"{name}: {said.sentence}"
-    assert found["is_current_release"].sentence == "here is 1.0, NCBI offers 1.0"
+    assert found["is_current_release"].sentence == "the store has 1.0, NCBI offers 1.0"
     assert found["control_totals"].sentence == "1 of 1 files reconcile"
     assert found["quarantine_share"].sentence == "0 of 107 blocks are quarantined"
     assert found["database_totals"].sentence == (

@@ -91,7 +91,7 @@ def source(tmp_path: Path) -> Path:
 def test_a_release_is_requested_at_the_second_look(source: Path, tmp_path: Path) -> None:
     ticks = Ticks(source, tmp_path / "store")
     assert sentence(ticks.tick()) == (
-        "Release 273.0 appears whole; waiting for a second look to confirm it before 16 of its divisions are asked for."
+        "Release 273.0 appears complete; waiting for a second poll to confirm, before requesting 16 of its divisions."
     )
     requests = requests_of(ticks.tick())
     assert len(requests) == 16
@@ -170,7 +170,7 @@ def test_a_release_that_was_not_whole_in_between_needs_two_looks_again(source: P
     path.rename(tmp_path / "aside")
     assert "missing: gbphg1.seq.gz" in sentence(ticks.tick())
     (tmp_path / "aside").rename(path)
-    assert "second look" in sentence(ticks.tick())
+    assert "second poll" in sentence(ticks.tick())
     assert len(ticks.asked(looks=1)) == 16
 
 
@@ -232,7 +232,7 @@ def test_a_source_that_asked_to_be_left_alone_makes_a_short_skip(site: Site, tmp
     site.rule = lambda ask: Reply(503, {"Retry-After": "3600"})
     ticks = Ticks(site.url, tmp_path / "store")
     for _ in range(3):
-        assert "left alone until" in sentence(ticks.tick())
+        assert "no requests until" in sentence(ticks.tick())
     assert len(site.asked) == 1
 
 
@@ -243,7 +243,8 @@ def test_what_is_new_at_ncbi_is_a_warning_in_the_tick(source: Path, tmp_path: Pa
         (source / "genbank" / "gbrel.txt").read_text().replace("1. gbbct1.seq", "0. gbxyz1.seq - New\n1. gbbct1.seq", 1)
     )
     assert sentence(ticks.tick()).endswith(
-        "Warning: GenBank has what this version does not know and leaves out: division xyz (1 file, such as "
+        "Warning: GenBank contains parts that this version does not know and does not mirror: "
+        "division xyz (1 file, such as "
         "gbxyz1.seq.gz). Look for a newer version of genbank-assets."
     )
     assert ticks.observed().metadata["unknown"].value == "division xyz (1 file, such as gbxyz1.seq.gz)"
@@ -342,14 +343,18 @@ def test_a_run_that_failed_is_asked_for_again_ever_later_and_not_for_ever(
     for number in range(1, MAX_REQUESTS):
         waited = 0
         while not requests_of(result := loads.tick()):
-            assert sentence(result).startswith(f"Release 1.0: phg: was asked for {number} times in vain: again after 2")
+            assert sentence(result).startswith(
+                f"Release 1.0: phg: was requested {number} times without success: next attempt after 2"
+            )
             waited += 1
         waits.append(waited)
         assert not loads.run(*requests_of(result))
     assert waits == [0, 1, 3, 7]
     for _ in range(40):
         said = sentence(loads.tick())
-        assert said == "Release 1.0: phg: was asked for 5 times in vain: see its runs, then start one by hand."
+        assert (
+            said == "Release 1.0: phg: was requested 5 times without success: look at its runs, then start one by hand."
+        )
     monkeypatch.setenv("GENBANK_ASSETS_POSTGRES_URL", url)
     assert loads.run(dg.RunRequest(partition_key="phg"))
     assert sentence(loads.tick()) == "Release 1.0: phg: is in place."
@@ -387,10 +392,10 @@ def test_each_look_says_which_divisions_are_current(loads: Loads, tmp_path: Path
         loads.tick()
         return [(e.partition, e.passed, e.description) for e in loads.events if isinstance(e, dg.AssetCheckEvaluation)]
 
-    assert verdicts() == [("phg", True, "here is 1.0, NCBI offers 1.0")]
+    assert verdicts() == [("phg", True, "the store has 1.0, NCBI offers 1.0")]
     assert verdicts() == [], "what did not change is not told again"
     phage(loads, tmp_path, seconds=1_700_000_402)
-    assert verdicts() == [("phg", False, "here is 1.0, NCBI offers 1.0 with other files")]
+    assert verdicts() == [("phg", False, "the store has 1.0, NCBI offers 1.0 with other files")]
 
 
 def test_a_fetch_reports_the_release_it_found(loads: Loads) -> None:

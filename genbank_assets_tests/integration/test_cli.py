@@ -244,4 +244,7 @@ def test_metrics_go_into_a_folder_that_is_there(tmp_path: Path) -> None:
 def test_status_tells_what_is_new_at_ncbi(tmp_path: Path) -> None:
     note_unknown(tmp_path, ["division xyz (1 file, such as gbxyz1.seq.gz)"], collection=GENBANK)
     done = call("status", store=tmp_path)
-    assert "warning: GenBank has what this version does not know and leaves out: division xyz" in done.stderr
+    assert (
+        "warning: GenBank contains parts that this version does not know and does not mirror: division xyz"
+        in done.stderr
+    )

@@ -53,14 +53,14 @@ def check_one_line(done: subprocess.CompletedProcess[str], *, code: int, says: s
             1,
             r"Dagster's database at postgresql://u:\*\*\*@127.0.0.1:1/d .* cannot be reached",
         ),
-        ({"GENBANK_ASSETS_DAGSTER_POSTGRES_URL": "mysql://u:very-secret@h/d"}, 1, "DAGSTER_POSTGRES_URL is no address"),
+        ({"GENBANK_ASSETS_DAGSTER_POSTGRES_URL": "mysql://u:very-secret@h/d"}, 1, "is not a PostgreSQL address"),
         ({"GENBANK_ASSETS_POSTGRES_URL": "postgres://u:very-secret@127.0.0.1:1/d"}, 1, r"PostgreSQL at .*u:\*\*\*@"),
         ({"GENBANK_ASSETS_POSTGRES_URL": "postgres://u@127.0.0.1:1/d?nonsense=1"}, 1, "nonsense"),
         ({"GENBANK_ASSETS_WORKERS": "two"}, 1, "GENBANK_ASSETS_WORKERS must be a whole number, not 'two'"),
         ({"GENBANK_ASSETS_WORKERS": "0"}, 1, "GENBANK_ASSETS_WORKERS must be at least 1, not 0"),
         ({"GENBANK_ASSETS_MAX_ABSENT_FRACTION": "nan"}, 1, "must be between 0 and 1, not nan"),
         ({"GENBANK_ASSETS_SOURCE": "gopher://u:very-secret@x/"}, 1, "GENBANK_ASSETS_SOURCE must start with https://"),
-        ({"GENBANK_ASSETS_SOURCE": "http://[::1/"}, 1, "GENBANK_ASSETS_SOURCE is no address"),
+        ({"GENBANK_ASSETS_SOURCE": "http://[::1/"}, 1, "GENBANK_ASSETS_SOURCE is not a valid URL"),
         ({"GENBANK_ASSETS_SOURCE": "http://127.0.0.1:1/"}, 1, "nothing was begun, because the source cannot be used"),
         ({"GENBANK_ASSETS_SOURCE": "ftp://127.0.0.1:1/"}, 1, "nothing was begun, because the source cannot be used"),
         ({"GENBANK_ASSETS_SOURCE": "file:///nowhere"}, 1, "no such folder: /nowhere"),
@@ -137,7 +137,10 @@ def test_no_password_is_told_by_any_command(tmp_path: Path, password: str, form:
 def test_unknown_variables_are_named(tmp_path: Path) -> None:
     done = call("status", store=tmp_path, GENBANK_ASSETS_STROE="/x", GENBANK_ASSETS_WORKRES="3")
     assert done.returncode == 0
-    assert "GENBANK_ASSETS_WORKRES is no setting and is ignored: did you mean GENBANK_ASSETS_WORKERS?" in done.stderr
+    assert (
+        "GENBANK_ASSETS_WORKRES is not a known setting and is ignored: did you mean GENBANK_ASSETS_WORKERS?"
+        in done.stderr
+    )
     assert "GENBANK_ASSETS_STROE" in done.stderr
     assert call("status", "-q", store=tmp_path, GENBANK_ASSETS_STROE="/x").stderr == ""
 

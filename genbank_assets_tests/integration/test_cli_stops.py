@@ -89,7 +89,7 @@ def test_the_next_division_does_not_begin(store: Path, number: signal.Signals) -
     command.signal_group(number)
     assert command.end() == 128 + number
     assert command.lines[-1] == SENTENCE or SENTENCE in command.lines
-    assert any("stopping; what is under way ends cleanly" in line for line in command.lines)
+    assert any("stopping cleanly; press Ctrl-C again" in line for line in command.lines)
     assert not any(f"raw_files {division}:" in line for line in command.lines for division in ("pln", "vrl"))
     assert not any("Traceback" in line or "failed" in line for line in command.lines), command.lines
     assert runs_of(store)[0] == "CANCELED"

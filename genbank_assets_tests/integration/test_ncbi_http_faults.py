@@ -393,10 +393,10 @@ def test_a_pause_longer_than_is_waited_for_is_honoured_by_staying_away(
     genbank_release(site.folder, "5.0")
     wait = formatdate(time.time() + 3600, usegmt=True) if date else "3600"
     site.rule = lambda ask: Reply(503, {"Retry-After": wait})
-    with pytest.raises(SourceBusyError, match="left alone until"):
+    with pytest.raises(SourceBusyError, match="no requests until"):
         fetch(from_site)
     asked = len(site.asked)
-    with pytest.raises(SourceBusyError, match="left alone until"):
+    with pytest.raises(SourceBusyError, match="no requests until"):
         fetch(from_site)
     assert len(site.asked) == asked == 1
 

@@ -450,7 +450,8 @@ def test_a_division_that_ncbi_adds_is_a_warning(from_site: Settings, site: Site)
     fetch_division(PHG, settings=from_site, progress=said.append, run_id="x")
     (warning,) = [line for line in said if line.startswith("warning: ")]
     assert warning == (
-        "warning: GenBank has what this version does not know and leaves out: division xyz (2 files, such as "
+        "warning: GenBank contains parts that this version does not know and does not mirror: "
+        "division xyz (2 files, such as "
         "gbxyz1.seq.gz); files of kind seq.zst (1 file, such as gbphg1.seq.zst). Look for a newer version of "
         "genbank-assets."
     )

@@ -39,7 +39,7 @@ def test_verify_finds_a_changed_byte_without_reading_every_sequence(sampled: Set
     bucket.put(key, bucket.get(key)[:-1] + b"*")
     (problem,) = verify_objects(sampled, sample=0).problems
     assert problem.key == key
-    assert "other bytes" in problem.what
+    assert "different bytes" in problem.what
 
 
 def test_an_object_written_anew_with_the_same_bytes_is_no_problem(sampled: Settings, bucket: Bucket) -> None:

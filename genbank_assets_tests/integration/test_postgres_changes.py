@@ -127,7 +127,7 @@ def test_a_file_without_a_record_is_an_empty_file(divisions: Divisions) -> None:
 
 def test_an_older_release_is_not_loaded_over_a_newer_one(divisions: Divisions) -> None:
     divisions.load(divisions.make("genbank/bct", "10.0", {ONE: [Entry("AB000001")]}))
-    with pytest.raises(DatabaseError, match=r"release 10\.0 is loaded already; the older 9\.0"):
+    with pytest.raises(DatabaseError, match=r"release 10\.0 is already loaded; the older 9\.0"):
         divisions.load(divisions.make("genbank/bct", "9.0", {ONE: [Entry("AB000001")]}))
 
 

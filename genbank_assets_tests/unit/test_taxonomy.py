@@ -88,7 +88,7 @@ def test_a_clade_is_what_hangs_below(parents: list[int], random) -> None:
 @pytest.mark.parametrize(
     ("nodes", "says"),
     [
-        ([(1, 1, "no rank"), (2, 3, "genus"), (3, 2, "genus")], "ring"),
+        ([(1, 1, "no rank"), (2, 3, "genus"), (3, 2, "genus")], "cycle"),
         ([(1, 1, "no rank"), (2, 9, "genus")], "no taxon 9"),
         ([(1, 1, "no rank"), (2, 2, "genus")], "2 roots"),
         ([(1, 1, "no rank"), (2, 1, "genus"), (2, 1, "genus")], "twice"),
@@ -157,10 +157,10 @@ def test_a_later_archive_of_a_day_takes_its_place(tmp_path: Path) -> None:
     [
         ({k: v for k, v in content().items() if k != "names.dmp"}, "names.dmp"),
         ([*content().items(), ("nodes.dmp", b"")], "twice"),
-        (content() | {"merged.dmp": b"9\t|\tx\t|\n"}, "no number"),
+        (content() | {"merged.dmp": b"9\t|\tx\t|\n"}, "not a number"),
         (content() | {"nodes.dmp": b"1\t|\t1\t|\n"}, "columns"),
         (content() | {"merged.dmp": b"9\t|\t1\t|\n9\n"}, "without taxon_id"),
-        (content() | {"delnodes.dmp": b"7\t|\n8"}, "within a line"),
+        (content() | {"delnodes.dmp": b"7\t|\n8"}, "in the middle of a line"),
         (content(names=NAMES[1:]), "without a scientific name, such as 1"),
     ],
 )

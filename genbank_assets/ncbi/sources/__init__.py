@@ -64,7 +64,7 @@ def open_source(
     try:
         kind = _KINDS.get(urlsplit(url).scheme)
     except ValueError as error:
-        raise SourceError(f"the source is no address: {error}") from error
+        raise SourceError(f"the source is not a valid URL: {error}") from error
     if kind is None:
         raise SourceError(f"cannot read from {without_credentials(url)!r}: use https://, ftp://, s3:// or file://")
     source = kind(url, limiter=limiter, timeout_seconds=timeout_seconds)

@@ -28,7 +28,9 @@ class FolderSource(Source):
         super().__init__(root, limiter=limiter, timeout_seconds=timeout_seconds)
         parts = urlsplit(root)
         if parts.netloc not in {"", "localhost"}:
-            raise SourceError(f"{root} names the machine {parts.netloc!r}: a folder of this one has three slashes")
+            raise SourceError(
+                f"{root} names the machine {parts.netloc!r}: a folder on this machine is written file:///folder"
+            )
         self._folder = Path(unquote(parts.path))
         if not self._folder.is_dir():
             raise SourceError(f"no such folder: {self._folder}")
@@ -44,7 +46,7 @@ class FolderSource(Source):
         with self._readable(path):
             stat = (self._folder / path).stat()
         if not S_ISREG(stat.st_mode):
-            raise RemoteFileMissingError(f"{self.url(path)} is no file")
+            raise RemoteFileMissingError(f"{self.url(path)} is not a file")
         modified = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
         return RemoteFile(path.rsplit("/", 1)[-1], stat.st_size, modified=modified, etag=str(stat.st_mtime_ns))
 

@@ -43,7 +43,7 @@ class FtpSource(Source):
         try:
             self._server = (parts.hostname or "", parts.port or ftplib.FTP_PORT)
         except ValueError as error:
-            raise SourceError(f"the source is no address: {error}") from error
+            raise SourceError(f"the source is not a valid URL: {error}") from error
         self._user = (unquote(parts.username or "anonymous"), unquote(parts.password or "genbank-assets@"))
         self._base = unquote(parts.path).rstrip("/")
         self._connection: ftplib.FTP | None = None

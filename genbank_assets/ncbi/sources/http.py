@@ -50,7 +50,7 @@ class HttpSource(Source):
             parts = urlsplit(root)
             httpx.URL(self._root)
         except (ValueError, httpx.InvalidURL) as error:
-            raise SourceError(f"the source is no address: {error}") from error
+            raise SourceError(f"the source is not a valid URL: {error}") from error
         self._client = http_client(
             self._root,
             auth=(unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
