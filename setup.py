@@ -60,6 +60,11 @@ setup(
                 include_dirs=["genbank_assets/tables"],
                 extra_compile_args=["-O3"],
             ),
+            Extension(
+                "genbank_assets.tables.residue_text",
+                ["genbank_assets/tables/residue_text.pyx"],
+                extra_compile_args=["-O3"],
+            ),
             Extension("genbank_assets.postgres.jsonpairs", ["genbank_assets/postgres/jsonpairs.pyx"]),
         ],
         language_level=3,

@@ -15,6 +15,7 @@ from genbank_assets.defs.alerts import build_alert_sensors
 from genbank_assets.defs.automation import build_automation_sensors
 from genbank_assets.defs.checks import build_checks, build_day_checks
 from genbank_assets.defs.daily import build_daily, build_daily_jobs, build_daily_schedules
+from genbank_assets.defs.derived import build_derived_assets, build_derived_checks, build_derived_job
 from genbank_assets.defs.jobs import build_mirror_jobs, trace_record
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.sensors import build_sensors
@@ -46,9 +47,9 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
 def build_collection_defs(collection: Collection, *, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """What belongs to one collection; its resources ``mirror`` and ``s3`` come from here or from beside it."""
     return dg.Definitions(
-        assets=[*build_releases([collection]), *build_stages(collection), *build_daily([collection])],
-        asset_checks=[*build_checks(collection), *build_day_checks(collection)],
-        jobs=[*build_mirror_jobs([collection]), *build_daily_jobs([collection])],
+        assets=[*build_releases([collection]), *build_stages(collection), *build_derived_assets(collection), *build_daily([collection])],
+        asset_checks=[*build_checks(collection), *build_derived_checks(collection), *build_day_checks(collection)],
+        jobs=[*build_mirror_jobs([collection]), *build_daily_jobs([collection]), build_derived_job(collection)],
         schedules=build_daily_schedules([collection]),
         sensors=[*build_sensors([collection]), *build_automation_sensors([collection])],
         resources=resources,

@@ -25,6 +25,7 @@ from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.measure import StageReport
 
 __all__ = [
+    "FURTHER_STAGES",
     "MANIFEST",
     "STAGES",
     "Manifest",
@@ -41,8 +42,10 @@ __all__ = [
     "write_atomically",
 ]
 
-Stage = Literal["raw_files", "records", "unique_records", "postgres_table", "object_set"]
+Stage = Literal["raw_files", "records", "unique_records", "postgres_table", "object_set", "samples", "cds"]
 STAGES: tuple[Stage, ...] = ("raw_files", "records", "unique_records", "postgres_table", "object_set")
+# Made of records for those who want them; a release is complete without.
+FURTHER_STAGES: tuple[Stage, ...] = ("samples", "cds")
 MANIFEST = "manifest.json"
 
 

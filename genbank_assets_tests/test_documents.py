@@ -16,6 +16,7 @@ import pytest
 from genbank_assets.alerts import AlertSettings
 from genbank_assets.cli.app import build_parser
 from genbank_assets.defs.checks import CHECKS, DAY_CHECKS
+from genbank_assets.defs.derived import DERIVED_CHECKS
 from genbank_assets.settings import OTHER_VARIABLES, Settings
 from genbank_assets_tests.fix_s3 import ENDPOINT_VARIABLE
 from genbank_assets_tests.paths import ROOT
@@ -96,7 +97,7 @@ def test_what_a_page_names_exists(page: Path) -> None:
 def test_the_guide_says_what_to_do_for_every_check() -> None:
     text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").split("## When a check fails")[1]
     text = text.split("failures of the stages")[0]
-    assert {check.name for check in (*CHECKS, *DAY_CHECKS)} | {"taxa_resolve"} == set(
+    assert {check.name for check in (*CHECKS, *DAY_CHECKS, *DERIVED_CHECKS)} | {"taxa_resolve"} == set(
         re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
     )
 

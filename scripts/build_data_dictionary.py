@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from genbank_assets.postgres.ddl import record_columns, sql_type
-from genbank_assets.tables import schema, taxonomy_schema
+from genbank_assets.tables import derived_schema, schema, taxonomy_schema
 
 TARGET = Path(__file__).parent.parent / "docs" / "data-dictionary.md"
 TABLES = (
@@ -16,6 +16,8 @@ TABLES = (
     ("memberships (`unique_records`: `memberships/memberships.parquet`)", schema.MEMBERSHIP_COLUMNS),
     ("evidence (`raw_files`: `evidence.parquet`)", schema.EVIDENCE_COLUMNS),
     ("objects (`object_set`: `objects.parquet` and the manifest object)", schema.OBJECT_COLUMNS),
+    ("samples (`samples/GENERATION/NAME.parquet`)", derived_schema.SAMPLE_COLUMNS),
+    ("coding sequences (`cds/GENERATION/NAME.parquet`)", derived_schema.CDS_COLUMNS),
     ("taxa (`STORE/taxonomy/DATE/…/nodes.parquet`, `genbank.taxon`)", taxonomy_schema.NODE_COLUMNS),
     ("names of taxa (`names.parquet`, `genbank.taxon_name`)", taxonomy_schema.NAME_COLUMNS),
     ("merged taxa (`merged.parquet`, `genbank.merged_taxon`)", taxonomy_schema.MERGED_COLUMNS),

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
@@ -123,6 +123,12 @@ def build_day_checks(collection: Collection) -> list[dg.AssetChecksDefinition]:
     """All checks of a collection's daily assets."""
     with _preview_accepted():
         return [_build_for_day(collection, check) for check in DAY_CHECKS]
+
+
+def build_division_checks(collection: Collection, checks: Sequence[Check]) -> list[dg.AssetChecksDefinition]:
+    """Checks of further assets that are partitioned by division."""
+    with _preview_accepted():
+        return [_build_for_division(collection, check) for check in checks]
 
 
 @contextlib.contextmanager

@@ -61,13 +61,19 @@ class Buckets:
     def frames(self) -> Iterator[pl.DataFrame]:
         """The buckets in order, one at a time; empty ones are left out."""
         for number in range(self.count):
-            path = self._folder / f"{number}.arrows"
-            if path.exists():
-                with path.open("rb") as file, pa.ipc.open_stream(file) as reader:
-                    frame = pl.from_arrow(reader.read_all())
-                assert isinstance(frame, pl.DataFrame)
+            if (frame := self.frame(number)) is not None:
                 yield frame
-                path.unlink()
+
+    def frame(self, number: int) -> pl.DataFrame | None:
+        """One bucket's rows, which are then gone; None where it has none."""
+        path = self._folder / f"{number}.arrows"
+        if not path.exists():
+            return None
+        with path.open("rb") as file, pa.ipc.open_stream(file) as reader:
+            frame = pl.from_arrow(reader.read_all())
+        assert isinstance(frame, pl.DataFrame)
+        path.unlink()
+        return frame
 
 
 def digest_bucket(digests: pl.Series, *, count: int) -> pl.Series:

@@ -14,7 +14,7 @@ import pytest
 from genbank_assets.definitions import build_defs
 from genbank_assets.defs.instance import STORAGE_VARIABLE
 from genbank_assets.postgres_server.server import EmbeddedServer
-from genbank_assets.store import STAGES
+from genbank_assets.store import FURTHER_STAGES, STAGES
 from genbank_assets_tests.paths import ROOT
 
 
@@ -31,7 +31,8 @@ def test_the_keys_are_these(definitions: dg.Definitions) -> None:
     keys = {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
     stages = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in STAGES}
     daily = {f"{collection}_daily/{stage}" for collection in ("genbank", "refseq") for stage in STAGES}
-    assert keys == stages | daily | {"ncbi/genbank_release", "ncbi/refseq_release", "ncbi/taxonomy"}
+    further = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in FURTHER_STAGES}
+    assert keys == stages | daily | further | {"ncbi/genbank_release", "ncbi/refseq_release", "ncbi/taxonomy"}
 
 
 def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
@@ -90,8 +91,11 @@ def test_sensors_that_start_runs_are_off_until_turned_on(definitions: dg.Definit
 def test_integrity_checks_block_and_limits_warn(definitions: dg.Definitions) -> None:
     specs = [spec for check in definitions.asset_checks or [] for spec in check.check_specs]
     blocking = {spec.name for spec in specs if spec.blocking}
-    assert blocking == {"control_totals", "conservation", "database_totals", "object_totals", "day_totals"}
-    assert len(specs) == 41
+    assert blocking == {
+        "control_totals", "conservation", "database_totals", "object_totals", "day_totals", "every_source_has_a_row",
+        "every_cds_has_a_row",
+    }  # fmt: skip
+    assert len(specs) == 47
 
 
 def test_workspace_and_instance_files_are_valid(server: EmbeddedServer) -> None:

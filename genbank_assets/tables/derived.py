@@ -1,0 +1,199 @@
+"""The stages ``samples`` and ``cds``: tables made of the features of a division's records, a file per flat file.
+
+Files are independent tasks; one that was made from the same tables by the same code is not made again. They lie in a
+folder of their generation, and the manifest, written last, names it. What rows say belongs to ``samples`` and ``cds``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genbank_assets.compute.tasks import run_tasks
+from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.generations import made_before, new_generation, prune_generations
+from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, temporary_beside, write_atomically
+from genbank_assets.tables import cds, samples
+from genbank_assets.tables.derived_schema import CDS_SCHEMA, SAMPLE_SCHEMA
+from genbank_assets.tables.residues import ResidueReader
+from genbank_assets.tables.writer import file_sha256, table_stem
+
+Derived = Literal["samples", "cds"]
+# Bump when the bytes of the tables change.
+CODE_VERSIONS: dict[Derived, str] = {"samples": "1", "cds": "1"}
+_SCHEMAS = {"samples": SAMPLE_SCHEMA, "cds": CDS_SCHEMA}
+# Rows of a group are bounded by their records' bytes, as the record table's groups are.
+_STATISTICS = ["accession", "accession_version", "record_ordinal", "taxon_id", "protein_id", "collected_from"]
+
+
+@dataclasses.dataclass(frozen=True)
+class DerivedTask:
+    """One flat file's table to make; small and picklable."""
+
+    stage: Derived
+    name: str
+    records: Path
+    sequences: Path
+    out: Path
+    section: str
+
+    @property
+    def receipt(self) -> Path:
+        """The file's manifest entry, written when its table is in place."""
+        return self.out.with_name(f".{self.out.name}.json")
+
+
+def build_derived(
+    partition: PartitionRelease,
+    *,
+    stage: Derived,
+    settings: Settings,
+    progress: Callable[[str], None],
+    run_id: str,
+) -> Manifest:
+    """Make a division's table of samples or coding sequences and publish it.
+
+    Raises:
+        NotFoundError: the record tables are not published.
+        IntegrityError: a table that is read is damaged; nothing is published.
+    """
+    records = partition.manifest("records")
+    if records is None:
+        raise NotFoundError(f"{partition.key} {partition.release}: records are not there yet; materialize them first")
+
+    def same(manifest: Manifest) -> bool:
+        return (manifest.input_digest, manifest.code_version) == (records.digest, CODE_VERSIONS[stage])
+
+    manifest = made_before(partition, stage, same, recheck=False)
+    if manifest is not None:
+        progress("nothing changed: the table was made of the same records before")
+        now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0)
+        manifest = dataclasses.replace(manifest, report=now)
+    else:
+        manifest = _built(partition, records, stage=stage, settings=settings, progress=progress, run_id=run_id)
+        manifest = publish_manifest(manifest, partition=partition)
+    prune_generations(partition, stage, grace_seconds=settings.keep_replaced_seconds)
+    return manifest
+
+
+def _built(
+    partition: PartitionRelease,
+    records: Manifest,
+    *,
+    stage: Derived,
+    settings: Settings,
+    progress: Callable[[str], None],
+    run_id: str,
+) -> Manifest:
+    """The manifest of a generation whose tables are there."""
+    version = CODE_VERSIONS[stage]
+    generation = new_generation(partition, stage, input_digest=records.digest, code_version=version)
+    source, folder = partition.folder_of(records), partition.generation_folder(stage, generation)
+    folder.mkdir(parents=True, exist_ok=True)
+    stems = table_stems(entry["name"] for entry in records.files)
+    tasks = [
+        DerivedTask(
+            stage=stage,
+            name=entry["name"],
+            records=source / entry["records_file"],
+            sequences=source / entry["sequences_file"],
+            out=folder / f"{stems[entry['name']]}.parquet",
+            section=partition.key.division,
+        )
+        for entry in records.files
+    ]
+    with Stopwatch() as watch:
+        done = {task: entry for task in tasks if (entry := _made_before(task)) is not None}
+        todo = [task for task in tasks if task not in done]
+        results = run_tasks(
+            make_table, todo, settings=settings, progress=progress,
+            on_done=lambda task, result: progress(f"{stage} of {task.name}: {result.value['rows']:,} rows"),
+        )  # fmt: skip
+        done |= {task: result.value for task, result in zip(todo, results, strict=True)}
+    entries = tuple(done[task] for task in tasks)
+    checks = sum((Counter(entry["checks"]) for entry in entries), Counter[str]())
+    return Manifest(
+        stage=stage,
+        code_version=version,
+        collection=partition.key.collection,
+        release=partition.release,
+        division=partition.key.division,
+        input_digest=records.digest,
+        files=entries,
+        extra={"rows": sum(entry["rows"] for entry in entries), "checks": dict(sorted(checks.items()))},
+        report=StageReport(
+            files=len(entries),
+            files_now=len(todo),
+            records=sum(entry["records"] for entry in records.files),
+            features=sum(entry["rows"] for entry in entries),
+            bytes_in=sum(entry["records_bytes"] for entry in records.files),
+            bytes_out=sum(entry["bytes"] for entry in entries),
+            bytes_now=sum(result.value["bytes"] for result in results),
+            seconds=watch.seconds,
+            peak_memory_bytes=max((result.peak_memory_bytes for result in results), default=peak_memory_bytes()),
+        ),
+        run_id=run_id,
+        generation=generation,
+    )
+
+
+def make_table(task: DerivedTask) -> dict[str, Any]:
+    """Make one table and keep its manifest entry beside it; runs in a worker process."""
+    rows, checks = 0, Counter[str]()
+    schema = _SCHEMAS[task.stage]
+    with temporary_beside(task.out) as temporary:
+        with pq.ParquetWriter(
+            temporary, schema, compression="zstd", compression_level=1,
+            write_statistics=[name for name in _STATISTICS if name in schema.names],
+        ) as writer:  # fmt: skip
+            for table in _tables(task):
+                rows += len(table)
+                if task.stage == "cds":
+                    counted = table.column("translation_check").value_counts()
+                    checks.update({item["values"]: item["counts"] for item in counted.to_pylist()})
+                writer.write_table(table)
+        size, digest = temporary.stat().st_size, file_sha256(temporary)
+    entry = {
+        "name": task.out.name, "flat_file": task.name, "rows": rows, "bytes": size, "sha256": digest,
+        "checks": dict(checks),
+    }  # fmt: skip
+    write_atomically(task.receipt, (json.dumps(entry) + "\n").encode())
+    return entry
+
+
+def _tables(task: DerivedTask) -> Iterator[pa.Table]:
+    """The rows of each row group of the record table."""
+    columns = list(samples.COLUMNS if task.stage == "samples" else cds.COLUMNS)
+    reader = ResidueReader(task.sequences) if task.stage == "cds" else None
+    try:
+        with pq.ParquetFile(task.records) as file:
+            for group in range(file.metadata.num_row_groups):
+                for batch in file.read_row_group(group, columns=columns).to_batches():
+                    if reader is None:
+                        yield samples.samples_of(batch, section=task.section)
+                    else:
+                        yield cds.coding_sequences_of(batch, section=task.section, reader=reader)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise IntegrityError(f"{task.records} cannot be read ({error}); materialize records again") from error
+    finally:
+        if reader is not None:
+            reader.close()
+
+
+def _made_before(task: DerivedTask) -> dict[str, Any] | None:
+    """The entry of a table of this generation that is in place, if it is whole."""
+    try:
+        entry: dict[str, Any] = json.loads(task.receipt.read_text(encoding="utf-8"))
+        whole = task.out.stat().st_size == entry["bytes"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return entry if whole else None
