@@ -47,8 +47,17 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
 def build_collection_defs(collection: Collection, *, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """What belongs to one collection; its resources ``mirror`` and ``s3`` come from here or from beside it."""
     return dg.Definitions(
-        assets=[*build_releases([collection]), *build_stages(collection), *build_derived_assets(collection), *build_daily([collection])],
-        asset_checks=[*build_checks(collection), *build_derived_checks(collection), *build_day_checks(collection)],
+        assets=[
+            *build_releases([collection]),
+            *build_stages(collection),
+            *build_derived_assets(collection),
+            *build_daily([collection]),
+        ],
+        asset_checks=[
+            *build_checks(collection),
+            *build_derived_checks(collection),
+            *build_day_checks(collection),
+        ],
         jobs=[*build_mirror_jobs([collection]), *build_daily_jobs([collection]), build_derived_job(collection)],
         schedules=build_daily_schedules([collection]),
         sensors=[*build_sensors([collection]), *build_automation_sensors([collection])],

@@ -18,6 +18,7 @@ from genbank_assets_tests.paths import MIRROR_273, MIRROR_274
 
 pytest_plugins = [
     "genbank_assets_tests.fix_alerts",
+    "genbank_assets_tests.fix_extract",
     "genbank_assets_tests.fix_ncbi",
     "genbank_assets_tests.fix_dask",
     "genbank_assets_tests.fix_faults",  # builds on the one before

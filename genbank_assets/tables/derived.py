@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genbank_assets.compute.tasks import run_tasks
+from genbank_assets.durable import file_sha256
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.generations import made_before, new_generation, prune_generations
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
@@ -25,7 +26,7 @@ from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, t
 from genbank_assets.tables import cds, samples
 from genbank_assets.tables.derived_schema import CDS_SCHEMA, SAMPLE_SCHEMA
 from genbank_assets.tables.residues import ResidueReader
-from genbank_assets.tables.writer import file_sha256, table_stem
+from genbank_assets.tables.writer import table_stems
 
 Derived = Literal["samples", "cds"]
 # Bump when the bytes of the tables change.

@@ -20,13 +20,13 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
+from genbank_assets.durable import file_sha256
 from genbank_assets.errors import IntegrityError
 from genbank_assets.ncbi.tar_stream import Member, members
 from genbank_assets.ncbi.taxonomy import ARCHIVE, FetchedTaxonomy, taxonomy_folder
 from genbank_assets.store import MANIFEST, write_atomically
 from genbank_assets.tables.nested_set import nested_set
 from genbank_assets.tables.taxonomy_schema import SCHEMAS
-from genbank_assets.tables.writer import file_sha256
 
 # Bump when the bytes of the tables change.
 CODE_VERSION = "1"

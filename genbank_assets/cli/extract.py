@@ -1,0 +1,172 @@
+"""The command ``extract``: which records or features, in which form, where to.
+
+What it does belongs to ``genbank_assets.extract``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genbank_assets.cli.commands import Commands
+from genbank_assets.cli.output import say
+from genbank_assets.errors import SettingsError
+from genbank_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from genbank_assets.extract.selection import Selection
+
+MAX_SHOWN = 20
+
+
+def add_commands(commands: Commands) -> None:
+    """Add ``extract``."""
+    command = commands.add(
+        "extract",
+        run=_extract,
+        summary="write records, features or tables of what is in the store",
+        description=(
+            "Writes what the conditions leave of the partitions (all of them by default) to standard output, a file or "
+            "shards, with a manifest that says what it was made of. The exit code is 1 when an accession that was "
+            "asked for is not there."
+        ),
+        examples=[
+            "extract genbank/phg --out phg.fasta.gz",
+            "extract --taxon Mammalia --not 9606 --gene cox1 --format feature --out coi.fasta",
+            "extract --accessions list.txt --format genbank --out records.gb",
+            "extract refseq/viral --format protein --out viral.faa.gz",
+            "extract --country France --collected 2020..2021 --format tsv --columns accession_version,host",
+        ],
+    )
+    command.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
+    _add_selection(command)
+    _add_format(command)
+
+
+def _add_selection(command: argparse.ArgumentParser) -> None:
+    which = command.add_argument_group("which records (all of these; several values of one: any)")
+    which.add_argument("--release", metavar="N", help="that release instead of the newest one of each partition")
+    _add_several(which, "--taxon", "NAME|ID", "a taxon and all below it")
+    _add_several(which, "--not", "NAME|ID", "but not this taxon and all below it")
+    _add_several(which, "--organism", "NAME", "as in ORGANISM, whatever its case")
+    which.add_argument("--accessions", metavar="FILE|-", help="a file of accessions, with or without version")
+    which.add_argument("--exclude", metavar="FILE", help="a file of accessions to leave out")
+    which.add_argument("--length", metavar="MIN-MAX", help="length of the record: 500-2000, 500- or -2000")
+    which.add_argument("--updated-since", metavar="DATE", type=dt.date.fromisoformat, help="date on the LOCUS line")
+    _add_several(which, "--country", "NAME", "country or sea of /geo_loc_name or /country")
+    which.add_argument("--collected", metavar="FROM..TO", help="days of collection: 2020..2021-06, 2020.., 2020")
+    _add_several(which, "--molecule-type", "TYPE", "as on the LOCUS line: DNA, RNA, mRNA")
+    which.add_argument("--changed-since", metavar="RELEASE", help="not in that release in the same state")
+    which.add_argument("--distinct", action="store_true", help="one record for each different sequence")
+    features = command.add_argument_group("which features")
+    _add_several(features, "--feature", "KEY", "such as CDS or rRNA")
+    _add_several(features, "--gene", "NAME", "gene or marker, by any of its names; * for anything")
+    _add_several(features, "--product", "NAME", "product; * for anything")
+
+
+def _add_several(group: argparse._ArgumentGroup, option: str, metavar: str, help_: str) -> None:
+    """An option that may be given several times."""
+    group.add_argument(option, metavar=metavar, action="append", default=[], help=help_)
+
+
+def _add_format(command: argparse.ArgumentParser) -> None:
+    from genbank_assets.extract.names import FORMAT_NAMES, ORDERS
+
+    how = command.add_argument_group("in which form")
+    how.add_argument("--format", choices=FORMAT_NAMES, help="default: feature where features are chosen, else fasta")
+    how.add_argument("--header", metavar="TEMPLATE", help="words behind the first one: '{organism} {definition}'")
+    how.add_argument("--width", type=int, default=60, metavar="N", help="residues in a line (default 60; 0: one line)")
+    how.add_argument("--kraken", action="store_true", help="|kraken:taxid|N behind the first word")
+    how.add_argument("--columns", metavar="A,B", help="columns of tsv and parquet")
+    how.add_argument("--ranks", metavar="A,B", help="ranks of crabs, sintax and qiime2")
+    how.add_argument("--order", choices=ORDERS, default="ncbi", help="of entries (default: as NCBI has them)")
+    where = command.add_argument_group("where to")
+    where.add_argument("--out", type=Path, metavar="FILE", help="packed where it ends in .gz or .zst; default: printed")
+    where.add_argument("--shard-mb", type=float, metavar="N", help="files of about N MB of text, taken up again")
+    where.add_argument("--manifest", type=Path, metavar="FILE", help="the manifest (default: beside the file)")
+
+
+def selection_of(options: argparse.Namespace) -> Selection:
+    """The selection that was asked for."""
+    from genbank_assets.extract.selection import Selection, parse_days, parse_length
+
+    least, greatest = parse_length(options.length) if options.length else (None, None)
+    first, last = parse_days(options.collected) if options.collected else (None, None)
+    return Selection(
+        partitions=tuple(options.partitions),
+        release=options.release,
+        taxa=tuple(options.taxon),
+        not_taxa=tuple(getattr(options, "not")),
+        organisms=tuple(options.organism),
+        accessions=read_names(options.accessions) if options.accessions else None,
+        excluded_accessions=read_names(options.exclude) if options.exclude else (),
+        min_length=least,
+        max_length=greatest,
+        updated_since=options.updated_since,
+        countries=tuple(options.country),
+        collected_from=first,
+        collected_to=last,
+        molecule_types=tuple(options.molecule_type),
+        changed_since=options.changed_since,
+        distinct=options.distinct,
+        features=tuple(options.feature),
+        genes=tuple(options.gene),
+        products=tuple(options.product),
+    )
+
+
+def read_names(name: str) -> tuple[str, ...]:
+    """The first word of each line of a file, or of standard input for ``-``; each once, lines of ``#`` left out.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the list of accessions {name} cannot be read: {error}") from None
+    words = (line.split()[0] for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    return tuple(dict.fromkeys(words))
+
+
+def _extract(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.cli.progress import show_progress
+    from genbank_assets.extract.formats import FormatOptions
+    from genbank_assets.extract.output import check_shard_size
+    from genbank_assets.extract.run import extract
+
+    show_progress(options)
+    selection = selection_of(options)
+    found = extract(
+        selection,
+        settings=settings,
+        to=sys.stdout.buffer if str(options.out or "-") == "-" else options.out,
+        format_=options.format or ("feature" if selection.asks_for_features else "fasta"),
+        options=FormatOptions(
+            header=options.header,
+            width=options.width,
+            kraken=options.kraken,
+            columns=_words(options.columns),
+            ranks=_words(options.ranks),
+        ),
+        order=options.order,
+        shard_bytes=check_shard_size(options.shard_mb) if options.shard_mb is not None else None,
+        manifest=options.manifest,
+    )
+    if not options.quiet:
+        say(f"{found.entries:,} entries{'; left out:' if found.excluded else ''}")
+        for reason, count in found.excluded.items():
+            say(f"  {count:,}: {reason}", prefix="")
+    for name in found.not_found[:MAX_SHOWN]:
+        say(f"not found: {name}")
+    if len(found.not_found) > MAX_SHOWN:
+        more = "the manifest lists all" if options.out or options.manifest else "--manifest FILE lists all"
+        say(f"{len(found.not_found):,} accessions were not found; {more}")
+    return 1 if found.not_found else 0
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip()) if text else ()

@@ -1,0 +1,142 @@
+"""Conditions on a record's own columns, each with the reason that is counted where it does not hold.
+
+A condition looks at a batch of records at once and asks for the columns it needs. What needs tables beside the records
+(accessions, duplicates, changes) belongs to ``plan``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genbank_assets.extract.selection import Selection
+from genbank_assets.tables import samples
+from genbank_assets.tables.clades import Taxon, Taxonomy
+
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Condition:
+    """What has to hold for a record.
+
+    Attributes:
+        reason: why a record is left out where it does not hold.
+        columns: the columns it looks at.
+        holds: whether it holds for each record of a batch.
+    """
+
+    reason: str
+    columns: tuple[str, ...]
+    holds: Callable[[pa.RecordBatch], Flags]
+
+
+_SAMPLE_COLUMNS = ("features.list.element.key", "features.list.element.qualifiers")
+
+
+def conditions_of(selection: Selection, taxonomy: Taxonomy | None) -> list[Condition]:
+    """The conditions of a selection, cheapest first.
+
+    Raises:
+        NotFoundError: a taxon is not in the taxonomy.
+    """
+    found = []
+    if selection.min_length is not None or selection.max_length is not None:
+        found.append(_length(selection.min_length, selection.max_length))
+    if selection.updated_since is not None:
+        found.append(_updated(selection.updated_since))
+    if selection.molecule_types:
+        found.append(_one_of("molecule_type", selection.molecule_types, "another molecule type"))
+    if selection.organisms:
+        found.append(_one_of("organism", selection.organisms, "another organism"))
+    if selection.taxa and taxonomy is not None:
+        found.append(_in_clades(taxonomy, [taxonomy.find(name) for name in selection.taxa]))
+    if selection.not_taxa and taxonomy is not None:
+        found.append(_not_in_clades(taxonomy, [taxonomy.find(name) for name in selection.not_taxa]))
+    if selection.countries or selection.collected_from or selection.collected_to:
+        found.append(_sampled(selection))
+    return found
+
+
+def _length(least: int | None, greatest: int | None) -> Condition:
+    def holds(batch: pa.RecordBatch) -> Flags:
+        length = batch.column("length").to_numpy()
+        found: Flags = (length >= (least or 0)) & (length <= (np.iinfo(np.int64).max if greatest is None else greatest))
+        return found
+
+    return Condition("another length", ("length",), holds)
+
+
+def _updated(since: Any) -> Condition:
+    def holds(batch: pa.RecordBatch) -> Flags:
+        return _flags(pc.greater_equal(batch.column("update_date"), pa.scalar(since)))
+
+    return Condition("last updated before", ("update_date",), holds)
+
+
+def _one_of(column: str, names: Sequence[str], reason: str) -> Condition:
+    wanted = pa.array([name.strip().lower() for name in names])
+
+    def holds(batch: pa.RecordBatch) -> Flags:
+        return _flags(pc.is_in(pc.utf8_lower(batch.column(column)), value_set=wanted))
+
+    return Condition(reason, (column,), holds)
+
+
+def _in_clades(taxonomy: Taxonomy, taxa: Sequence[Taxon]) -> Condition:
+    return Condition(
+        "another taxon, or one that the taxonomy does not have",
+        ("taxon_ids",),
+        lambda batch: _any_in(batch.column("taxon_ids"), taxonomy, taxa),
+    )
+
+
+def _not_in_clades(taxonomy: Taxonomy, taxa: Sequence[Taxon]) -> Condition:
+    return Condition(
+        "a taxon that is left out", ("taxon_ids",), lambda batch: ~_any_in(batch.column("taxon_ids"), taxonomy, taxa)
+    )
+
+
+def _any_in(column: pa.ListArray, taxonomy: Taxonomy, taxa: Sequence[Taxon]) -> Flags:
+    """Whether any taxon of a record is in one of the clades."""
+    ids, at = np.unique(column.flatten().to_numpy(), return_inverse=True)
+    left = taxonomy.resolve(ids).left_values
+    inside = np.zeros(len(ids), np.bool_)
+    for taxon in taxa:
+        inside |= (left >= taxon.left_value) & (left <= taxon.right_value)
+    counted = np.concatenate([[0], np.cumsum(inside[at] if len(ids) else np.zeros(0, np.int64))])
+    ends = np.cumsum(column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
+    found: Flags = counted[ends] > counted[np.concatenate([[0], ends[:-1]])]
+    return found
+
+
+def _sampled(selection: Selection) -> Condition:
+    """Any source of the record is of the country and of the days."""
+    countries = [name.strip().lower() for name in selection.countries]
+
+    def holds(batch: pa.RecordBatch) -> Flags:
+        frame = samples.samples_frame(batch)
+        wanted = pl.lit(value=True)
+        if countries:
+            wanted &= pl.col("country").str.to_lowercase().is_in(countries)
+        if selection.collected_from:
+            wanted &= pl.col("collected_from") >= selection.collected_from
+        if selection.collected_to:
+            wanted &= pl.col("collected_to") <= selection.collected_to
+        rows = frame.filter(wanted)["row"].to_numpy()
+        found = np.zeros(batch.num_rows, np.bool_)
+        found[rows] = True
+        return found
+
+    return Condition("sampled elsewhere, at another time, or nobody says", _SAMPLE_COLUMNS, holds)
+
+
+def _flags(values: pa.Array) -> Flags:
+    found: Flags = pc.fill_null(values, fill_value=False).to_numpy(zero_copy_only=False)
+    return found

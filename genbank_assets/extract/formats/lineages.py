@@ -1,0 +1,168 @@
+"""Marker sets with lineages: the inputs of CRABS, SINTAX (USEARCH, VSEARCH) and QIIME 2.
+
+An entry is a feature, or a whole record where no feature is asked for. Its name is the record's accession.version; a
+second feature of a record has a number behind it. Ranks are whatever the taxonomy has; what a taxon lacks is left out
+or said, as the programs want it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from genbank_assets.extract.formats.base import Block, FormatOptions
+from genbank_assets.extract.formats.fasta import NO_RESIDUES, frame_of, record_blocks
+from genbank_assets.extract.formats.features import FeatureFasta
+from genbank_assets.extract.plan import Ints
+from genbank_assets.extract.scan import Scan
+from genbank_assets.extract.selection import Selection
+from genbank_assets.tables.arrow_text import text_buffer
+from genbank_assets.tables.clades import Taxonomy
+from genbank_assets.tables.cutting import Cut
+from genbank_assets.tables.feature_arrays import FeatureArrays
+
+LOWER_RANKS = ("phylum", "class", "order", "family", "genus", "species")
+
+
+def default_ranks(taxonomy: Taxonomy) -> tuple[str, ...]:
+    """Domain, or superkingdom as it was called until 2025, and the ranks below."""
+    return ("domain" if "domain" in taxonomy.ranks else "superkingdom", *LOWER_RANKS)
+
+
+def _letter(rank: str) -> str:
+    """A rank as one letter; a superkingdom is a domain, because s is the species."""
+    return "d" if rank == "superkingdom" else rank[0]
+
+
+class LineageFormat(FeatureFasta):
+    """What the three have in common; a line is made of the columns ``name``, ``organism``, ``taxon_id`` and ranks."""
+
+    needs_taxonomy = True
+    heeds = frozenset({"ranks"})
+
+    def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
+        super().__init__(selection, options, taxonomy)
+        assert taxonomy is not None  # needs_taxonomy
+        self._taxonomy = taxonomy
+        self.ranks = options.ranks or default_ranks(taxonomy)
+        self._fields = ("organism", "taxon_id")
+        self._columns = list(dict.fromkeys([*self._columns, *self._fields]))
+        self.options = FormatOptions(width=0)
+
+    def blocks(self, scan: Scan) -> Iterator[Block]:
+        if self.selection.asks_for_features:
+            yield from super().blocks(scan)
+            return
+        for batch in scan.batches(["accession_version", "length", "sequence_sha256", *self._fields]):
+            filled = batch.column("sequence_sha256").is_valid()
+            scan.counts[NO_RESIDUES] += filled.false_count
+            rows = batch.filter(filled)
+            if rows.num_rows:
+                lines = self._lines(frame_of(rows, self._fields).with_columns(name=pl.col("accession_version")))
+                yield from self.record_lines(rows, lines, scan)
+
+    def record_lines(self, rows: pa.RecordBatch, lines: tuple[Any, Ints], scan: Scan) -> Iterator[Block]:
+        """Whole records."""
+        yield from record_blocks(rows, headers=lines, reader=scan.reader, width=0, file=scan.plan.file.name)
+
+    def _frame(self, features: FeatureArrays, chosen: Ints, batch: pa.RecordBatch) -> pl.DataFrame:
+        frame = super()._frame(features, chosen, batch)
+        rows = features.record[chosen]
+        fresh = np.r_[True, rows[1:] != rows[:-1]] if len(rows) else np.zeros(0, np.bool_)
+        nth = np.arange(len(rows)) - np.maximum.accumulate(np.where(fresh, np.arange(len(rows)), 0)) + 1
+        number = pl.Series(nth)
+        suffix = pl.when(number > 1).then(pl.concat_str([pl.lit("_"), number.cast(pl.String)])).otherwise(pl.lit(""))
+        return frame.with_columns(name=pl.concat_str(["accession_version", suffix]))
+
+    def _lines(self, frame: pl.DataFrame) -> tuple[Any, Ints]:
+        taxa = frame["taxon_id"].fill_null(0).to_numpy()
+        different, at = np.unique(taxa, return_inverse=True)
+        resolved = self._taxonomy.resolve(different)
+        lineages = self._taxonomy.lineage(resolved.taxon_ids, ranks=self.ranks)
+        columns = {
+            f"rank_{n}": pl.Series([line[n] for line in lineages], dtype=pl.String).gather(at)
+            for n in range(len(self.ranks))
+        }
+        now = pl.Series(resolved.taxon_ids).gather(at)
+        line = frame.with_columns(**columns, taxon_id=now).select(line=self.line()).to_series()
+        return text_buffer(line.to_arrow())
+
+    def line(self) -> pl.Expr:
+        """What stands before the residues of an entry, its line end included where it has one."""
+        raise NotImplementedError
+
+    def _ranks(self) -> list[pl.Expr]:
+        return [pl.col(f"rank_{n}").str.replace_all(r"[\x00-\x1f;,]+", " ") for n in range(len(self.ranks))]
+
+
+class Crabs(LineageFormat):
+    """CRABS: accession, name, taxon, lineage and residues in columns; ``NA`` for what is not there."""
+
+    name = "crabs"
+    suffix = "txt"
+
+    def line(self) -> pl.Expr:
+        ranks = [rank.fill_null("NA") for rank in self._ranks()]
+        accession = pl.col("name").str.replace(r"\.\d+", "")
+        organism = pl.col("organism").str.replace_all(r"[\x00-\x1f]+", " ").fill_null("NA")
+        return pl.concat_str(
+            [accession, organism, pl.col("taxon_id").cast(pl.String), *ranks, pl.lit("")], separator="\t"
+        )
+
+
+class Sintax(LineageFormat):
+    """``>ACC.1;tax=d:Eukaryota,p:Chordata,…;``: spaces as underscores, missing ranks left out."""
+
+    name = "sintax"
+    suffix = "fasta"
+
+    def line(self) -> pl.Expr:
+        ranks = [
+            pl.concat_str([pl.lit(f"{_letter(rank)}:"), value.str.replace_all(r"[\s:]+", "_")])
+            for rank, value in zip(self.ranks, self._ranks(), strict=True)
+        ]
+        lineage = pl.concat_str(ranks, separator=",", ignore_nulls=True)
+        return pl.concat_str([pl.lit(">"), "name", pl.lit(";tax="), lineage, pl.lit(";\n")])
+
+
+class Qiime2(LineageFormat):
+    """The FASTA of QIIME 2: names alone; the lineages are in ``qiime2-taxonomy``."""
+
+    name = "qiime2"
+    suffix = "fasta"
+
+    def line(self) -> pl.Expr:
+        return pl.concat_str([pl.lit(">"), "name", pl.lit("\n")])
+
+
+class Qiime2Taxonomy(LineageFormat):
+    """The table of QIIME 2: ``Feature ID`` and ``Taxon``, as ``d__Eukaryota; p__Chordata; …``."""
+
+    name = "qiime2-taxonomy"
+    suffix = "tsv"
+
+    @property
+    def preamble(self) -> bytes:
+        return b"Feature ID\tTaxon\n"
+
+    def line(self) -> pl.Expr:
+        ranks = [
+            pl.concat_str([pl.lit(f"{_letter(rank)}__"), value.fill_null("")])
+            for rank, value in zip(self.ranks, self._ranks(), strict=True)
+        ]
+        return pl.concat_str(["name", pl.lit("\t"), pl.concat_str(ranks, separator="; "), pl.lit("\n")])
+
+    def record_lines(self, rows: pa.RecordBatch, lines: tuple[Any, Ints], scan: Scan) -> Iterator[Block]:
+        yield _table_block(lines, rows.column("accession_version"))
+
+    def cut_lines(self, piece: Cut, lines: tuple[Any, Ints], names: pa.Array) -> Iterator[Block]:
+        yield _table_block(lines, names)
+
+
+def _table_block(lines: tuple[Any, Ints], names: pa.Array) -> Block:
+    text, offsets = lines
+    return Block(memoryview(text)[int(offsets[0]) : int(offsets[-1])], offsets[:-1] - offsets[0], names)

@@ -1,0 +1,159 @@
+"""Records as tables: ``tsv`` and ``parquet`` of chosen columns, ``accession2taxid`` as NCBI has it.
+
+A column is one of the record table, the partition, or one of the sample's (of the first source feature). In TSV lists
+are joined by semicolons, structures are JSON and digests hex; tabs, line ends and backslashes are escaped by a
+backslash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from genbank_assets.errors import SettingsError
+from genbank_assets.extract.formats.base import Block, Format, FormatOptions, lines_block
+from genbank_assets.extract.scan import Scan
+from genbank_assets.extract.selection import Selection
+from genbank_assets.tables import samples
+from genbank_assets.tables.clades import Taxonomy
+from genbank_assets.tables.derived_schema import SAMPLE_COLUMNS
+from genbank_assets.tables.schema import RECORD_COLUMNS
+
+DEFAULT_COLUMNS = (
+    "accession_version", "section", "length", "molecule_type", "taxon_id", "organism", "update_date", "definition",
+)  # fmt: skip
+_RECORD = {column.name: column for column in RECORD_COLUMNS}
+_OTHER = {*_RECORD, "section", "feature_ordinal"}
+_SAMPLE = {column.name: column for column in SAMPLE_COLUMNS if column.name not in _OTHER}
+_SAMPLE_NEEDS = ("features.list.element.key", "features.list.element.location", "features.list.element.qualifiers")
+
+
+class Columns(Format):
+    """Chosen columns of the records."""
+
+    heeds = frozenset({"columns"})
+
+    def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
+        super().__init__(selection, options, taxonomy)
+        self.columns = options.columns or DEFAULT_COLUMNS
+        known = {*_RECORD, *_SAMPLE, "section"}
+        if unknown := [name for name in self.columns if name not in known]:
+            raise SettingsError(f"there is no column {', '.join(unknown)}: there are {', '.join(sorted(known))}")
+        if len(set(self.columns)) < len(self.columns):
+            raise SettingsError("a column is asked for twice")
+        self._of_samples = [name for name in self.columns if name in _SAMPLE]
+        needs = [name for name in self.columns if name in _RECORD]
+        if self._of_samples:
+            needs += [name for name in _SAMPLE_NEEDS if "features" not in needs]
+        self._needs = [*needs, "accession_version"]
+        self.schema = pa.schema([self._field(name) for name in self.columns])
+
+    def _field(self, name: str) -> pa.Field:
+        if name == "section":
+            return pa.field(name, pa.string(), nullable=False)
+        column = _RECORD.get(name) or _SAMPLE[name]
+        return pa.field(name, column.type, column.nullable or name in _SAMPLE)
+
+    def tables(self, scan: Scan) -> Iterator[tuple[pa.Table, pa.Array]]:
+        """The rows, a row group at a time, and the names of their records."""
+        for batch in scan.batches(self._needs):
+            found = {name: batch.column(name) for name in self.columns if name in _RECORD}
+            if "section" in self.columns:
+                found["section"] = pa.repeat(pa.scalar(scan.section), batch.num_rows)
+            if self._of_samples:
+                frame = samples.samples_frame(batch).unique("row", keep="first", maintain_order=True)
+                every = pl.DataFrame({"row": np.arange(batch.num_rows)}).join(
+                    frame, on="row", how="left", maintain_order="left"
+                )
+                found |= {name: every[name].to_arrow().cast(_SAMPLE[name].type) for name in self._of_samples}
+            yield (
+                pa.table([found[name] for name in self.columns], schema=self.schema),
+                batch.column("accession_version"),
+            )
+
+
+class Parquet(Columns):
+    """A Parquet file."""
+
+    name = "parquet"
+    suffix = "parquet"
+
+    def blocks(self, scan: Scan) -> Iterator[Block]:
+        for table, names in self.tables(scan):
+            yield Block(b"", np.zeros(len(names), np.int64), names, table)
+
+
+class Tsv(Columns):
+    """A line per record, with a line of names first."""
+
+    name = "tsv"
+    suffix = "tsv"
+
+    @property
+    def preamble(self) -> bytes:
+        return ("\t".join(self.columns) + "\n").encode()
+
+    def blocks(self, scan: Scan) -> Iterator[Block]:
+        for table, names in self.tables(scan):
+            yield lines_block(as_tsv(table), names)
+
+
+def as_tsv(table: pa.Table) -> bytes:
+    """The rows of a table as lines, without one of names."""
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    cells = [_cell(name, dtype) for name, dtype in frame.schema.items()]
+    text = frame.select(cells).write_csv(separator="\t", include_header=False, quote_style="never")
+    return text.encode()
+
+
+def _cell(name: str, dtype: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if isinstance(dtype, pl.List):
+        inner = dtype.inner
+        if isinstance(inner, pl.Struct):
+            return _escaped(column.list.eval(pl.element().struct.json_encode()).list.join(",").alias(name))
+        return _escaped(column.cast(pl.List(pl.String)).list.join("; ").alias(name))
+    if dtype == pl.Binary:
+        return column.bin.encode("hex")
+    return _escaped(column) if dtype == pl.String else column.cast(pl.String)
+
+
+def _escaped(text: pl.Expr) -> pl.Expr:
+    for plain, written in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+        text = text.str.replace_all(plain, written, literal=True)
+    return text
+
+
+class AccessionToTaxid(Format):
+    """NCBI's four columns: accession, accession.version, taxid, gi (0, since NCBI gives none any more).
+
+    Taxa that were merged are followed where there is a taxonomy; a record without a taxon has 0.
+    """
+
+    name = "accession2taxid"
+    suffix = "accession2taxid"
+
+    @property
+    def preamble(self) -> bytes:
+        return b"accession\taccession.version\ttaxid\tgi\n"
+
+    def blocks(self, scan: Scan) -> Iterator[Block]:
+        for batch in scan.batches(["accession", "accession_version", "taxon_id"]):
+            taxa = pl.Series(pl.from_arrow(batch.column("taxon_id"))).fill_null(0).to_numpy()
+            if self.taxonomy is not None:
+                different, at = np.unique(taxa, return_inverse=True)
+                taxa = self.taxonomy.resolve(different).taxon_ids[at]
+            frame = pl.DataFrame(
+                {
+                    "accession": pl.from_arrow(batch.column("accession")),
+                    "accession_version": pl.from_arrow(batch.column("accession_version")),
+                    "taxon_id": taxa,
+                    "gi": np.zeros(len(taxa), np.int8),
+                }
+            )
+            text = frame.write_csv(separator="\t", include_header=False, quote_style="never")
+            yield lines_block(text.encode(), batch.column("accession_version"))

@@ -1,0 +1,100 @@
+"""The tables that a query reads: of each partition, those of its newest readable release or of the one that is named.
+
+Which releases can be read belongs to ``catalog.divisions``; what is read in them, to ``plan``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from genbank_assets.catalog.divisions import ReadableRelease, choose, readable_releases
+from genbank_assets.store import PartitionRelease, release_sort_key
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceFile:
+    """The tables of one flat file.
+
+    Attributes:
+        name: the flat file's name, as NCBI has it.
+        records: table of records.
+        sequences: table of residues.
+        raw: the flat file itself; may have been pruned.
+        rows: records.
+    """
+
+    name: str
+    records: Path
+    sequences: Path
+    raw: Path
+    rows: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """A partition's release and its files."""
+
+    tables: ReadableRelease
+
+    @property
+    def partition(self) -> PartitionRelease:
+        """The division and the release."""
+        return self.tables.partition
+
+    @property
+    def memberships(self) -> Path:
+        """The table of memberships, sorted by accession."""
+        return self.tables.memberships
+
+    @cached_property
+    def files(self) -> tuple[SourceFile, ...]:
+        """Its files, in NCBI's order."""
+        records, raw = self.tables.records, self.partition.manifest("raw_files")
+        folder = self.partition.folder_of(records)
+        raw_folder = self.partition.folder_of(raw) if raw is not None else self.partition.stage_folder("raw_files")
+        return tuple(
+            SourceFile(
+                name=entry["name"],
+                records=folder / entry["records_file"],
+                sequences=folder / entry["sequences_file"],
+                raw=raw_folder / entry["name"],
+                rows=entry["records"],
+            )
+            for entry in records.files
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a manifest says of it: equal digests, equal tables."""
+        raw = self.partition.manifest("raw_files")
+        return {
+            "partition": str(self.partition.key),
+            "release": self.partition.release,
+            "release_date": raw.extra.get("release_date") if raw else None,
+            "records_digest": self.tables.records.digest,
+            "unique_records_digest": self.tables.unique.digest,
+            "files": [
+                {"name": entry["name"], "raw_sha256": entry["raw_sha256"]} for entry in self.tables.records.files
+            ],
+        }
+
+
+def find_inputs(store: Path, *, partitions: Sequence[str], release: str | None) -> list[Input]:
+    """The inputs of some partitions, or of all that are in the store, in order of the catalog.
+
+    Raises:
+        NotFoundError: a partition that was named is not in the store, or not in that release; or nothing is.
+    """
+    there = readable_releases(store)
+    return [Input(one) for one in choose(there, partitions=partitions or None, release=release)]
+
+
+def earlier_input(one: Input, *, release: str) -> Input | None:
+    """The same partition in another release, or None where it is not in the store."""
+    kept = readable_releases(one.partition.store).get(one.partition.key, [])
+    wanted = release_sort_key(release)
+    same = [found for found in kept if release_sort_key(found.release) == wanted]
+    return Input(same[-1]) if same else None

@@ -1,0 +1,137 @@
+"""Names of marker genes: which genes and products a marker goes by in GenBank, and what tells namesakes apart.
+
+``16S`` of an animal is the large subunit of its mitochondrion, ``16S`` of a bacterium its small one; ``small subunit
+ribosomal RNA`` is 12S, 16S or 18S by where it stands. Such names count only in records of the right organelle.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+MITOCHONDRION, NO_ORGANELLE, ANY = "mitochondrion", "none", "any"
+
+
+@dataclasses.dataclass(frozen=True)
+class Marker:
+    """A marker gene.
+
+    Attributes:
+        names: what ``--gene`` may call it.
+        genes: values of ``/gene`` that are it wherever they stand.
+        products: values of ``/product`` that are it wherever they stand.
+        ambiguous: values of either that are it in records of ``organelle`` alone.
+        organelle: where ambiguous names count.
+    """
+
+    names: tuple[str, ...]
+    genes: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    ambiguous: tuple[str, ...] = ()
+    organelle: str = ANY
+
+
+MARKERS: tuple[Marker, ...] = (
+    Marker(
+        names=("COI", "COX1", "CO1", "COXI", "MT-CO1"),
+        genes=("COI", "CO1", "COX1", "COXI", "MT-CO1", "MTCO1", "cytochrome oxidase subunit I"),
+        products=(
+            "cytochrome c oxidase subunit I", "cytochrome c oxidase subunit 1", "cytochrome oxidase subunit I",
+            "cytochrome oxidase subunit 1", "cytochrome oxidase I", "cytochrome c oxidase I",
+            "cytochrome oxidase 1", "COI", "COX1",
+        ),
+    ),
+    Marker(
+        names=("COII", "COX2", "CO2", "COXII", "MT-CO2"),
+        genes=("COII", "CO2", "COX2", "COXII", "MT-CO2", "MTCO2"),
+        products=(
+            "cytochrome c oxidase subunit II", "cytochrome c oxidase subunit 2", "cytochrome oxidase subunit II",
+            "cytochrome oxidase subunit 2", "cytochrome oxidase II", "cytochrome c oxidase II",
+            "cytochrome oxidase 2", "COII", "COX2",
+        ),
+    ),
+    Marker(
+        names=("cytb", "CYTB", "MT-CYB"),
+        genes=("cytb", "cyt b", "cob", "MT-CYB", "MTCYB", "cyb", "cytochrome b"),
+        products=("cytochrome b", "apocytochrome b", "cytb"),
+    ),
+    Marker(
+        names=("12S", "12S rRNA", "rrnS", "MT-RNR1"),
+        genes=("12S", "12S rRNA", "MT-RNR1", "12S ribosomal RNA", "s-rRNA"),
+        products=("12S ribosomal RNA", "12S rRNA", "12S small subunit ribosomal RNA", "s-rRNA", "rRNA-12S"),
+        ambiguous=(
+            "small subunit ribosomal RNA", "small ribosomal RNA", "ribosomal RNA small subunit", "rrnS", "rns", "RNR1",
+        ),
+        organelle=MITOCHONDRION,
+    ),
+    Marker(
+        names=("16S", "16S rRNA", "rrnL", "MT-RNR2"),
+        genes=("MT-RNR2", "l-rRNA"),
+        products=("l-rRNA", "rRNA-16S"),
+        ambiguous=(
+            "16S", "16S rRNA", "16S ribosomal RNA", "16S large subunit ribosomal RNA", "large subunit ribosomal RNA",
+            "large ribosomal RNA", "ribosomal RNA large subunit", "rrnL", "rnl", "RNR2",
+        ),
+        organelle=MITOCHONDRION,
+    ),
+    Marker(
+        names=("16S bacteria", "16S-bacteria", "bacterial 16S", "rrs"),
+        genes=("rrs", "rrsA", "rrsB", "rrsC", "rrsD", "rrsE", "rrsF", "rrsG", "rrsH"),
+        ambiguous=("16S", "16S rRNA", "16S ribosomal RNA", "16S small subunit ribosomal RNA", "rRNA-16S ribosomal RNA"),
+        organelle=NO_ORGANELLE,
+    ),
+    Marker(
+        names=("18S", "18S rRNA", "SSU"),
+        genes=("18S", "18S rRNA", "18S ribosomal RNA", "RNA18S"),
+        products=(
+            "18S ribosomal RNA", "18S rRNA", "18S small subunit ribosomal RNA", "small subunit 18S ribosomal RNA",
+            "18S ribosomal RNA small subunit",
+        ),
+        ambiguous=("SSU rRNA", "SSU"),
+        organelle=NO_ORGANELLE,
+    ),
+    Marker(
+        names=("28S", "28S rRNA", "LSU"),
+        genes=("28S", "28S rRNA", "28S ribosomal RNA", "RNA28S"),
+        products=(
+            "28S ribosomal RNA", "28S rRNA", "28S large subunit ribosomal RNA", "large subunit 28S ribosomal RNA",
+            "26S ribosomal RNA", "25S ribosomal RNA", "26S large subunit ribosomal RNA",
+        ),
+        ambiguous=("LSU rRNA", "LSU"),
+        organelle=NO_ORGANELLE,
+    ),
+    Marker(
+        names=("ITS", "ITS1", "ITS2"),
+        genes=("ITS", "ITS1", "ITS2", "ITS-1", "ITS-2"),
+        products=(
+            "internal transcribed spacer 1", "internal transcribed spacer 2", "internal transcribed spacer",
+            "ITS1", "ITS2", "ITS", "internal transcribed spacer 1, ITS1", "internal transcribed spacer 2, ITS2",
+        ),
+    ),
+    Marker(
+        names=("rbcL",),
+        genes=("rbcL",),
+        products=(
+            "ribulose-1,5-bisphosphate carboxylase/oxygenase large subunit",
+            "ribulose 1,5-bisphosphate carboxylase/oxygenase large subunit",
+            "ribulose-1,5-bisphosphate carboxylase/oxygenase large chain",
+            "ribulose bisphosphate carboxylase large chain", "ribulose bisphosphate carboxylase large subunit",
+            "ribulose-bisphosphate carboxylase large subunit", "RuBisCO large subunit",
+            "ribulose-1,5-bisphosphate carboxylase large subunit",
+        ),
+    ),
+    Marker(
+        names=("matK",), genes=("matK", "ycf14"), products=("maturase K", "maturase-like protein", "maturase MatK")
+    ),
+)  # fmt: skip
+
+
+def folded(name: str) -> str:
+    """A name without case, spaces and punctuation: ``MT-CO1`` and ``mtco1`` are one."""
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
+def marker_named(name: str) -> Marker | None:
+    """The marker that a name stands for, or None."""
+    wanted = folded(name)
+    return next((m for m in MARKERS if any(folded(known) == wanted for known in m.names)), None)

@@ -1,0 +1,241 @@
+"""Where an extract goes: standard output, a file, or shards; plain, gzip (in blocks, as bgzip writes it) or zstd.
+
+A file gets its name when it is whole. Shards end between entries; with each one that is finished a note is kept of
+where it ended, so that a run that was stopped goes on behind it. What is in the files belongs to ``formats``.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genbank_assets.errors import SettingsError
+from genbank_assets.extract.formats import Block
+from genbank_assets.extract.packing import ENCODERS, Plain
+from genbank_assets.store import write_atomically
+
+
+@dataclasses.dataclass(frozen=True)
+class WrittenFile:
+    """A finished file: name, size, digest as it lies on disk, and the entries that begin in it."""
+
+    name: str
+    bytes: int
+    sha256: str
+    entries: int
+
+
+class Output(abc.ABC):
+    """Takes blocks in order."""
+
+    #: What a run that was stopped left behind: as :meth:`Shards.state` has it; None to begin at the beginning.
+    resumed: dict[str, Any] | None = None
+
+    @abc.abstractmethod
+    def write(self, block: Block) -> None:
+        """Take a block."""
+
+    def stretch_done(self, number: int, counts: dict[str, int]) -> None:  # noqa: B027 -- most have no use for it
+        """The stretch of that number is over; all counts up to here."""
+
+    @abc.abstractmethod
+    def finish(self) -> tuple[WrittenFile, ...]:
+        """All blocks were taken; files get their names."""
+
+    @abc.abstractmethod
+    def abandon(self) -> None:
+        """Something failed: what is unfinished goes."""
+
+
+class StreamOutput(Output):
+    """Text to a binary stream, such as standard output."""
+
+    def __init__(self, stream: BinaryIO, *, preamble: bytes, name: str = "-") -> None:
+        self._encoder = Plain(stream)
+        self._stream = stream
+        self._name = name
+        self._entries = 0
+        self._encoder.write(preamble)
+
+    def write(self, block: Block) -> None:
+        self._encoder.write(block.data)
+        self._entries += len(block.starts)
+
+    def finish(self) -> tuple[WrittenFile, ...]:
+        self._stream.flush()
+        return (WrittenFile(self._name, self._encoder.bytes, self._encoder.sha256, self._entries),)
+
+    def abandon(self) -> None:
+        pass
+
+
+class FileOutput(Output):
+    """Text to a file, which appears when it is whole."""
+
+    def __init__(self, path: Path, *, preamble: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._file = self._temporary.open("wb")
+        self._encoder = ENCODERS.get(path.suffix, Plain)(self._file)
+        self._entries = 0
+        self.text_bytes = 0
+        self._text(preamble)
+
+    def _text(self, data: Any) -> None:
+        self._encoder.write(data)
+        self.text_bytes += len(data)
+
+    def write(self, block: Block) -> None:
+        self._text(block.data)
+        self._entries += len(block.starts)
+
+    def finish(self) -> tuple[WrittenFile, ...]:
+        self._encoder.finish()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._temporary.replace(self._path)
+        return (WrittenFile(self._path.name, self._encoder.bytes, self._encoder.sha256, self._entries),)
+
+    def abandon(self) -> None:
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+class ParquetOutput(Output):
+    """Rows to a Parquet file, which appears when it is whole."""
+
+    def __init__(self, path: Path, *, schema: pa.Schema) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
+        self._entries = 0
+
+    def write(self, block: Block) -> None:
+        if block.table is not None and len(block.table):
+            self._writer.write_table(block.table)
+            self._entries += len(block.table)
+
+    def finish(self) -> tuple[WrittenFile, ...]:
+        self._writer.close()
+        with self._temporary.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        size = self._temporary.stat().st_size
+        self._temporary.replace(self._path)
+        return (WrittenFile(self._path.name, size, digest, self._entries),)
+
+    def abandon(self) -> None:
+        self._writer.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+class Shards(Output):
+    """Text to files ``NAME.00001.fasta`` …, each ended between entries once it has so many bytes of text.
+
+    The note beside them, ``.NAME.shards.json``, says how far finished shards go; it is gone when all are finished.
+    """
+
+    def __init__(self, path: Path, *, preamble: bytes, shard_bytes: int, query_digest: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._preamble = preamble
+        self._shard_bytes = shard_bytes
+        self._note = path.with_name(f".{path.name}.shards.json")
+        self._query_digest = query_digest
+        self._files: list[WrittenFile] = []
+        self._current: FileOutput | None = None
+        self._stretch = self._entries = 0  # of that stretch, how many entries were begun
+        self._counts: dict[str, int] = {}
+        self.resumed = self._state()
+        if self.resumed is not None:
+            self._files = [WrittenFile(**entry) for entry in self.resumed["files"]]
+            self._stretch, self._counts = self.resumed["stretch"], self.resumed["counts"]
+        self._in_shards = self.resumed["entries"] if self.resumed else 0  # entries of the stretch to pass over
+
+    def _state(self) -> dict[str, Any] | None:
+        """Where to go on, if shards of the very same query are there and whole."""
+        try:
+            state: dict[str, Any] = json.loads(self._note.read_text(encoding="utf-8"))
+            whole = all(self._path.with_name(f["name"]).stat().st_size == f["bytes"] for f in state["files"])
+        except (OSError, ValueError, KeyError):
+            return None
+        return state if whole and state["query_digest"] == self._query_digest else None
+
+    def _shard_path(self) -> Path:
+        stem, dot, suffixes = self._path.name.partition(".")
+        return self._path.with_name(f"{stem}.{len(self._files) + 1:05d}{dot}{suffixes}")
+
+    def write(self, block: Block) -> None:
+        begin, starts, data = 0, block.starts, memoryview(block.data)
+        if self._in_shards:
+            if self._entries + len(starts) <= self._in_shards:
+                self._entries += len(starts)
+                return
+            begin = int(starts[self._in_shards - self._entries])
+            self._entries, self._in_shards = self._in_shards, 0
+        while begin < len(data):
+            size = self._current.text_bytes if self._current else len(self._preamble)
+            ends = starts[(starts >= begin) if self._current else (starts > begin)]
+            ends = ends[ends - begin >= self._shard_bytes - size]
+            end = int(ends[0]) if len(ends) else len(data)
+            if end > begin:
+                inside = starts[(starts >= begin) & (starts < end)]
+                if self._current is None:
+                    self._current = FileOutput(self._shard_path(), preamble=self._preamble)
+                self._current.write(Block(data[begin:end], inside, block.names))
+                self._entries += len(inside)
+            if len(ends):
+                self._end_shard()
+            begin = end
+
+    def _end_shard(self) -> None:
+        if self._current is not None:
+            self._files += self._current.finish()
+            self._current = None
+            state = {
+                "query_digest": self._query_digest,
+                "files": [dataclasses.asdict(file) for file in self._files],
+                "stretch": self._stretch,
+                "entries": self._entries,
+                "counts": self._counts,
+            }
+            write_atomically(self._note, json.dumps(state).encode())
+
+    def stretch_done(self, number: int, counts: dict[str, int]) -> None:
+        self._stretch, self._entries, self._in_shards = number + 1, 0, 0
+        self._counts = counts
+
+    def finish(self) -> tuple[WrittenFile, ...]:
+        if self._current is None and not self._files:
+            self._current = FileOutput(self._shard_path(), preamble=self._preamble)
+        if self._current is not None:
+            self._files += self._current.finish()
+            self._current = None
+        self._note.unlink(missing_ok=True)
+        return tuple(self._files)
+
+    def abandon(self) -> None:
+        if self._current is not None:
+            self._current.abandon()
+
+
+def check_shard_size(megabytes: float) -> int:
+    """A shard's size in bytes.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    if not 0.001 <= megabytes < 1e9:
+        raise SettingsError(f"a shard has at least 0.001 MB, not {megabytes}")
+    return int(megabytes * 1_000_000)

@@ -1,0 +1,230 @@
+"""Extracts: a selection, a format and a place to write to in, files and a manifest out.
+
+The same query on the same store gives the same bytes, manifest included. Standard output is as good as a file; only
+shards can be taken up again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from genbank_assets import __version__
+from genbank_assets.errors import NotFoundError, SettingsError
+from genbank_assets.extract.conditions import conditions_of
+from genbank_assets.extract.distinct import choose_distinct
+from genbank_assets.extract.engine import Done, run_stretches
+from genbank_assets.extract.formats import FORMATS, Format, FormatOptions
+from genbank_assets.extract.formats.tables import Columns
+from genbank_assets.extract.inputs import Input, find_inputs
+from genbank_assets.extract.names import ORDERS
+from genbank_assets.extract.output import FileOutput, Output, ParquetOutput, Shards, StreamOutput, WrittenFile
+from genbank_assets.extract.plan import Plan, make_plan
+from genbank_assets.extract.scan import Stretch, stretches
+from genbank_assets.extract.selection import Selection
+from genbank_assets.extract.sorting import SortedOutput
+from genbank_assets.settings import Settings
+from genbank_assets.store import write_atomically
+from genbank_assets.tables.clades import Taxonomy, open_taxonomy
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Extract:
+    """What an extract consists of; what its manifest says.
+
+    Attributes:
+        query: selection, format and options, as they were given.
+        inputs: partitions with releases and digests of the tables they were read from.
+        taxonomy: date of the taxonomy that was used, or None.
+        entries: entries written.
+        excluded: records and features that were left out, by reason.
+        not_found: accessions that were asked for and that no table has.
+        files: the files, in order; of standard output one named ``-``.
+    """
+
+    query: dict[str, Any]
+    inputs: tuple[dict[str, Any], ...]
+    taxonomy: str | None
+    entries: int
+    excluded: dict[str, int]
+    not_found: tuple[str, ...]
+    files: tuple[WrittenFile, ...]
+
+    def as_json(self) -> str:
+        """The manifest; equal extracts, equal text."""
+        content = {"genbank_assets": __version__, **dataclasses.asdict(self)}
+        return json.dumps(content, indent=1, default=str) + "\n"
+
+
+def extract(
+    selection: Selection,
+    *,
+    settings: Settings,
+    to: Path | BinaryIO,
+    format_: str = "fasta",
+    options: FormatOptions | None = None,
+    order: str = "ncbi",
+    shard_bytes: int | None = None,
+    manifest: Path | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Extract:
+    """Write the entries of a selection to a file, to shards or to a stream.
+
+    Readers see a file once it is whole, a shard once it is finished. Beside a file lies its manifest,
+    ``NAME.manifest.json``, written last.
+
+    Args:
+        selection: what is wanted.
+        settings: where the store is, and how many threads work.
+        to: path of the file, or a binary stream. A name that ends in ``.gz`` or ``.zst`` is packed.
+        format_: one of :data:`FORMATS`.
+        options: how entries are written.
+        order: ``ncbi`` (partitions, files and records as NCBI has them) or ``accession``.
+        shard_bytes: write shards of so much text instead of one file.
+        manifest: where the manifest goes; beside the file by default, nowhere for a stream.
+        progress: called with lines for people.
+
+    Raises:
+        SettingsError: the format cannot do what is asked for.
+        NotFoundError: a partition, release, taxon or taxonomy is not in the store.
+        IntegrityError: a table is damaged; nothing is published but shards that were finished.
+    """
+    if format_ not in FORMATS:
+        raise SettingsError(f"there is no format {format_!r}: there are {', '.join(FORMATS)}")
+    if order not in ORDERS:
+        raise SettingsError(f"entries come in the order {' or '.join(ORDERS)}, not {order!r}")
+    options = options or FormatOptions()
+    kind = FORMATS[format_]
+    inputs = find_inputs(settings.store, partitions=selection.partitions, release=selection.release)
+    taxonomy = _taxonomy(settings, selection, kind, progress)
+    writer = kind(selection, options, taxonomy)
+    query = _query(selection, format_, options, order)
+    digest = _digest(query, inputs, taxonomy)
+    plan = make_plan(inputs, selection)
+    conditions = conditions_of(selection, taxonomy)
+    if selection.distinct:
+        plan = choose_distinct(plan, conditions, scratch=settings.store / "extract", format_=writer)
+    output = _output(to, writer, plan=plan, order=order, shard_bytes=shard_bytes, digest=digest)
+    whole_files = kind.whole_files
+    try:
+        counts, files = _written(
+            list_of(plan, whole_files=whole_files), writer, conditions, output, settings=settings, progress=progress
+        )
+    except BaseException:
+        output.abandon()
+        raise
+    found = Extract(
+        query=query,
+        inputs=tuple(one.as_dict() for one in inputs),
+        taxonomy=taxonomy.date if taxonomy else None,
+        entries=sum(file.entries for file in files),
+        excluded=dict(sorted((reason, count) for reason, count in counts.items() if count)),
+        not_found=plan.not_found,
+        files=files,
+    )
+    if manifest is None and isinstance(to, Path):
+        manifest = to.with_name(f"{to.name}.manifest.json")
+    if manifest is not None:
+        write_atomically(manifest, found.as_json().encode())
+    return found
+
+
+def list_of(plan: Plan, *, whole_files: bool) -> Any:
+    """The stretches of a plan, lazily."""
+    return stretches(plan.files, whole_files=whole_files)
+
+
+def _written(
+    every: Any,
+    writer: Format,
+    conditions: Any,
+    output: Output,
+    *,
+    settings: Settings,
+    progress: Callable[[str], None],
+) -> tuple[Counter[str], tuple[WrittenFile, ...]]:
+    """Run all stretches that finished shards do not have yet."""
+    counts: Counter[str] = Counter()
+    begin = 0
+    if output.resumed is not None:
+        begin = output.resumed["stretch"]
+        counts.update(output.resumed["counts"])
+        progress(f"goes on behind {len(output.resumed['files'])} finished shard(s)")
+    numbered = _from(every, begin)
+    number = begin
+    file = ""
+    for item in run_stretches(numbered, format_=writer, conditions=conditions, workers=settings.workers):
+        if isinstance(item, Done):
+            counts.update(item.counts)
+            output.stretch_done(number, dict(counts))
+            number += 1
+            if item.stretch.plan.file.name != file:
+                file = item.stretch.plan.file.name
+                progress(f"{item.stretch.plan.input.partition.key}: {file}")
+        else:
+            output.write(item)
+    return counts, output.finish()
+
+
+def _from(every: Any, begin: int) -> Any:
+    for number, stretch in enumerate(every):
+        if number >= begin:
+            yield stretch
+
+
+def _taxonomy(
+    settings: Settings, selection: Selection, kind: type[Format], progress: Callable[[str], None]
+) -> Taxonomy | None:
+    """The newest taxonomy, where it is needed or of use."""
+    if selection.taxa or selection.not_taxa or kind.needs_taxonomy:
+        return open_taxonomy(settings.store)
+    if kind.name == "accession2taxid":
+        try:
+            return open_taxonomy(settings.store)
+        except NotFoundError:
+            progress("there is no taxonomy in the store: taxa that were merged keep their old numbers")
+    return None
+
+
+def _query(selection: Selection, format_: str, options: FormatOptions, order: str) -> dict[str, Any]:
+    given = {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(options)
+        if getattr(options, field.name) != field.default
+    }
+    return {"format": format_, "order": order, **given, **selection.as_dict()}
+
+
+def _digest(query: dict[str, Any], inputs: list[Input], taxonomy: Taxonomy | None) -> str:
+    """SHA-256 of all that decides an extract's bytes."""
+    content = [__version__, query, [one.as_dict() for one in inputs], taxonomy.manifest.digest if taxonomy else None]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _output(
+    to: Path | BinaryIO, writer: Format, *, plan: Plan, order: str, shard_bytes: int | None, digest: str
+) -> Output:
+    if isinstance(writer, Columns) and writer.name == "parquet":
+        if not isinstance(to, Path) or shard_bytes is not None or order != "ncbi":
+            raise SettingsError("Parquet goes into one file, in NCBI's order: name it with --out")
+        return ParquetOutput(to, schema=writer.schema)
+    if shard_bytes is not None:
+        if not isinstance(to, Path):
+            raise SettingsError("shards are files: name them with --out")
+        if order != "ncbi":
+            raise SettingsError("shards come in NCBI's order")
+        return Shards(to, preamble=writer.preamble, shard_bytes=shard_bytes, query_digest=digest)
+    output: Output
+    if isinstance(to, Path):
+        output = FileOutput(to, preamble=writer.preamble)
+    else:
+        output = StreamOutput(to, preamble=writer.preamble)
+    return SortedOutput(output, plan=plan) if order == "accession" else output
+
+
+__all__ = ["Extract", "Stretch", "extract"]

@@ -1,0 +1,147 @@
+"""Reads what was chosen: a stretch of a file's record table, its conditions, its residues; counts what is left out.
+
+A stretch is some row groups in a row, so that a large file is worked on in parallel. Only row groups that can have
+wanted records are read, columns that conditions look at first. What is made of the records belongs to ``formats``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genbank_assets.errors import IntegrityError
+from genbank_assets.extract.conditions import Condition, Flags
+from genbank_assets.extract.plan import FilePlan, Ints
+from genbank_assets.tables.residues import ResidueReader
+
+# A stretch has about so many bytes of residues or records, uncompressed.
+STRETCH_BYTES = 48 * 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Stretch:
+    """Row groups ``first`` to ``last`` (exclusive) of a file's record table."""
+
+    plan: FilePlan
+    first: int
+    last: int
+
+
+def stretches(plans: Sequence[FilePlan], *, whole_files: bool) -> Iterator[Stretch]:
+    """The stretches of some files, in order; where they begin depends on the tables alone."""
+    for plan in plans:
+        if plan.wanted is not None and not len(plan.wanted):
+            continue
+        footer = _footer(plan.file.records)
+        groups = footer.num_row_groups
+        size = sum(footer.row_group(group).total_byte_size for group in range(groups))
+        size = max(size, 4 * plan.file.sequences.stat().st_size)
+        parts = 1 if whole_files else max(1, min(groups, size // STRETCH_BYTES))
+        bounds = [groups * part // parts for part in range(parts + 1)]
+        for first, last in itertools.pairwise(bounds):
+            yield Stretch(plan, first, last)
+
+
+def _footer(path: Path) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise IntegrityError(f"{path} cannot be read ({error}); materialize records again") from error
+
+
+class Scan:
+    """The wanted records of a stretch."""
+
+    def __init__(self, stretch: Stretch, conditions: Sequence[Condition]) -> None:
+        self.plan = stretch.plan
+        self.counts: Counter[str] = Counter()
+        self._stretch = stretch
+        self._conditions = conditions
+
+    @property
+    def section(self) -> str:
+        """The partition's division or section."""
+        return self.plan.input.partition.key.division
+
+    @cached_property
+    def reader(self) -> ResidueReader:
+        """The residues of the file."""
+        return ResidueReader(self.plan.file.sequences)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The wanted records with these columns, row group by row group; ``record_ordinal`` is always there."""
+        asked = {"record_ordinal", *(name for condition in self._conditions for name in condition.columns)}
+        try:
+            with pq.ParquetFile(self.plan.file.records) as file:
+                for group in range(self._stretch.first, self._stretch.last):
+                    if not self._may_have(file.metadata.row_group(group)):
+                        continue
+                    looked_at = _read(file, group, asked)
+                    wanted = self._wanted(looked_at)
+                    if not wanted.any():
+                        continue
+                    more = {"record_ordinal", *columns}
+                    batch = looked_at if more <= asked else _read(file, group, more)
+                    yield batch if wanted.all() else batch.filter(pa.array(wanted))
+        except (OSError, pa.ArrowInvalid) as error:
+            raise IntegrityError(
+                f"{self.plan.file.records} cannot be read ({error}); materialize records again"
+            ) from error
+
+    def _may_have(self, group: pq.RowGroupMetaData) -> bool:
+        wanted = self.plan.wanted
+        if wanted is None:
+            return True
+        for number in range(group.num_columns):
+            column = group.column(number)
+            if column.path_in_schema == "record_ordinal" and column.statistics is not None:
+                at = int(np.searchsorted(wanted, column.statistics.min))
+                return at < len(wanted) and int(wanted[at]) <= column.statistics.max
+        return True
+
+    def _wanted(self, batch: pa.RecordBatch) -> Flags:
+        """Which records are wanted; the others are counted by the first reason, unless nobody asked for them."""
+        ordinals = batch.column("record_ordinal").to_numpy()
+        kept = np.ones(len(ordinals), np.bool_)
+        if self.plan.wanted is not None:
+            kept &= _is_in(ordinals, self.plan.wanted)
+        for reason, left_out in self.plan.left_out.items():
+            kept = self._keep(kept, ~_is_in(ordinals, left_out), reason)
+        for condition in self._conditions:
+            if not kept.any():
+                break
+            kept = self._keep(kept, condition.holds(batch), condition.reason)
+        return kept
+
+    def _keep(self, kept: Flags, holds: Flags, reason: str) -> Flags:
+        lost = int((kept & ~holds).sum())
+        if lost:
+            self.counts[reason] += lost
+        return kept & holds
+
+    def close(self) -> None:
+        """Close what is open."""
+        if "reader" in self.__dict__:
+            self.reader.close()
+
+
+def _read(file: pq.ParquetFile, group: int, columns: set[str]) -> pa.RecordBatch:
+    table = file.read_row_group(group, columns=sorted(columns), use_threads=False).combine_chunks()
+    (batch,) = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+    return batch
+
+
+def _is_in(values: Ints, ascending: Ints) -> Flags:
+    if not len(ascending):
+        return np.zeros(len(values), np.bool_)
+    at = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
+    found: Flags = ascending[at] == values
+    return found
