@@ -12,10 +12,13 @@ import hashlib
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from genbank_assets.errors import StoreError
+
+DAY_SECONDS = 86_400
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -55,6 +58,26 @@ def temporary_beside(path: Path) -> Iterator[Path]:
 def hidden_name(name: str, *, suffix: str) -> str:
     """A name that no other process of any host that shares the store uses, and no reader looks at."""
     return f".{name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}{suffix}"
+
+
+def sweep_temporaries(folder: Path) -> None:
+    """Delete half-written files of processes that are gone; another host's when they are a day old."""
+    for path in folder.glob(".*.tmp"):
+        host, _, pid = path.name.removesuffix(".tmp").rpartition("-")[0].rpartition("-")
+        is_here = host.endswith(f".{socket.gethostname()}")
+        with contextlib.suppress(OSError):
+            if (is_here and not _is_alive(pid)) or time.time() - path.stat().st_mtime > DAY_SECONDS:
+                path.unlink()
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def sync_folder(folder: Path) -> None:

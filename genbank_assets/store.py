@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genbank_assets import __version__
-from genbank_assets.durable import store_errors, temporary_beside, write_atomically
+from genbank_assets.durable import store_errors, sweep_temporaries, temporary_beside, write_atomically
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.measure import StageReport
 
@@ -203,6 +203,7 @@ def publish_manifest(manifest: Manifest, *, partition: PartitionRelease) -> Mani
     if manifest.generation:
         write_atomically(partition.folder_of(manifest) / MANIFEST, content)
     write_atomically(partition.manifest_path(manifest.stage), content)
+    sweep_temporaries(partition.stage_folder(manifest.stage))
     return manifest
 
 
