@@ -127,14 +127,16 @@ def made_before(
 ) -> Manifest | None:
     """The whole output that fulfils ``same``, if it is there: published, or published before and now again.
 
-    Outputs of versions without generations do not count: they are to be made, from what is there.
+    What was replaced may have been so because it is damaged, so that its digests are always looked at. Outputs of
+    versions without generations do not count: they are to be made, from what is there.
     """
+    published = partition.manifest(stage)
     for manifest in readable_manifests(partition, stage):
-        if manifest.generation and same(manifest) and not damaged_files(manifest, partition=partition, recheck=recheck):
-            published = partition.manifest(stage)
-            if published is not None and published.generation == manifest.generation:
-                return published
-            return publish_manifest(manifest, partition=partition)
+        if not manifest.generation or not same(manifest):
+            continue
+        is_published = published is not None and published.generation == manifest.generation
+        if not damaged_files(manifest, partition=partition, recheck=recheck or not is_published):
+            return manifest if is_published else publish_manifest(manifest, partition=partition)
     return None
 
 
@@ -208,6 +210,7 @@ def prune_releases(store: Path, *, key: PartitionKey, keep: int) -> list[str]:
     """
     for half in (store / key.collection).glob(f"*/{_REMOVED}.{key.division}.*"):
         shutil.rmtree(half, ignore_errors=True)
+        _remove_if_nobody_needs_it(half.parent)
     present = releases_in_store(store, key=key, stage="raw_files")
     complete = [p for p in present if all(p.manifest_path(stage).is_file() for stage in STAGES)]
     gone = []
@@ -215,7 +218,12 @@ def prune_releases(store: Path, *, key: PartitionKey, keep: int) -> list[str]:
         held = named_by_stable_path(partition, "records")
         if complete and partition.release != complete[-1].release and not held:
             remove_folder(partition.folder)
-            if {path.name for path in partition.folder.parent.iterdir()} <= {"lists"}:  # nobody needs them any more
-                shutil.rmtree(partition.folder.parent, ignore_errors=True)
+            _remove_if_nobody_needs_it(partition.folder.parent)
             gone.append(partition.release)
     return gone
+
+
+def _remove_if_nobody_needs_it(release: Path) -> None:
+    """A release's folder in which no division is left, but NCBI's lists at most."""
+    if {path.name for path in release.iterdir()} <= {"lists"}:
+        shutil.rmtree(release, ignore_errors=True)

@@ -24,7 +24,7 @@ from genbank_assets.store import (
 CURRENT = "current"
 TABLES = "tables"
 _DAYS = "daily"
-_STAGES: tuple[Stage, ...] = ("records", "unique_records")
+STABLE_STAGES: tuple[Stage, ...] = ("records", "unique_records")
 
 
 def stable_path(store: Path, key: PartitionKey) -> Path:
@@ -63,7 +63,7 @@ def update_stable_path(partition: PartitionRelease) -> None:
 
 def _newest_complete(store: Path, key: PartitionKey) -> tuple[PartitionRelease, Manifest, Manifest] | None:
     for partition in reversed(releases_in_store(store, key=key, stage="unique_records")):
-        records, unique = (partition.manifest(stage) for stage in _STAGES)
+        records, unique = (partition.manifest(stage) for stage in STABLE_STAGES)
         if records is None or unique is None or not (records.generation and unique.generation):
             continue
         if unique.input_digest == records.digest:
@@ -83,7 +83,7 @@ def _link(link: Path, target: Path) -> None:
 def named_by_stable_path(partition: PartitionRelease, stage: Stage) -> set[str]:
     """The generations of a stage that the stable path leads to: one, or none."""
     link = stable_path(partition.store, partition.key) / ("records" if stage == "records" else "unique_records")
-    if stage not in _STAGES or not link.is_symlink():
+    if stage not in STABLE_STAGES or not link.is_symlink():
         return set()
     target = link.resolve()
     generation = target.parent if stage == "records" else target

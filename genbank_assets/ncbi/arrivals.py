@@ -69,11 +69,13 @@ class Arrivals:
         self._recheck = recheck
         self._place = partition.stage_folder("raw_files")
         self.folder = self._place / INCOMING
-        self._known: dict[str, list[tuple[Path, dict[str, Any]]]] = {}
+        self._known: dict[str, list[tuple[Path, dict[str, Any], bool]]] = {}
+        published = partition.manifest("raw_files")
         for manifest in readable_manifests(partition, "raw_files"):
+            # What was replaced may have been so because it is damaged.
+            place, check = partition.folder_of(manifest), recheck or manifest != published
             for entry in manifest.files:
-                place = partition.folder_of(manifest)
-                self._known.setdefault(str(entry["name"]), []).append((place, entry))
+                self._known.setdefault(str(entry["name"]), []).append((place, entry, check))
         self._linked: dict[str, Path] = {}
 
     def has(self, name: str) -> bool:
@@ -89,9 +91,9 @@ class Arrivals:
             if self._was_moved(name, entry):
                 self._linked[name] = self._place / name
                 return entry
-        for place, entry in self._known.get(name, ()):
+        for place, entry, check in self._known.get(name, ()):
             listed = ListedFile(name, entry["bytes"], entry["sha256"])
-            if _same(entry, remote, checksum=checksum) and listed.is_whole(place, recheck=self._recheck):
+            if _same(entry, remote, checksum=checksum) and listed.is_whole(place, recheck=check):
                 self._linked[name] = place / name
                 return entry
         return None

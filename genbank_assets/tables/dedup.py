@@ -22,7 +22,7 @@ from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.generations import made_before, new_generation, prune_generations
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.settings import Settings
-from genbank_assets.stable_paths import update_stable_path
+from genbank_assets.stable_paths import STABLE_STAGES, update_stable_path
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, temporary_beside
 from genbank_assets.tables.buckets import (
     Buckets,
@@ -95,7 +95,8 @@ def build_unique_records(
         manifest = _built(partition, records, progress=progress, run_id=run_id)
         manifest = publish_manifest(manifest, partition=partition)
     update_stable_path(partition)
-    prune_generations(partition, "unique_records", grace_seconds=settings.keep_replaced_seconds)
+    for stage in STABLE_STAGES:  # record tables, too: until now the stable path held those of before
+        prune_generations(partition, stage, grace_seconds=settings.keep_replaced_seconds)
     return manifest
 
 

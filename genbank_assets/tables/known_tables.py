@@ -23,6 +23,7 @@ class KnownTable:
 
     folder: Path
     entry: dict[str, Any] = dataclasses.field(hash=False)
+    replaced: bool = False  # of a manifest that was replaced, perhaps because files are damaged
 
     def linked_into(self, folder: Path, *, receipt: Path) -> dict[str, Any]:
         """Let a generation have the same files; returns their entry."""
@@ -48,9 +49,10 @@ class KnownTables:
         self._published: dict[str, dict[str, Any]] = {}
         for entry in _receipts(building / RECEIPTS):
             self._add(building, entry)
+        published = partition.manifest("records")
         for manifest in readable_manifests(partition, "records"):
             for entry in manifest.files:
-                self._add(partition.folder_of(manifest), entry)
+                self._add(partition.folder_of(manifest), entry, replaced=manifest != published)
                 self._published.setdefault(entry["name"], entry)
         for folder in generations(partition, "records"):
             if folder != building:
@@ -59,8 +61,8 @@ class KnownTables:
         for entry in _receipts(partition.stage_folder("records")):  # of version 0.1.0
             self._add(partition.stage_folder("records"), entry)
 
-    def _add(self, folder: Path, entry: dict[str, Any]) -> None:
-        self._found.setdefault(str(entry["name"]), []).append(KnownTable(folder, entry))
+    def _add(self, folder: Path, entry: dict[str, Any], *, replaced: bool = False) -> None:
+        self._found.setdefault(str(entry["name"]), []).append(KnownTable(folder, entry, replaced))
 
     def find(self, name: str, *, raw_sha256: str, parser_version: str) -> KnownTable | None:
         """Whole tables of just these bytes by this parser; those of the newest format first."""
@@ -70,7 +72,8 @@ class KnownTables:
             if (table.entry["raw_sha256"], table.entry["code_version"]) == (raw_sha256, parser_version)
         ]
         for table in sorted(same, key=lambda table: str(table.entry.get("table_format", "")), reverse=True):
-            if all(file.is_whole(table.folder, recheck=self._recheck) for file in files_of_entry(table.entry)):
+            recheck = self._recheck or table.replaced
+            if all(file.is_whole(table.folder, recheck=recheck) for file in files_of_entry(table.entry)):
                 return table
         return None
 
