@@ -19,6 +19,8 @@ from genbank_assets.defs.metadata import code_references, progress_of, result
 from genbank_assets.defs.partitions import DAYS, TIMEZONE
 from genbank_assets.defs.resources import MirrorResource, object_store
 from genbank_assets.defs.stages import OWNERS, objects_metadata, table_name
+from genbank_assets.errors import SettingsError
+from genbank_assets.lineage.status import is_whole
 from genbank_assets.ncbi import daily as source
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 from genbank_assets.objects import object_index
@@ -27,6 +29,8 @@ from genbank_assets.postgres import daily
 from genbank_assets.store import PartitionRelease, Stage, lock_partition
 from genbank_assets.tables import dedup, records
 from genbank_assets.tables.schema import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
+
+ASKED_AGAIN_DAYS = 7  # NCBI keeps RefSeq's days for four weeks
 
 
 def daily_asset_name(collection: str) -> str:
@@ -211,22 +215,40 @@ def build_daily_jobs(collections: Iterable[Collection] = COLLECTIONS.values()) -
 
 
 def build_daily_schedules(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[dg.ScheduleDefinition]:
-    """One per job: every day at nine, Eastern time, the day before."""
-    return [_schedule(collection.name) for collection in collections]
+    """One per job: every day at nine, Eastern time, the day before, and those of the last week that did not come."""
+    return [_schedule(collection) for collection in collections]
 
 
-def _schedule(collection: str) -> dg.ScheduleDefinition:
+def _schedule(collection: Collection) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name=f"{collection}_daily_schedule",
-        job_name=daily_job_name(collection),
+        name=f"{collection.name}_daily_schedule",
+        job_name=daily_job_name(collection.name),
         cron_schedule="0 9 * * *",
         execution_timezone=TIMEZONE,
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Asks for the daily update of the day before.",
+        description=(
+            f"Asks for the daily update of the day before, and again for any of the last {ASKED_AGAIN_DAYS} days that "
+            "is not in place: a file that came late, a run that failed."
+        ),
     )
-    def every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        day = (context.scheduled_execution_time.date() - dt.timedelta(days=1)).isoformat()
-        return dg.RunRequest(run_key=f"{collection}-daily-{day}", partition_key=day)
+    def every_morning(
+        context: dg.ScheduleEvaluationContext, mirror: MirrorResource
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        try:
+            settings = mirror.settings()
+        except SettingsError as error:
+            return dg.SkipReason(str(error))
+        today = context.scheduled_execution_time.date()
+        days = [today - dt.timedelta(days=ago) for ago in range(ASKED_AGAIN_DAYS, 0, -1)]
+        missing = [
+            day for day in days if not is_whole(source.daily_partition(settings, collection=collection, day=day))
+        ]
+        if not missing:
+            return dg.SkipReason(f"The days up to {days[-1]} are in place.")
+        return [
+            dg.RunRequest(run_key=f"{collection.name}-daily-{day}-asked-{today}", partition_key=day.isoformat())
+            for day in missing
+        ]
 
     found: dg.ScheduleDefinition = every_morning
     return found

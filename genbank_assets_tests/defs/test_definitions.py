@@ -7,12 +7,15 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from genbank_assets.definitions import build_defs
+from genbank_assets.defs import daily
 from genbank_assets.defs.instance import STORAGE_VARIABLE
+from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.postgres_server.server import EmbeddedServer
 from genbank_assets.store import FURTHER_STAGES, STAGES
 from genbank_assets_tests.paths import ROOT
@@ -61,18 +64,42 @@ def test_partitions_are_ncbis_divisions(definitions: dg.Definitions) -> None:
         assert len(partitions.get_partition_keys()) == count
 
 
-def test_schedules_are_off_and_ask_for_the_day_before(definitions: dg.Definitions) -> None:
+def test_schedules_are_off_until_turned_on(definitions: dg.Definitions) -> None:
     schedules = {schedule.name: schedule for schedule in definitions.schedules or []}
     assert set(schedules) == {"genbank_daily_schedule", "refseq_daily_schedule", "taxonomy_schedule"}
     assert all(schedule.default_status == dg.DefaultScheduleStatus.STOPPED for schedule in schedules.values())
-    for name, schedule in schedules.items() - {("taxonomy_schedule", schedules["taxonomy_schedule"])}:
-        moment = dt.datetime(2026, 9, 3, 13, tzinfo=dt.UTC)  # nine o'clock in Bethesda
+
+
+@pytest.mark.parametrize("collection", ["genbank", "refseq"])
+def test_days_are_asked_for_until_they_are_in_place_and_for_a_week(
+    definitions: dg.Definitions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collection: str
+) -> None:
+    (schedule,) = [s for s in definitions.schedules or [] if s.name == f"{collection}_daily_schedule"]
+    here: set[str] = set()
+    monkeypatch.setattr(daily, "is_whole", lambda partition: partition.release in here)
+
+    def asked(day: int) -> list[dg.RunRequest] | str | None:
+        moment = dt.datetime(2026, 9, day, 13, tzinfo=dt.UTC)  # nine o'clock in Bethesda
         context_of = dg.build_schedule_context(
-            scheduled_execution_time=moment, repository_def=definitions.get_repository_def()
+            scheduled_execution_time=moment,
+            repository_def=definitions.get_repository_def(),
+            resources={"mirror": MirrorResource(store=str(tmp_path))},
         )
         with context_of as context:
-            (request,) = schedule.evaluate_tick(context).run_requests or []
-        assert (request.partition_key, request.run_key) == ("2026-09-02", f"{name.split('_')[0]}-daily-2026-09-02")
+            found = schedule.evaluate_tick(context)
+        return list(found.run_requests or []) or found.skip_message
+
+    first = asked(10)
+    assert [request.partition_key for request in first] == [f"2026-09-0{day}" for day in range(3, 10)]
+    here |= {f"202609{day:02}" for day in range(3, 9)}
+    (late,) = asked(10)
+    (again,) = [request for request in asked(11) if request.partition_key == "2026-09-09"]
+    assert late.partition_key == again.partition_key == "2026-09-09"
+    assert late.run_key != again.run_key, "Dagster drops a request whose key it knows"
+    here |= {"20260909"}
+    assert asked(10) == "The days up to 2026-09-09 are in place."
+    monkeypatch.setenv("GENBANK_ASSETS_WORKERS", "none")
+    assert "GENBANK_ASSETS_WORKERS" in str(asked(10))
 
 
 def test_sensors_that_start_runs_are_off_until_turned_on(definitions: dg.Definitions) -> None:
