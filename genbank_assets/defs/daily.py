@@ -21,12 +21,13 @@ from genbank_assets.defs.resources import MirrorResource, object_store
 from genbank_assets.defs.stages import OWNERS, objects_metadata, table_name
 from genbank_assets.errors import SettingsError
 from genbank_assets.lineage.status import is_whole
+from genbank_assets.locks import exclusive
 from genbank_assets.ncbi import daily as source
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 from genbank_assets.objects import object_index
 from genbank_assets.objects.publish import publish_division
 from genbank_assets.postgres import daily
-from genbank_assets.store import PartitionRelease, Stage, lock_partition
+from genbank_assets.store import PartitionRelease, Stage
 from genbank_assets.tables import dedup, records
 from genbank_assets.tables.schema import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
 
@@ -84,8 +85,12 @@ def _working(
         partition = source.daily_partition(
             settings, collection=collection, day=dt.date.fromisoformat(context.partition_key)
         )
-        options = {"settings": settings, "progress": progress_of(context), "run_id": context.run.run_id}
-        with lock_partition(settings.store, partition.key):
+        options: dict[str, Any] = {
+            "settings": settings,
+            "progress": progress_of(context),
+            "run_id": context.run.run_id,
+        }
+        with exclusive(settings, str(partition.key), progress=options["progress"], run_id=options["run_id"]):
             yield partition, options
 
 

@@ -22,6 +22,7 @@ from genbank_assets.defs.partitions import DIVISIONS
 from genbank_assets.defs.resources import MirrorResource, object_store
 from genbank_assets.defs.upstream import RELEASE_TAG, fetched_release, release_key
 from genbank_assets.errors import NotFoundError
+from genbank_assets.locks import exclusive
 from genbank_assets.ncbi import fetch
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.ncbi.releases import release_date, same_number
@@ -35,7 +36,6 @@ from genbank_assets.store import (
     PartitionRelease,
     Stage,
     current_release,
-    lock_partition,
     releases_in_store,
 )
 from genbank_assets.tables import dedup, records
@@ -124,8 +124,12 @@ def _working(
     with failures(context):
         settings = mirror.settings(**overrides)
         key = PartitionKey(collection.name, context.partition_key)
-        options = {"settings": settings, "progress": progress_of(context), "run_id": context.run.run_id}
-        with lock_partition(settings.store, key):
+        options: dict[str, Any] = {
+            "settings": settings,
+            "progress": progress_of(context),
+            "run_id": context.run.run_id,
+        }
+        with exclusive(settings, str(key), progress=options["progress"], run_id=options["run_id"]):
             yield key, options
 
 

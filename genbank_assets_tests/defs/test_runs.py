@@ -17,6 +17,7 @@ from genbank_assets.defs import checks
 from genbank_assets.defs.findings import Finding
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.run import materialize_partitions
+from genbank_assets.locks import exclusive
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease, lock_partition
 from genbank_assets.tables.unique_tables import memberships_table
@@ -218,3 +219,19 @@ def test_a_bad_setting_fails_the_run_and_not_the_loading(
     (failure,) = [e for e in result.all_events if e.is_step_failure]
     said = failure.step_failure_data.user_failure_data.description
     assert said.startswith("SettingsError: GENBANK_ASSETS_")
+
+
+def test_who_waits_for_a_division_says_for_whom(mirror: MirrorResource, postgres_url: str) -> None:
+    settings = Settings(store=Path(mirror.store or ""), postgres_url=postgres_url)
+    ended: list[bool] = []
+    with dg.DagsterInstance.ephemeral() as instance:
+        with exclusive(settings, "genbank/phg", progress=print, run_id="the-other-run"):
+            thread = threading.Thread(target=lambda: ended.append(run(mirror, instance).success))
+            thread.start()
+            time.sleep(4)
+            (waiting,) = instance.get_runs()
+            records = instance.get_records_for_run(waiting.run_id).records
+            said = [record.event_log_entry.user_message for record in records]
+            assert any("another run works on genbank/phg" in line and "the-other-run" in line for line in said), said
+        thread.join(120)
+    assert ended == [True]
