@@ -14,6 +14,7 @@ import dagster as dg
 
 from genbank_assets.defs.jobs import mirror_job_name
 from genbank_assets.defs.upstream import RELEASE_TAG
+from genbank_assets.errors import IntegrityError
 from genbank_assets.lineage.status import is_whole
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.ncbi.poll import ReleaseState, is_fetched
@@ -73,8 +74,11 @@ def decide(
     last = runs[0] if runs else None
     if last is not None and _is_under_way(last, now=now):
         return Decision(division, reason="is under way")
-    if here is not None and same_number(here.release, state.number) and _is_in_place(here, state, mark, last):
-        return Decision(division, reason="is in place")
+    try:
+        if here is not None and same_number(here.release, state.number) and _is_in_place(here, state, mark, last):
+            return Decision(division, reason="is in place")
+    except IntegrityError as error:
+        return Decision(division, reason=f"has a manifest that is damaged ({error}): remove it, or its stage's folder")
     vain = [run for run in _same_request(runs, state, mark) if run.dagster_run.parent_run_id is None]
     if len(vain) >= MAX_REQUESTS:
         return Decision(

@@ -8,7 +8,6 @@ See https://docs.dagster.io/guides/automate/sensors
 
 import contextlib
 import datetime as dt
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +18,7 @@ import dagster as dg
 from genbank_assets.defs.jobs import mirror_job_name
 from genbank_assets.defs.requests import Decision, decide
 from genbank_assets.defs.resources import MirrorResource
-from genbank_assets.defs.upstream import observed_release, release_verdicts
+from genbank_assets.defs.upstream import observed_release
 from genbank_assets.errors import GenbankAssetsError, NotFoundError, SettingsError
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection, parse_partition
 from genbank_assets.ncbi.poll import ReleaseState, poll_release
@@ -100,7 +99,7 @@ class _Look:
         """The requests, or a sentence that says why there are none."""
         try:
             state = poll_release(self._collection, settings=self._settings)
-        except GenbankAssetsError as error:
+        except (GenbankAssetsError, OSError) as error:
             return self._skip(f"The source cannot be read: {error}")
         if not state.complete:
             self._cursor.pop("seen", None)
@@ -127,17 +126,13 @@ class _Look:
         return dg.SensorResult(run_requests=requests, asset_events=self._events, cursor=json.dumps(self._cursor))
 
     def _note(self, state: ReleaseState) -> None:
-        """Report the release when it is another than the last that was told, and which divisions are still current."""
+        """Report the release when it is another than the last that was told."""
         self._warning = unknown_sentence(state.unknown, collection=self._collection)
-        note_unknown(self._settings.store, state.unknown, collection=self._collection)
+        with contextlib.suppress(OSError):  # the tick says it anyway
+            note_unknown(self._settings.store, state.unknown, collection=self._collection)
         if self._cursor.get("told") != state.fingerprint:
             self._events.append(observed_release(state, collection=self._collection))
             self._cursor["told"] = state.fingerprint
-        verdicts = release_verdicts(state, collection=self._collection, store=self._settings.store)
-        mark = hashlib.sha256(repr([(v.partition, v.passed, v.description) for v in verdicts]).encode()).hexdigest()
-        if self._cursor.get("verdicts") != mark[:16]:
-            self._events += verdicts
-            self._cursor["verdicts"] = mark[:16]
 
     def _skip(self, sentence: str) -> dg.SensorResult:
         if self._warning:
@@ -162,7 +157,7 @@ def _read(cursor: str | None) -> dict[str, Any]:
     with contextlib.suppress(ValueError, TypeError):
         found = json.loads(cursor or "{}")
         if isinstance(found, dict) and float(found.get("looked", 0)) >= 0:
-            return {name: found[name] for name in ("looked", "seen", "told", "verdicts") if name in found}
+            return {name: found[name] for name in ("looked", "seen", "told") if name in found}
     return {}
 
 

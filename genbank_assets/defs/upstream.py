@@ -6,15 +6,14 @@ See https://docs.dagster.io/guides/build/assets/external-assets
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
-from genbank_assets.ncbi.poll import ReleaseState, is_fetched
-from genbank_assets.ncbi.releases import date_of, same_number
-from genbank_assets.store import PartitionKey, PartitionRelease, current_release
+from genbank_assets.ncbi.poll import ReleaseState
+from genbank_assets.ncbi.releases import date_of
+from genbank_assets.store import PartitionRelease
 
 RELEASE_TAG = "ncbi/release"  # of a run: it works on this release and on no other
 
@@ -63,29 +62,3 @@ def _observation(collection: Collection, *, number: str, date: str, metadata: di
         metadata={"release": number, **({"release_date": day.isoformat()} if day else {}), **metadata},
         tags={"dagster/data_version": number},
     )
-
-
-def release_verdicts(state: ReleaseState, *, collection: Collection, store: Path) -> list[dg.AssetCheckEvaluation]:
-    """The check ``is_current_release`` of every division that is here, answered by one look at the whole release."""
-    found = []
-    for division, listed in state.listed.items():
-        here = current_release(store, key=PartitionKey(collection.name, division), stage="raw_files")
-        raw = here.manifest("raw_files") if here is not None else None
-        if here is None or raw is None:
-            continue
-        same = same_number(here.release, state.number)
-        current = same and is_fetched(raw, listed, checksums=state.checksums)
-        what = f"{state.number} with other files" if same and not current else state.number
-        found.append(
-            dg.AssetCheckEvaluation(
-                asset_key=dg.AssetKey([collection.name, "raw_files"]),
-                check_name="is_current_release",
-                passed=current,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=f"the store has {here.release}, NCBI offers {what}",
-                metadata={"release": here.release, "offered": state.number},
-                partition=division,
-                blocking=False,
-            )
-        )
-    return found

@@ -360,6 +360,18 @@ def test_a_run_that_failed_is_asked_for_again_ever_later_and_not_for_ever(
     assert sentence(loads.tick()) == "Release 1.0: phg: is in place."
 
 
+@pytest.mark.parametrize("stage", ["raw_files", "records"])
+def test_a_damaged_manifest_is_said_and_ends_no_tick(loads: Loads, stage: str) -> None:
+    assert loads.load() == [True]
+    (loads.store / "genbank" / "1.0" / "phg" / stage / "manifest.json").write_text("{")
+    assert "phg: has a manifest that is damaged" in sentence(loads.tick())
+
+
+def test_a_store_that_cannot_be_written_is_said(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("a file")
+    assert "The source cannot be read" in sentence(Ticks(source, tmp_path / "store").tick())
+
+
 def test_a_run_that_is_under_way_is_waited_for(loads: Loads) -> None:
     assert loads.instance is not None
     loads.tick()
@@ -382,20 +394,6 @@ def test_a_tagged_run_loads_its_release_or_none(loads: Loads) -> None:
     assert not loads.run(dg.RunRequest(partition_key="phg", tags={"ncbi/release": "237"}))
     assert not (loads.store / "genbank" / "1.0" / "phg" / "raw_files" / "manifest.json").exists()
     assert loads.run(dg.RunRequest(partition_key="phg", run_key="2", tags={"ncbi/release": "1"}))
-
-
-def test_each_look_says_which_divisions_are_current(loads: Loads, tmp_path: Path) -> None:
-    assert loads.load() == [True]
-
-    def verdicts() -> list[tuple[str | None, bool, str | None]]:
-        loads.events.clear()
-        loads.tick()
-        return [(e.partition, e.passed, e.description) for e in loads.events if isinstance(e, dg.AssetCheckEvaluation)]
-
-    assert verdicts() == [("phg", True, "the store has 1.0, NCBI offers 1.0")]
-    assert verdicts() == [], "what did not change is not told again"
-    phage(loads, tmp_path, seconds=1_700_000_402)
-    assert verdicts() == [("phg", False, "the store has 1.0, NCBI offers 1.0 with other files")]
 
 
 def test_a_fetch_reports_the_release_it_found(loads: Loads) -> None:
