@@ -30,6 +30,7 @@ from genbank_assets.cli import (
     server,
     status,
     taxonomy,
+    upkeep,
 )
 from genbank_assets.cli.commands import PROGRAM, Commands, option_of
 from genbank_assets.cli.output import prepare_streams, say
@@ -49,6 +50,7 @@ GROUPS = (
     status,
     records,
     extract,
+    upkeep,
     objects,
     parse,
     server,

@@ -1,6 +1,6 @@
-"""The commands ``genbank-assets objects verify`` and ``objects prune``: arguments in, answers printed.
+"""The commands ``genbank-assets objects verify``, ``repair`` and ``prune``: arguments in, answers printed.
 
-What they do belongs to ``objects.verify`` and ``objects.prune``.
+What they do belongs to the modules of these names in ``objects``.
 """
 
 from __future__ import annotations
@@ -9,15 +9,21 @@ import argparse
 import dataclasses
 import json
 import sys
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from genbank_assets.cli.commands import Commands
 from genbank_assets.cli.partitions import chosen_partitions
+from genbank_assets.cli.progress import show_progress
 from genbank_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from genbank_assets.objects.verify import Problem
 
 
 def add_commands(commands: Commands) -> None:
-    """Add ``objects`` with its two verbs."""
+    """Add ``objects`` with its verbs."""
     verbs = commands.add_verbs(
         "objects",
         summary="compare the object set with its manifests, remove left-overs",
@@ -36,11 +42,28 @@ def add_commands(commands: Commands) -> None:
     )
     verify.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
     verify.add_argument("--sample", type=int, default=100, help="sequences to read again per division (default 100)")
+    repair = verbs.add(
+        "repair",
+        run=_repair,
+        summary="send again what is missing or damaged",
+        description=(
+            "Compares the object set with its manifests as verify does, sends again what is missing or damaged from "
+            "the sequence tables of the store, and looks once more. What is right is not touched. The exit code is 1 "
+            "when a problem is left."
+        ),
+        examples=["objects repair", "objects repair genbank/phg --sample 1000"],
+        json=True,
+    )
+    repair.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
+    repair.add_argument("--sample", type=int, default=100, help="sequences to read again per division (default 100)")
     prune = verbs.add(
         "prune",
         run=_prune,
         summary="delete residues that no manifest lists",
-        description="Deletes residues that no manifest in the set lists, and unfinished uploads, once they are old.",
+        description=(
+            "Deletes residues that no manifest in the set lists, and unfinished uploads, once they are old. All of "
+            "them are printed before the first one is deleted."
+        ),
         examples=["objects prune --dry-run", "objects prune --older-than 48"],
         json=True,
     )
@@ -52,31 +75,68 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.objects.verify import verify_objects
 
     keys = chosen_partitions(options.partitions)
-    found = verify_objects(settings, partitions=keys, sample=options.sample)
+    found = verify_objects(settings, partitions=keys, sample=options.sample, progress=show_progress(options))
     if options.json:
         print(json.dumps(dataclasses.asdict(found), indent=1))
-        return 1 if found.problems else 0
-    for problem in found.problems:
-        print(f"{problem.key}: {problem.what} ({problem.partition})")
+        return 1 if found.problem_count else 0
+    _print_problems(found.problems)
     print(
         f"{found.partitions} division(s), {found.sequences:,} sequences in {found.objects:,} objects, "
-        f"{found.rehashed:,} read again: {len(found.problems):,} problem(s)"
+        f"{found.rehashed:,} read again: {found.problem_count:,} problem(s)"
     )
     if found.unlisted:
         print(f"{found.unlisted:,} objects that no manifest lists: see genbank-assets objects prune --dry-run")
-    return 1 if found.problems else 0
+    if found.problem_count:
+        print("genbank-assets objects repair sends again what is missing or damaged")
+    return 1 if found.problem_count else 0
+
+
+def _repair(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.objects.repair import repair_objects
+
+    keys = chosen_partitions(options.partitions)
+    done = repair_objects(settings, partitions=keys, sample=options.sample, progress=show_progress(options))
+    if options.json:
+        print(json.dumps(dataclasses.asdict(done), indent=1))
+        return 1 if done.problems or done.failed else 0
+    for name in done.repaired:
+        print(f"{name}: published again")
+    for reason in done.failed:
+        print(f"not repaired: {reason}")
+    _print_problems(done.problems)
+    print(
+        f"{done.partitions} division(s): {done.problem_count:,} problem(s), {done.objects_put:,} objects sent, "
+        f"{len(done.problems):,} problem(s) left"
+    )
+    return 1 if done.problems or done.failed else 0
 
 
 def _prune(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.objects.prune import prune_objects
+    from genbank_assets.objects.prune_plan import Orphan
 
-    orphans = []
-    for orphan in prune_objects(settings, older_than=timedelta(hours=options.older_than), dry_run=options.dry_run):
-        orphans.append(orphan.bytes)
+    def announce(orphan: Orphan) -> None:
         if options.json:
             print(json.dumps(dataclasses.asdict(orphan)))
         else:
             print(f"{orphan.key}  {orphan.bytes:,} bytes  {orphan.modified}")
-    done = "would be deleted" if options.dry_run else "deleted"
-    print(f"{len(orphans):,} objects with {sum(orphans):,} bytes {done}", file=sys.stderr)
+
+    def announced() -> None:
+        sys.stdout.flush()  # whoever reads no further stops the command here, before anything is deleted
+
+    pruned = prune_objects(
+        settings,
+        older_than=timedelta(hours=options.older_than),
+        dry_run=options.dry_run,
+        announce=announce,
+        announced=announced,
+        progress=show_progress(options),
+    )
+    done = "would be deleted" if pruned.dry_run else "deleted"
+    print(f"{pruned.objects:,} objects with {pruned.bytes:,} bytes {done}", file=sys.stderr)
     return 0
+
+
+def _print_problems(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        print(f"{problem.key}: {problem.what} ({problem.partition})")

@@ -6,7 +6,12 @@ What they find belongs to ``lineage``, ``postgres.lookup`` and ``lookup``.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 from genbank_assets.cli.commands import Commands
 from genbank_assets.cli.output import say, write_bytes
@@ -52,12 +57,21 @@ def add_commands(commands: Commands) -> None:
         run=_fetch,
         summary="print a record's residues or text",
         description=(
-            "Prints the residues of a record, or of the sequence with a digest, from the object set; or NCBI's text of "
-            "the record from the raw file."
+            "Prints the residues of records, or of the sequences with a digest, from the object set; or NCBI's text of "
+            "the records from the raw files. Names that are not found are listed at the end on standard error, and the "
+            "exit code is 1 then."
         ),
-        examples=["fetch NC_001422 --start 1 --end 70", "fetch J02482 --format genbank"],
+        examples=[
+            "fetch NC_001422 --start 1 --end 70",
+            "fetch J02482 --format genbank",
+            "fetch J02482 NC_001422.1",
+            "fetch --from names.txt",
+        ],
     )
-    fetch.add_argument("name", metavar="ACCESSION[.VERSION]|DIGEST", help="a digest is a SHA-256 in hex or SQ.…")
+    fetch.add_argument(
+        "names", nargs="*", metavar="ACCESSION[.VERSION]|DIGEST", help="a digest is a SHA-256 in hex or SQ.…"
+    )
+    fetch.add_argument("--from", dest="file", metavar="FILE", help="names from a file, one a line; - is standard input")
     fetch.add_argument("--start", type=int, default=1, help="first residue, from 1")
     fetch.add_argument("--end", type=int, help="last residue")
     fetch.add_argument("--format", choices=["fasta", "genbank", "raw"], default="fasta")
@@ -109,8 +123,39 @@ def _changes(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _fetch(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.lookup.fetch import fetch
+    from genbank_assets.errors import GenbankAssetsError, UsageError
+    from genbank_assets.lookup.fetch import fetch_all
 
-    for piece in fetch(settings, options.name, format_=options.format, start=options.start, end=options.end):
+    if not options.names and options.file is None:
+        raise UsageError("say which records: names, or --from FILE with one a line")
+    absent: list[tuple[str, str]] = []
+
+    def missing(name: str, error: GenbankAssetsError) -> None:
+        if options.file is None and len(options.names) == 1:
+            raise error
+        absent.append((name, str(error)))
+
+    names = itertools.chain(options.names, _names_in(options.file) if options.file is not None else ())
+    pieces = fetch_all(settings, names, format_=options.format, start=options.start, end=options.end, missing=missing)
+    for piece in pieces:
         write_bytes(piece)
-    return 0
+    for name, reason in absent:
+        say(f"{name}: {reason}", prefix="")
+    if absent:
+        say(f"{len(absent):,} name(s) not found")
+    return 1 if absent else 0
+
+
+def _names_in(path: str) -> Iterator[str]:
+    """The names in a file, one a line; empty lines are passed over.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    from genbank_assets.errors import UsageError
+
+    try:
+        with contextlib.nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8") as lines:
+            yield from filter(None, map(str.strip, lines))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the names in {path} cannot be read: {error}") from error

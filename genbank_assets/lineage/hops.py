@@ -175,7 +175,7 @@ class Hops:
                     memberships_table(self._partition, manifest),
                     same,
                     columns=("accession_version",),
-                    most=SHOWN_DUPLICATES + 1,
+                    limit=SHOWN_DUPLICATES + 1,
                 )
                 others = [name for (name,) in members.iter_rows() if name != self._row["accession_version"]]
         except IntegrityError as error:
@@ -271,7 +271,7 @@ class Hops:
         if not self._verify:
             return []
         chain = recheck.broken_chain(self._partition, "object_set") if manifest is not None else ""
-        return [chain, recheck.changed_object(self._settings, row, manifest)]
+        return [chain, recheck.changed_object(self._settings, row, self._found, manifest)]
 
     def _verified(self, stage: str, facts: dict[str, Any], *problems: str) -> Hop:
         """A hop that is a mismatch if anything is wrong."""

@@ -22,6 +22,7 @@ from genbank_assets.postgres.connection import open_database
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, Stage, current_release
 from genbank_assets.tables import dedup, records
+from genbank_assets.tables.unique_tables import memberships_table
 
 _MADE_FROM: dict[Stage, Stage] = {
     "records": "raw_files",
@@ -92,7 +93,7 @@ def _is_loaded(settings: Settings, partition: PartitionRelease) -> bool:
     """Whether the ledger has the division as it is, and the rows of its accessions are there."""
     unique = partition.manifest("unique_records")
     assert unique is not None
-    accessions = pl.scan_parquet(partition.folder_of(unique) / "memberships.parquet").select("accession")
+    accessions = pl.scan_parquet(memberships_table(partition, unique)).select("accession")
     key = [partition.key.collection, partition.key.division]
     with open_database(settings) as database, database.transaction(keep=False) as session:
         there = session.execute("SELECT to_regclass('genbank.division_release') IS NOT NULL")[0][0]

@@ -163,10 +163,10 @@ def changed_database_row(settings: Settings, found: Found, *, table: Path, recor
     return f"the database differs from the table in {', '.join(wrong)}" if wrong else ""
 
 
-def changed_object(settings: Settings, row: dict[str, Any], manifest: Manifest | None) -> str:
+def changed_object(settings: Settings, row: dict[str, Any], found: Found, manifest: Manifest | None) -> str:
     """Whether the division's list is in the object set, and the sequence's object has its residues."""
     try:
-        if manifest is not None and not is_published(open_objects(settings), manifest):
+        if manifest is not None and not is_published(open_objects(settings), found.partition, manifest):
             return f"the object set has not the division's list {manifest.extra['manifest_key']} as it was published"
         for _ in residues(settings, row):
             pass

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from genbank_assets.errors import GenbankAssetsError, NotFoundError
+from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError
 from genbank_assets.lookup.records import Found, find_record, rows_named, rows_where
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.daily import DAILY
@@ -92,13 +92,21 @@ def _quarantined(settings: Settings, name: str) -> Iterator[Match]:
 def _earlier(settings: Settings, name: str) -> Iterator[Match]:
     for newest, *older in _partitions(settings):
         for partition in older:
-            if partition.manifest("unique_records") is None or not (rows := rows_named(partition, name)):
+            if not (rows := _rows_of_earlier(partition, name)):
                 continue
             now = rows_named(newest, name.partition(".")[0]) if newest.manifest("unique_records") else []
             instead = f"has {now[0].row['accession_version']} instead" if now else f"of {newest.key} does not have it"
             note = f"a state of release {partition.release}; release {newest.release} {instead}"
             yield from (Match(found, note=note, is_newest=False) for found in rows)
             break
+
+
+def _rows_of_earlier(partition: PartitionRelease, name: str) -> list[Found]:
+    """Rows of a release that may be just being deleted: then it has none any more."""
+    try:
+        return rows_named(partition, name) if partition.manifest("unique_records") is not None else []
+    except IntegrityError:
+        return []
 
 
 def _loaded_once(settings: Settings, name: str) -> Iterator[Match]:

@@ -1,12 +1,15 @@
 """Finds records in the store by name: accession, with or without version, in the releases and days that are in it.
 
-A division's membership table is sorted by accession, so that footers and one row group tell. What is done with a record
-that was found belongs to ``fetch`` and ``lineage``.
+A division's membership table is sorted by accession, so that footers and the row groups that can have a name tell. Many
+names are looked up together: what is opened and read then depends on the tables, not on the number of names. What is
+done with a record that was found belongs to ``fetch``, ``text`` and ``lineage``.
 """
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genbank_assets.errors import IntegrityError, NotFoundError
-from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 from genbank_assets.ncbi.daily import DAILY, day_of
 from genbank_assets.ncbi.releases import release_date
 from genbank_assets.settings import Settings
@@ -31,86 +34,183 @@ class Found:
     row: dict[str, Any]
 
 
-def find_record(settings: Settings, accession: str, *, in_kept_releases: bool = False) -> list[Found]:
-    """The record named ``ACCESSION`` or ``ACCESSION.VERSION`` in every division's current release that has it.
-
-    A daily update that is later than a division's release comes before it. Reads footers and one row group per
-    division at most: the tables are sorted by accession.
+class Lookup:
+    """Look-ups in a store as it is now; footers that were read stay in memory.
 
     Args:
         settings: where the store is.
-        accession: primary accession, with or without version.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._tables: dict[PartitionRelease, _Memberships] = {}
+        self._current: dict[str, list[PartitionRelease]] = {}
+        self._days: dict[str, list[PartitionRelease]] = {}
+        for collection in COLLECTIONS.values():
+            keys = _divisions(collection)
+            current = [current_release(settings.store, key=key, stage="unique_records") for key in keys]
+            self._current[collection.name] = [partition for partition in current if partition is not None]
+            day = PartitionKey(collection.name, DAILY)
+            self._days[collection.name] = releases_in_store(settings.store, key=day, stage="unique_records")[::-1]
+
+    def find(self, names: Sequence[str]) -> dict[str, list[Found]]:
+        """The records named ``ACCESSION`` or ``ACCESSION.VERSION`` in every division's current release that has them.
+
+        A daily update that is later than a division's release comes before it.
+
+        Returns:
+            Name → records, in the order of the names; none for a name that no division has.
+
+        Raises:
+            IntegrityError: a membership table cannot be read.
+        """
+        found: dict[str, list[Found]] = {name: [] for name in names}
+        for collection in COLLECTIONS.values():
+            divisions = self._rows(self._current[collection.name], names)
+            wanted = list(found)
+            for day in self._days[collection.name]:
+                in_day = self._rows([day], wanted)
+                for name, rows in in_day.items():
+                    kept = [row for row in divisions.get(name, []) if _is_later(row.partition, day)]
+                    divisions[name] = kept or rows[-1:]
+                wanted = [name for name in wanted if name not in in_day]
+            for name, rows in divisions.items():
+                found[name] += rows
+        return found
+
+    def find_earlier(self, names: Sequence[str]) -> dict[str, list[Found]]:
+        """The records in the newest of each division's earlier releases that has them.
+
+        A release that is just being deleted is passed over.
+        """
+        found: dict[str, list[Found]] = {}
+        for collection in COLLECTIONS.values():
+            for key in _divisions(collection):
+                wanted = list(names)
+                for partition in releases_in_store(self._settings.store, key=key, stage="unique_records")[-2::-1]:
+                    try:
+                        rows = self._rows([partition], wanted)
+                    except IntegrityError:
+                        continue
+                    for name, of_name in rows.items():
+                        found.setdefault(name, []).extend(of_name)
+                    wanted = [name for name in wanted if name not in rows]
+        return found
+
+    def searched(self) -> str:
+        """Where :meth:`find` looked, in words."""
+        told = []
+        for collection in COLLECTIONS.values():
+            partitions = self._current[collection.name]
+            if partitions:
+                releases = ", ".join(sorted({partition.release for partition in partitions}))
+                told.append(f"{len(partitions)} division(s) of {collection.title} {releases}")
+        return ", ".join(told) if told else "no division is materialized yet"
+
+    def _rows(self, partitions: Iterable[PartitionRelease], names: Sequence[str]) -> dict[str, list[Found]]:
+        """Names that partitions have, with their rows."""
+        found: dict[str, list[Found]] = {}
+        of_primary: dict[str, list[str]] = {}
+        for name in names:
+            for primary in {form.partition(".")[0] for form in _forms(name)}:
+                of_primary.setdefault(primary, []).append(name)
+        primaries = sorted(of_primary)
+        for partition in partitions:
+            if partition not in self._tables:
+                self._tables[partition] = _Memberships(memberships_table(partition))
+            for row in self._tables[partition].rows_of(primaries):
+                for name in of_primary[row["accession"]]:
+                    if "." not in name or row["accession_version"] in _forms(name):
+                        found.setdefault(name, []).append(Found(partition, row))
+        return found
+
+
+class _Memberships:
+    """A membership table and the accessions of its row groups; the file is open only while it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._footer = pq.read_metadata(path)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise _unreadable(path, error) from error
+        self._spans = []
+        for group in range(self._footer.num_row_groups):
+            bounds = self._footer.row_group(group).column(0).statistics
+            has_bounds = bounds is not None and bounds.has_min_max
+            self._spans.append((bounds.min, bounds.max) if has_bounds else ("", "\U0010ffff"))
+
+    def rows_of(self, accessions: list[str]) -> list[dict[str, Any]]:
+        """The rows of some accessions, which are in order, in the order of the table.
+
+        Raises:
+            IntegrityError: the table cannot be read.
+        """
+        found: list[dict[str, Any]] = []
+        spans = [
+            (group, bisect.bisect_left(accessions, low), bisect.bisect_right(accessions, high))
+            for group, (low, high) in enumerate(self._spans)
+        ]
+        spans = [span for span in spans if span[1] < span[2]]
+        if not spans:
+            return found
+        try:
+            with pq.ParquetFile(self._path, metadata=self._footer) as file:
+                for group, begin, end in spans:
+                    names = pl.Series(pl.from_arrow(file.read_row_group(group, columns=["accession"])["accession"]))
+                    rows = names.is_in(pl.Series(accessions[begin:end]).implode()).arg_true()
+                    if len(rows):
+                        found += file.read_row_group(group).take(rows.to_arrow()).to_pylist()
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(self._path, error) from error
+        return found
+
+
+def find_record(settings: Settings, accession: str, *, in_kept_releases: bool = False) -> list[Found]:
+    """The record named ``ACCESSION`` or ``ACCESSION.VERSION`` in every division's current release that has it.
+
+    A daily update that is later than a division's release comes before it.
+
+    Args:
+        settings: where the store is.
+        accession: primary accession, with or without version; upper case may be left out.
         in_kept_releases: whether a version that no current release has is looked for in the earlier releases that
             are still in the store.
 
     Raises:
         NotFoundError: no division has it; the message says which were searched, and which version was there before.
+        IntegrityError: a membership table cannot be read.
     """
-    found, searched = [], []
-    for collection in COLLECTIONS.values():
-        keys = [PartitionKey(collection.name, division) for division in collection.divisions]
-        current = [current_release(settings.store, key=key, stage="unique_records") for key in keys]
-        partitions = [partition for partition in current if partition is not None]
-        in_divisions = [row for partition in partitions for row in rows_named(partition, accession)]
-        if partitions:
-            releases = ", ".join(sorted({partition.release for partition in partitions}))
-            searched.append(f"{len(partitions)} division(s) of {collection.title} {releases}")
-        days = releases_in_store(settings.store, key=PartitionKey(collection.name, DAILY), stage="unique_records")
-        for day in reversed(days):
-            in_day = rows_named(day, accession)[-1:]
-            if in_day:
-                in_divisions = [row for row in in_divisions if _is_later(row.partition, day)] or in_day
-                break
-        found += in_divisions
+    lookup = Lookup(settings)
+    found = lookup.find([accession])[accession]
     if found:
         return found
-    earlier = _in_earlier_releases(settings, accession)
+    earlier = lookup.find_earlier([accession]).get(accession, [])
     if in_kept_releases and "." in accession and earlier:
         return earlier
-    where = ", ".join(searched) if searched else "no division is materialized yet"
+    raise NotFoundError(not_found(lookup, accession, earlier))
+
+
+def not_found(lookup: Lookup, accession: str, earlier: Sequence[Found]) -> str:
+    """The sentence about a name that no current release has."""
     before = "".join(f"; {f.partition.key} {f.partition.release} had {f.row['accession_version']}" for f in earlier)
-    raise NotFoundError(f"no record {accession} in the store (searched: {where}{before})")
-
-
-def _in_earlier_releases(settings: Settings, accession: str) -> list[Found]:
-    """The record in the newest of a division's earlier releases that has it."""
-    found = []
-    for collection in COLLECTIONS.values():
-        for division in collection.divisions:
-            key = PartitionKey(collection.name, division)
-            for partition in reversed(releases_in_store(settings.store, key=key, stage="unique_records")[:-1]):
-                rows = rows_named(partition, accession)
-                if rows:
-                    found += rows
-                    break
-    return found
+    return f"no record {accession} in the store (searched: {lookup.searched()}{before})"
 
 
 def rows_named(partition: PartitionRelease, accession: str) -> list[Found]:
     """A partition's rows of an accession, with or without version; upper case may be left out."""
-    name = accession.strip()
-    names = [name] if name == name.upper() else [name, name.upper()]
-    primary = [name.partition(".")[0] for name in names]
-    path = memberships_table(partition)
-    if not _may_have(path, primary):
-        return []
-    rows = rows_where(path, pl.col("accession").is_in(primary))
-    if "." in name:
-        rows = rows.filter(pl.col("accession_version").is_in(names))
-    return [Found(partition, row) for row in rows.iter_rows(named=True)]
+    forms = _forms(accession)
+    rows = _Memberships(memberships_table(partition)).rows_of(sorted({form.partition(".")[0] for form in forms}))
+    return [Found(partition, row) for row in rows if "." not in accession or row["accession_version"] in forms]
 
 
-def _may_have(path: Path, accessions: list[str]) -> bool:
-    """Whether a row group of a membership table spans one of the accessions: a name is in one division of many."""
-    try:
-        footer = pq.read_metadata(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise _unreadable(path, error) from error
-    for group in range(footer.num_row_groups):
-        bounds = footer.row_group(group).column(0).statistics
-        if bounds is None or not bounds.has_min_max or any(bounds.min <= name <= bounds.max for name in accessions):
-            return True
-    return False
+def _divisions(collection: Collection) -> list[PartitionKey]:
+    return [PartitionKey(collection.name, division) for division in collection.divisions]
+
+
+def _forms(name: str) -> set[str]:
+    """A name as it was asked for, and in upper case."""
+    return {name.strip(), name.strip().upper()}
 
 
 def _unreadable(path: Path, error: Exception) -> IntegrityError:
@@ -119,7 +219,7 @@ def _unreadable(path: Path, error: Exception) -> IntegrityError:
 
 
 def rows_where(
-    path: Path, condition: pl.Expr, *, columns: tuple[str, ...] = (), most: int | None = None
+    path: Path, condition: pl.Expr, *, columns: tuple[str, ...] = (), limit: int | None = None
 ) -> pl.DataFrame:
     """Rows of a table of the store; of a sorted one only the row groups that can have them are read.
 
@@ -129,7 +229,7 @@ def rows_where(
     try:
         rows = pl.scan_parquet(path).filter(condition)
         rows = rows.select(columns) if columns else rows
-        return (rows if most is None else rows.head(most)).collect()
+        return (rows if limit is None else rows.head(limit)).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _unreadable(path, error) from error
 

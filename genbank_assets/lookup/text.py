@@ -1,12 +1,14 @@
-"""A record's original text, cut from its raw file byte for byte.
+"""Records' original texts, cut from their raw files byte for byte.
 
-Where a record lies is known by its row of the membership table, which ``records`` finds.
+Where a record lies is known by its row of the membership table, which ``records`` finds. A raw file has no index: it is
+inflated from its beginning, so the texts of many records of a file are cut in one pass.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.flatfile.inflate import inflated
@@ -20,20 +22,64 @@ def original_text(found: Found) -> Iterator[bytes]:
         NotFoundError: the raw file is no longer in the store.
         IntegrityError: the text is not what was parsed.
     """
+
+    def wrong(_: Found, error: IntegrityError) -> None:
+        raise error
+
+    for _, piece in cut(raw_file(found), [found], wrong=wrong):
+        yield piece
+
+
+def raw_file(found: Found) -> Path:
+    """The raw file of a record.
+
+    Raises:
+        NotFoundError: it is no longer in the store.
+    """
     path = found.partition.files_folder("raw_files") / str(found.row["source_file"])
     if not path.is_file():
         raise NotFoundError(f"the raw file {path.name} of release {found.partition.release} is not in the store")
-    begin = int(found.row["record_offset"])
-    end = begin + int(found.row["record_bytes"])
+    return path
+
+
+def cut(
+    path: Path, records: Sequence[Found], *, wrong: Callable[[Found, IntegrityError], None]
+) -> Iterator[tuple[Found, bytes]]:
+    """The texts of different records of one raw file, which are in the order of the file, in pieces.
+
+    Args:
+        path: the raw file.
+        records: the records.
+        wrong: told of a text that is not what was parsed, when its last piece was handed out.
+
+    Raises:
+        CorruptGzipError: the file cannot be read as far as that.
+    """
     at = 0
+    waiting = list(records[::-1])
     hasher = hashlib.sha256()
     for piece in inflated(path):
-        if at + len(piece) > begin:
-            cut = bytes(piece[max(0, begin - at) : end - at])
-            hasher.update(cut)
-            yield cut
+        while waiting:
+            begin = int(waiting[-1].row["record_offset"])
+            end = begin + int(waiting[-1].row["record_bytes"])
+            if begin >= at + len(piece):
+                break
+            part = bytes(piece[max(0, begin - at) : end - at])
+            hasher.update(part)
+            yield waiting[-1], part
+            if end > at + len(piece):
+                break
+            _check(waiting.pop(), hasher.digest(), path, wrong)
+            hasher = hashlib.sha256()
         at += len(piece)
-        if at >= end:
-            break
-    if hasher.digest() != (found.row["record_sha256"] or hasher.digest()):
-        raise IntegrityError(f"the text of {found.row['accession_version']} in {path.name} is not what was parsed")
+        if not waiting:
+            return
+    for found in waiting[::-1]:
+        _check(found, hasher.digest(), path, wrong)
+        hasher = hashlib.sha256()
+
+
+def _check(found: Found, digest: bytes, path: Path, wrong: Callable[[Found, IntegrityError], None]) -> None:
+    if digest != (found.row["record_sha256"] or digest):
+        name = found.row["accession_version"]
+        wrong(found, IntegrityError(f"the text of {name} in {path.name} is not what was parsed"))

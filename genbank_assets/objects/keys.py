@@ -16,6 +16,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SEQUENCE_KEY = re.compile(r"(nucleotide|protein)/([0-9a-f]{2})/(([0-9a-f]{2})/\2\4[0-9a-f]{60}|\2[0-9a-f]{62})")
 _PACK_KEY = re.compile(r"packs/([0-9a-f]{2})/\1[0-9a-f]{62}")
 _MANIFEST_KEY = re.compile(r"manifests/[a-z]+/\d+(\.\d+)?/[a-z_]+\.parquet")
+_MEMBERSHIP_KEY = re.compile(r"memberships/[a-z]+/\d+(\.\d+)?/[a-z_]+/[0-9a-f]{64}\.parquet")
+_LEASE_KEY = re.compile(r"leases/(publish|prune)/[0-9a-f]{32}")
 
 
 def sequence_key(digest: str, *, molecule_class: str) -> str:
@@ -39,9 +41,29 @@ def manifest_key(collection: str, release: str, division: str) -> str:
     return f"manifests/{collection}/{release}/{division}.parquet"
 
 
+def membership_key(collection: str, release: str, division: str, sha256: str) -> str:
+    """``memberships/genbank/273.0/phg/<sha256>.parquet``: which record has which sequence; the manifest names it."""
+    return f"memberships/{collection}/{release}/{division}/{sha256}.parquet"
+
+
+def lease_key(purpose: str, name: str) -> str:
+    """``leases/publish/<32 hex>``: a run that works on the set now."""
+    return f"leases/{purpose}/{name}"
+
+
 def is_content_key(key: str) -> bool:
     """Whether a key is one that this project gives to residues; others in the bucket are nobody's business here."""
     return bool(_SEQUENCE_KEY.fullmatch(key) or _PACK_KEY.fullmatch(key))
+
+
+def is_membership_key(key: str) -> bool:
+    """Whether a key is a division's table of memberships."""
+    return bool(_MEMBERSHIP_KEY.fullmatch(key))
+
+
+def is_lease_key(key: str) -> bool:
+    """Whether a key is the lease of a run."""
+    return bool(_LEASE_KEY.fullmatch(key))
 
 
 def is_manifest_key(key: str) -> bool:

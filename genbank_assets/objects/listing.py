@@ -9,17 +9,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import obstore
 import polars as pl
-from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from genbank_assets.errors import ObjectStoreError
 from genbank_assets.objects.keys import MOLECULE_CLASSES, is_content_key, is_manifest_key
-from genbank_assets.objects.requests import is_transient
-from genbank_assets.objects.store import reason_of
+from genbank_assets.objects.retry import nobody, retried
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
 
 # Sets up to this many listed objects are compared in one go, larger ones by the first two digits of the digest.
 KEYS_AT_ONCE = 1_000_000
@@ -29,19 +29,6 @@ _LISTED: dict[str, Any] = {
     "modified": pl.Datetime("us", "UTC"),
     "etag_now": pl.String,
 }
-Answer = TypeVar("Answer")
-
-
-def ask(question: Callable[[], Answer]) -> Answer:
-    """The answer of the store.
-
-    Raises:
-        ObjectStoreError: the store failed.
-    """
-    try:
-        return question()
-    except (BaseError, FileNotFoundError) as error:
-        raise ObjectStoreError(f"the object store failed: {reason_of(error)}", transient=is_transient(error)) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,30 +63,40 @@ def ranges(rows: int) -> list[Range]:
     return [Range(kind, byte) for kind in MOLECULE_CLASSES for byte in bytes_] + [Range("packs", None)]
 
 
-def objects_under(store: ObjectStore, prefix: str) -> pl.DataFrame:
+def objects_under(store: ObjectStore, prefix: str, *, progress: Callable[[str], None] = nobody) -> pl.DataFrame:
     """Key, size, time and ETag of the residues' objects below a prefix.
 
     Raises:
         ObjectStoreError: the store failed.
     """
-
-    def listed() -> list[tuple[Any, ...]]:
-        found = []
-        for batch in obstore.list(store, prefix=prefix, chunk_size=10_000):
-            for meta in batch:
-                if is_content_key(meta["path"]):
-                    etag = (meta["e_tag"] or "").strip('"') or None
-                    found.append((meta["path"], meta["size"], meta["last_modified"], etag))
-        return found
-
-    return pl.DataFrame(ask(listed), schema=_LISTED, orient="row")
+    found = [
+        (meta["path"], meta["size"], meta["last_modified"], (meta["e_tag"] or "").strip('"') or None)
+        for meta in listed(store, prefix, progress=progress)
+        if is_content_key(meta["path"])
+    ]
+    return pl.DataFrame(found, schema=_LISTED, orient="row")
 
 
-def manifest_keys(store: ObjectStore) -> list[str]:
-    """The keys of the manifests in the set, whichever machine wrote them.
+def manifest_objects(store: ObjectStore, *, progress: Callable[[str], None] = nobody) -> list[ObjectMeta]:
+    """The manifests in the set, whichever machine wrote them.
 
     Raises:
         ObjectStoreError: the store failed.
     """
-    batches = ask(lambda: list(obstore.list(store, prefix="manifests/")))
-    return [meta["path"] for batch in batches for meta in batch if is_manifest_key(meta["path"])]
+    return [meta for meta in listed(store, "manifests/", progress=progress) if is_manifest_key(meta["path"])]
+
+
+def listed(store: ObjectStore, prefix: str, *, progress: Callable[[str], None] = nobody) -> list[ObjectMeta]:
+    """Everything below a prefix; a listing that breaks off goes on where it was.
+
+    Raises:
+        ObjectStoreError: the store failed.
+    """
+    found: list[ObjectMeta] = []
+
+    def more() -> None:
+        for batch in obstore.list(store, prefix=prefix, offset=found[-1]["path"] if found else None, chunk_size=10_000):
+            found.extend(batch)
+
+    retried(more, doing=f"list {prefix}", progress=progress)
+    return found

@@ -7,8 +7,10 @@ the releases that are kept, as long as their manifest object is still in the set
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+import dataclasses
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +18,22 @@ import obstore
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from genbank_assets.errors import ObjectStoreError
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.daily import DAILY
-from genbank_assets.objects.requests import is_transient
-from genbank_assets.objects.store import reason_of
+from genbank_assets.objects.keys import MOLECULE_CLASSES
+from genbank_assets.objects.listing import manifest_objects
+from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.store import read_range
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, releases_in_store
 from genbank_assets.tables.schema import OBJECT_SCHEMA
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
+# Sets of version 0.1.0 ("2") have no memberships in the bucket; their tables are as good.
+_READABLE_VERSIONS = {"2", CODE_VERSION}
+_TAIL_BYTES = 64 * 1024
 TABLE = "objects.parquet"
 IDENTITY = ["sequence_sha256", "molecule_class"]
 EMPTY = pl.DataFrame(pl.from_arrow(OBJECT_SCHEMA.empty_table()))
@@ -47,13 +52,18 @@ def published(settings: Settings, *, first: PartitionKey | None = None) -> Itera
     for key in sorted(keys, key=lambda key: key != first):
         for partition in reversed(releases_in_store(settings.store, key=key, stage="object_set")):
             manifest = partition.manifest("object_set")
-            if (
-                manifest is not None
-                and manifest.code_version == CODE_VERSION
-                and manifest.extra["url"] == settings.objects_url
-                and table_path(partition).is_file()
-            ):
+            if manifest is not None and is_readable(settings, partition, manifest):
                 yield partition, manifest
+
+
+def is_readable(settings: Settings, partition: PartitionRelease, manifest: Manifest | None) -> bool:
+    """Whether a division's table is here and is one of the settings' set."""
+    return (
+        manifest is not None
+        and manifest.code_version in _READABLE_VERSIONS
+        and manifest.extra["url"] == settings.objects_url
+        and (partition.folder_of(manifest) / TABLE).is_file()
+    )
 
 
 def table_path(partition: PartitionRelease) -> Path:
@@ -61,42 +71,78 @@ def table_path(partition: PartitionRelease) -> Path:
     return partition.files_folder("object_set") / TABLE
 
 
-def published_tables(settings: Settings, store: ObjectStore) -> list[Path]:
-    """Tables whose manifest object is in the set with the same size; one request each.
+def published_tables(
+    settings: Settings,
+    store: ObjectStore,
+    *,
+    first: PartitionKey | None = None,
+    progress: Callable[[str], None] = nobody,
+) -> list[Path]:
+    """Tables whose manifest object is in the set as this store published it: one listing for all of them.
 
     Raises:
         ObjectStoreError: the store cannot be asked.
     """
+    there = {meta["path"]: meta for meta in manifest_objects(store, progress=progress)}
     found = []
-    for partition, manifest in published(settings):
-        if is_published(store, manifest):
+    for partition, manifest in published(settings, first=first):
+        meta = there.get(manifest.extra["manifest_key"])
+        if meta is None or meta["size"] != manifest.files[0]["bytes"]:
+            continue
+        # One that was written after this store published its own may be another's of the same size.
+        since = dt.datetime.fromisoformat(manifest.published_at) if manifest.published_at else None
+        if (since is not None and meta["last_modified"] <= since) or is_published(store, partition, manifest):
             found.append(table_path(partition))
     return found
 
 
-def is_published(store: ObjectStore, manifest: Manifest) -> bool:
-    """Whether a division's manifest object is in the set.
+def is_published(
+    store: ObjectStore,
+    partition: PartitionRelease,
+    manifest: Manifest,
+    *,
+    progress: Callable[[str], None] = nobody,
+) -> bool:
+    """Whether a division's manifest object is in the set: its size, and its last bytes, which describe all the others.
 
     Raises:
         ObjectStoreError: the store cannot be asked.
     """
+    key, size, path = manifest.extra["manifest_key"], int(manifest.files[0]["bytes"]), table_path(partition)
+    start = max(0, size - _TAIL_BYTES)
+
+    def asked() -> bytes | None:
+        if obstore.head(store, key)["size"] != size:
+            return None
+        return read_range(store, key, start=start, end=size)
+
     try:
-        size = obstore.head(store, manifest.extra["manifest_key"])["size"]
+        tail = retried(asked, doing=f"read {key}", progress=progress, may_be_absent=True)
     except FileNotFoundError:
         return False
-    except BaseError as error:
-        raise ObjectStoreError(
-            f"cannot ask the object store: {reason_of(error)}", transient=is_transient(error)
-        ) from error
-    return bool(size == manifest.files[0]["bytes"])
+    if tail is None or not path.is_file():
+        return False
+    with path.open("rb") as table:
+        table.seek(start)
+        return table.read() == tail
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """What is known of the set beyond its manifests: tables that can be read, and keys of what is not as they say."""
+
+    tables: list[Path]
+    broken: pl.Series
 
 
 class _Table:
-    """An object table that is open, and the digests of its row groups."""
+    """An object table and the digests of its row groups; the file is open only while it is read."""
 
-    def __init__(self, file: pq.ParquetFile) -> None:
-        self._file = file
-        spans = [file.metadata.row_group(group).column(0).statistics for group in range(file.num_row_groups)]
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._footer = pq.read_metadata(path)
+        groups = range(self._footer.num_row_groups)
+        spans = [self._footer.row_group(group).column(0).statistics for group in groups]
         self._spans = [(span.min, span.max) for span in spans]
 
     def rows_of(self, wanted: pl.DataFrame) -> Iterator[pa.Table]:
@@ -105,50 +151,100 @@ class _Table:
         However many rows of a large division lie between two digests of a small one, memory holds a row group and
         those that were asked for. Arrow copies what is taken; Polars would keep the row group for its sake.
         """
-        first, last = wanted["sequence_sha256"].min(), wanted["sequence_sha256"].max()
-        for group, (low, high) in enumerate(self._spans):
-            if low > last or high < first:
-                continue
-            keys = pl.DataFrame(pl.from_arrow(self._file.read_row_group(group, columns=IDENTITY)))
-            rows = keys.with_row_index("row").join(wanted, on=IDENTITY, how="semi", maintain_order="left")["row"]
-            if len(rows):
-                yield self._file.read_row_group(group).take(rows.to_arrow())
+        digests = wanted["sequence_sha256"].sort()
+        lows = digests.search_sorted(pl.Series([low for low, _ in self._spans], dtype=pl.Binary), side="left")
+        highs = digests.search_sorted(pl.Series([high for _, high in self._spans], dtype=pl.Binary), side="right")
+        groups = [group for group, (low, high) in enumerate(zip(lows, highs, strict=True)) if low < high]
+        if not groups:
+            return
+        with pq.ParquetFile(self._path, metadata=self._footer) as file:
+            for group in groups:
+                keys = pl.DataFrame(pl.from_arrow(file.read_row_group(group, columns=IDENTITY)))
+                rows = keys.with_row_index("row").join(wanted, on=IDENTITY, how="semi", maintain_order="left")["row"]
+                if len(rows):
+                    yield file.read_row_group(group).take(rows.to_arrow())
 
 
-def split_known(sequences: Path, tables: Sequence[Path]) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+def rows_in(tables: Sequence[_Table], wanted: pl.DataFrame, *, broken: pl.Series | None = None) -> pl.DataFrame:
+    """The first row of each sequence of ``wanted`` in some tables; a table is read for what those before it lack."""
+    found = EMPTY
+    for table in tables:
+        if not len(wanted):
+            break
+        taken = list(table.rows_of(wanted))
+        if not taken:
+            continue
+        rows = pl.DataFrame(pl.from_arrow(pa.concat_tables(taken))).unique(IDENTITY, keep="first", maintain_order=True)
+        if broken is not None:
+            rows = rows.filter(~pl.col("key").is_in(broken.implode()))
+        found = pl.concat([found, rows])
+        wanted = wanted.join(rows, on=IDENTITY, how="anti", maintain_order="left")
+    return found
+
+
+def split_known(
+    sequences: Path, tables: Sequence[Path], *, broken: pl.Series | None = None
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """For each row group of a division's sequences: (rows of the object table, sequences that are not in the set).
 
-    A sequence that several tables list gets the row of the first.
+    A sequence that several tables list gets the row of the first whose object is not broken.
+
+    Args:
+        sequences: the division's table of distinct sequences.
+        tables: object tables that count.
+        broken: keys of objects that are missing or damaged, whatever tables say.
     """
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(pq.ParquetFile(sequences))
-        opened = [_Table(stack.enter_context(pq.ParquetFile(table))) for table in tables]
+    opened = [_Table(table) for table in tables]
+    with pq.ParquetFile(sequences) as file:
         for group in range(file.num_row_groups):
             frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches(file.read_row_group(group).to_batches())))
-            rows = [row for table in opened for row in table.rows_of(frame.select(IDENTITY))]
-            found = pl.DataFrame(pl.from_arrow(pa.concat_tables(rows))) if rows else EMPTY
-            known = found.unique(IDENTITY, keep="first", maintain_order=True)
+            known = rows_in(opened, frame.select(IDENTITY), broken=broken)
             yield known, frame.join(known, on=IDENTITY, how="anti", maintain_order="left")
+
+
+def locate_all(settings: Settings, wanted: pl.DataFrame, *, first: Sequence[PartitionRelease] = ()) -> pl.DataFrame:
+    """The rows of the object table for sequences, each once; those that no table lists are left out.
+
+    Args:
+        settings: where the store is.
+        wanted: ``sequence_sha256`` and ``molecule_class``, each sequence once.
+        first: divisions whose tables are likely to list them; the others are read for what these lack.
+    """
+    found = [EMPTY]
+    mine = list(dict.fromkeys(first))
+    for listed in itertools.chain(_published_of(settings, mine), (p for p, _ in published(settings) if p not in mine)):
+        if not len(wanted):
+            break
+        rows = rows_in([_Table(table_path(listed))], wanted)
+        if len(rows):
+            found.append(rows)
+            wanted = wanted.join(rows, on=IDENTITY, how="anti", maintain_order="left")
+    return pl.concat(found)
+
+
+def _published_of(settings: Settings, partitions: Iterable[PartitionRelease]) -> Iterator[PartitionRelease]:
+    for partition in partitions:
+        if is_readable(settings, partition, partition.manifest("object_set")):
+            yield partition
 
 
 def locate(
     settings: Settings, *, digest: bytes, molecule_class: str | None = None, partition: PartitionRelease | None = None
 ) -> dict[str, Any] | None:
     """The row of the object table for a sequence: the division's own table first, then any other; None if none."""
-    same = pl.col("sequence_sha256") == digest
-    if molecule_class is not None:
-        same &= pl.col("molecule_class") == molecule_class
-    return _first(settings, same, partition)
+    classes = [molecule_class] if molecule_class is not None else list(MOLECULE_CLASSES)
+    for kind in classes:
+        wanted = pl.DataFrame({"sequence_sha256": [digest], "molecule_class": [kind]})
+        rows = locate_all(settings, wanted, first=[partition] if partition is not None else [])
+        if len(rows):
+            return rows.row(0, named=True)
+    return None
 
 
 def locate_refget(settings: Settings, identifier: str) -> dict[str, Any] | None:
     """The row with a refget digest (``SQ.…``); reads that column of every table."""
-    return _first(settings, pl.col("refget") == identifier, None)
-
-
-def _first(settings: Settings, same: pl.Expr, partition: PartitionRelease | None) -> dict[str, Any] | None:
-    for listed, _ in published(settings, first=partition.key if partition is not None else None):
-        rows = pl.scan_parquet(table_path(listed)).filter(same).head(1).collect()
+    for listed, _ in published(settings):
+        rows = pl.scan_parquet(table_path(listed)).filter(pl.col("refget") == identifier).head(1).collect()
         if len(rows):
             return rows.row(0, named=True)
     return None

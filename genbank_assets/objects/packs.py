@@ -26,6 +26,9 @@ from genbank_assets.tables.sequence_file import LETTERS
 from genbank_assets.tables.twobit import two_bit_frame
 
 PACK_BYTES = 64 * 1024 * 1024
+# "auto" packs divisions with more sequences than this whose mean length is below a hundredth of a pack's.
+MIN_SEQUENCES_TO_PACK = 10_000
+MAX_MEAN_RESIDUES_TO_PACK = 64 * 1024
 # Longer sequences are objects of their own: their parts can then be read without inflating the whole.
 MAX_PACKED_RESIDUES = 1024 * 1024
 _THREADS = min(4, os.cpu_count() or 1)
@@ -36,6 +39,13 @@ _ENTRY = np.dtype([("digest", "V32"), ("molecule_class", "u1"), ("offset", "<u8"
 _TAIL = np.dtype([("entries", "<u8"), ("magic", "S4")])
 _SKIPPABLE = 0x184D2A50
 _MAGIC = b"GAPK"
+
+
+def is_packed(layout: str, *, rows: int, residues: int) -> bool:
+    """Whether new short sequences of a division with so many sequences and residues are packed."""
+    if layout != "auto":
+        return layout == "pack"
+    return rows > MIN_SEQUENCES_TO_PACK and residues / max(rows, 1) < MAX_MEAN_RESIDUES_TO_PACK
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """Removes from the set what nobody lists: objects and unfinished uploads that failed runs left behind.
 
-It looks from the bucket at the manifests in it, whichever machine wrote them. Whether what they list is there belongs
-to ``verify``.
+Planned, announced, carried out. The plan looks from the bucket at the manifests in it, whichever machine wrote them,
+and lies on disk; it is whole, or nothing is deleted. Before the first deletion this store's notes of what killed runs
+have sent are forgotten, so that wherever a deletion ends, the next publication or prune makes the set right. Whether
+what manifests list is there belongs to ``verify``.
 """
 
 from __future__ import annotations
@@ -11,138 +13,170 @@ import dataclasses
 import functools
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import obstore
 import polars as pl
-from botocore.exceptions import BotoCoreError, ClientError
+import pyarrow as pa
+import pyarrow.parquet as pq
 from obstore.store import LocalStore, ObjectStore
 
 from genbank_assets.errors import ObjectStoreError
-from genbank_assets.objects.keys import MOLECULE_CLASSES, is_content_key, is_manifest_key
-from genbank_assets.objects.listing import ask, manifest_keys, objects_under, ranges
-from genbank_assets.objects.store import lock_objects, open_boto3, open_objects, reason_of
+from genbank_assets.objects.keys import is_membership_key
+from genbank_assets.objects.lease import Lease, leased
+from genbank_assets.objects.listing import listed, manifest_objects, objects_under, ranges
+from genbank_assets.objects.memberships import memberships_of
+from genbank_assets.objects.prune_plan import Orphan, Plan, Planned
+from genbank_assets.objects.resume import forget_sent
+from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.store import lock_objects, open_objects, reason_of
+from genbank_assets.objects.unfinished import abort_uploads, unfinished_files, unfinished_uploads
 from genbank_assets.settings import Settings
 
 DELETE_AT_ONCE = 1000
 
 
 @dataclasses.dataclass(frozen=True)
-class Orphan:
-    """An object that no manifest lists."""
+class Pruned:
+    """What was deleted, or would be.
 
-    key: str
+    Attributes:
+        objects: objects, unfinished uploads and unfinished files.
+        bytes: bytes of those.
+        dry_run: whether they are still there.
+    """
+
+    objects: int
     bytes: int
-    modified: str
+    dry_run: bool
 
 
 def prune_objects(
-    settings: Settings, *, older_than: timedelta = timedelta(days=1), dry_run: bool = False
-) -> Iterator[Orphan]:
-    """Delete residues that no manifest in the set lists, and yield them; keys of other kinds are never touched.
+    settings: Settings,
+    *,
+    older_than: timedelta = timedelta(days=1),
+    dry_run: bool = False,
+    announce: Callable[[Orphan], None] = lambda orphan: None,
+    announced: Callable[[], None] = lambda: None,
+    progress: Callable[[str], None] = nobody,
+) -> Pruned:
+    """Delete residues and memberships that no manifest in the set lists; keys of other kinds are never touched.
 
-    Waits until no run of this machine publishes. Runs of other machines are safe as long as they finish within
-    ``older_than``: younger objects are kept.
+    Waits until nobody publishes into the set, on this host or another. Until the whole plan is made and announced
+    nothing is deleted; readers never see a listed object go.
 
     Args:
         settings: where the object set is.
         older_than: least age of what is deleted.
-        dry_run: only say what would be deleted.
+        dry_run: only announce what would be deleted.
+        announce: told of every orphan before the first one is deleted; what it raises stops everything.
+        announced: called when all were told and before the first one is deleted; likewise.
+        progress: called with lines for people.
 
     Raises:
-        ObjectStoreError: the store failed, or a manifest in it cannot be read; nothing is deleted then.
+        ObjectStoreError: the store failed. While the plan is made, or because a manifest in the set cannot be read,
+            nothing is deleted; later a part is, and running it again deletes the rest.
     """
-    store = open_objects(settings)
-    with lock_objects(settings, exclusive=True), tempfile.TemporaryDirectory() as scratch:
+    store = open_objects(settings, retries=0)
+    settings.store.mkdir(parents=True, exist_ok=True)
+    work = "objects prune"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lock_objects(settings, exclusive=True, work=work, progress=progress))
+        lease = stack.enter_context(leased(store, purpose="prune", work=work, progress=progress))
+        for left in settings.store.glob(".prune-*"):  # of a killed run: no other can be at work
+            shutil.rmtree(left, ignore_errors=True)
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".prune-", dir=settings.store)))
+        plan = Plan(scratch / "plan.arrows")
         before = datetime.now(UTC) - older_than
-        tables = _manifest_copies(store, Path(scratch))
-        rows = sum(pl.scan_parquet(table).select(pl.len()).collect().item() for table in tables)
-        for span in ranges(rows):
-            there = objects_under(store, span.prefix)
-            for table in tables:
-                there = there.join(span.listed(table), on="key", how="anti")
-            old = there.filter(pl.col("modified") < before).sort("key")
-            for start in range(0, len(old), DELETE_AT_ONCE):
-                part = old.slice(start, DELETE_AT_ONCE)
-                if not dry_run:
-                    ask(lambda part=part: obstore.delete(store, part["key"].to_list()))  # type: ignore[misc]
-                for key, size, modified in part.select("key", "size", "modified").iter_rows():
-                    yield Orphan(key, size, modified.isoformat(timespec="seconds"))
-        if not dry_run:
-            _forget_finished_files(settings)
-        if isinstance(store, LocalStore):
-            yield from _unfinished_files(Path(str(store.prefix)), before=before, dry_run=dry_run)
-        else:
-            yield from _unfinished_uploads(settings, before=before, dry_run=dry_run)
+        plan.write(_orphans(settings, store, before=before, scratch=scratch, progress=progress))
+        done = "would be deleted" if dry_run else "will be deleted"
+        progress(f"{plan.objects:,} objects with {plan.bytes:,} bytes that no manifest lists {done}")
+        for planned in plan:
+            announce(planned.orphan)
+        announced()
+        if plan.objects and not dry_run:
+            forget_sent(settings.store)
+            _carry_out(settings, store, plan, lease=lease, progress=progress)
+        return Pruned(plan.objects, plan.bytes, dry_run)
 
 
-def _forget_finished_files(settings: Settings) -> None:
-    """What killed runs of this store have sent may be gone now: their next runs shall look for themselves."""
-    for folder in settings.store.glob("*/*/*/object_set/.sent"):
-        shutil.rmtree(folder)
+def _orphans(
+    settings: Settings, store: ObjectStore, *, before: datetime, scratch: Path, progress: Callable[[str], None]
+) -> Iterator[Planned]:
+    """Everything that no manifest of the set lists and that is old enough."""
+    tables = _manifest_copies(store, scratch, progress=progress)
+    named = {about["key"] for about in map(memberships_of, tables) if about is not None}
+    rows = sum(pq.read_metadata(table).num_rows for table in tables)
+    for span in ranges(rows):
+        there = objects_under(store, span.prefix, progress=progress)
+        for table in tables:
+            if not len(there):
+                break
+            there = there.join(span.listed(table), on="key", how="anti")
+        old = there.filter(pl.col("modified") < before).sort("key")
+        for key, size, modified in old.select("key", "size", "modified").iter_rows():
+            yield Planned("object", key, size, modified.isoformat(timespec="seconds"))
+    for meta in listed(store, "memberships/", progress=progress):
+        key, modified = meta["path"], meta["last_modified"]
+        if is_membership_key(key) and key not in named and modified < before:
+            yield Planned("object", key, meta["size"], modified.isoformat(timespec="seconds"))
+    if isinstance(store, LocalStore):
+        yield from unfinished_files(Path(str(store.prefix)), before=before)
+    else:
+        yield from unfinished_uploads(settings, before=before)
 
 
-def _unfinished_files(folder: Path, *, before: datetime, dry_run: bool) -> Iterator[Orphan]:
-    """Delete what a killed run was writing into a folder: ``KEY#1`` until it is whole, which obstore never lists."""
-    for kind in (*MOLECULE_CLASSES, "packs", "manifests"):
-        for path in sorted((folder / kind).rglob("*#*")):
-            key, _, number = path.relative_to(folder).as_posix().rpartition("#")
-            if not number.isdecimal() or not (is_content_key(key) or is_manifest_key(key)):
-                continue
-            found = path.stat()
-            modified = datetime.fromtimestamp(found.st_mtime, UTC)
-            if modified < before:
-                if not dry_run:
-                    path.unlink(missing_ok=True)
-                yield Orphan(f"{key}#{number}", found.st_size, modified.isoformat(timespec="seconds"))
-
-
-def _unfinished_uploads(settings: Settings, *, before: datetime, dry_run: bool) -> Iterator[Orphan]:
-    """Abort the multipart uploads that killed runs began; the bucket keeps their parts, but never lists them.
+def _carry_out(
+    settings: Settings, store: ObjectStore, plan: Plan, *, lease: Lease, progress: Callable[[str], None]
+) -> None:
+    """Delete what the plan names; what is gone already is no failure.
 
     Raises:
-        ObjectStoreError: they cannot be listed or aborted.
+        ObjectStoreError: the store failed, or the set was given to another run meanwhile; what is left can be planned
+            anew.
     """
+    for number, batch in enumerate(plan.batches()):
+        if number % 100 == 0:
+            lease.check()
+        keys = [row.key for row in batch if row.kind == "object"]
+        _delete(store, keys, progress=progress)
+        for row in batch:
+            if row.kind == "file":
+                Path(str(store.prefix), row.key).unlink(missing_ok=True)  # type: ignore[union-attr]
+        uploads = [row for row in batch if row.kind == "upload"]
+        if uploads:
+            abort_uploads(settings, uploads)
+
+
+def _delete(store: ObjectStore, keys: list[str], *, progress: Callable[[str], None]) -> None:
+    if not keys:
+        return
+    request = functools.partial(obstore.delete, store, keys)
     try:
-        client, bucket, prefix = open_boto3(settings)
-        pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
-        with _none_where("NoSuchUpload", "NotImplemented", "501"):  # rclone says the first, others know no such list
-            for upload in [upload for page in pages for upload in page.get("Uploads", [])]:
-                key = upload["Key"].removeprefix(prefix)
-                if upload["Initiated"] >= before or not (is_content_key(key) or is_manifest_key(key)):
-                    continue
-                with _none_where("NoSuchUpload"):  # it has ended meanwhile
-                    one = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
-                    parts = client.get_paginator("list_parts").paginate(**one)
-                    size = sum(part["Size"] for page in parts for part in page.get("Parts", []))
-                    if not dry_run:
-                        client.abort_multipart_upload(**one)
-                    yield Orphan(f"{key}?uploads", size, upload["Initiated"].isoformat(timespec="seconds"))
-    except (BotoCoreError, ClientError) as error:
-        raise ObjectStoreError(f"unfinished uploads cannot be listed or aborted: {error}") from error
+        retried(request, doing=f"delete {keys[0]} and others", progress=progress, may_be_absent=True)
+    except FileNotFoundError:  # a folder stops at the first that is gone
+        for key in keys:
+            with contextlib.suppress(FileNotFoundError):
+                retried(
+                    functools.partial(obstore.delete, store, key),
+                    doing=f"delete {key}",
+                    progress=progress,
+                    may_be_absent=True,
+                )
 
 
-@contextlib.contextmanager
-def _none_where(*codes: str) -> Iterator[None]:
-    """Take these answers of the store for "there is none"."""
-    try:
-        yield
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in codes:
-            raise
-
-
-def _manifest_copies(store: ObjectStore, folder: Path) -> list[Path]:
+def _manifest_copies(store: ObjectStore, folder: Path, *, progress: Callable[[str], None]) -> list[Path]:
     """Every manifest object of the set, whichever machine wrote it; all of them, or an error."""
     copies: list[Path] = []
-    for key in manifest_keys(store):
-        copy = folder / f"{len(copies)}.parquet"
-        ask(functools.partial(_copy, store, key, copy))
+    for meta in manifest_objects(store, progress=progress):
+        key, copy = meta["path"], folder / f"{len(copies)}.parquet"
+        retried(functools.partial(_copy, store, key, copy), doing=f"read {key}", progress=progress)
         try:
             pl.scan_parquet(copy).select("key", "object_bytes").head(1).collect()
-        except (pl.exceptions.PolarsError, OSError) as error:
+            memberships_of(copy)
+        except (pl.exceptions.PolarsError, OSError, pa.ArrowException, ValueError) as error:
             raise ObjectStoreError(
                 f"{key} cannot be read as a manifest, so nothing is deleted: {reason_of(error)}"
             ) from error

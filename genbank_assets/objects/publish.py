@@ -8,29 +8,31 @@ manifest object; what a failed run left behind is found in place by the next, or
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import obstore
 import polars as pl
 import pyarrow.parquet as pq
-from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from genbank_assets.errors import IntegrityError, NotFoundError, ObjectStoreError
+from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.generations import prune_generations
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.objects import object_index
-from genbank_assets.objects.keys import manifest_key
-from genbank_assets.objects.object_index import CODE_VERSION, IDENTITY, TABLE
-from genbank_assets.objects.requests import is_transient
+from genbank_assets.objects.division_tables import DivisionTables
+from genbank_assets.objects.lease import leased
+from genbank_assets.objects.object_index import CODE_VERSION, IDENTITY, Compared
+from genbank_assets.objects.packs import is_packed
+from genbank_assets.objects.requests import Counts
+from genbank_assets.objects.resume import SentFiles
 from genbank_assets.objects.send_file import WANTED, FileSender
-from genbank_assets.objects.store import lock_objects, open_objects, reason_of
-from genbank_assets.objects.upload import Counts, Uploader
+from genbank_assets.objects.store import lock_objects, open_objects
+from genbank_assets.objects.upload import Uploader
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, temporary_beside
+from genbank_assets.store import Manifest, PartitionRelease, publish_manifest
 from genbank_assets.tables.buckets import (
     MOST_BUCKETS,
     Buckets,
@@ -41,11 +43,8 @@ from genbank_assets.tables.buckets import (
 )
 from genbank_assets.tables.schema import OBJECT_SCHEMA
 from genbank_assets.tables.unique_tables import unique_sequences_table
-from genbank_assets.tables.writer import file_sha256
 
-# "auto" packs divisions with more sequences than this whose mean length is below a hundredth of a pack's.
-MIN_SEQUENCES_TO_PACK = 10_000
-MAX_MEAN_RESIDUES_TO_PACK = 64 * 1024
+MULTIPART_RETRIES = 12  # by the client, because it alone sees the parts; some two minutes
 OpenStore = Callable[[int], ObjectStore]
 
 
@@ -56,8 +55,12 @@ def publish_division(
     progress: Callable[[str], None],
     run_id: str,
     open_store: OpenStore | None = None,
+    compared: Compared | None = None,
 ) -> Manifest:
-    """Send a division's distinct sequences that are not in the set yet, then its manifest.
+    """Send a division's distinct sequences that are not in the set yet, then its memberships, then its manifest.
+
+    Until the manifest object is in the set, readers of the bucket see the old one, and until the local manifest is
+    written, readers of the store see the old table: nothing that either of them names is written over.
 
     Args:
         partition: the division; its ``unique_records`` must be published.
@@ -65,6 +68,8 @@ def publish_division(
         progress: called with lines for people.
         run_id: the run that asks.
         open_store: opens the store with so many retries of its own; None opens it by the settings.
+        compared: what a comparison of tables and set has found (``repair``): broken objects are sent again, over what
+            is there. None believes the tables whose manifest objects are in the set.
 
     Raises:
         NotFoundError: the deduplicated tables are not published.
@@ -75,23 +80,33 @@ def publish_division(
     if unique is None:
         raise NotFoundError(f"{partition.key} {partition.release}: materialize unique_records first")
     opened = open_store or (lambda retries: open_objects(settings, retries=retries))
-    retrying_store = opened(8)
-    with Stopwatch() as watch, lock_objects(settings, exclusive=False):
+    store = opened(0)
+    work = f"publication of {partition.key} {partition.release}"
+    with Stopwatch() as watch, lock_objects(settings, exclusive=False, work=work, progress=progress):
         previous = partition.manifest("object_set")
         if (
-            previous is not None
+            compared is None
+            and previous is not None
             and _still_good(previous, unique, settings)
-            and object_index.is_published(retrying_store, previous)
+            and object_index.is_published(store, partition, previous, progress=progress)
         ):
             progress("nothing changed: every object and the manifest are in place")
             now = {"files_now": 0, "bytes_now": 0, "objects_put": 0, "seconds": watch.seconds}
             uploads = {"upload_attempts": 0, "upload_errors": 0, "upload_retries": 0, "upload_slow_downs": 0}
             report = dataclasses.replace(previous.report, **now, **uploads)  # type: ignore[arg-type]
             return dataclasses.replace(previous, report=report)
-        job = _Job(partition, unique, settings=settings, progress=progress)
-        tables = object_index.published_tables(settings, retrying_store)
-        counts = job.run(opened(0), retrying_store=retrying_store, tables=tables)
-        entry = job.publish_table(retrying_store)
+        with leased(store, purpose="publish", work=work, progress=progress) as lease:
+            job = _Job(partition, unique, settings=settings, progress=progress, compared=compared)
+            tables = (
+                compared.tables
+                if compared is not None
+                else object_index.published_tables(settings, store, first=partition.key, progress=progress)
+            )
+            counts = job.run(store, retrying_store=opened(MULTIPART_RETRIES), tables=tables)
+            generation, entry = job.tables.keep(job.written)
+            job.tables.send_memberships(opened(MULTIPART_RETRIES), broken=compared.broken if compared else None)
+            lease.check()
+            job.tables.send_manifest(opened(MULTIPART_RETRIES))
     manifest = Manifest(
         stage="object_set",
         code_version=CODE_VERSION,
@@ -100,11 +115,13 @@ def publish_division(
         division=partition.key.division,
         input_digest=unique.digest,
         files=(entry,),
+        generation=generation,
         extra={
             "url": settings.objects_url,
             "layout": "pack" if job.packing else "record",
             "refget": settings.refget,
-            "manifest_key": manifest_key(partition.key.collection, partition.release, partition.key.division),
+            "manifest_key": job.tables.manifest_key,
+            "memberships": job.tables.memberships,
         },
         report=StageReport(
             files=1,
@@ -125,7 +142,8 @@ def publish_division(
         run_id=run_id,
     )
     published = publish_manifest(manifest, partition=partition)
-    job.clear()
+    job.sent.clear()
+    prune_generations(partition, "object_set", grace_seconds=settings.keep_replaced_seconds)
     return published
 
 
@@ -142,32 +160,62 @@ class _Job:
     """One division's way into the set."""
 
     def __init__(
-        self, partition: PartitionRelease, unique: Manifest, *, settings: Settings, progress: Callable[[str], None]
+        self,
+        partition: PartitionRelease,
+        unique: Manifest,
+        *,
+        settings: Settings,
+        progress: Callable[[str], None],
+        compared: Compared | None = None,
     ) -> None:
         self._partition = partition
+        self._unique = unique
+        self._broken = compared.broken if compared is not None else None
         self._settings = settings
         self._progress = progress
         records = partition.manifest("records")
         self._files = {entry["name"]: entry for entry in records.files} if records else {}
         self._order = {name: number for number, name in enumerate(self._files)}
         self._folder = partition.stage_folder("object_set")
-        # A finished file's rows outlive a killed run, as long as the same input goes to the same set.
-        self._finished = self._folder / ".sent" / unique.digest[:16]
+        self.tables = DivisionTables(partition, unique, settings=settings, progress=progress)
+        self.sent = SentFiles(self._folder, input_digest=unique.digest, settings=settings)
         self.rows = int(unique.extra["distinct_sequences"])
-        self.packing = _packs(self.rows, unique, settings)
+        self.packing = is_packed(settings.object_layout, rows=self.rows, residues=unique.report.residues or 0)
         self.objects = 0
         self.bytes = 0
 
     def run(self, store: ObjectStore, *, retrying_store: ObjectStore, tables: list[Path]) -> Counts:
         """Send what is missing and write the division's table (not yet under its name)."""
+        set_rows = sum(pq.read_metadata(table).num_rows for table in tables)
+        concurrency = self._settings.upload_concurrency
+        self.sent.drop_missing(store, set_rows=set_rows, concurrency=concurrency, progress=self._progress)
         scratch = self._folder / ".scratch"
         shutil.rmtree(scratch, ignore_errors=True)
-        by_digest = Buckets(scratch / "digest", count=bucket_count(self.rows))
         groups = min(MOST_BUCKETS, max(1, len(self._files)))
+        uploader = Uploader(
+            store,
+            retrying_store=retrying_store,
+            concurrency=concurrency,
+            overwrite=frozenset(self._broken) if self._broken is not None else frozenset(),
+            progress=self._progress,
+        )
+        by_digest = Buckets(scratch / "digest", count=bucket_count(self.rows))
         by_file = Buckets(scratch / "file", count=groups)
+        with contextlib.closing(by_digest):
+            with contextlib.closing(by_file):
+                missing = self._split(by_digest, by_file, tables=tables, groups=groups)
+            self._progress(f"{self.rows:,} distinct sequences, {missing:,} to send to {self._settings.objects_url}")
+            for rows in self._send_all(uploader, by_file):
+                self._add(by_digest, pl.read_parquet(rows))
+        self._assemble(by_digest)
+        shutil.rmtree(scratch, ignore_errors=True)
+        return uploader.counts
+
+    def _split(self, by_digest: Buckets, by_file: Buckets, *, tables: list[Path], groups: int) -> int:
+        """Rows of what is in the set, and by file what has to be read; returns how many sequences have to be sent."""
         missing = 0
-        sequences = unique_sequences_table(self._partition)
-        for known, unknown in object_index.split_known(sequences, tables):
+        sequences = unique_sequences_table(self._partition, self._unique)
+        for known, unknown in object_index.split_known(sequences, tables, broken=self._broken):
             lacking = known.filter(pl.col("refget").is_null()) if self._settings.refget else known.clear()
             self._add(by_digest, known.join(lacking, on=IDENTITY, how="anti"))
             reread = self._places(sequences, lacking)
@@ -175,15 +223,7 @@ class _Job:
                 numbers = frame["representative_source_file"].replace_strict(self._order, return_dtype=pl.Int64)
                 by_file.add(frame, numbers * groups // max(1, len(self._files)))
             missing += len(unknown)
-        by_file.close()
-        self._progress(f"{self.rows:,} distinct sequences, {missing:,} to send to {self._settings.objects_url}")
-        uploader = Uploader(store, retrying_store=retrying_store, concurrency=self._settings.upload_concurrency)
-        for rows in self._send_all(uploader, by_file):
-            self._add(by_digest, pl.read_parquet(rows))
-        by_digest.close()
-        self._assemble(by_digest)
-        shutil.rmtree(scratch, ignore_errors=True)
-        return uploader.counts
+        return missing
 
     def _add(self, buckets: Buckets, rows: pl.DataFrame) -> None:
         if len(rows):
@@ -206,11 +246,10 @@ class _Job:
                 yield from self._send_file(uploader, str(name), part)
 
     def _send_file(self, uploader: Uploader, name: str, part: pl.DataFrame) -> list[Path]:
-        path = self._finished / f"{name}.parquet"
-        tables = [path] if path.is_file() else []
+        tables = self.sent.tables(name)
         if tables:
-            part = part.join(pl.read_parquet(path, columns=IDENTITY), on=IDENTITY, how="anti", maintain_order="left")
-            path = self._finished / f"{name}.{len(part)}.parquet"
+            sent_before = pl.read_parquet(tables, columns=IDENTITY)
+            part = part.join(sent_before, on=IDENTITY, how="anti", maintain_order="left")
         if not len(part):
             return tables
         in_set = pl.col("known").struct.field("key").is_not_null()
@@ -221,8 +260,7 @@ class _Job:
         known = part.filter(in_set).select(*IDENTITY, "known").unnest("known").drop("refget")
         read_again = sent.select(*IDENTITY, "length", "refget").join(known, on=IDENTITY, how="inner")
         rows = pl.concat([sent.filter(pl.col("key").is_not_null()), read_again.select(sent.columns)])
-        with temporary_beside(path) as temporary:
-            rows.write_parquet(temporary, compression="zstd")
+        path = self.sent.add(name, rows)
         put = uploader.counts.put - before.put
         megabytes = (uploader.counts.bytes - before.bytes) / 1e6
         replaced = uploader.counts.replaced - before.replaced
@@ -234,8 +272,8 @@ class _Job:
         """The division's table in order of digest; complete, or the stage stops."""
         written = 0
         last_objects: set[str] = set()
-        self._table = self._folder / ".objects.new"
-        with sorted_writer(self._table, OBJECT_SCHEMA, sorted_by=["sequence_sha256"]) as writer:
+        self.written = self._folder / ".objects.new"
+        with sorted_writer(self.written, OBJECT_SCHEMA, sorted_by=["sequence_sha256"]) as writer:
             for bucket in by_digest.frames():
                 rows = bucket.unique(IDENTITY, keep="first", maintain_order=True).sort(IDENTITY)
                 written += len(rows)
@@ -248,39 +286,11 @@ class _Job:
                     if key not in last_objects:
                         last_objects.add(key)
                         self.bytes += size
+            writer.add_key_value_metadata(self.tables.metadata())
         self.objects += len(last_objects)
         if written != self.rows:
             raise IntegrityError(f"the division has {self.rows:,} distinct sequences, the set {written:,} of them")
 
-    def publish_table(self, store: ObjectStore) -> dict[str, Any]:
-        """Send the manifest object, then give the local copy its name; readers see the old table or the new one."""
-        key = manifest_key(self._partition.key.collection, self._partition.release, self._partition.key.division)
-        try:
-            obstore.put(store, key, self._table)
-        except BaseError as error:
-            reason = f"cannot store {key}: {reason_of(error)}"
-            raise ObjectStoreError(reason, transient=is_transient(error)) from error
-        entry = {
-            "name": TABLE,
-            "rows": pq.read_metadata(self._table).num_rows,
-            "bytes": self._table.stat().st_size,
-            "sha256": file_sha256(self._table),
-        }
-        self._table.replace(self._folder / TABLE)
-        return entry
-
-    def clear(self) -> None:
-        """Forget the finished files' tables: the manifest has their rows now."""
-        shutil.rmtree(self._folder / ".sent", ignore_errors=True)
-
 
 _KNOWN_COLUMNS = [name for name in object_index.EMPTY.columns if name not in IDENTITY and name != "length"]
 _KNOWN = pl.Struct({name: object_index.EMPTY.schema[name] for name in _KNOWN_COLUMNS})
-
-
-def _packs(rows: int, unique: Manifest, settings: Settings) -> bool:
-    """Whether new short sequences of the division are packed."""
-    if settings.object_layout != "auto":
-        return settings.object_layout == "pack"
-    mean = (unique.report.residues or 0) / rows if rows else 0
-    return rows > MIN_SEQUENCES_TO_PACK and mean < MAX_MEAN_RESIDUES_TO_PACK

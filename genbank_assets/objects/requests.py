@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
+from typing import Any
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
@@ -20,6 +22,7 @@ _TRANSIENT_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504}
 _TRANSIENT_CODES = re.compile(
     "<Code>(BadDigest|InvalidDigest|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch|RequestTimeout)</Code>"
 )
+_LASTING = re.compile("LocalFileSystem|certificate|UnknownIssuer|dns error.*not known", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +32,41 @@ class Stored:
     key: str
     bytes: int
     etag: str | None
+
+
+@dataclasses.dataclass
+class Counts:
+    """What was sent.
+
+    Attributes:
+        attempts: uploads begun; one per object.
+        errors: uploads that used up their tries, whether the second chance then helped or not.
+        retries: requests repeated.
+        slow_downs: answers that asked for fewer requests.
+        put: objects sent.
+        bytes: bytes of those.
+        found: objects that were there already.
+        replaced: objects of those that were not what their key says, and were sent again.
+    """
+
+    attempts: int = 0
+    errors: int = 0
+    retries: int = 0
+    slow_downs: int = 0
+    put: int = 0
+    bytes: int = 0
+    found: int = 0
+    replaced: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An object to send; ``on_stored`` is called when it is in the store, by the thread that sent it."""
+
+    key: str
+    content: Any  # bytes, bytearray or a memoryview of bytes
+    sha256: bytes
+    on_stored: Callable[[Stored], None]
 
 
 def stored_as(store: ObjectStore, key: str) -> Stored | None:
@@ -65,8 +103,11 @@ def status_of(error: Exception) -> int | None:
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same request may succeed later: the connection broke, or the store stumbled or was busy."""
-    if not isinstance(error, GenericError | AlreadyExistsError):
+    """Whether the same request may succeed later: the connection broke, or the store stumbled or was busy.
+
+    A full disk or a certificate that nobody vouches for are no such thing, though they have no status either.
+    """
+    if not isinstance(error, GenericError | AlreadyExistsError) or _LASTING.search(str(error)):
         return False
     status = status_of(error)
     return status is None or status in _TRANSIENT_STATUSES or bool(_TRANSIENT_CODES.search(str(error)))

@@ -21,8 +21,8 @@ from genbank_assets.errors import IntegrityError
 from genbank_assets.objects.keys import pack_key, sequence_key
 from genbank_assets.objects.object_index import EMPTY, IDENTITY
 from genbank_assets.objects.packs import MAX_PACKED_RESIDUES, PACK_BYTES, Pack, PackBuilder
-from genbank_assets.objects.requests import Stored
-from genbank_assets.objects.upload import Outgoing, Uploader
+from genbank_assets.objects.requests import Outgoing, Stored
+from genbank_assets.objects.upload import Uploader
 
 ROWS_AT_ONCE = 20_000
 # What has to be known of a sequence that is to be sent: where its residues are, and what they have to be.

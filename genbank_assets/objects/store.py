@@ -27,6 +27,7 @@ from genbank_assets.http_client import http_client
 from genbank_assets.redaction import remember
 from genbank_assets.settings import Settings
 
+# How long a store may be away or refuse everything: a restart, not a failure.
 RETRY_SECONDS = 300.0
 REQUEST_TIMEOUT = timedelta(minutes=10)
 _BACKOFF = {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=20), "base": 2.0}
@@ -240,11 +241,21 @@ def read_range(store: ObjectStore, key: str, *, start: int, end: int) -> bytes:
 
 
 @contextlib.contextmanager
-def lock_objects(settings: Settings, *, exclusive: bool) -> Iterator[None]:
-    """Runs that publish hold it together, a run that deletes holds it alone; it ends with its process."""
+def lock_objects(
+    settings: Settings, *, exclusive: bool, work: str, progress: Callable[[str], None] = lambda line: None
+) -> Iterator[None]:
+    """Runs of this store on this host that publish hold it together, one that deletes holds it alone.
+
+    It ends with its process. What other hosts and other stores do with the same set is agreed in the set (``lease``).
+    """
     settings.store.mkdir(parents=True, exist_ok=True)
+    kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
     with (settings.store / "objects.lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress(f"{work}: waiting for {'publications' if exclusive else 'a deletion'} of this store to end")
+            fcntl.flock(file, kind)
         yield
 
 

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+
+from genbank_assets.objects import store
 
 MAX_BYTES_IN_FLIGHT = 256 * 1024 * 1024
 # Requests already under way answer for the old pace.
 BACKOFF_COOLDOWN_SECONDS = 1.0
+ANNOUNCE_SECONDS = 15.0
 
 
 class Throttle:
@@ -89,3 +93,35 @@ class Throttle:
     def stopped(self) -> bool:
         """Whether nothing more shall be sent."""
         return self._stopped.is_set()
+
+
+class Outage:
+    """A time in which no upload of a run succeeds: it is announced, and it ends after ``store.RETRY_SECONDS``."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._last_success = time.monotonic()
+        self._announced = 0.0
+
+    def ended(self) -> None:
+        """An upload succeeded."""
+        with self._lock:
+            self._last_success, self._announced = time.monotonic(), 0.0
+
+    def goes_on(self, reason: str, *, since: float) -> bool:
+        """An upload has failed since some time for reasons that may pass; whether the store's return is waited for.
+
+        Where other uploads succeed meanwhile, it is not the store that is away.
+        """
+        with self._lock:
+            lasted = time.monotonic() - since
+            left = store.RETRY_SECONDS - lasted
+            if self._last_success > since:
+                return False
+            if left > 0 and lasted >= self._announced + ANNOUNCE_SECONDS:
+                self._announced = lasted
+                self._progress(
+                    f"{reason}; nothing was stored for {lasted:.0f} s, trying again for {left:.0f} s at most"
+                )
+            return left > 0

@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -22,9 +23,10 @@ from obstore.store import ObjectStore
 
 from genbank_assets.errors import ObjectStoreBusyError, ObjectStoreError
 from genbank_assets.objects.etags import Etags, Parts, md5_of
-from genbank_assets.objects.requests import Stored, is_transient, put_parts, status_of, stored_as
+from genbank_assets.objects.requests import Counts, Outgoing, Stored, is_transient, put_parts, status_of, stored_as
+from genbank_assets.objects.retry import nobody
 from genbank_assets.objects.store import reason_of
-from genbank_assets.objects.throttle import Throttle
+from genbank_assets.objects.throttle import Outage, Throttle
 
 TRIES = 6
 FIRST_PAUSE_SECONDS = 0.1
@@ -35,41 +37,6 @@ MAX_SECOND_CHANCE_BYTES = 256 * 1024 * 1024
 _SLOW_DOWN_STATUSES = {429, 503}
 
 
-@dataclasses.dataclass
-class Counts:
-    """What was sent.
-
-    Attributes:
-        attempts: uploads begun; one per object.
-        errors: uploads that used up their tries, whether the second chance then helped or not.
-        retries: requests repeated.
-        slow_downs: answers that asked for fewer requests.
-        put: objects sent.
-        bytes: bytes of those.
-        found: objects that were there already.
-        replaced: objects of those that were not what their key says, and were sent again.
-    """
-
-    attempts: int = 0
-    errors: int = 0
-    retries: int = 0
-    slow_downs: int = 0
-    put: int = 0
-    bytes: int = 0
-    found: int = 0
-    replaced: int = 0
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Outgoing:
-    """An object to send; ``on_stored`` is called when it is in the store, by the thread that sent it."""
-
-    key: str
-    content: Any  # bytes, bytearray or a memoryview of bytes
-    sha256: bytes
-    on_stored: Callable[[Stored], None]
-
-
 class Uploader:
     """Uploads of one run.
 
@@ -77,9 +44,21 @@ class Uploader:
         store: a store that does not repeat requests itself.
         retrying_store: the same store, repeating requests: for multipart uploads, whose parts only it sees.
         concurrency: most requests in flight.
+        overwrite: keys of objects that are not right, whatever the store says of them: sent over what is there.
+        progress: called with lines for people.
     """
 
-    def __init__(self, store: ObjectStore, *, retrying_store: ObjectStore, concurrency: int) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        retrying_store: ObjectStore,
+        concurrency: int,
+        overwrite: frozenset[str] = frozenset(),
+        progress: Callable[[str], None] = nobody,
+    ) -> None:
+        self._overwrite = overwrite
+        self._outage = Outage(progress)
         self._store = store
         self._retrying_store = retrying_store
         self._concurrency = concurrency
@@ -125,7 +104,8 @@ class Uploader:
         parts = Parts(pieces)
         try:
             there = stored_as(self._retrying_store, key)
-            if there is not None and there.bytes == length and self._etags.read(key) == sha256:
+            is_right = there is not None and there.bytes == length and key not in self._overwrite
+            if there is not None and is_right and self._etags.read(key) == sha256:
                 for _ in pieces:  # the reader behind it has to pass the sequence in any case
                     pass
                 self._count(found=1)
@@ -203,29 +183,38 @@ class Uploader:
         """Send one object; repeats what may pass.
 
         Raises:
-            ObjectStoreBusyError: it did not pass in :data:`TRIES` tries.
+            ObjectStoreBusyError: it did not pass in :data:`TRIES` tries, nor in ``store.RETRY_SECONDS`` if nothing did.
             ObjectStoreError: it will not pass.
         """
-        for number in range(1, TRIES + 1):
+        number, first_failure = 0, 0.0
+        while True:
+            number += 1
             try:
                 stored = self._put(outgoing)
             except (BaseError, FileNotFoundError) as error:
                 reason = f"cannot store {outgoing.key}: {reason_of(error)}"
                 if not self._heed(error):
                     raise ObjectStoreError(reason) from error
-                if number == TRIES or self._throttle.stopped:
+                # While nothing at all succeeds the store is away, and its return is waited for.
+                first_failure = first_failure or time.monotonic()
+                is_away = self._outage.goes_on(reason, since=first_failure)
+                if self._throttle.stopped or (number >= TRIES and not is_away):
                     raise ObjectStoreBusyError(reason) from error
                 self._count(retries=1)
-                longest = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**number)
+                longest = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(number, 16))
                 self._throttle.pause(random.uniform(longest / 4, longest))  # noqa: S311
             else:
+                self._outage.ended()
                 self._throttle.faster()
                 return stored
-        raise AssertionError
 
     def _put(self, outgoing: Outgoing) -> Stored:
         """One conditional request: whoever comes second finds the object there."""
         key, content = outgoing.key, outgoing.content
+        if key in self._overwrite:
+            stored = self._replace(outgoing)
+            self._count(replaced=1, put=1, bytes=len(content))
+            return stored
         try:
             etag = self._create(key, content)
         except AlreadyExistsError:

@@ -1,7 +1,8 @@
 """Compares the object set with its manifests: what is missing or damaged.
 
 Every manifest object is the local table, every listed object is there in its size and with its ETag, and a sample of
-sequences still has its digest. What nobody lists is counted; removing it belongs to ``prune``, sending to ``publish``.
+sequences still has its digest. What nobody lists is counted; removing it belongs to ``prune``, sending it again to
+``repair``.
 """
 
 from __future__ import annotations
@@ -15,17 +16,25 @@ from typing import Any
 
 import obstore
 import polars as pl
-from obstore.exceptions import BaseError
+import pyarrow as pa
+import pyarrow.parquet as pq
 from obstore.store import ObjectStore
 
 from genbank_assets.errors import GenbankAssetsError
 from genbank_assets.objects.etags import Etags
-from genbank_assets.objects.listing import ask, manifest_keys, objects_under, ranges
+from genbank_assets.objects.listing import manifest_objects, objects_under, ranges
+from genbank_assets.objects.memberships import memberships_of
 from genbank_assets.objects.object_index import published, table_path
 from genbank_assets.objects.read import residues
-from genbank_assets.objects.store import open_objects, reason_of
+from genbank_assets.objects.requests import stored_as
+from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.store import open_objects
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
+from genbank_assets.tables.writer import file_sha256
+
+# Problems that are told one by one: where a whole bucket is gone, a million lines say no more than a thousand.
+MAX_TOLD_PROBLEMS = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +55,8 @@ class Verification:
         objects: objects their manifests list.
         sequences: sequences their manifests list.
         rehashed: sequences of the sample that were read again.
-        problems: what is wrong.
+        problem_count: how much is wrong.
+        problems: what is wrong; the first :data:`MAX_TOLD_PROBLEMS` of it.
         unlisted: objects of residues in the set that no manifest lists; None where the set has manifests of other
             stores, which ``prune`` reads.
     """
@@ -55,8 +65,156 @@ class Verification:
     objects: int
     sequences: int
     rehashed: int
+    problem_count: int
     problems: tuple[Problem, ...]
     unlisted: int | None
+
+
+class Comparison:
+    """A comparison of the set with the manifests of this store; keys of what is wrong are kept for ``repair``.
+
+    Args:
+        settings: where the store and the object set are.
+        partitions: divisions to look at; none means all.
+        progress: called with lines for people.
+
+    Attributes:
+        chosen: the divisions and releases that are looked at.
+        readable: those of them whose local table is what its manifest says.
+        broken: keys of objects that are missing or damaged, of each of them.
+        problems: what is wrong, in words; the first of it.
+        problem_count: how much is wrong.
+    """
+
+    def __init__(
+        self, settings: Settings, *, partitions: Sequence[PartitionKey] = (), progress: Callable[[str], None] = nobody
+    ) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._store = open_objects(settings, retries=0)
+        self._reading = open_objects(settings)
+        self._everything = list(published(settings))
+        self.chosen = [(p, m) for p, m in self._everything if not partitions or p.key in partitions]
+        self.readable: list[PartitionRelease] = []
+        self.broken: dict[PartitionRelease, list[str]] = {partition: [] for partition, _ in self.chosen}
+        self.problems: list[Problem] = []
+        self.problem_count = self.objects = self.rehashed = 0
+        self.unlisted: int | None = 0
+
+    def run(self, *, sample: int) -> None:
+        """Compare everything, and read a sample of each division's sequences again.
+
+        Raises:
+            ObjectStoreError: the store cannot be asked.
+        """
+        self.readable = [p for p, m in self.chosen if self._tables_are_right(p, m)]
+        self._compare_objects(set(self.readable))
+        self._progress(
+            f"{self.objects:,} objects of {len(self.chosen)} division(s) compared, {self.problem_count:,} problems"
+        )
+        for partition in self.readable:
+            self._read_sample(partition, sample)
+        self._progress(f"{self.rehashed:,} sequences read again")
+
+    def _wrong(self, partition: PartitionRelease, key: str, what: str) -> None:
+        self.broken[partition].append(key)
+        self.problem_count += 1
+        if len(self.problems) < MAX_TOLD_PROBLEMS:
+            self.problems.append(Problem(key, what, f"{partition.key} {partition.release}"))
+
+    def _tables_are_right(self, partition: PartitionRelease, manifest: Manifest) -> bool:
+        """Compare the tables that say what the set has; whether the local one can be read."""
+        key, entry, path = manifest.extra["manifest_key"], manifest.files[0], table_path(partition)
+        is_same = bool(file_sha256(path) == entry["sha256"])
+        if not is_same:
+            self._wrong(partition, key, f"the local table {path} has another digest than its manifest says")
+        problem = self._other_than(key, entry["sha256"])
+        if problem:
+            self._wrong(partition, key, problem)
+        try:
+            pq.read_metadata(path)
+            named = memberships_of(path)
+        except (OSError, ValueError, pa.ArrowException):
+            return False
+        if named is not None and is_same:
+            there = retried(
+                lambda: stored_as(self._store, named["key"]), doing=f"read {named['key']}", progress=self._progress
+            )
+            if there is None:
+                self._wrong(partition, named["key"], "missing")
+            elif there.bytes != named["bytes"]:
+                what = f"has {there.bytes:,} bytes, not {named['bytes']:,}"
+                self._wrong(partition, named["key"], what)
+            elif self._other_than(named["key"], named["sha256"]):
+                self._wrong(partition, named["key"], "has other bytes of the same number: its digest has changed")
+        return is_same
+
+    def _other_than(self, key: str, sha256: str) -> str:
+        """Whether a table in the set has another digest than it should have, in words."""
+        try:
+            found = retried(
+                lambda: _digest(self._store, key), doing=f"read {key}", progress=self._progress, may_be_absent=True
+            )
+        except FileNotFoundError:
+            return "the manifest object is missing"
+        return "" if found == sha256 else "the manifest object is not the local table"
+
+    def _compare_objects(self, readable: set[PartitionRelease]) -> None:
+        tables = {partition: table_path(partition) for partition, _ in self._everything}
+        rows = sum(manifest.files[0]["rows"] for _, manifest in self._everything)
+        unlisted = 0
+        for span in ranges(rows):
+            there = objects_under(self._store, span.prefix, progress=self._progress)
+            nobodys = there.select("key")
+            for partition, table in tables.items():
+                if partition in self.broken and partition not in readable:
+                    continue
+                listed = span.listed(table)
+                nobodys = nobodys.join(listed, on="key", how="anti")
+                if partition in self.broken:
+                    self.objects += len(listed)
+                    for key, what in self._compare(listed, there):
+                        self._wrong(partition, key, what)
+            unlisted += len(nobodys)
+        listed_here = {manifest.extra["manifest_key"] for _, manifest in self._everything}
+        others = {meta["path"] for meta in manifest_objects(self._store, progress=self._progress)} - listed_here
+        self.unlisted = None if others or len(readable) < len(self.chosen) else unlisted
+
+    def _compare(self, listed: pl.DataFrame, there: pl.DataFrame) -> Iterator[tuple[str, str]]:
+        """What is wrong with listed objects; one whose ETag is another now is read, whatever the reason may be."""
+        rows = listed.join(there, on="key", how="left").with_columns(pl.col("etag").str.strip_chars('"'))
+        same = (pl.col("size") == pl.col("object_bytes")) & (
+            pl.col("etag").is_null() | pl.col("etag_now").is_null() | (pl.col("etag") == pl.col("etag_now"))
+        )
+        for key, promised, sha256, _, size, _, _ in rows.filter(~same.fill_null(value=False)).iter_rows():
+            if size is None:
+                yield key, "missing"
+            elif size != promised:
+                yield key, f"has {size:,} bytes, not {promised:,}"
+            elif self._sha256_of(key) != sha256:
+                yield key, "has other bytes of the same number: its digest has changed"
+
+    def _sha256_of(self, key: str) -> bytes | None:
+        try:
+            return retried(
+                lambda: Etags(self._reading).read(key),
+                doing=f"read {key}",
+                progress=self._progress,
+                may_be_absent=True,
+            )
+        except FileNotFoundError:
+            return None
+
+    def _read_sample(self, partition: PartitionRelease, count: int) -> None:
+        for row in _sample(table_path(partition), count):
+            self.rehashed += 1
+            try:
+                for _ in residues(self._settings, row, store=self._reading):
+                    pass
+            except GenbankAssetsError as error:
+                if error.transient:
+                    raise
+                self._wrong(partition, row["key"], str(error))
 
 
 def verify_objects(
@@ -64,7 +222,7 @@ def verify_objects(
     *,
     partitions: Sequence[PartitionKey] = (),
     sample: int = 100,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = nobody,
 ) -> Verification:
     """Compare the bucket with the manifests of divisions (all by default) and read a sample of sequences again.
 
@@ -75,72 +233,37 @@ def verify_objects(
         progress: called with lines for people.
 
     Raises:
-        ObjectStoreError: the store cannot be listed.
+        ObjectStoreError: the store cannot be asked.
     """
-    store = open_objects(settings)
-    everything = list(published(settings))
-    chosen = [(p, m) for p, m in everything if not partitions or p.key in partitions]
-    problems = []
-    all_tables = {f"{p.key} {p.release}": table_path(p) for p, _ in everything}
-    tables: dict[str, Path] = {}
-    for partition, manifest in chosen:
-        name = f"{partition.key} {partition.release}"
-        tables[name] = table_path(partition)
-        problem = _manifest_problem(store, manifest.extra["manifest_key"], manifest.files[0]["sha256"])
-        if problem:
-            problems.append(Problem(manifest.extra["manifest_key"], problem, name))
-    objects = unlisted = 0
-    for span in ranges(sum(manifest.files[0]["rows"] for _, manifest in everything)):
-        there = objects_under(store, span.prefix)
-        nobodys = there.select("key")
-        for name, table in all_tables.items():
-            listed = span.listed(table)
-            nobodys = nobodys.join(listed, on="key", how="anti")
-            if name in tables:
-                objects += len(listed)
-                problems += [Problem(key, what, name) for key, what in _compare(store, listed, there)]
-        unlisted += len(nobodys)
-    others = set(manifest_keys(store)) - {manifest.extra["manifest_key"] for _, manifest in everything}
-    progress(f"{objects:,} objects of {len(chosen)} division(s) compared, {len(problems):,} problems")
-    rehashed = 0
-    for name, table in tables.items():
-        for row in _sample(table, sample):
-            rehashed += 1
-            try:
-                for _ in residues(settings, row, store=store):
-                    pass
-            except GenbankAssetsError as error:
-                problems.append(Problem(row["key"], str(error), name))
-    progress(f"{rehashed:,} sequences read again")
-    sequences = sum(manifest.files[0]["rows"] for _, manifest in chosen)
-    return Verification(len(chosen), objects, sequences, rehashed, tuple(problems), None if others else unlisted)
-
-
-def _compare(store: ObjectStore, listed: pl.DataFrame, there: pl.DataFrame) -> Iterator[tuple[str, str]]:
-    """What is wrong with listed objects; one whose ETag has changed is read, whatever the reason may be."""
-    rows = listed.join(there, on="key", how="left").with_columns(pl.col("etag").str.strip_chars('"'))
-    for key, promised, sha256, etag, size, _, etag_now in rows.iter_rows():
-        if size is None:
-            yield key, "missing"
-        elif size != promised:
-            yield key, f"has {size:,} bytes, not {promised:,}"
-        elif etag and etag_now and etag != etag_now and ask(lambda key=key: Etags(store).read(key)) != sha256:  # type: ignore[misc]
-            yield key, "has the right size but different bytes: its digest differs"
+    found = Comparison(settings, partitions=partitions, progress=progress)
+    found.run(sample=sample)
+    return Verification(
+        partitions=len(found.chosen),
+        objects=found.objects,
+        sequences=sum(manifest.files[0]["rows"] for _, manifest in found.chosen),
+        rehashed=found.rehashed,
+        problem_count=found.problem_count,
+        problems=tuple(found.problems),
+        unlisted=found.unlisted,
+    )
 
 
 def _sample(table: Path, count: int) -> Iterator[dict[str, Any]]:
-    rows = pl.scan_parquet(table).select(pl.len()).collect().item()
-    for index in sorted(random.sample(range(rows), min(count, rows))):
-        yield pl.scan_parquet(table).slice(index, 1).collect().row(0, named=True)
+    """Rows of a table, chosen at random; a row group is read once, however many of its rows are chosen."""
+    with pq.ParquetFile(table) as file:
+        rows = file.metadata.num_rows
+        chosen = sorted(random.sample(range(rows), min(count, rows)))
+        begin = 0
+        for group in range(file.num_row_groups):
+            end = begin + file.metadata.row_group(group).num_rows
+            here = [index - begin for index in chosen if begin <= index < end]
+            if here:
+                yield from file.read_row_group(group).take(here).to_pylist()
+            begin = end
 
 
-def _manifest_problem(store: ObjectStore, key: str, sha256: str) -> str:
+def _digest(store: ObjectStore, key: str) -> str:
     hasher = hashlib.sha256()
-    try:
-        for piece in obstore.get(store, key).stream():
-            hasher.update(piece)
-    except FileNotFoundError:
-        return "the manifest object is missing"
-    except BaseError as error:
-        return f"the manifest object cannot be read: {reason_of(error)}"
-    return "" if hasher.hexdigest() == sha256 else "the manifest object is not the local table"
+    for piece in obstore.get(store, key).stream():
+        hasher.update(piece)
+    return hasher.hexdigest()

@@ -15,8 +15,7 @@ from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.listing import listed_release
 from genbank_assets.ncbi.releases import Release, read_release
 from genbank_assets.ncbi.sources import RemoteFile, open_source
-from genbank_assets.objects.packs import PACK_BYTES
-from genbank_assets.objects.publish import MAX_MEAN_RESIDUES_TO_PACK, MIN_SEQUENCES_TO_PACK
+from genbank_assets.objects.packs import PACK_BYTES, is_packed
 from genbank_assets.planning.rates import Rates
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, Stage
@@ -121,7 +120,7 @@ def _plan(
         records = round(text_bytes / rates.text_bytes_per_record)
     residues = _has_residues(COLLECTIONS[key.collection], key.division)
     object_bytes = round(text_bytes * rates.object_bytes_per_text_byte) if residues else 0
-    packed = _packs(records, object_bytes, settings)
+    packed = is_packed(settings.object_layout, rows=records, residues=object_bytes)
     objects = -(-object_bytes // PACK_BYTES) if packed else records if residues else 0
     cpu_seconds = text_bytes / rates.parse_text_bytes_per_second
     side_by_side = max(1, min(workers, len(names)))
@@ -153,9 +152,3 @@ def _plan(
 def _has_residues(collection: Collection, division: str) -> bool:
     """CON records are built from others and have none (gbrel §2.2.6)."""
     return (collection.name, division) != ("genbank", "con")
-
-
-def _packs(records: int, object_bytes: int, settings: Settings) -> bool:
-    if settings.object_layout != "auto":
-        return settings.object_layout == "pack"
-    return records > MIN_SEQUENCES_TO_PACK and object_bytes / max(1, records) < MAX_MEAN_RESIDUES_TO_PACK

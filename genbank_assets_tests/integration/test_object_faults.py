@@ -16,14 +16,13 @@ import trustme
 from genbank_assets.errors import GenbankAssetsError, ObjectStoreError
 from genbank_assets.objects import store, upload
 from genbank_assets.objects.etags import PART_BYTES
-from genbank_assets.objects.prune import prune_objects
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.upload import Uploader
 from genbank_assets.objects.verify import verify_objects
 from genbank_assets.settings import Settings
 from genbank_assets_tests.fix_s3 import ENDPOINT_VARIABLE, Asked, Fault, FaultyProxy, S3Server, rclone_server
 from genbank_assets_tests.integration.test_mirror import mirror
-from genbank_assets_tests.integration.test_objects import VRL, republish
+from genbank_assets_tests.integration.test_objects import VRL, pruned, republish
 from genbank_assets_tests.paths import SAMPLE
 
 Rule = Callable[[Asked], Fault | None]
@@ -35,6 +34,7 @@ SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request ra
 def parsed(settings: Settings, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A small division that is ready to be sent, with short pauses."""
     monkeypatch.setattr(upload, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(store, "RETRY_SECONDS", 2.0)
     base = dataclasses.replace(
         settings, source=SAMPLE.as_uri(), objects=f"s3://{s3.bucket}/set", object_layout="record"
     )
@@ -139,6 +139,7 @@ def test_no_more_bytes_wait_in_memory_for_a_second_chance_than_memory_is_meant_f
     parsed: Settings, s3: S3Server, faulty: Callable[[Rule], FaultyProxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faulty(lambda asked: Fault(status=503) if is_sequence(asked) and asked.number < upload.TRIES else None)
+    monkeypatch.setattr(store, "RETRY_SECONDS", 0.0)  # a store that is away would be waited for otherwise
     monkeypatch.setattr(upload, "MAX_SECOND_CHANCE_BYTES", 100)
     with pytest.raises(ObjectStoreError, match="503"):
         republish(parsed, VRL)
@@ -199,7 +200,7 @@ def test_a_prefix_of_odd_characters_is_the_prefix_that_others_see(parsed: Settin
     assert republish(odd, VRL).report.objects_put == SEQUENCES
     assert len(s3.keys(f"{prefix}/nucleotide/")) == SEQUENCES
     assert verify_objects(odd).problems == ()
-    assert list(prune_objects(odd, older_than=timedelta(seconds=-60), dry_run=True)) == []
+    assert pruned(odd, older_than=timedelta(seconds=-60), dry_run=True) == []
 
 
 def test_a_server_with_a_certificate_of_ones_own_authority_is_trusted_by_aws_ca_bundle(
@@ -221,7 +222,7 @@ def test_a_server_with_a_certificate_of_ones_own_authority_is_trusted_by_aws_ca_
         monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
         assert republish(base, VRL).report.objects_put == 1
         assert verify_objects(base).problems == ()
-        assert list(prune_objects(base, older_than=timedelta(seconds=-60), dry_run=True)) == []
+        assert pruned(base, older_than=timedelta(seconds=-60), dry_run=True) == []
 
 
 def test_the_bucket_goes_into_the_hosts_name_where_that_is_asked_for() -> None:

@@ -11,13 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.errors import NotFoundError, ObjectStoreError
 from genbank_assets.lookup.fetch import fetch
 from genbank_assets.objects import object_index, publish
-from genbank_assets.objects.prune import prune_objects
 from genbank_assets.objects.verify import verify_objects
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
@@ -26,9 +24,18 @@ from genbank_assets.tables.schema import OBJECT_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
 from genbank_assets.tables.unique_tables import MEMBERSHIPS
 from genbank_assets_tests.fix_s3 import S3Server
 from genbank_assets_tests.integration.test_mirror import mirror
-from genbank_assets_tests.integration.test_objects import PLN, VRL, Bucket, bucket, republish, sampled
+from genbank_assets_tests.integration.test_objects import (
+    PLN,
+    VRL,
+    Bucket,
+    bucket,
+    pruned,
+    republish,
+    sampled,
+    short_outages,
+)
 
-__all__ = ["bucket", "sampled"]  # fixtures
+__all__ = ["bucket", "sampled", "short_outages"]  # fixtures
 AT_ONCE = timedelta(seconds=-60)
 BCT = PartitionKey("genbank", "bct")
 
@@ -73,12 +80,13 @@ def test_a_killed_run_goes_on_with_nothing_missing_after_its_orphans_were_pruned
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(publish._Job, "publish_table", killed)
+        patch.setattr(publish.DivisionTables, "send_manifest", killed)
         with pytest.raises(KeyboardInterrupt):
             republish(sampled, PLN)
-    orphans = {orphan.key for orphan in prune_objects(sampled, older_than=AT_ONCE, dry_run=True)}
+    orphans = {orphan.key for orphan in pruned(sampled, older_than=AT_ONCE, dry_run=True)}
     assert orphans == set(bucket.listing())
-    assert len({orphan.key for orphan in prune_objects(sampled, older_than=AT_ONCE)}) == 107
+    gone = {orphan.key for orphan in pruned(sampled, older_than=AT_ONCE)}
+    assert len([key for key in gone if key.startswith("nucleotide/")]) == 107
     assert republish(sampled, PLN).report.objects_put == 107
     assert verify_objects(sampled, sample=107).problems == ()
 
@@ -88,9 +96,9 @@ def test_prune_keeps_what_the_manifest_of_an_earlier_release_lists(sampled: Sett
     before = bucket.get("manifests/genbank/1.0/vrl.parquet")
     bucket.put("manifests/genbank/0.9/vrl.parquet", before)
     bucket.delete("manifests/genbank/1.0/vrl.parquet")
-    assert list(prune_objects(sampled, older_than=AT_ONCE)) == []
+    assert pruned(sampled, older_than=AT_ONCE) == []
     bucket.delete("manifests/genbank/0.9/vrl.parquet")
-    assert len(list(prune_objects(sampled, older_than=AT_ONCE))) == 7
+    assert len(pruned(sampled, older_than=AT_ONCE)) == 7 + 1  # and the memberships
 
 
 def test_unfinished_uploads_of_killed_runs_are_found_and_aborted(sampled: Settings, s3: S3Server) -> None:
@@ -103,9 +111,9 @@ def test_unfinished_uploads_of_killed_runs_are_found_and_aborted(sampled: Settin
     for key in (ours, foreign, outside):
         begun[key] = client.create_multipart_upload(Bucket=s3.bucket, Key=key)["UploadId"]
         client.upload_part(Bucket=s3.bucket, Key=key, UploadId=begun[key], PartNumber=1, Body=b"ACGT")
-    assert list(prune_objects(base)) == []  # too young
+    assert pruned(base) == []  # too young
     for dry_run in (True, False):
-        (orphan,) = prune_objects(base, older_than=AT_ONCE, dry_run=dry_run)
+        (orphan,) = pruned(base, older_than=AT_ONCE, dry_run=dry_run)
         assert (orphan.key, orphan.bytes) == (f"nucleotide/ab/{digest}?uploads", 4)
     left = {upload["Key"] for upload in client.list_multipart_uploads(Bucket=s3.bucket)["Uploads"]}
     assert left == {foreign, outside}
@@ -119,7 +127,7 @@ def test_a_missing_bucket_is_one_sentence_for_verify_and_prune(sampled: Settings
     with pytest.raises(ObjectStoreError, match="NoSuchBucket"):
         verify_objects(gone)
     with pytest.raises(ObjectStoreError, match="NoSuchBucket"):
-        list(prune_objects(gone))
+        pruned(gone)
 
 
 @pytest.mark.parametrize("layouts", [("record", "pack"), ("pack", "record")])
@@ -228,7 +236,7 @@ def test_two_runs_on_one_division_at_once_leave_one_whole_set(sampled: Settings,
     assert [run.wait(120) for run in runs] == [0, 0, 0, 0]
     assert len([key for key in bucket.listing() if key.startswith("nucleotide/")]) == 107 + 7
     assert verify_objects(sampled, sample=200).problems == ()
-    assert list(prune_objects(sampled, older_than=AT_ONCE, dry_run=True)) == []
+    assert pruned(sampled, older_than=AT_ONCE, dry_run=True) == []
 
 
 def test_a_small_division_is_compared_with_a_large_one_in_the_memory_of_a_row_group(tmp_path: Path) -> None:
@@ -256,7 +264,7 @@ def test_a_small_division_is_compared_with_a_large_one_in_the_memory_of_a_row_gr
     ((known, unknown),) = object_index.split_known(tmp_path / "small.parquet", [tmp_path / "large.parquet"])
     assert (len(known), len(unknown)) == (10, 0)
     assert known.sort("sequence_sha256").equals(rows.gather_every(40_000).select(known.columns))
-    with pq.ParquetFile(tmp_path / "large.parquet") as file:
-        found = list(object_index._Table(file).rows_of(few.select("sequence_sha256", "molecule_class")))
+    table = object_index._Table(tmp_path / "large.parquet")
+    found = list(table.rows_of(few.select("sequence_sha256", "molecule_class")))
     assert sum(table.num_rows for table in found) == 10
     assert sum(table.get_total_buffer_size() for table in found) < 20_000  # no views into the row groups

@@ -267,3 +267,13 @@ def test_a_damaged_table_gets_a_sentence_and_no_traceback(
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(IntegrityError, match=r"memberships\.parquet cannot be read .* remove it and materialize"):
         trace(settings, "AB000001")
+
+
+def test_a_release_that_is_just_being_deleted_is_passed_over(
+    two_releases: tuple[Settings, PartitionRelease, PartitionRelease],
+) -> None:
+    settings, earlier, _ = two_releases
+    memberships_table(earlier).unlink()
+    for name in ("ZZ999999", "ZZ999999.1"):
+        with pytest.raises(NotFoundError):
+            trace(settings, name)

@@ -1,0 +1,100 @@
+"""The commands ``verify`` and ``repair``: is everything that is published still what it was, and making it so again.
+
+What they do belongs to ``lineage.store_check``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+from genbank_assets.cli.commands import Commands
+from genbank_assets.cli.partitions import chosen_partitions
+from genbank_assets.cli.progress import show_progress
+from genbank_assets.settings import Settings
+from genbank_assets.store import STAGES
+
+if TYPE_CHECKING:
+    from genbank_assets.lineage.store_check import StoreCheck
+
+
+def add_commands(commands: Commands) -> None:
+    """Add ``verify`` and ``repair``."""
+    verify = commands.add(
+        "verify",
+        run=_verify,
+        summary="is everything that is published still what its manifest says?",
+        description=(
+            "Compares everything that stages have published with its manifests: digest, bytes and rows of every file, "
+            "what each was made from, and the object set. Reads every byte of the files. The exit code is 1 when there "
+            "is a problem; each is printed with what to do."
+        ),
+        examples=["verify", "verify genbank/phg refseq/viral", "verify --stage records --stage unique_records"],
+        json=True,
+    )
+    verify.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
+    verify.add_argument(
+        "--stage", dest="stages", action="append", choices=STAGES, help="only this one; may be repeated"
+    )
+    verify.add_argument("--sample", type=int, default=100, help="sequences to read again per division (default 100)")
+    repair = commands.add(
+        "repair",
+        run=_repair,
+        summary="make damaged tables again and send missing objects again",
+        description=(
+            "Verifies, makes damaged tables again from the stage before, sends missing or damaged objects again, and "
+            "verifies once more. What is right is not touched. The exit code is 1 when a problem is left; each is "
+            "printed with what to do."
+        ),
+        examples=["repair", "repair genbank/phg"],
+        json=True,
+    )
+    repair.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
+    repair.add_argument("--sample", type=int, default=100, help="sequences to read again per division (default 100)")
+
+
+def _verify(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.lineage.store_check import verify_store
+
+    check = verify_store(
+        settings,
+        partitions=chosen_partitions(options.partitions),
+        stages=options.stages or STAGES,
+        sample=options.sample,
+        progress=show_progress(options),
+    )
+    if options.json:
+        print(json.dumps(dataclasses.asdict(check), indent=1))
+    else:
+        _print(check)
+    return 1 if check.problems else 0
+
+
+def _repair(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.lineage.store_check import repair_store
+
+    repair = repair_store(
+        settings,
+        partitions=chosen_partitions(options.partitions),
+        sample=options.sample,
+        progress=show_progress(options),
+    )
+    if options.json:
+        print(json.dumps(dataclasses.asdict(repair), indent=1))
+    else:
+        for line in repair.done:
+            print(line)
+        _print(repair.check)
+    return 1 if repair.check.problems else 0
+
+
+def _print(check: StoreCheck) -> None:
+    for problem in check.problems:
+        file = f" {problem.name}" if problem.name else ""
+        print(f"{problem.partition} {problem.stage}{file}: {problem.what}; {problem.remedy}")
+    print(
+        f"{check.partitions} division(s) and releases, {check.files:,} files with {check.bytes:,} bytes, "
+        f"{check.objects:,} objects: {len(check.problems):,} problem(s)"
+    )

@@ -1,0 +1,230 @@
+"""Whether everything that a store has published is still what its manifests say; and making it so again.
+
+Every file against digest, bytes and rows in its manifest, each manifest against the one it was made from, the object
+set against its tables. Tables are made again from the stage before, objects are sent again; what cannot be made again
+from what is here is named with what to do. One record's way through the stages belongs to ``trace``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genbank_assets.errors import GenbankAssetsError, IntegrityError
+from genbank_assets.lineage.recheck import broken_chain
+from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.ncbi.daily import DAILY
+from genbank_assets.objects.repair import repair_objects
+from genbank_assets.objects.verify import verify_objects
+from genbank_assets.settings import Settings
+from genbank_assets.store import (
+    STAGES,
+    Manifest,
+    PartitionKey,
+    PartitionRelease,
+    Stage,
+    lock_partition,
+    releases_in_store,
+)
+from genbank_assets.tables.dedup import build_unique_records
+from genbank_assets.tables.records import build_records
+from genbank_assets.tables.writer import file_sha256
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One thing in a store that is not what its manifest says.
+
+    Attributes:
+        partition: such as ``genbank/phg 273.0``.
+        stage: whose manifest.
+        name: the file, or the object's key.
+        what: what is wrong.
+        remedy: what to do about it.
+    """
+
+    partition: str
+    stage: Stage
+    name: str
+    what: str
+    remedy: str
+
+
+@dataclasses.dataclass(frozen=True)
+class StoreCheck:
+    """What was looked at, and what is wrong.
+
+    Attributes:
+        partitions: divisions and releases.
+        files: files of the stages before the object set.
+        bytes: bytes of those that were read.
+        objects: objects of the set that tables list.
+        problems: what is wrong.
+    """
+
+    partitions: int
+    files: int
+    bytes: int
+    objects: int
+    problems: tuple[Problem, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class StoreRepair:
+    """What was made again, and what is still wrong."""
+
+    done: tuple[str, ...]
+    check: StoreCheck
+
+
+def verify_store(
+    settings: Settings,
+    *,
+    partitions: Sequence[PartitionKey] = (),
+    stages: Sequence[Stage] = STAGES,
+    sample: int = 100,
+    progress: Callable[[str], None] = lambda line: None,
+) -> StoreCheck:
+    """Compare everything that is published with its manifests; reads every byte of the files.
+
+    Args:
+        settings: where store and object set are.
+        partitions: divisions to look at; none means all.
+        stages: stages to look at.
+        sample: sequences of each division to read again from the object set.
+        progress: called with lines for people.
+
+    Raises:
+        ObjectStoreError: the object set cannot be asked.
+    """
+    problems: list[Problem] = []
+    files = size = objects = 0
+    everything = list(_partitions(settings, partitions))
+    for partition in everything:
+        for stage in stages:
+            count, read, found = _check_stage(partition, stage)
+            files, size = files + count, size + read
+            problems += found
+        progress(f"{partition.key} {partition.release}: compared, {len(problems):,} problem(s) so far")
+    if "object_set" in stages and any(partition.manifest_path("object_set").is_file() for partition in everything):
+        found_objects = verify_objects(settings, partitions=partitions, sample=sample, progress=progress)
+        objects = found_objects.objects
+        for problem in found_objects.problems:
+            key = problem.partition.partition(" ")[0]
+            remedy = f"genbank-assets objects repair {key}"
+            problems.append(Problem(problem.partition, "object_set", problem.key, problem.what, remedy))
+    return StoreCheck(len(everything), files, size, objects, tuple(problems))
+
+
+def repair_store(
+    settings: Settings,
+    *,
+    partitions: Sequence[PartitionKey] = (),
+    sample: int = 100,
+    run_id: str = "repair",
+    progress: Callable[[str], None] = lambda line: None,
+) -> StoreRepair:
+    """Make damaged tables again from the stage before, send objects again, and look once more.
+
+    Files that are right are not touched. What is made again is a generation of its own; readers see the damaged one
+    until it is whole.
+
+    Args:
+        settings: where store and object set are.
+        partitions: divisions to look at; none means all.
+        sample: sequences of each division to read again from the object set.
+        run_id: the run that asks.
+        progress: called with lines for people.
+    """
+    done: list[str] = []
+    for partition in _partitions(settings, partitions):
+        for stage, build in (("records", build_records), ("unique_records", build_unique_records)):
+            _, _, problems = _check_stage(partition, stage)  # type: ignore[arg-type]
+            if not any(problem.name for problem in problems):
+                continue
+            name = f"{partition.key} {partition.release}"
+            try:
+                with lock_partition(settings.store, partition.key):
+                    build(partition, settings=settings, progress=progress, run_id=run_id, recheck=True)
+            except GenbankAssetsError as error:
+                progress(f"{name}: {stage} cannot be made again: {error}")
+                continue
+            done.append(f"{name}: {len(problems):,} table(s) of {stage} made again")
+    repaired = repair_objects(settings, partitions=partitions, sample=sample, run_id=run_id, progress=progress)
+    done += [f"{name}: object set repaired" for name in repaired.repaired]
+    check = verify_store(settings, partitions=partitions, sample=0, progress=progress)
+    return StoreRepair(tuple(done), check)
+
+
+def _partitions(settings: Settings, chosen: Sequence[PartitionKey]) -> Iterator[PartitionRelease]:
+    for collection in COLLECTIONS.values():
+        for division in (*collection.divisions, DAILY):
+            key = PartitionKey(collection.name, division)
+            if not chosen or key in chosen:
+                found = {p for stage in STAGES for p in releases_in_store(settings.store, key=key, stage=stage)}
+                yield from sorted(found, key=lambda partition: partition.release)
+
+
+def _check_stage(partition: PartitionRelease, stage: Stage) -> tuple[int, int, list[Problem]]:
+    """Files and bytes of a stage that were looked at, and what is wrong."""
+    name = f"{partition.key} {partition.release}"
+    command = f"genbank-assets materialize {partition.key}"
+    try:
+        manifest = partition.manifest(stage)
+    except IntegrityError as error:
+        return 0, 0, [Problem(name, stage, "", str(error), f"remove the manifest, then {command}")]
+    if manifest is None:
+        return 0, 0, []
+    problems = []
+    with contextlib.suppress(IntegrityError):  # the input's manifest cannot be read: that is told at its own stage
+        if stage != "raw_files" and (broken := broken_chain(partition, stage)):
+            problems.append(Problem(name, stage, "", broken, command))
+    again = {
+        "raw_files": f"remove it, then {command}: the source has to offer release {partition.release} still",
+        "records": f"genbank-assets repair {partition.key}",
+        "unique_records": f"genbank-assets repair {partition.key}",
+    }
+    files = size = 0
+    if stage in again:
+        for file, facts in _files(stage, manifest):
+            path = partition.folder_of(manifest) / file
+            files, size = files + 1, size + (path.stat().st_size if path.is_file() else 0)
+            if what := _changed(path, **facts):
+                problems.append(Problem(name, stage, file, what, again[stage]))
+    return files, size, problems
+
+
+def _files(stage: Stage, manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each file of a stage and what its manifest says of it."""
+    for entry in manifest.files:
+        if stage == "records":
+            for table, rows in (("records", "records"), ("sequences", None), ("quarantine", "quarantined")):
+                file = entry.get(f"{table}_file")
+                if file is not None:
+                    size, sha256 = entry.get(f"{table}_bytes"), entry.get(f"{table}_file_sha256")
+                    yield file, {"size": size, "sha256": sha256, "rows": entry[rows] if rows else None}
+        else:
+            yield entry["name"], {"size": entry["bytes"], "sha256": entry["sha256"], "rows": entry.get("rows")}
+
+
+def _changed(path: Path, *, size: int | None, sha256: str | None, rows: int | None) -> str:
+    if not path.is_file():
+        return "missing"
+    if size is not None and path.stat().st_size != size:
+        return f"has {path.stat().st_size:,} bytes, not {size:,}"
+    if sha256 is not None and file_sha256(path) != sha256:
+        return "its SHA-256 is not the manifest's"
+    if rows is not None:
+        try:
+            found = pq.read_metadata(path).num_rows
+        except (OSError, pa.ArrowException) as error:
+            return f"cannot be read: {error}"
+        if found != rows:
+            return f"has {found:,} rows, not {rows:,}"
+    return ""

@@ -1,0 +1,76 @@
+"""What is to be deleted, as a table on disk: a plan may be as long as the set.
+
+What gets into it and how it is carried out belongs to ``prune``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+BATCH_ROWS = 1000  # as many keys as S3 deletes by one request
+_PLAN = pa.schema([
+    pa.field("kind", pa.string()), pa.field("key", pa.string()), pa.field("bytes", pa.int64()),
+    pa.field("modified", pa.string()), pa.field("upload_id", pa.string()),
+])  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Orphan:
+    """What no manifest lists: an object, an unfinished upload (``KEY?uploads``) or an unfinished file (``KEY#1``)."""
+
+    key: str
+    bytes: int
+    modified: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """A row of the plan; ``kind`` says how it is deleted."""
+
+    kind: Literal["object", "upload", "file"]
+    key: str
+    bytes: int
+    modified: str
+    upload_id: str = ""
+
+    @property
+    def orphan(self) -> Orphan:
+        """What people are told of it."""
+        return Orphan(f"{self.key}?uploads" if self.kind == "upload" else self.key, self.bytes, self.modified)
+
+
+class Plan:
+    """A plan that is written once and read in order.
+
+    Attributes:
+        objects: rows of it.
+        bytes: bytes of those.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.objects = 0
+        self.bytes = 0
+
+    def write(self, rows: Iterator[Planned]) -> None:
+        """Write all rows."""
+        with self._path.open("wb") as file, pa.ipc.new_stream(file, _PLAN) as writer:
+            while batch := [row for row, _ in zip(rows, range(BATCH_ROWS), strict=False)]:
+                self.objects += len(batch)
+                self.bytes += sum(row.bytes for row in batch)
+                writer.write_batch(pa.RecordBatch.from_pylist([dataclasses.asdict(row) for row in batch], _PLAN))
+
+    def batches(self) -> Iterator[list[Planned]]:
+        """The rows, a thousand at a time."""
+        with self._path.open("rb") as file, pa.ipc.open_stream(file) as reader:
+            for batch in reader:
+                yield [Planned(**row) for row in batch.to_pylist()]
+
+    def __iter__(self) -> Iterator[Planned]:
+        for batch in self.batches():
+            yield from batch

@@ -1,0 +1,147 @@
+"""Sends again what is missing or damaged in the set, from the sequence tables of the store.
+
+What is right is not touched: neither its objects nor the tables of divisions without a problem. What is wrong is found
+by ``verify``; a division with a problem is published again with the broken objects taken for absent (``publish``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import obstore
+import polars as pl
+from obstore.store import ObjectStore
+
+from genbank_assets.errors import IntegrityError, NotFoundError, ObjectStoreError
+from genbank_assets.objects.object_index import Compared, published, table_path
+from genbank_assets.objects.publish import OpenStore, publish_division
+from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.store import open_objects
+from genbank_assets.objects.verify import Comparison, Problem
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey, lock_partition, temporary_beside
+from genbank_assets.tables.writer import file_sha256
+
+
+@dataclasses.dataclass(frozen=True)
+class Repair:
+    """What ``repair`` did.
+
+    Attributes:
+        partitions: divisions and releases that were looked at.
+        problem_count: how much was wrong.
+        objects_put: objects that were sent.
+        repaired: divisions and releases that were published again, or got their table back from the set.
+        failed: divisions that could not be, and why: what has to be materialized first.
+        problems: what is still wrong.
+    """
+
+    partitions: int
+    problem_count: int
+    objects_put: int
+    repaired: tuple[str, ...]
+    failed: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def repair_objects(
+    settings: Settings,
+    *,
+    partitions: Sequence[PartitionKey] = (),
+    sample: int = 100,
+    run_id: str = "repair",
+    progress: Callable[[str], None] = nobody,
+    open_store: OpenStore | None = None,
+) -> Repair:
+    """Find what is missing or damaged, send it again, and look once more.
+
+    Readers of the bucket see the old list of a division until all that its new one names is in place.
+
+    Args:
+        settings: where the store and the object set are.
+        partitions: divisions to look at; none means all.
+        sample: sequences to read again in each division, chosen at random: damage that keeps size and ETag.
+        run_id: the run that asks.
+        progress: called with lines for people.
+        open_store: as of ``publish_division``.
+
+    Raises:
+        ObjectStoreError: the store failed for longer than is waited for; what was sent until then stays.
+    """
+    restored = _restore_tables(settings, partitions=partitions, progress=progress)
+    before = Comparison(settings, partitions=partitions, progress=progress)
+    before.run(sample=sample)
+    repaired, failed, put = [], [], 0
+    broken = {key for keys in before.broken.values() for key in keys}
+    tables = {partition: table_path(partition) for partition in before.readable}
+    for partition, keys in before.broken.items():
+        if broken.isdisjoint(keys):  # nothing was wrong, or another division has sent it meanwhile
+            continue
+        name = f"{partition.key} {partition.release}"
+        progress(f"{name}: {len(keys):,} problem(s)")
+        try:
+            with lock_partition(settings.store, partition.key):
+                manifest = publish_division(
+                    partition,
+                    settings=settings,
+                    progress=progress,
+                    run_id=run_id,
+                    open_store=open_store,
+                    compared=Compared(list(tables.values()), pl.Series("key", sorted(broken), dtype=pl.String)),
+                )
+        except (IntegrityError, NotFoundError, FileNotFoundError) as error:
+            failed.append(f"{name}: {error}; genbank-assets verify {partition.key} says which table is not right")
+            continue
+        put += manifest.report.objects_put or 0
+        tables[partition] = table_path(partition)
+        in_place = pl.scan_parquet(tables[partition]).select(pl.col("key").unique()).collect()["key"]
+        broken -= {manifest.extra["manifest_key"], manifest.extra["memberships"]["key"]}
+        broken.difference_update(in_place)
+        repaired.append(name)
+    after = before
+    if repaired:
+        after = Comparison(settings, partitions=[p.key for p, keys in before.broken.items() if keys], progress=progress)
+        after.run(sample=sample)
+    return Repair(
+        partitions=len(before.chosen),
+        problem_count=before.problem_count + len(restored),
+        objects_put=put,
+        repaired=tuple(dict.fromkeys([*restored, *repaired])),
+        failed=tuple(failed),
+        problems=tuple(after.problems),
+    )
+
+
+def _restore_tables(
+    settings: Settings, *, partitions: Sequence[PartitionKey], progress: Callable[[str], None]
+) -> list[str]:
+    """Copy damaged object tables of the store from their manifest objects, where those are whole."""
+    store = open_objects(settings, retries=0)
+    restored = []
+    for partition, manifest in list(published(settings)):
+        path, key, sha256 = table_path(partition), manifest.extra["manifest_key"], manifest.files[0]["sha256"]
+        if (partitions and partition.key not in partitions) or file_sha256(path) == sha256:
+            continue
+        name = f"{partition.key} {partition.release}"
+        try:
+            with temporary_beside(path) as copy:
+                request = functools.partial(_copy, store, key, copy, sha256)
+                retried(request, doing=f"read {key}", progress=progress, may_be_absent=True)
+        except (FileNotFoundError, IntegrityError, ObjectStoreError) as error:
+            if isinstance(error, ObjectStoreError) and error.transient:
+                raise
+            continue  # it is made anew
+        progress(f"{name}: the object table was damaged and is copied from {key}")
+        restored.append(name)
+    return restored
+
+
+def _copy(store: ObjectStore, key: str, path: Path, sha256: str) -> None:
+    with path.open("wb") as out:
+        for piece in obstore.get(store, key).stream():
+            out.write(piece)
+    if file_sha256(path) != sha256:
+        raise IntegrityError(f"{key} is damaged")
