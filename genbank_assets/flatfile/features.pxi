@@ -2,20 +2,43 @@
 
 cdef int feature_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     """A line between FEATURES and the next keyword in column 1."""
-    cdef size_t indent
-    cdef bint tab
+    cdef size_t indent, text_n = n
+    cdef bint begins
     n = rtrim(p, n)
     if n == 0:
         return 0
+    s.line_blanks = text_n - n
     if not is_blank(p[0]):
         return keyword_line(s, p, n)
     indent = indent_of(p, n)
-    tab = has_byte(p, indent, 9)
-    if indent < 16 and not tab and p[indent] != 47 and (indent == 5 or s.value_state != Q_OPEN):
-        return feature_begin(s, p + indent, n - indent)
+    if indent < 16 and p[indent] != 47:
+        if s.value_state == Q_OPEN or has_byte(p, indent, 9):
+            begins = begins_feature(p, n, indent)
+        else:
+            begins = True
+        if begins:
+            return feature_begin(s, p + indent, n - indent)
     if not s.feature_open:
         return fail(s, b"a qualifier stands before any feature key: ", p + indent, n - indent)
-    return feature_more(s, p + indent, n - indent)
+    return feature_more(s, p + indent, n - indent, indent)
+
+
+cdef bint begins_feature(const uint8_t* p, size_t n, size_t indent) noexcept nogil:
+    """Whether a line is a key and its location and nothing else, where other text might stand as well.
+
+    The key begins in column 6, the location in column 22; where tabs indent, the key stands before column 17.
+    """
+    cdef size_t at = indent + word_of(p + indent, n - indent)
+    if has_byte(p, indent, 9):
+        if column_of(p, indent) >= 16:
+            return False
+    elif indent != 5:
+        return False
+    while at < n and is_blank(p[at]):
+        at += 1
+    if at == n or not begins_location(p + at, n - at):
+        return False
+    return word_of(p + at, n - at) == n - at and p[n - 1] != 34 and (at == 21 or has_byte(p, at, 9))
 
 
 cdef int feature_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
@@ -30,13 +53,26 @@ cdef int feature_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
         end = rtrim(p, 16)
     elif end < n and not begins_location_after(p, end, n):
         end = before_last_word(p, n, end)
+    if is_digit(p[0]) and are_digits(p, end):
+        return fail(s, b"a line of the sequence stands before ORIGIN: ", p, n)
     s.feature_open = True
     s.value_state = Q_NONE
     s.location.n = 0
     append_text(s, &s.cols[C_FEATURE_KEY], p, end)
     text_end(&s.cols[C_FEATURE_KEY])
+    if not s.plain and not text_is_plain(p, end):
+        note(s, b"a feature key is not plain text: ", p, n)
     s.feature_is_source = same(p, end, b"source")
+    s.sources += s.feature_is_source
     return append_joined(s, &s.location, p + end, n - end)
+
+
+cdef bint are_digits(const uint8_t* p, size_t n) noexcept nogil:
+    cdef size_t i
+    for i in range(n):
+        if not is_digit(p[i]):
+            return False
+    return True
 
 
 cdef size_t before_last_word(const uint8_t* p, size_t n, size_t end) noexcept nogil:
@@ -56,7 +92,23 @@ cdef bint begins_location_after(const uint8_t* p, size_t at, size_t n) noexcept 
 
 cdef bint begins_location(const uint8_t* p, size_t n) noexcept nogil:
     return (is_digit(p[0]) or p[0] == 60 or p[0] == 62 or starts(p, n, b"complement(") or starts(p, n, b"join(")
-            or starts(p, n, b"order(") or starts(p, n, b"bond(") or starts(p, n, b"one-of(") or p[0] == 40)
+            or p[0] == 40 or ((p[0] | 32) >= 97 and begins_operator(p, n)))
+
+
+cdef bint begins_operator(const uint8_t* p, size_t n) noexcept nogil:
+    """An operator of locations up to its parenthesis, in either case and with blanks between."""
+    cdef size_t end = 0
+    cdef uint8_t first = p[0] | 32
+    if first != 99 and first != 106 and first != 111 and first != 98:
+        return False
+    while end < n and end < 11 and ((p[end] | 32) >= 97 or p[end] == 45):
+        end += 1
+    if not (same_nocase(p, end, b"complement") or same_nocase(p, end, b"join") or same_nocase(p, end, b"order")
+            or same_nocase(p, end, b"bond") or same_nocase(p, end, b"one-of")):
+        return False
+    while end < n and is_blank(p[end]):
+        end += 1
+    return end < n and p[end] == 40
 
 
 cdef inline bint looks_like_qualifier(const uint8_t* p, size_t n) noexcept nogil:
@@ -69,19 +121,59 @@ cdef inline bint looks_like_qualifier(const uint8_t* p, size_t n) noexcept nogil
     return i > 1 and (i == n or p[i] == 61)
 
 
-cdef int feature_more(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
-    """A qualifier, or the continuation of a location or value."""
-    cdef bint begins = looks_like_qualifier(p, n)
+cdef bint looks_like_odd_qualifier(const uint8_t* p, size_t n) noexcept nogil:
+    """`/any name="text`, as it stands behind a closed value: names of other writers hold blanks, slashes, hyphens.
+
+    Without `=` a name and the rest of a value look alike, unless the line goes on to close the value.
+    """
+    cdef const uint8_t* equals
+    if n < 2 or p[0] != 47:
+        return False
+    equals = <const uint8_t*> memchr(p, 61, n)
+    if equals == NULL:
+        return not ends_quoted(p, n)
+    n -= equals + 1 - p
+    p = equals + 1
+    while n and is_blank(p[0]):
+        p += 1
+        n -= 1
+    return n == 0 or p[0] == 34 or not ends_quoted(p, n)
+
+
+cdef bint opens_value(const uint8_t* p, size_t n) noexcept nogil:
+    """`/name="text`: inside a value the quote would be doubled, so that this is the next qualifier, or a break in two."""
+    cdef const uint8_t* equals = <const uint8_t*> memchr(p, 61, n)
+    cdef size_t at, run = 0
+    if equals == NULL:
+        return False
+    at = equals + 1 - p
+    while at + run < n and p[at + run] == 34:
+        run += 1
+    return run & 1 and at + run < n
+
+
+cdef int feature_more(Scan* s, const uint8_t* p, size_t n, size_t column) except -1 nogil:
+    """A qualifier, or the continuation of a location or value; `column` counts the bytes before it."""
+    if p[0] != 47:
+        if s.value_state == Q_NONE:
+            return append_joined(s, &s.location, p, n)
+        return value_more(s, p, n, column - s.value_column if column > s.value_column else 0)
     if s.value_state == Q_OPEN:
-        return value_more(s, p, n)
-    if s.value_state == Q_MAYBE_CLOSED and not begins:
-        return value_more(s, p, n)
-    if begins or (p[0] == 47 and s.value_state != Q_MAYBE_CLOSED):
-        close_qualifier(s)
-        return qualifier_begin(s, p, n)
-    if s.value_state == Q_NONE:
-        return append_joined(s, &s.location, p, n)
-    return value_more(s, p, n)
+        if looks_like_qualifier(p, n):
+            if not opens_value(p, n):
+                if word_of(p, n) == n:
+                    note(s, b"a line like a qualifier stands in a value: ", p, n)
+                return value_more(s, p, n, column - s.value_column if column > s.value_column else 0)
+        else:
+            return value_more(s, p, n, column - s.value_column if column > s.value_column else 0)
+    elif s.value_state == Q_MAYBE_CLOSED and not looks_like_qualifier(p, n):
+        if not looks_like_odd_qualifier(p, n):
+            return value_more(s, p, n, column - s.value_column if column > s.value_column else 0)
+        if not has_byte(p, n, 61):
+            note(s, b"taken for a qualifier without value: ", p, n)
+    close_qualifier(s)
+    s.value_column = column
+    return qualifier_begin(s, p, n)
 
 
 cdef int qualifier_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
@@ -104,10 +196,14 @@ cdef int qualifier_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     col_byte(&s.value, 61)        # the "=" tells an empty value from none
     s.value_line_at = s.value.n
     s.value_line_width = VALUE_WIDTH - min(at, <size_t> VALUE_WIDTH)
-    s.value_has_parenthesis = has_byte(p + at, n - at, 40)
     append_text(s, &s.value, p + at, n - at)
+    s.value_blanks = s.line_blanks
     if at < n and p[at] == 34:
         s.value_state = Q_MAYBE_CLOSED if ends_quoted(p + at + 1, n - at - 1) else Q_OPEN
+        # /anticodon and /transl_except are not quoted by the feature table's rules, but by other writers
+        s.value_unspaced = starts(p + at, n - at, b"\"(pos:")
+    else:
+        s.value_unspaced = has_byte(p + at, n - at, 40)
     return 0
 
 
@@ -119,20 +215,24 @@ cdef inline bint ends_quoted(const uint8_t* p, size_t n) noexcept nogil:
     return run & 1
 
 
-cdef int value_more(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
-    """A further line of a value, joined as NCBI's writer broke it."""
+cdef int value_more(Scan* s, const uint8_t* p, size_t n, size_t blanks) except -1 nogil:
+    """A further line of a value, joined as the writer broke it; `blanks` it begins with beyond the value's column."""
     cdef bint quoted = s.value_state != Q_PLAIN
     if s.value.n == 0:
         # a valueless qualifier cannot go on: /pseudo followed by text
         note(s, b"text after a qualifier without value: ", p, n)
         col_byte(&s.value, 61)
-    elif not s.value_joined and (quoted or not s.value_has_parenthesis) and broke_at_space(
-            s.value.data + s.value_line_at, s.value.n - s.value_line_at, s.value_line_width, p, n):
+    elif quoted and s.value_state == Q_MAYBE_CLOSED and p[0] == 34:
+        guess(s, G_CUT)               # a doubled quote was cut in two
+    elif not s.value_joined and not s.value_unspaced and joined_by_space(
+            s, s.value.data + s.value_line_at, s.value.n - s.value_line_at, s.value_line_width, p, n,
+            blanks + s.value_blanks, False):
         # (pos:1..3,aa:Met,seq:atg) over several lines is one word though it is not quoted
         col_byte(&s.value, 32)
     s.value_line_at = s.value.n
     s.value_line_width = VALUE_WIDTH
-    s.value_has_parenthesis = s.value_has_parenthesis or (not quoted and has_byte(p, n, 40))
+    s.value_blanks = s.line_blanks
+    s.value_unspaced = s.value_unspaced or (not quoted and has_byte(p, n, 40))
     append_text(s, &s.value, p, n)
     if quoted:
         s.value_state = Q_MAYBE_CLOSED if ends_quoted(p, n) else Q_OPEN
@@ -187,6 +287,8 @@ cdef int take_taxon(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     """`taxon:9606` of a source feature joins the record's taxa."""
     cdef int64_t taxon
     if starts(p, n, b"taxon:") and parse_int(p + 6, n - 6, &taxon):
+        if s.sources == 1 and s.source_taxon < 0:
+            s.source_taxon = taxon
         return i64_put(&s.cols[C_TAXON_IDS_ITEM], taxon)
     return 0
 
@@ -234,8 +336,31 @@ cdef int close_feature(Scan* s) except -1 nogil:
             note(s, b"a feature has no location", NULL, 0)
         s.spans.n = 0
         s.spans.op = OP_NONE
+    check_spans(s)
     put_spans(s)
     return put_location(s)
+
+
+cdef int check_spans(Scan* s) except -1 nogil:
+    """Note what no record of this length and topology can have; one note a location."""
+    cdef size_t i
+    cdef Span* span
+    for i in range(s.spans.n):
+        span = &s.spans.spans[i]
+        if span.kind == KIND_GAP or span.accession != NULL:
+            continue
+        if span.start > s.length or span.end > s.length:
+            if s.unit != UNIT_RC:
+                return note(s, b"a location beyond the record's end: ", s.location.data, s.location.n)
+        elif span.start < 1 or span.end < 1:
+            return note(s, b"a location before the record's first residue: ", s.location.data, s.location.n)
+        elif span.kind == KIND_BETWEEN and span.end != span.start + 1:
+            if not (s.circular and span.start == s.length and span.end == 1):
+                return note(s, b"a place between residues that are no neighbours: ", s.location.data, s.location.n)
+        elif span.start > span.end and not s.circular:
+            return note(s, b"a location that runs backwards on a record that is not circular: ",
+                        s.location.data, s.location.n)
+    return 0
 
 
 cdef int put_spans(Scan* s) except -1 nogil:

@@ -11,7 +11,10 @@ cdef int close_wgs(Scan* s) except -1 nogil:
 
 
 cdef int close_reference(Scan* s) except -1 nogil:
-    """REFERENCE `n  (bases a to b; c to d)`: number, what stands in parentheses, and the sub-fields."""
+    """REFERENCE `n  (bases a to b; c to d)`: number, what stands in parentheses, and the sub-fields.
+
+    AUTHORS of NCBI may be a lone period. It is kept, but for records of writers that put it wherever there is nothing.
+    """
     cdef const uint8_t* p = s.reference.data
     cdef size_t n = s.reference.n, at = 0
     cdef int64_t number
@@ -36,13 +39,20 @@ cdef int close_reference(Scan* s) except -1 nogil:
     else:
         text_null(&s.cols[C_REF_LOCATION])
     for i in range(C_REF_AUTHORS, C_REF_REMARK + 1):
-        text_end_or_null(&s.cols[i])
+        if s.periods and s.cols[i].n == text_start(&s.cols[i]) + 1 and s.cols[i].data[s.cols[i].n - 1] == 46:
+            text_null(&s.cols[i])
+        else:
+            text_end_or_null(&s.cols[i])
     s.reference.n = 0
     return 0
 
 
 cdef int finish_accession(Scan* s) except -1 nogil:
-    """ACCESSION and VERSION -> accession, version, accession_version, secondary accessions."""
+    """ACCESSION and VERSION -> accession, version, accession_version, secondary accessions.
+
+    A lone period is what writers put for nothing. A VERSION that is not the accession, a period and a number says
+    nothing about versions.
+    """
     cdef const uint8_t* p = s.accession.data
     cdef size_t n = s.accession.n, at = 0, start, dot
     cdef const uint8_t* primary = NULL
@@ -63,13 +73,16 @@ cdef int finish_accession(Scan* s) except -1 nogil:
             while at < n and not is_blank(p[at]):
                 at += 1           # its location; further accessions may follow
             continue
+        if same(p + start, at - start, b"."):
+            continue
         if primary == NULL:
             primary = p + start
             primary_n = at - start
         else:
             text_put(&s.cols[C_SECONDARY_ITEM], p + start, at - start)
-    while version_n < s.version.n and not is_blank(s.version.data[version_n]):
-        version_n += 1
+    version_n = word_of(s.version.data, s.version.n)
+    if version_n < s.version.n:
+        version_rest(s, s.version.data + version_n, s.version.n - version_n)
     dot = version_n
     while dot and s.version.data[dot - 1] != 46:
         dot -= 1
@@ -77,7 +90,9 @@ cdef int finish_accession(Scan* s) except -1 nogil:
         version_n = 0             # ".0": a version of nothing
     if primary == NULL and version_n:
         primary = s.version.data
-        primary_n = dot - 1 if dot else version_n
+        primary_n = version_n
+        if dot and not has_byte(primary, dot - 1, 46) and parse_int(primary + dot, version_n - dot, &number):
+            primary_n = dot - 1
     if primary == NULL or primary_n == 0:
         primary = s.name.data
         primary_n = s.name.n
@@ -86,15 +101,25 @@ cdef int finish_accession(Scan* s) except -1 nogil:
     if version_n > 2 * ACCESSION_LIMIT:
         return fail(s, b"the version is absurdly long: ", s.version.data, version_n)
     text_put(&s.cols[C_ACCESSION], primary, primary_n)
-    if version_n:
+    if (version_n and dot == primary_n + 1 and memcmp(primary, s.version.data, primary_n) == 0
+            and parse_int(s.version.data + dot, version_n - dot, &number) and number < 0x7fffffff):
+        i32_put(&s.cols[C_VERSION], <int32_t> number)
         text_put(&s.cols[C_ACCESSION_VERSION], s.version.data, version_n)
     else:
-        text_put(&s.cols[C_ACCESSION_VERSION], primary, primary_n)
-    if version_n and dot and parse_int(s.version.data + dot, version_n - dot, &number) and number < 0x7fffffff:
-        i32_put(&s.cols[C_VERSION], <int32_t> number)
-    else:
         fixed_null(&s.cols[C_VERSION])
+        text_put(&s.cols[C_ACCESSION_VERSION], primary, primary_n)
+        if version_n and not (version_n == primary_n and memcmp(primary, s.version.data, version_n) == 0):
+            put_other(s, b"VERSION", s.version.data, version_n)
+            note(s, b"VERSION is not the accession with a number: ", s.version.data, version_n)
     return list_end(&s.cols[C_SECONDARY], s.cols[C_SECONDARY_ITEM].rows)
+
+
+cdef int version_rest(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    """What stands behind the version: `GI:123` until 2017."""
+    cdef size_t indent = indent_of(p, n)
+    if starts(p + indent, n - indent, b"GI:"):
+        return put_other(s, b"GI", p + indent + 3, n - indent - 3)
+    return put_other(s, b"VERSION", p + indent, n - indent)
 
 
 cdef int split_list(Scan* s, const uint8_t* p, size_t n, int items) except -1 nogil:
@@ -126,6 +151,11 @@ cdef int finish_organism(Scan* s) except -1 nogil:
     while at < n:
         line_end = <uint8_t*> memchr(p + at, 10, n - at)
         end = line_end - p if line_end != NULL else n
+        if first and has_byte(p, end, 59):
+            lineage = lineage_in_line(s, p, end)
+            if lineage < end:
+                break
+            lineage = n
         if not first and (has_byte(p + at, end - at, 59) or (end == n and end > at and p[end - 1] == 46)):
             lineage = at
             break
@@ -137,13 +167,51 @@ cdef int finish_organism(Scan* s) except -1 nogil:
             p[i] = 32
     name_n = rtrim(p, name_n) if n else 0
     name_at = indent_of(p, name_n)
-    if name_n > name_at:
+    if name_n > name_at and not same(p + name_at, name_n - name_at, b"."):
         text_put(&s.cols[C_ORGANISM], p + name_at, name_n - name_at)
     else:
         text_null(&s.cols[C_ORGANISM])
     if lineage < n:
         split_list(s, p + lineage, n - lineage, C_TAXON_NAME)
     return list_end(&s.cols[C_TAXONOMY], s.cols[C_TAXON_NAME].rows)
+
+
+cdef const char* ROOTS[9]
+ROOTS[0] = b" Bacteria;"
+ROOTS[1] = b" Archaea;"
+ROOTS[2] = b" Eukaryota;"
+ROOTS[3] = b" Viruses;"
+ROOTS[4] = b" other sequences;"
+ROOTS[5] = b" unclassified sequences;"
+ROOTS[6] = b" cellular organisms;"
+ROOTS[7] = b" Viroids;"
+ROOTS[8] = b" other entries;"
+
+
+cdef size_t lineage_in_line(Scan* s, const uint8_t* p, size_t n) except? 0 nogil:
+    """Where the lineage begins when it shares the line of the name; `n` where the line is the name alone.
+
+    SOURCE often is the name and tells where it ends; else the first name of a lineage does.
+    """
+    cdef Col* source = &s.cols[C_SOURCE]
+    cdef const uint8_t* name = source.data + text_start(source)
+    cdef size_t name_n = source.n - text_start(source)
+    cdef const uint8_t* found
+    cdef int i
+    if name_n and name[name_n - 1] == 46:
+        name_n -= 1
+    if name_n and name_n + 1 < n and memcmp(p, name, name_n) == 0:
+        if p[name_n] == 46:
+            name_n += 1               # Bacillus sp. Bacteria; ...
+        if is_blank(p[name_n]) and p[name_n + 1] != 40:
+            note(s, b"the lineage begins on the line of ORGANISM: ", p + name_n, n - name_n)
+            return name_n + 1
+    for i in range(9):
+        found = <const uint8_t*> memmem(p, n, ROOTS[i], strlen(ROOTS[i]))
+        if found != NULL and found > p:
+            note(s, b"the lineage begins on the line of ORGANISM: ", found, n - (found - p))
+            return found - p + 1
+    return n
 
 
 cdef int finish_source(Scan* s) except -1 nogil:
@@ -159,13 +227,14 @@ cdef int finish_source(Scan* s) except -1 nogil:
 
 
 cdef int finish_structured_comments(Scan* s) except -1 nogil:
-    """`##Name-START##`, `Key :: Value` lines, `##Name-END##`; a value may run over lines."""
+    """`##Name-START##`, `Key :: Value` lines, `##Name-END##`; a value's further lines are indented to its column."""
     cdef Col* c = &s.cols[C_COMMENT]
     cdef const uint8_t* p = c.data + text_start(c)
-    cdef size_t n = c.n - text_start(c), at = 0, end, k, start
+    cdef size_t n = c.n - text_start(c), at = 0, end, start
     cdef bint inside = False, item = False
     cdef uint8_t* line_end
     cdef const uint8_t* mark = NULL
+    cdef size_t value_column = 0
     while at < n:
         if not inside and (mark == NULL or mark < p + at):
             mark = <const uint8_t*> memmem(p + at, n - at, b"##", 2)
@@ -174,7 +243,6 @@ cdef int finish_structured_comments(Scan* s) except -1 nogil:
         line_end = <uint8_t*> memchr(p + at, 10, n - at)
         end = line_end - p if line_end != NULL else n
         start = at + indent_of(p + at, end - at)
-        at = end + 1
         if end > start + 10 and starts(p + start, end - start, b"##") and memcmp(p + end - 8, b"-START##", 8) == 0:
             close_structured(s, inside, item)
             inside = True
@@ -186,21 +254,51 @@ cdef int finish_structured_comments(Scan* s) except -1 nogil:
             inside = False
             item = False
         elif inside and end > start:
-            line_end = <uint8_t*> memmem(p + start, end - start, b"::", 2)
-            if line_end != NULL:
-                if item:
-                    text_end(&s.cols[C_STRUCTURED_VALUE])
-                k = line_end - p
-                text_put(&s.cols[C_STRUCTURED_KEY], p + start, rtrim(p + start, k - start))
-                k += 2
-                k += indent_of(p + k, end - k)
-                col_append(&s.cols[C_STRUCTURED_VALUE], p + k, end - k)
-                item = True
-            elif item:
-                col_byte(&s.cols[C_STRUCTURED_VALUE], 32)
-                col_append(&s.cols[C_STRUCTURED_VALUE], p + start, end - start)
+            item = structured_line(s, p + at, start - at, end - at, item, &value_column)
+        at = end + 1
     close_structured(s, inside, item)
     return list_end(&s.cols[C_STRUCTURED], s.cols[C_STRUCTURED_NAME].rows)
+
+
+cdef bint structured_line(
+    Scan* s, const uint8_t* p, size_t indent, size_t n, bint item, size_t* value_column
+) except -1 nogil:
+    """A line inside a block: an item, or more of the value before it; returns whether an item is open.
+
+    What is indented as deep as the value is more of it, whatever it holds: `Bio::SeqIO`.
+    """
+    cdef size_t k
+    if item and indent and (indent >= value_column[0] or colons_of(p, n) == n):
+        col_byte(&s.cols[C_STRUCTURED_VALUE], 32)
+        col_append(&s.cols[C_STRUCTURED_VALUE], p + indent, n - indent)
+        return True
+    k = colons_of(p, n)
+    if k == n:
+        note(s, b"a line of a structured comment is in the comment only: ", p + indent, n - indent)
+        return item
+    if item:
+        text_end(&s.cols[C_STRUCTURED_VALUE])
+    text_put(&s.cols[C_STRUCTURED_KEY], p + indent, rtrim(p, k) - indent)
+    k += 2
+    k += indent_of(p + k, n - k)
+    col_append(&s.cols[C_STRUCTURED_VALUE], p + k, n - k)
+    value_column[0] = k
+    return True
+
+
+cdef size_t colons_of(const uint8_t* p, size_t n) noexcept nogil:
+    """Where the `::` between key and value stands: behind a blank and before one, or the line's end; `n` for none."""
+    cdef size_t at = 1
+    cdef const uint8_t* found
+    while at + 1 < n:
+        found = <const uint8_t*> memmem(p + at, n - at, b"::", 2)
+        if found == NULL:
+            return n
+        at = found - p
+        if is_blank(p[at - 1]) and (at + 2 == n or is_blank(p[at + 2])) and rtrim(p, at) > indent_of(p, at):
+            return at
+        at += 1
+    return n
 
 
 cdef int close_structured(Scan* s, bint inside, bint item) except -1 nogil:

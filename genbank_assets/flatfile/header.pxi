@@ -8,7 +8,10 @@ cdef struct Keyword:
     int field
     int column
 
-cdef Keyword KEYWORDS[27]
+cdef enum:
+    KEYWORD_COUNT = 30
+
+cdef Keyword KEYWORDS[KEYWORD_COUNT]
 KEYWORDS[0] = Keyword(b"DEFINITION", F_DEFINITION, 0)
 KEYWORDS[1] = Keyword(b"ACCESSION", F_ACCESSION, 0)
 KEYWORDS[2] = Keyword(b"VERSION", F_VERSION, 0)
@@ -27,15 +30,18 @@ KEYWORDS[14] = Keyword(b"WGS_SCAFLD", F_WGS, 0)
 KEYWORDS[15] = Keyword(b"WGS_CONTIG", F_WGS, 0)
 KEYWORDS[16] = Keyword(b"TSA", F_WGS, 0)
 KEYWORDS[17] = Keyword(b"TLS", F_WGS, 0)
-KEYWORDS[18] = Keyword(b"NID", F_IGNORED, 0)          # retired 1999
-KEYWORDS[19] = Keyword(b"PID", F_IGNORED, 0)
-KEYWORDS[20] = Keyword(b"MEDLINE", F_IGNORED, 0)      # retired 2005 at this level
-KEYWORDS[21] = Keyword(b"BASE", F_IGNORED, 0)         # BASE COUNT, retired 2003; DDBJ still writes it
-KEYWORDS[22] = Keyword(b"DATE", F_IGNORED, 0)
+KEYWORDS[18] = Keyword(b"NID", F_OTHER, 0)            # retired 1999
+KEYWORDS[19] = Keyword(b"PID", F_OTHER, 0)
+KEYWORDS[20] = Keyword(b"MEDLINE", F_OTHER, 0)        # retired 2005 at this level
+KEYWORDS[21] = Keyword(b"BASE", F_OTHER, 0)           # BASE COUNT, retired 2003; DDBJ still writes it
+KEYWORDS[22] = Keyword(b"DATE", F_OTHER, 0)
 KEYWORDS[23] = Keyword(b"TSA_SCAFLD", F_WGS, 0)
 KEYWORDS[24] = Keyword(b"TLS_SCAFLD", F_WGS, 0)
 KEYWORDS[25] = Keyword(b"SCAFLD", F_WGS, 0)
-KEYWORDS[26] = Keyword(b"GI", F_IGNORED, 0)
+KEYWORDS[26] = Keyword(b"GI", F_OTHER, 0)
+KEYWORDS[27] = Keyword(b"UNIMARK", F_OTHER, 0)        # of the printed editions before 1990
+KEYWORDS[28] = Keyword(b"SITES", F_OTHER, 0)
+KEYWORDS[29] = Keyword(b"MGA", F_OTHER, 0)            # DDBJ's mass annotation of short tags
 
 cdef Keyword SUBKEYWORDS[7]
 SUBKEYWORDS[0] = Keyword(b"AUTHORS", F_REF_TEXT, C_REF_AUTHORS)
@@ -49,9 +55,9 @@ SUBKEYWORDS[6] = Keyword(b"REMARK", F_REF_TEXT, C_REF_REMARK)
 
 cdef int header_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     """A line before, between and after FEATURES and ORIGIN."""
-    cdef size_t indent, end
-    cdef int i
+    cdef size_t indent, end, text_n = n
     n = rtrim(p, n)
+    s.line_blanks = text_n - n
     if n == 0:
         if s.field == F_COMMENT:
             append_comment(s, p, 0)
@@ -59,59 +65,187 @@ cdef int header_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     if not is_blank(p[0]):
         return keyword_line(s, p, n)
     indent = indent_of(p, n)
+    if indent < 10 and s.features_seen and begins_feature(p, n, indent):
+        # a table that something interrupted goes on
+        note(s, b"the feature table was interrupted before: ", p + indent, n - indent)
+        s.section = S_FEATURES
+        s.field = F_NONE
+        return feature_line(s, p, n)
     if indent < 10 and (s.field == F_REFERENCE or s.field == F_REF_TEXT or s.field == F_SOURCE
-                        or s.field == F_ORGANISM):
-        end = indent
-        while end < n and not is_blank(p[end]):
-            end += 1
-        if s.field == F_REFERENCE or s.field == F_REF_TEXT:
-            for i in range(7):
-                if same(p + indent, end - indent, SUBKEYWORDS[i].name):
-                    s.field = F_REF_TEXT
-                    s.ref_column = SUBKEYWORDS[i].column
-                    return field_text(s, p + end, n - end, True)
-        elif same(p + indent, end - indent, b"ORGANISM"):
-            s.field = F_ORGANISM
+                        or s.field == F_ORGANISM or s.field == F_OTHER):
+        end = indent + word_of(p + indent, n - indent)
+        if sub_keyword(s, p + indent, end - indent):
             return field_text(s, p + end, n - end, True)
+        if s.ref_open and s.field != F_SOURCE and s.field != F_ORGANISM and indent < 4 and is_capitals(
+                p + indent, end - indent) and (end == n or indent_of(p + end, n - end) > 1):
+            # STANDARD and others of old, and what is to come
+            note(s, b"sub-keyword not known: ", p + indent, n - indent)
+            return begin_other(s, p + indent, end - indent, p + end, n - end)
     # COMMENT, PRIMARY and DBSOURCE keep what stands after column 12; elsewhere the indent means nothing.
-    if s.field == F_COMMENT or s.field == F_PRIMARY or s.field == F_DBSOURCE:
+    if s.field == F_COMMENT or s.field == F_PRIMARY or s.field == F_DBSOURCE or s.field == F_OTHER:
         end = 12 if indent >= 12 else indent
         return field_text(s, p + end, n - end, False)
     return field_text(s, p + indent, n - indent, False)
 
 
-cdef int keyword_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
-    cdef size_t end = 0
+cdef bint sub_keyword(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    """Whether the word is a sub-keyword of the open SOURCE or REFERENCE; then its field is open."""
     cdef int i
-    while end < n and not is_blank(p[end]):
-        end += 1
-    close_feature(s)
+    if s.field == F_REFERENCE or s.field == F_REF_TEXT or (s.field == F_OTHER and s.ref_open):
+        for i in range(7):
+            if same(p, n, SUBKEYWORDS[i].name):
+                close_other(s)
+                s.field = F_REF_TEXT
+                s.ref_column = SUBKEYWORDS[i].column
+                name_field(s, SUBKEYWORDS[i].name)
+                return True
+    elif (s.field == F_SOURCE or s.field == F_ORGANISM) and same(p, n, b"ORGANISM"):
+        s.field = F_ORGANISM
+        return True
+    return False
+
+
+cdef inline void name_field(Scan* s, const char* name) noexcept nogil:
+    s.field_name = <const uint8_t*> name
+    s.field_name_n = strlen(name)
+
+
+cdef bint is_capitals(const uint8_t* p, size_t n) noexcept nogil:
+    """Capitals, underscores and hyphens: what keywords are made of."""
+    cdef size_t i
+    for i in range(n):
+        if not (65 <= p[i] <= 90 or p[i] == 95 or p[i] == 45):
+            return False
+    return n > 0
+
+
+cdef int keyword_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    """A line that begins in column 1: a keyword's, or what a line break tore from a value or a comment."""
+    cdef size_t end = word_of(p, n)
+    cdef int i
+    if s.locus_open:
+        close_locus(s)
+    if s.feature_open:
+        if belongs_to_value(s, p, n, end):
+            return text_in_column_one(s, p, n)
+        if not is_keyword_line(p, n, end):
+            return fail(s, b"not a line of a flat file: ", p, n)
+        close_feature(s)
+    elif s.field == F_COMMENT and not is_keyword_line(p, n, end):
+        if not s.column_noted:
+            s.column_noted = True
+            note(s, b"a line of the comment begins in column 1: ", p, n)
+        return append_comment(s, p, n)
     if same(p, end, b"FEATURES"):
+        close_other(s)
         s.section = S_FEATURES
+        s.features_seen = True
         s.field = F_NONE
         return 0
     if same(p, end, b"ORIGIN"):
+        close_other(s)
         s.section = S_ORIGIN
         s.field = F_NONE
-        return 0
+        return origin_text(s, p + end, n - end)
     s.section = S_HEADER
-    for i in range(27):
+    if s.field != F_OTHER and sub_keyword(s, p, end):
+        if not s.column_noted:
+            s.column_noted = True
+            note(s, b"a sub-keyword begins in column 1: ", p, n)
+        return field_text(s, p + end, n - end, True)
+    for i in range(KEYWORD_COUNT):
         if same(p, end, KEYWORDS[i].name):
-            s.field = KEYWORDS[i].field
-            if s.field == F_WGS:
-                close_wgs(s)
-                s.wgs_open = 1
-                s.wgs_key.n = 0
-                col_append(&s.wgs_key, p, end)
-            elif s.field == F_REFERENCE:
-                close_reference(s)
-                s.ref_open = 1
-            return field_text(s, p + end, n - end, True)
-    for i in range(<int> end):
-        if not (65 <= p[i] <= 90 or p[i] == 95 or p[i] == 45):
-            return fail(s, b"not a line of a flat file: ", p, n)
-    s.field = F_IGNORED
-    return note(s, b"keyword not known: ", p, n)
+            return begin_field(s, &KEYWORDS[i], p, n, end)
+    if not is_capitals(p, end):
+        return fail(s, b"not a line of a flat file: ", p, n)
+    note(s, b"keyword not known: ", p, n)
+    close_reference(s)
+    return begin_other(s, p, end, p + end, n - end)
+
+
+cdef int begin_field(Scan* s, const Keyword* keyword, const uint8_t* p, size_t n, size_t end) except -1 nogil:
+    """The line of a known keyword, which is `end` bytes long."""
+    close_other(s)
+    if s.features_seen and F_DEFINITION <= keyword.field <= F_REFERENCE:
+        note(s, b"a line of the header stands behind the feature table: ", p, n)
+    s.field = keyword.field
+    name_field(s, keyword.name)
+    if s.field == F_WGS:
+        close_wgs(s)
+        s.wgs_open = 1
+        s.wgs_key.n = 0
+        col_append(&s.wgs_key, p, end)
+    elif s.field == F_REFERENCE:
+        close_reference(s)
+        s.ref_open = 1
+    elif s.field == F_OTHER:
+        close_reference(s)
+        if starts(p, n, b"BASE COUNT"):
+            end = 10
+        return begin_other(s, p, end, p + end, n - end)
+    return field_text(s, p + end, n - end, True)
+
+
+cdef bint is_keyword_line(const uint8_t* p, size_t n, size_t end) noexcept nogil:
+    """A keyword as it stands in files: alone, or with its text at column 13, or at least two blanks before it."""
+    cdef size_t blanks = indent_of(p + end, n - end)
+    if not is_capitals(p, end):
+        return False
+    if end == n or end + blanks == 12 or blanks > 1:
+        return True
+    return starts(p, n, b"FEATURES Location") or starts(p, n, b"BASE COUNT ") or p[end] == 9
+
+
+cdef bint belongs_to_value(Scan* s, const uint8_t* p, size_t n, size_t end) noexcept nogil:
+    """Whether a line that begins in column 1 is text of the feature table's open value.
+
+    A value that is open ends at its quote, not before; only what always stands behind the table says that the quote was
+    forgotten. Where the last line ended in a quote, the line must not look like one of a keyword, and close the value.
+    """
+    if s.value_state == Q_OPEN:
+        return not (is_keyword_line(p, n, end) and not ends_quoted(p, n) and (
+            same(p, end, b"ORIGIN") or same(p, end, b"CONTIG") or same(p, end, b"FEATURES")
+            or starts(p, n, b"BASE COUNT ") or starts(p, n, b"WGS") or same(p, end, b"TSA") or same(p, end, b"TLS")))
+    return s.value_state == Q_MAYBE_CLOSED and ends_quoted(p, n) and not is_keyword_line(p, n, end)
+
+
+cdef int text_in_column_one(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    note(s, b"a line of a value begins in column 1: ", p, n)
+    return value_more(s, p, n, 0)
+
+
+cdef int begin_other(Scan* s, const uint8_t* key, size_t key_n, const uint8_t* p, size_t n) except -1 nogil:
+    """Text that has no column of its own: keyword and text go to `other_lines`."""
+    close_other(s)
+    s.field = F_OTHER
+    s.other_open = 1
+    append_text(s, &s.cols[C_OTHER_KEY], key, key_n)
+    text_end(&s.cols[C_OTHER_KEY])
+    return field_text(s, p, n, True)
+
+
+cdef int close_other(Scan* s) except -1 nogil:
+    if not s.other_open:
+        return 0
+    s.other_open = 0
+    return text_end(&s.cols[C_OTHER_VALUE])
+
+
+cdef int put_other(Scan* s, const char* key, const uint8_t* p, size_t n) except -1 nogil:
+    """A piece of a line that has no column: `key` says which line's."""
+    close_other(s)
+    text_put_c(&s.cols[C_OTHER_KEY], key)
+    append_text(s, &s.cols[C_OTHER_VALUE], p, n)
+    return text_end(&s.cols[C_OTHER_VALUE])
+
+
+cdef int origin_text(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    """What stands behind ORIGIN: where the sequence begins in a chromosome, in words."""
+    cdef size_t indent = indent_of(p, n)
+    s.origin_padded = s.line_blanks >= 6
+    if indent == n:
+        return 0
+    return put_other(s, b"ORIGIN", p + indent, n - indent)
 
 
 cdef int field_text(Scan* s, const uint8_t* p, size_t n, bint first) except -1 nogil:
@@ -132,6 +266,7 @@ cdef int field_text(Scan* s, const uint8_t* p, size_t n, bint first) except -1 n
     if s.field == F_KEYWORDS:
         return append_scratch(s, &s.keywords, p, n, 32)
     if s.field == F_ACCESSION:
+        s.periods = first and same(p, n, b".")
         return append_scratch(s, &s.accession, p, n, 32)
     if s.field == F_VERSION:
         return append_scratch(s, &s.version, p, n, 32)
@@ -155,7 +290,13 @@ cdef int rare_field_text(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
         return append_line(s, &s.cols[C_PRIMARY], p, n)
     if s.field == F_SEGMENT:
         return append_spaced(s, &s.cols[C_SEGMENT], p, n)
+    if s.other_open and s.field == F_OTHER:
+        return append_line(s, &s.cols[C_OTHER_VALUE], p, n)
     if s.field == F_NONE and n:
+        if s.locus_open:
+            col_byte(&s.locus, 32)    # the LOCUS line goes on
+            return append_text(s, &s.locus, p, n)
+        put_other(s, b"", p, n)
         return note(s, b"line not understood: ", p, n)
     return 0
 
@@ -180,16 +321,29 @@ cdef int append_joined(Scan* s, Col* c, const uint8_t* p, size_t n) except -1 no
 
 
 cdef int dblink_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
-    """`Type: id[, id]`; a line without a colon carries on the type before it (gbrel §3.4.8)."""
-    cdef size_t colon = 0, at, end
-    cdef uint8_t* found = <uint8_t*> memchr(p, 58, n) if n else NULL
-    if found != NULL:
-        colon = found - p
-        s.dblink_key.n = 0
-        append_text(s, &s.dblink_key, p, rtrim(p, colon))
-        colon += 1
-    at = colon
-    while at < n:
+    """`Type: id[, id]`; a line without a colon carries on the type before it (gbrel §3.4.8).
+
+    An identifier has no blanks: what stands behind one, up to the next colon, is the type of further ones.
+    """
+    cdef size_t end, colon
+    while n:
+        colon = 0
+        end = n
+        if has_byte(p, n, 58):
+            colon = <const uint8_t*> memchr(p, 58, n) - p
+            s.dblink_key.n = 0
+            append_text(s, &s.dblink_key, p, rtrim(p, colon))
+            colon += 1
+            end = next_link(p, n, colon)
+        dblink_values(s, p + colon, end - colon)
+        p += end
+        n -= end
+    return 0
+
+
+cdef int dblink_values(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    cdef size_t at = 0, end
+    while at < n and not s.bad:
         while at < n and (is_blank(p[at]) or p[at] == 44):
             at += 1
         end = at
@@ -206,9 +360,30 @@ cdef int dblink_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     return 0
 
 
+cdef size_t next_link(const uint8_t* p, size_t n, size_t at) noexcept nogil:
+    """Where behind `at` the type of another link begins: behind a blank that no comma stands before; `n` for none."""
+    cdef const uint8_t* colon = <const uint8_t*> memchr(p + at, 58, n - at) if n > at else NULL
+    cdef size_t upto = 0 if colon == NULL else colon - p
+    while at < upto and (is_blank(p[at]) or p[at] == 44):
+        at += 1
+    while at < upto:
+        at += word_of(p + at, upto - at)
+        if at < upto and p[at - 1] != 44:
+            while at < upto and is_blank(p[at]):
+                at += 1
+            if p[at] != 44:
+                return at if at < upto else n
+        while at < upto and (is_blank(p[at]) or p[at] == 44):
+            at += 1
+    return n
+
+
 cdef int finish_header(Scan* s) except -1 nogil:
     """Close every header column of the record."""
     cdef Col* c = &s.cols[C_DEFINITION]
+    if s.locus_open:
+        close_locus(s)
+    close_other(s)
     finish_accession(s)
     if s.bad:
         return 0
@@ -229,4 +404,6 @@ cdef int finish_header(Scan* s) except -1 nogil:
     text_end_or_null(&s.cols[C_PRIMARY])
     text_end_or_null(&s.cols[C_CONTIG])
     close_wgs(s)
+    note_guesses(s)
+    list_end(&s.cols[C_OTHER_LINES], s.cols[C_OTHER_KEY].rows)
     return list_end(&s.cols[C_WGS_RANGES], s.cols[C_WGS_KEY].rows)

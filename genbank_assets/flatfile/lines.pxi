@@ -5,9 +5,27 @@ cdef inline bint is_locus(const uint8_t* p, size_t n) noexcept nogil:
     return n >= 5 and p[0] == 76 and memcmp(p, b"LOCUS", 5) == 0
 
 
+cdef inline size_t byte_order_mark(const uint8_t* p, size_t n) noexcept nogil:
+    """Bytes of the mark that Windows puts before a text, and that stays where files are strung together."""
+    return 3 if n >= 3 and p[0] == 0xEF and p[1] == 0xBB and p[2] == 0xBF else 0
+
+
+cdef inline bint is_end(const uint8_t* p, size_t n) noexcept nogil:
+    """`//` and nothing else but blanks and what DOS ended files with."""
+    cdef size_t i
+    if n < 2 or p[0] != 47 or p[1] != 47:
+        return False
+    for i in range(2, n):
+        if not is_blank(p[i]) and p[i] != 26 and p[i] != 12:
+            return False
+    return True
+
+
 cdef int outside_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     """A line that belongs to no record: blank, the division file's header, or stray text."""
-    n = rtrim(p, n)
+    cdef size_t mark = byte_order_mark(p, n)
+    p += mark
+    n = rtrim(p, n - mark)
     if n == 0:
         return 0
     if s.loci == 0 and s.preamble_lines < PREAMBLE_LIMIT:
@@ -35,11 +53,12 @@ cdef int take_line(
         return overlong_line(s, p)
     if n and p[n - 1] == 13:
         n -= 1
-    if is_locus(p, n):
-        return locus_found(s, p, n, line_n, total, after, carried)
+    s.mark = byte_order_mark(p, n)
+    if is_locus(p + s.mark, n - s.mark):
+        return locus_found(s, p + s.mark, n - s.mark, line_n - s.mark, total, after, carried)
     if not s.in_record:
         return outside_line(s, p, n)
-    if n >= 2 and p[0] == 47 and p[1] == 47:
+    if is_end(p, n):
         s.tail = s.span
         s.tail_n = after - s.span
         if s.bad:
@@ -53,9 +72,26 @@ cdef int take_line(
         return fail(s, b"binary data in the record", NULL, 0)
     if s.section == S_ORIGIN:
         return origin_line(s, p, n, True, False)
+    if s.has_cr and has_byte(p, rtrim(p, n), 13):
+        return inner_line_ends(s, p, n)
     if s.section == S_FEATURES:
         return feature_line(s, p, n)
     return header_line(s, p, n)
+
+
+cdef int inner_line_ends(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
+    """A line with carriage returns in it, line ends of old Macs in a pasted text: each is read as a blank."""
+    cdef size_t i
+    s.line_text.n = 0
+    col_append(&s.line_text, p, n)
+    for i in range(n):
+        if p[i] == 13:
+            s.line_text.data[i] = 32
+    p = s.line_text.data
+    if not s.cr_noted:
+        s.cr_noted = True
+        note(s, b"a carriage return inside a line was read as a blank: ", p + indent_of(p, n), n - indent_of(p, n))
+    return feature_line(s, p, n) if s.section == S_FEATURES else header_line(s, p, n)
 
 
 cdef int locus_found(
@@ -64,18 +100,22 @@ cdef int locus_found(
     """A LOCUS line begins a record; one that is still open has lost its end.
 
     A LOCUS line without a length inside a record begins nothing: it is quarantined by itself and the record
-    goes on (seen in genuine files, where such a line stands in the place of DEFINITION).
+    goes on (seen in genuine files, where such a line stands in the place of DEFINITION). So is one that a line break
+    tore from an open value, when its name does not stand in column 13.
     """
     cdef Tokens t
+    cdef bint in_value = s.in_record and not s.bad and s.section == S_FEATURES and s.value_state == Q_OPEN
     if s.in_record:
         locus_tokens(p, n, &t)
-        if t.unit_at < 0:
+        if t.unit_at < 0 or t.glued or (in_value and indent_of(p + 5, n - 5) != 7):
             with gil:
-                (<Scanner> s.owner)._quarantine_fragment(p, line_n, total)
+                (<Scanner> s.owner)._quarantine_fragment(p - s.mark, line_n + s.mark, total)
+            if in_value:
+                note(s, b"a line of a value is quarantined: ", p, n)
             return 0
         fail(s, b"the next LOCUS line comes before //", NULL, 0)
         s.tail = s.span
-        s.tail_n = 0 if carried else p - s.span
+        s.tail_n = 0 if carried else p - s.mark - s.span
         end_record(s, s.at)
     begin_record(s, p, n)
     if not s.bad and not s.plain and memchr(p, 0, n) != NULL:
@@ -83,7 +123,7 @@ cdef int locus_found(
     s.span = p
     if carried:
         s.span = p
-        hash_span(s, p + s.carry.n, True)
+        hash_span(s, s.carry.data + s.carry.n, True)
         s.span = after - 1        # the line's end is the first byte of this buffer that is not hashed
     return 0
 
@@ -93,7 +133,10 @@ cdef int scan(Scan* s, const uint8_t* p, size_t size) except -1 nogil:
     cdef const uint8_t* end = p + size
     cdef const uint8_t* found
     cdef size_t n, total
-    s.plain = text_is_plain(p, size) and (s.carry.n == 0 or text_is_plain(s.carry.data, s.carry.n))
+    s.plain = text_is_clean(p, size) and (s.carry.n == 0 or text_is_clean(s.carry.data, s.carry.n))
+    s.has_cr = not s.plain
+    if not s.plain:
+        s.plain = text_is_plain(p, size) and (s.carry.n == 0 or text_is_plain(s.carry.data, s.carry.n))
     s.span = p
     while p < end:
         if (s.section == S_ORIGIN and s.in_record and not s.bad and s.carry.n == 0 and not s.inside_line
@@ -182,6 +225,7 @@ cdef int finish_scan(Scan* s) except -1 nogil:
     cdef size_t total = s.carry.n + s.consumed
     if s.carry.n:
         s.plain = text_is_plain(s.carry.data, s.carry.n)
+        s.has_cr = has_byte(s.carry.data, s.carry.n, 13)
         s.span = s.carry.data + s.carry.n
         take_line(s, s.carry.data, s.carry.n, total, s.span, True)
     s.at += total

@@ -66,7 +66,7 @@ cdef bint take_position(
         return True
     if at[0] < n and p[at[0]] == 40:
         at[0] += 1
-    elif starts(p + at[0], n - at[0], b"one-of("):
+    elif starts_nocase(p + at[0], n - at[0], b"one-of("):
         at[0] += 7
     else:
         return False
@@ -153,16 +153,18 @@ cdef int take_span(const uint8_t* p, size_t n, size_t* at, Location* loc) except
 
 
 cdef inline int operator_at(const uint8_t* p, size_t n, size_t* length) noexcept nogil:
-    if starts(p, n, b"complement("):
+    if (p[0] | 32) < 97:
+        return OP_NONE                # a span
+    if starts(p, n, b"complement(") or starts_nocase(p, n, b"complement("):
         length[0] = 11
         return OP_COMPLEMENT
-    if starts(p, n, b"join("):
+    if starts(p, n, b"join(") or starts_nocase(p, n, b"join("):
         length[0] = 5
         return OP_JOIN
-    if starts(p, n, b"order("):
+    if starts_nocase(p, n, b"order("):
         length[0] = 6
         return OP_ORDER
-    if starts(p, n, b"bond("):
+    if starts_nocase(p, n, b"bond("):
         length[0] = 5
         return OP_BOND
     return OP_NONE
@@ -208,7 +210,7 @@ cdef int parse_location(const uint8_t* p, size_t n, Location* loc) except -1 nog
     while at < n:
         if want:
             op = operator_at(p + at, n - at, &length)
-            if op == OP_NONE and starts(p + at, n - at, b"one-of(") and one_of_is_operator(p + at, n - at):
+            if op == OP_NONE and starts_nocase(p + at, n - at, b"one-of(") and one_of_is_operator(p + at, n - at):
                 op = OP_ONE_OF
                 length = 7
             if op != OP_NONE:
@@ -221,7 +223,7 @@ cdef int parse_location(const uint8_t* p, size_t n, Location* loc) except -1 nog
                 if op != OP_COMPLEMENT and loc.op == OP_NONE:
                     loc.op = op
                 continue
-            if starts(p + at, n - at, b"gap("):
+            if starts_nocase(p + at, n - at, b"gap("):
                 if not take_gap(p, n, &at, loc):
                     return False
             elif p[at] == 41 and depth and at and p[at - 1] == 44:

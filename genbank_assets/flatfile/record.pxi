@@ -6,18 +6,29 @@ cdef enum:
     S_HEADER, S_FEATURES, S_ORIGIN
     # fields of the header, which decide where a continuation line goes
     F_NONE, F_DEFINITION, F_ACCESSION, F_VERSION, F_DBLINK, F_KEYWORDS, F_SEGMENT, F_DBSOURCE, F_SOURCE, F_ORGANISM
-    F_REFERENCE, F_REF_TEXT, F_COMMENT, F_PRIMARY, F_CONTIG, F_WGS, F_IGNORED
+    F_REFERENCE, F_REF_TEXT, F_COMMENT, F_PRIMARY, F_CONTIG, F_WGS, F_OTHER
     # values of the open qualifier
     Q_NONE, Q_PLAIN, Q_OPEN, Q_MAYBE_CLOSED
+    # what a line's end could not tell (joins.pxi): a full line was cut, a comma or hyphen ends it, it ends where no known
+    # writer ends lines, it ends between words
+    G_CUT = 0, G_HYPHEN = 1, G_ODD = 2, G_WORD = 3
+    GUESS_KINDS = 4, GUESS_NAME = 40
     MAX_NOTES = 50
     ACCESSION_LIMIT = 200         # real ones have at most 20 characters
     UNIT_BP = 0, UNIT_AA = 1, UNIT_RC = 2
+
+cdef struct Breaks:
+    int64_t between_words, odd    # lines that end as late as the next word allows, and lines that do not
+    size_t least_column, last_column    # between which the former end
 
 cdef struct Scan:
     Col cols[ALL_COLS]
     # input
     uint8_t eol
     Col carry                     # the part of a line that the last buffer ended in
+    Col line_text                 # a line whose lone carriage returns were made blanks
+    bint has_cr                   # a carriage return may be in this buffer
+    size_t mark                   # bytes of a byte order mark before the current line's LOCUS
     int64_t at                    # offset of the current line in the uncompressed stream
     int64_t line                  # 1-based number of the current line
     bint plain                    # no NUL and no byte over 126 in this buffer
@@ -45,8 +56,21 @@ cdef struct Scan:
     bint chunks_emitted           # some of this record's chunks have left
     uint64_t gc, acgt
     int notes
-    Col name, accession, version, keywords, organism, reference, dblink_key, wgs_key
-    int wgs_open, ref_open
+    int64_t guesses[GUESS_KINDS]
+    uint8_t guess_names[GUESS_KINDS][GUESS_NAME]
+    size_t guess_name_n[GUESS_KINDS]
+    Breaks header_breaks, value_breaks
+    bint breaks_of_ncbi, breaks_of_biopython    # lines ended where the other one would not have ended them
+    bint origin_padded            # ORIGIN stands with the blanks that NCBI's writer puts behind it
+    bint periods                  # ACCESSION is a lone period: the writer's word for nothing
+    bint features_seen            # a FEATURES line was
+    bint cr_noted, column_noted   # a note about each is made once
+    Col locus, name, accession, version, keywords, organism, reference, dblink_key, wgs_key
+    const uint8_t* field_name     # the keyword of the open field
+    size_t field_name_n
+    int locus_open, wgs_open, ref_open, other_open
+    int sources                   # source features so far
+    int64_t source_taxon          # taxon of the first of them; -1 where it has none
     size_t comment_blanks         # empty lines before the first line of COMMENT that is not
     int ref_column
     Col* spaced                   # the column that took the last line of running text
@@ -56,9 +80,12 @@ cdef struct Scan:
     Col location, key, value
     int value_state
     bint value_joined             # white space never belongs into this value
-    bint value_has_parenthesis    # an unquoted value does
+    bint value_unspaced           # nor at the ends of this one's lines: an unquoted one with a parenthesis
     size_t value_line_at          # where the last physical line of the value begins in it
     size_t value_line_width       # what that line had room for
+    size_t value_blanks           # blanks that line ended in
+    size_t value_column           # the column of the qualifier's slash
+    size_t line_blanks            # blanks the current line ends in
     bint feature_is_source
     Location spans
     # limits and totals
@@ -100,7 +127,8 @@ cdef int append_spaced(Scan* s, Col* c, const uint8_t* p, size_t n) except -1 no
     """Append a line of running text, joined as NCBI's writer broke it."""
     if n == 0:
         return 0
-    if text_open(c) and (c != s.spaced or broke_at_space(c.data + s.spaced_at, c.n - s.spaced_at, HEADER_WIDTH, p, n)):
+    if text_open(c) and (c != s.spaced or joined_by_space(
+            s, c.data + s.spaced_at, c.n - s.spaced_at, HEADER_WIDTH, p, n, 0, True)):
         col_byte(c, 32)
     s.spaced = c
     s.spaced_at = c.n
@@ -186,7 +214,7 @@ cdef int begin_record(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     s.field = F_NONE
     s.ordinal = s.loci
     s.loci += 1
-    s.record_at = s.at
+    s.record_at = s.at + <int64_t> s.mark
     s.record_line = s.line
     for i in range(ALL_COLS):
         col_mark(&s.cols[i])
@@ -199,11 +227,20 @@ cdef int begin_record(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     s.chunk = 0
     s.gc = s.acgt = 0
     s.notes = 0
-    s.wgs_open = s.ref_open = 0
+    s.wgs_open = s.ref_open = s.other_open = 0
+    s.locus_open = 1
+    s.spaced = NULL
+    memset(s.guesses, 0, sizeof(s.guesses))
+    memset(&s.header_breaks, 0, sizeof(Breaks))
+    memset(&s.value_breaks, 0, sizeof(Breaks))
+    s.breaks_of_ncbi = s.breaks_of_biopython = s.origin_padded = s.periods = s.features_seen = s.cr_noted = s.column_noted = False
+    s.sources = 0
+    s.source_taxon = -1
+    s.field_name_n = 0
     s.comment_blanks = 0
     s.feature_open = False
     s.value_state = Q_NONE
     s.circular = False
-    s.name.n = s.accession.n = s.version.n = s.keywords.n = s.organism.n = s.reference.n = 0
+    s.locus.n = s.name.n = s.accession.n = s.version.n = s.keywords.n = s.organism.n = s.reference.n = 0
     s.dblink_key.n = s.wgs_key.n = s.location.n = s.key.n = s.value.n = 0
     return locus_line(s, p, n)

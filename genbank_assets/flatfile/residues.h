@@ -111,7 +111,19 @@ static inline __attribute__((always_inline)) int text_is_plain_body(const uint8_
     return 1;
 }
 
-/* The same two loops compiled twice: once with AVX2 for processors that have it. */
+/* 1 when besides no byte is a carriage return: nor must lines be looked through for those. */
+static inline __attribute__((always_inline)) int text_is_clean_body(const uint8_t *p, size_t n) {
+    while (n) {
+        size_t block = n < 4096 ? n : 4096;
+        uint8_t odd = 0;
+        for (size_t i = 0; i < block; i++) odd |= (uint8_t)((p[i] & 0x80) | (p[i] == 0) | (p[i] == 13));
+        if (odd) return 0;
+        p += block, n -= block;
+    }
+    return 1;
+}
+
+/* The same loops compiled twice: once with AVX2 for processors that have it. */
 #if defined(__x86_64__) && defined(__GNUC__)
 static int wide_vectors = -1;
 #include <immintrin.h>
@@ -150,6 +162,9 @@ __attribute__((target("avx2"))) static void residues_gc_wide(const uint8_t *p, s
 __attribute__((target("avx2"))) static int text_is_plain_wide(const uint8_t *p, size_t n) {
     return text_is_plain_body(p, n);
 }
+__attribute__((target("avx2"))) static int text_is_clean_wide(const uint8_t *p, size_t n) {
+    return text_is_clean_body(p, n);
+}
 static inline int have_wide_vectors(void) {
     if (wide_vectors < 0) wide_vectors = __builtin_cpu_supports("avx2") ? 1 : 0;
     return wide_vectors;
@@ -163,9 +178,13 @@ static void residues_gc(const uint8_t *p, size_t n, uint64_t *gc, uint64_t *acgt
 static int text_is_plain(const uint8_t *p, size_t n) {
     return have_wide_vectors() ? text_is_plain_wide(p, n) : text_is_plain_body(p, n);
 }
+static int text_is_clean(const uint8_t *p, size_t n) {
+    return have_wide_vectors() ? text_is_clean_wide(p, n) : text_is_clean_body(p, n);
+}
 #else
 static void residues_gc(const uint8_t *p, size_t n, uint64_t *gc, uint64_t *acgt) { residues_gc_body(p, n, gc, acgt); }
 static int text_is_plain(const uint8_t *p, size_t n) { return text_is_plain_body(p, n); }
+static int text_is_clean(const uint8_t *p, size_t n) { return text_is_clean_body(p, n); }
 #endif
 
 /* 1 when the bytes are well-formed UTF-8 (RFC 3629). */

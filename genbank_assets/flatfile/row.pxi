@@ -64,8 +64,8 @@ cdef int finish_row(Scan* s, int64_t end_at) except -1 nogil:
     list_end(&s.cols[C_FEATURES], s.cols[C_FEATURE_KEY].rows)
     list_end(&s.cols[C_NOTES], s.cols[C_NOTE].rows)
     keep_taxa_once(taxa)
-    if taxa.rows > taxa.mark_rows:
-        i64_put(&s.cols[C_TAXON_ID], (<int64_t*> taxa.data)[taxa.mark_rows])
+    if s.source_taxon >= 0:
+        i64_put(&s.cols[C_TAXON_ID], s.source_taxon)
     else:
         fixed_null(&s.cols[C_TAXON_ID])
     list_end(&s.cols[C_TAXON_IDS], taxa.rows)

@@ -6,8 +6,8 @@ same batches. Lines are looked at once, where they lie; text goes straight into 
 into chunks of at most ``chunk_bytes``, and both digests are taken while the bytes are in cache. No Python object
 is made per record. A block that cannot be a row is taken back and reported; scanning goes on.
 
-Order of the parts: columns < arrow (how they are handed over) < text < locations < record (its state) < locus, header,
-fields < features < residues < row (the end of a record) < lines (the loop) < this file (batches, totals, quarantine).
+Order of the parts: columns < arrow (how they are handed over) < text < locations < record (its state) < joins (of
+lines) < locus, header, fields < features < residues < row (the end of a record) < lines (the loop) < this file (batches, totals, quarantine).
 Opening and inflating files belongs to ``reader``.
 """
 
@@ -58,6 +58,7 @@ cdef extern from "residues.h" nogil:
     Py_ssize_t residues_slow(const uint8_t* p, size_t n, uint8_t* out)
     void residues_gc(const uint8_t* p, size_t n, uint64_t* gc, uint64_t* acgt)
     int text_is_plain(const uint8_t* p, size_t n)
+    int text_is_clean(const uint8_t* p, size_t n)
     int text_is_utf8(const uint8_t* p, size_t n)
 
 cdef extern from "scanner_limits.h" nogil:
@@ -69,6 +70,7 @@ include "arrow.pxi"
 include "text.pxi"
 include "locations.pxi"
 include "record.pxi"
+include "joins.pxi"
 include "locus.pxi"
 include "header.pxi"
 include "fields.pxi"
@@ -139,6 +141,8 @@ cdef class Scanner:
             col_free(&self.s.cols[i])
         col_free(&self.s.carry)
         col_free(&self.s.raw)
+        col_free(&self.s.line_text)
+        col_free(&self.s.locus)
         col_free(&self.s.name)
         col_free(&self.s.accession)
         col_free(&self.s.version)
@@ -223,7 +227,7 @@ cdef class Scanner:
         return taken
 
     cdef int _preamble(self, const uint8_t* p, size_t n) except -1:
-        self.preamble.append(bytes(p[:min(n, <size_t> 200)]).decode("latin-1"))
+        self.preamble.append(_text(bytes(p[:min(n, <size_t> 200)])))
         return 0
 
     cdef int _quarantine(self, int64_t end_at) except -1:
@@ -241,7 +245,7 @@ cdef class Scanner:
             n = best.n
         accession = bytes(best.data[:n]).decode("utf-8", "replace").replace("\0", "") if n else None
         reason = s.reason.decode()
-        detail = (<bytes> s.detail).decode("latin-1").strip() if s.detail[0] else ""
+        detail = _text(s.detail).strip(" \t\r") if s.detail[0] else ""
         if detail:
             reason += detail if reason.endswith(" ") else f": {detail}"
         self.quarantine.append(
@@ -277,6 +281,16 @@ cdef class Scanner:
         arrays = [take_array(cols, &at, field.type, self.spares, RECORD_COLS) for field in CHUNK_SCHEMA]
         self.out.append(("sequences", pa.RecordBatch.from_arrays(arrays, schema=CHUNK_SCHEMA)))
         return 0
+
+
+cdef str _text(bytes piece):
+    """A piece of a line, which may end inside a character, as the reader takes all text: UTF-8, else Latin-1."""
+    for cut in range(4):
+        try:
+            return piece[: len(piece) - cut].decode()
+        except UnicodeDecodeError:
+            continue
+    return piece.decode("latin-1")
 
 
 def sha256(const uint8_t[::1] data not None, *, accelerated=True):

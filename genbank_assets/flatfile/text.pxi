@@ -1,8 +1,4 @@
-# Small functions over bytes: trimming, tokens, un-wrapping, numbers, dates. Nothing here knows a record's state.
-
-cdef enum:
-    HEADER_WIDTH = 67             # columns 13-79: what NCBI's writer fills of a header line
-    VALUE_WIDTH = 58              # columns 22-79: the same in the feature table
+# Small functions over bytes: trimming, tokens, numbers, dates. Nothing here knows a record's state.
 
 cdef inline bint is_blank(uint8_t c) noexcept nogil:
     return c == 32 or c == 9 or c == 13
@@ -35,9 +31,33 @@ cdef inline bint same(const uint8_t* p, size_t n, const char* text) noexcept nog
     return n == strlen(text) and memcmp(p, text, n) == 0
 
 
+cdef inline size_t word_of(const uint8_t* p, size_t n) noexcept nogil:
+    """How long the word is that `p` begins with."""
+    cdef size_t i = 0
+    while i < n and not is_blank(p[i]):
+        i += 1
+    return i
+
+
+cdef inline size_t column_of(const uint8_t* p, size_t n) noexcept nogil:
+    """The column, from 0, that stands behind `n` blanks: a tab goes on to the next multiple of eight."""
+    cdef size_t i, column = 0
+    for i in range(n):
+        column += 8 - column % 8 if p[i] == 9 else 1
+    return column
+
+
 cdef inline bint starts(const uint8_t* p, size_t n, const char* text) noexcept nogil:
     cdef size_t m = strlen(text)
     return n >= m and memcmp(p, text, m) == 0
+
+
+cdef inline bint starts_nocase(const uint8_t* p, size_t n, const char* lower) noexcept nogil:
+    cdef size_t m
+    if n == 0 or (p[0] | 32) != <uint8_t> lower[0]:
+        return False
+    m = strlen(lower)
+    return n >= m and same_nocase(p, m, lower)
 
 
 cdef inline bint same_nocase(const uint8_t* p, size_t n, const char* lower) noexcept nogil:
@@ -52,51 +72,6 @@ cdef inline bint same_nocase(const uint8_t* p, size_t n, const char* lower) noex
 
 cdef inline bint has_byte(const uint8_t* p, size_t n, uint8_t c) noexcept nogil:
     return n > 0 and memchr(p, c, n) != NULL
-
-
-cdef bint broke_at_space(
-    const uint8_t* line, size_t n, size_t width, const uint8_t* next, size_t next_n
-) noexcept nogil:
-    """Whether the writer dropped a space where `line` ended; `next`, which is not empty, goes on.
-
-    NCBI's writer breaks at the last space that fits, else after a comma, else after a hyphen, else where the line is
-    full (C++ toolkit, NStr::Wrap with fWrap_FlatFile). So a line with a blank broke at a space; a full one without
-    blank, comma or hyphen broke inside a word; any other without a blank lost a single space before a word too long
-    for it, or ends in the comma or hyphen it was broken after: the latter only if what goes up to the next place as
-    good, or better, would not have fitted.
-    """
-    cdef uint8_t last
-    cdef size_t piece = 0
-    if n == 0 or has_byte(line, n, 32):
-        return True
-    last = line[n - 1]
-    if last != 44 and last != 45:
-        return n < width or has_byte(line, n, 44) or has_byte(line, n, 45)
-    while piece < next_n and not is_blank(next[piece]):
-        piece += 1
-        if next[piece - 1] == 44 or next[piece - 1] == last:
-            break
-    if n + piece <= width:
-        return True
-    return last == 44 and comma_wants_space(line, n, next, next_n)
-
-
-cdef bint comma_wants_space(const uint8_t* line, size_t n, const uint8_t* next, size_t next_n) noexcept nogil:
-    """Whether a space follows the comma that ends `line`, by what stands beside it: both are written by the same hand.
-
-    "2," before "6-diaminopimelate" is a chemical name; else the commas of both lines tell, and a sentence is more
-    likely than a list without spaces.
-    """
-    cdef bint tight = has_byte(line, n - 1, 44)
-    cdef const uint8_t* comma = <const uint8_t*> memchr(next, 44, next_n)
-    if n > 1 and is_digit(line[n - 2]) and is_digit(next[0]):
-        return False
-    while comma != NULL and comma + 1 < next + next_n:
-        if is_blank(comma[1]):
-            return True
-        tight = True
-        comma = <const uint8_t*> memchr(comma + 1, 44, next + next_n - comma - 1)
-    return not tight
 
 
 cdef inline bint parse_int(const uint8_t* p, size_t n, int64_t* out) noexcept nogil:

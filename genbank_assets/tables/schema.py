@@ -56,6 +56,7 @@ REFERENCE = pa.struct(
 )
 DBLINK = pa.struct([pa.field("key", TEXT), pa.field("value", TEXT)])
 STRUCTURED_COMMENT = pa.struct([pa.field("name", TEXT), pa.field("items", pa.list_(QUALIFIER))])
+OTHER_LINE = pa.struct([pa.field("keyword", TEXT), pa.field("text", TEXT)])  # keyword "": a line that had none
 WGS_RANGE = pa.struct([pa.field("key", TEXT), pa.field("value", TEXT)])
 
 
@@ -117,7 +118,13 @@ RECORD_COLUMNS: tuple[Column, ...] = (
     Column("contig", TEXT, True, "CONTIG: how the record is built from others, without white space"),
     Column("wgs_ranges", pa.list_(WGS_RANGE), False, "WGS, WGS_SCAFLD, TSA and TLS lines of master records"),
     Column("features", pa.list_(FEATURE), False, "Feature table in order (FT)"),
-    Column("notes", pa.list_(TEXT), False, "What the reader found odd but could keep, in words"),
+    Column(
+        "other_lines",
+        pa.list_(OTHER_LINE),
+        False,
+        "Text that has no column, by keyword: GI, BASE COUNT, text behind ORIGIN, unknown keywords",
+    ),
+    Column("notes", pa.list_(TEXT), False, "What the reader found odd but could keep, or had to guess, in words"),
     Column("gc_fraction", pa.float64(), True, "(G+C+S)/(A+C+G+T+U+W+S) of the residues; null without nucleotides"),
     Column(
         "sequence_sha256", DIGEST, True, "SHA-256 of the residues in upper case; null for a record without residues"

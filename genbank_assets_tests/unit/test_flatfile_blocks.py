@@ -263,11 +263,21 @@ def test_a_stray_carriage_return_in_the_first_line_does_not_make_a_file_one_line
     assert (scanner.totals["locus_lines"], len(rows)) == (2, 2)
 
 
-def test_a_block_behind_a_byte_order_mark_is_stray_text_and_counted_as_such() -> None:
-    scanner, rows, _ = scan(b"\xef\xbb\xbf" + (GOOD + GOOD).encode())
-    assert [row["record_offset"] for row in rows] == [3 + len(GOOD)]
-    assert scanner.totals["locus_lines"] == 1
-    assert len(scanner.preamble) == GOOD.count("\n")
+@pytest.mark.parametrize("step", [None, 1, 7])
+def test_a_byte_order_mark_is_no_part_of_the_record_behind_it(step: int | None) -> None:
+    marked = b"\xef\xbb\xbf" + GOOD.encode()
+    scanner, rows, _ = scan(marked + GOOD.encode() + marked, step=step)  # as files strung together have it
+    assert [row["record_offset"] for row in rows] == [3, 3 + len(GOOD), 6 + 2 * len(GOOD)]
+    assert {row["record_sha256"] for row in rows} == {hashlib.sha256(GOOD.encode()).digest()}
+    assert (scanner.totals["locus_lines"], scanner.totals["stray_lines"], scanner.preamble) == (3, 0, [])
+
+
+def test_a_byte_order_mark_ends_a_record_that_lost_its_end_like_any_locus_line() -> None:
+    scanner, rows, _ = scan(GOOD.replace("//\n", "").encode() + b"\xef\xbb\xbf" + GOOD.encode())
+    assert [row["record_offset"] for row in rows] == [len(GOOD)]
+    ((offset, size, _, _, _, why, raw),) = scanner.quarantine
+    assert (offset, size, raw.decode()) == (0, len(GOOD) - 3, GOOD.replace("//\n", ""))
+    assert why == "the next LOCUS line comes before //"
 
 
 def test_a_locus_line_without_blank_is_quarantined_not_stray() -> None:

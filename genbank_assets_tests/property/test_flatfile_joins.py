@@ -1,0 +1,151 @@
+"""Values come back as they were, or with a note: rendered by NCBI's rules, by Biopython's writer, or cut anywhere.
+
+What is left silent is what docs/reader.md lists: NCBI's own writer breaks `a- b` and `a-b` alike.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from itertools import pairwise
+
+from Bio import SeqIO
+from Bio.Seq import Seq
+from Bio.SeqFeature import Reference, SeqFeature, SimpleLocation
+from Bio.SeqRecord import SeqRecord
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from genbank_assets_tests.flatfiles import origin, record, scan
+from genbank_assets_tests.property.test_flatfile_properties import wrapped
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+SHORT = st.text(LETTERS + ",-().'/=:\"é", min_size=1, max_size=12)
+LONG = st.text(LETTERS + ',-:|()/"', min_size=40, max_size=130)
+VALUE = st.lists(st.one_of(SHORT, SHORT, SHORT, LONG), min_size=1, max_size=14).map(" ".join)
+QUALIFIERS = st.lists(
+    st.tuples(st.sampled_from(["note", "product", "label", "function"]), VALUE), min_size=1, max_size=4
+)
+NCBI_ORIGIN = origin("acgtacgtac").replace("ORIGIN\n", "ORIGIN      \n")
+GUESS = "a guess: "
+
+
+def features(values: list[tuple[str, list[str]]]) -> str:
+    lines = ["     CDS             1..2"]
+    for _, physical in values:
+        lines += [f"{'':21}{line}" for line in physical]
+    return "\n".join(lines) + "\n     gene            3..4\n"
+
+
+def check(text: str, expected: list[tuple[str, str]]) -> None:
+    """Every value as it was, or a note; the next feature is never lost."""
+    scanner, rows, _ = scan(text.encode())
+    assert not scanner.quarantine, scanner.quarantine
+    (row,) = rows
+    assert [f["key"] for f in row["features"]][-1] == "gene"
+    found = [(q["key"], q["value"]) for q in row["features"][0]["qualifiers"]]
+    assert found == expected or row["notes"], (found, expected)
+
+
+def doubled(value: str) -> str:
+    return value.replace('"', '""')
+
+
+@given(qualifiers=QUALIFIERS, padded=st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_values_by_ncbis_rules(qualifiers: list[tuple[str, str]], padded: bool) -> None:
+    values = [(key, wrapped(f'/{key}="{doubled(value)}"')) for key, value in qualifiers]
+    for _, lines in values:
+        for line in lines[:-1]:
+            # the one thing NCBI's own lines do not tell: whether a space followed a comma or hyphen
+            assume(" " in line or line[-1] not in ",-")
+    tail = NCBI_ORIGIN if padded else None
+    check(record(features=features(values), tail=tail), qualifiers)
+
+
+@given(qualifiers=QUALIFIERS, title=VALUE, definition=VALUE, topology=st.sampled_from(["linear", "circular"]))
+@settings(max_examples=400, deadline=None)
+def test_values_by_biopythons_writer(
+    qualifiers: list[tuple[str, str]], title: str, definition: str, topology: str
+) -> None:
+    reference = Reference()
+    reference.title = title
+    first = SeqFeature(SimpleLocation(0, 2, 1), type="CDS")
+    for key, value in qualifiers:
+        first.qualifiers.setdefault(key, []).append(value)
+    again = [(key, value) for key, values in first.qualifiers.items() for value in values]
+    theirs = SeqRecord(
+        Seq("acgtacgtac"),
+        id="AB000001.1",
+        name="AB000001",
+        description=definition,
+        features=[first, SeqFeature(SimpleLocation(2, 4, 1), type="gene")],
+        annotations={"molecule_type": "DNA", "topology": topology, "references": [reference]},
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        text = theirs.format("genbank")
+    check(text, again)
+    row = scan(text.encode())[1][0]
+    header = (row["definition"], row["references"][0]["title"])
+    assert header == (definition, title) or row["notes"]
+
+
+@given(qualifiers=QUALIFIERS, width=st.integers(25, 120), padded=st.booleans(), blanks=st.booleans())
+@settings(max_examples=500, deadline=None)
+def test_values_by_a_writer_that_cuts_at_one_column(
+    qualifiers: list[tuple[str, str]], width: int, padded: bool, blanks: bool
+) -> None:
+    values = []
+    for key, value in qualifiers:
+        text = f'/{key}="{doubled(value)}"'
+        lines = [text[at : at + width] for at in range(0, len(text), width)]
+        assume(not any(line.startswith('"') for line in lines[1:] if len(line) == 1))
+        values.append((key, lines if blanks else [line.strip() for line in lines]))
+    check(record(features=features(values), tail=NCBI_ORIGIN if padded else None), qualifiers)
+
+
+@given(value=VALUE, cuts=st.lists(st.integers(1, 200), min_size=1, max_size=5, unique=True))
+@settings(max_examples=500, deadline=None)
+def test_values_by_a_writer_that_cuts_anywhere(value: str, cuts: list[int]) -> None:
+    text = f'/note="{doubled(value)}"'
+    places = [0, *sorted(cut for cut in cuts if 10 < cut < len(text)), len(text)]
+    lines = [text[a:b].strip() for a, b in pairwise(places)]
+    assume(all(lines))
+    # cuts behind which the next words did not fit either are what a writer of whole words makes
+    assume(len(lines) < 3 or not all(looks_wrapped(a, b) for a, b in pairwise(lines)))
+    check(record(features=features([("note", lines)])), [("note", value)])
+
+
+def looks_wrapped(line: str, following: str) -> bool:
+    following_word = following.split(" ")[0]
+    return len(line) <= 59 < len(line) + 1 + len(following_word) + 2 or line[-1] in ".;"
+
+
+def test_a_guess_is_said_once_and_names_the_first_value() -> None:
+    cut = "x" * 60
+    lines = [("note", wrapped(f'/note="{cut}y"')), ("product", wrapped(f'/product="{cut}z"'))]
+    _, (row,), _ = scan(record(features=features(lines)))
+    assert row["notes"] == ["a guess: full lines were cut inside a word, no space was put there, first in /note"]
+
+
+def test_a_wrapped_header_vouches_for_values_broken_by_hand() -> None:
+    header = (
+        "REFERENCE   1\n  AUTHORS   Squillace,R.M., Chenault,D.M., Wang,E.H., Another,A.B. and\n            Last,C.D.\n"
+        "  TITLE     Inhibition of myogenesis by the novel Muscleblind-related protein\n            CHCR\n"
+    )
+    by_hand = (
+        '     CDS             1..3\n                     /note="CCG1 required\n                     on BAC clone"\n'
+    )
+    assert scan(record(header=header, features=by_hand))[1][0]["notes"] == []
+    assert GUESS in scan(record(features=by_hand))[1][0]["notes"][0]
+
+
+def test_biopythons_full_column_is_read_as_it_was_written() -> None:
+    values = ["a-b_" * 40, "https://example.org/" + "path-of/" * 20, "short then " + "w" * 150]
+    first = SeqFeature(SimpleLocation(0, 2, 1), type="CDS", qualifiers={"note": values})
+    theirs = SeqRecord(Seq("acgt"), id="A.1", name="A", features=[first], annotations={"molecule_type": "DNA"})
+    handle = io.StringIO()
+    SeqIO.write(theirs, handle, "genbank")
+    _, (row,), _ = scan(handle.getvalue())
+    assert [q["value"] for q in row["features"][0]["qualifiers"]] == values
