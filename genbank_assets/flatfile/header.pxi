@@ -2,55 +2,7 @@
 # straight into its column; ACCESSION, KEYWORDS, ORGANISM and the like wait in scratch columns and are taken apart in
 # fields.pxi.
 
-
-cdef struct Keyword:
-    const char* name
-    int field
-    int column
-
-cdef enum:
-    KEYWORD_COUNT = 30
-
-cdef Keyword KEYWORDS[KEYWORD_COUNT]
-KEYWORDS[0] = Keyword(b"DEFINITION", F_DEFINITION, 0)
-KEYWORDS[1] = Keyword(b"ACCESSION", F_ACCESSION, 0)
-KEYWORDS[2] = Keyword(b"VERSION", F_VERSION, 0)
-KEYWORDS[3] = Keyword(b"DBLINK", F_DBLINK, 0)
-KEYWORDS[4] = Keyword(b"PROJECT", F_DBLINK, 0)
-KEYWORDS[5] = Keyword(b"KEYWORDS", F_KEYWORDS, 0)
-KEYWORDS[6] = Keyword(b"SEGMENT", F_SEGMENT, 0)
-KEYWORDS[7] = Keyword(b"DBSOURCE", F_DBSOURCE, 0)
-KEYWORDS[8] = Keyword(b"SOURCE", F_SOURCE, 0)
-KEYWORDS[9] = Keyword(b"REFERENCE", F_REFERENCE, 0)
-KEYWORDS[10] = Keyword(b"COMMENT", F_COMMENT, 0)
-KEYWORDS[11] = Keyword(b"PRIMARY", F_PRIMARY, 0)
-KEYWORDS[12] = Keyword(b"CONTIG", F_CONTIG, 0)
-KEYWORDS[13] = Keyword(b"WGS", F_WGS, 0)
-KEYWORDS[14] = Keyword(b"WGS_SCAFLD", F_WGS, 0)
-KEYWORDS[15] = Keyword(b"WGS_CONTIG", F_WGS, 0)
-KEYWORDS[16] = Keyword(b"TSA", F_WGS, 0)
-KEYWORDS[17] = Keyword(b"TLS", F_WGS, 0)
-KEYWORDS[18] = Keyword(b"NID", F_OTHER, 0)            # retired 1999
-KEYWORDS[19] = Keyword(b"PID", F_OTHER, 0)
-KEYWORDS[20] = Keyword(b"MEDLINE", F_OTHER, 0)        # retired 2005 at this level
-KEYWORDS[21] = Keyword(b"BASE", F_OTHER, 0)           # BASE COUNT, retired 2003; DDBJ still writes it
-KEYWORDS[22] = Keyword(b"DATE", F_OTHER, 0)
-KEYWORDS[23] = Keyword(b"TSA_SCAFLD", F_WGS, 0)
-KEYWORDS[24] = Keyword(b"TLS_SCAFLD", F_WGS, 0)
-KEYWORDS[25] = Keyword(b"SCAFLD", F_WGS, 0)
-KEYWORDS[26] = Keyword(b"GI", F_OTHER, 0)
-KEYWORDS[27] = Keyword(b"UNIMARK", F_OTHER, 0)        # of the printed editions before 1990
-KEYWORDS[28] = Keyword(b"SITES", F_OTHER, 0)
-KEYWORDS[29] = Keyword(b"MGA", F_OTHER, 0)            # DDBJ's mass annotation of short tags
-
-cdef Keyword SUBKEYWORDS[7]
-SUBKEYWORDS[0] = Keyword(b"AUTHORS", F_REF_TEXT, C_REF_AUTHORS)
-SUBKEYWORDS[1] = Keyword(b"CONSRTM", F_REF_TEXT, C_REF_CONSORTIUM)
-SUBKEYWORDS[2] = Keyword(b"TITLE", F_REF_TEXT, C_REF_TITLE)
-SUBKEYWORDS[3] = Keyword(b"JOURNAL", F_REF_TEXT, C_REF_JOURNAL)
-SUBKEYWORDS[4] = Keyword(b"MEDLINE", F_REF_TEXT, C_REF_MEDLINE)
-SUBKEYWORDS[5] = Keyword(b"PUBMED", F_REF_TEXT, C_REF_PUBMED)
-SUBKEYWORDS[6] = Keyword(b"REMARK", F_REF_TEXT, C_REF_REMARK)
+include "links.pxi"
 
 
 cdef int header_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
@@ -214,40 +166,6 @@ cdef int text_in_column_one(Scan* s, const uint8_t* p, size_t n) except -1 nogil
     return value_more(s, p, n, 0)
 
 
-cdef int begin_other(Scan* s, const uint8_t* key, size_t key_n, const uint8_t* p, size_t n) except -1 nogil:
-    """Text that has no column of its own: keyword and text go to `other_lines`."""
-    close_other(s)
-    s.field = F_OTHER
-    s.other_open = 1
-    append_text(s, &s.cols[C_OTHER_KEY], key, key_n)
-    text_end(&s.cols[C_OTHER_KEY])
-    return field_text(s, p, n, True)
-
-
-cdef int close_other(Scan* s) except -1 nogil:
-    if not s.other_open:
-        return 0
-    s.other_open = 0
-    return text_end(&s.cols[C_OTHER_VALUE])
-
-
-cdef int put_other(Scan* s, const char* key, const uint8_t* p, size_t n) except -1 nogil:
-    """A piece of a line that has no column: `key` says which line's."""
-    close_other(s)
-    text_put_c(&s.cols[C_OTHER_KEY], key)
-    append_text(s, &s.cols[C_OTHER_VALUE], p, n)
-    return text_end(&s.cols[C_OTHER_VALUE])
-
-
-cdef int origin_text(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
-    """What stands behind ORIGIN: where the sequence begins in a chromosome, in words."""
-    cdef size_t indent = indent_of(p, n)
-    s.origin_padded = s.line_blanks >= 6
-    if indent == n:
-        return 0
-    return put_other(s, b"ORIGIN", p + indent, n - indent)
-
-
 cdef int field_text(Scan* s, const uint8_t* p, size_t n, bint first) except -1 nogil:
     """Text of a header field: its first line (after the keyword) or a continuation."""
     cdef size_t skip = indent_of(p, n) if first else 0
@@ -318,64 +236,6 @@ cdef int append_joined(Scan* s, Col* c, const uint8_t* p, size_t n) except -1 no
             i += 1
         append_text(s, c, p + start, i - start)
     return 0
-
-
-cdef int dblink_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
-    """`Type: id[, id]`; a line without a colon carries on the type before it (gbrel §3.4.8).
-
-    An identifier has no blanks: what stands behind one, up to the next colon, is the type of further ones.
-    """
-    cdef size_t end, colon
-    while n:
-        colon = 0
-        end = n
-        if has_byte(p, n, 58):
-            colon = <const uint8_t*> memchr(p, 58, n) - p
-            s.dblink_key.n = 0
-            append_text(s, &s.dblink_key, p, rtrim(p, colon))
-            colon += 1
-            end = next_link(p, n, colon)
-        dblink_values(s, p + colon, end - colon)
-        p += end
-        n -= end
-    return 0
-
-
-cdef int dblink_values(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
-    cdef size_t at = 0, end
-    while at < n and not s.bad:
-        while at < n and (is_blank(p[at]) or p[at] == 44):
-            at += 1
-        end = at
-        while end < n and p[end] != 44:
-            end += 1
-        if end > at:
-            text_put(&s.cols[C_DBLINK_KEY], s.dblink_key.data, s.dblink_key.n)
-            append_text(s, &s.cols[C_DBLINK_VALUE], p + at, rtrim(p + at, end - at))
-            text_end(&s.cols[C_DBLINK_VALUE])
-            if s.cols[C_DBLINK_KEY].n - s.cols[C_DBLINK_KEY].mark_n > s.annotation_limit:
-                # One long key before many commas is written out once for each.
-                return fail(s, b"the record's annotation is larger than the reader's limit", NULL, 0)
-        at = end
-    return 0
-
-
-cdef size_t next_link(const uint8_t* p, size_t n, size_t at) noexcept nogil:
-    """Where behind `at` the type of another link begins: behind a blank that no comma stands before; `n` for none."""
-    cdef const uint8_t* colon = <const uint8_t*> memchr(p + at, 58, n - at) if n > at else NULL
-    cdef size_t upto = 0 if colon == NULL else colon - p
-    while at < upto and (is_blank(p[at]) or p[at] == 44):
-        at += 1
-    while at < upto:
-        at += word_of(p + at, upto - at)
-        if at < upto and p[at - 1] != 44:
-            while at < upto and is_blank(p[at]):
-                at += 1
-            if p[at] != 44:
-                return at if at < upto else n
-        while at < upto and (is_blank(p[at]) or p[at] == 44):
-            at += 1
-    return n
 
 
 cdef int finish_header(Scan* s) except -1 nogil:

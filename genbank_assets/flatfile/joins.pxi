@@ -1,6 +1,6 @@
 # How the lines of a value, or of running header text, are joined: where the writer dropped a space and where it cut a
-# word (docs/reader.md, decisions 0023 and 0038). What the text alone cannot tell is counted here and becomes one note of
-# the record. What a line is for is the business of header.pxi and features.pxi.
+# word (docs/reader.md, decisions 0023 and 0038). What the text alone cannot tell is counted here and becomes one note
+# of the record. What a line is for is the business of header.pxi and features.pxi.
 
 cdef enum:
     MIN_BREAKS = 4                # lines that tell a writer: of Biopython's one in seven ends in column 80
@@ -104,8 +104,8 @@ cdef void broke_between_words(
 ) noexcept nogil:
     """A space was read at a line's end: does a writer that fills its lines with whole words end this one here?
 
-    Paragraphs that end in a period or semicolon begin a line of their own (NCBI's writer), as do the parts of JOURNAL. A
-    column less than there is room for was what older writers filled.
+    Paragraphs that end in a period or semicolon begin a line of their own (NCBI's writer), as do the parts of JOURNAL.
+    A column less than there is room for was what older writers filled.
     """
     cdef size_t column = shown + (HEADER_WIDTH + 12 if header else VALUE_WIDTH + 21) - width
     cdef Breaks* breaks = &s.header_breaks if header else &s.value_breaks

@@ -1,5 +1,5 @@
-# The LOCUS line: name, length and what may follow, by tokens and vocabulary, not by columns (gbrel §3.4.4). What follows
-# the unit waits in `locus` until the next keyword: some writers break the line in two.
+# The LOCUS line: name, length and what may follow, by tokens and vocabulary, not by columns (gbrel §3.4.4). What
+# follows the unit waits in `locus` until the next keyword: some writers break the line in two.
 
 
 cdef bint is_division(const uint8_t* p, size_t n) noexcept nogil:

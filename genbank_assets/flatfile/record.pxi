@@ -9,8 +9,8 @@ cdef enum:
     F_REFERENCE, F_REF_TEXT, F_COMMENT, F_PRIMARY, F_CONTIG, F_WGS, F_OTHER
     # values of the open qualifier
     Q_NONE, Q_PLAIN, Q_OPEN, Q_MAYBE_CLOSED
-    # what a line's end could not tell (joins.pxi): a full line was cut, a comma or hyphen ends it, it ends where no known
-    # writer ends lines, it ends between words
+    # what a line's end could not tell (joins.pxi): a full line was cut, a comma or hyphen ends it, it ends where no
+    # known writer ends lines, it ends between words
     G_CUT = 0, G_HYPHEN = 1, G_ODD = 2, G_WORD = 3
     GUESS_KINDS = 4, GUESS_NAME = 40
     MAX_NOTES = 50
@@ -233,7 +233,8 @@ cdef int begin_record(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     memset(s.guesses, 0, sizeof(s.guesses))
     memset(&s.header_breaks, 0, sizeof(Breaks))
     memset(&s.value_breaks, 0, sizeof(Breaks))
-    s.breaks_of_ncbi = s.breaks_of_biopython = s.origin_padded = s.periods = s.features_seen = s.cr_noted = s.column_noted = False
+    s.breaks_of_ncbi = s.breaks_of_biopython = s.origin_padded = s.periods = False
+    s.features_seen = s.cr_noted = s.column_noted = False
     s.sources = 0
     s.source_taxon = -1
     s.field_name_n = 0

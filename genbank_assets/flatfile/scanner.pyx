@@ -7,7 +7,8 @@ into chunks of at most ``chunk_bytes``, and both digests are taken while the byt
 is made per record. A block that cannot be a row is taken back and reported; scanning goes on.
 
 Order of the parts: columns < arrow (how they are handed over) < text < locations < record (its state) < joins (of
-lines) < locus, header, fields < features < residues < row (the end of a record) < lines (the loop) < this file (batches, totals, quarantine).
+lines) < locus, other_lines, keywords, header, fields < features < residues < row (the end of a record)
+< lines (the loop) < this file (batches, totals, quarantine).
 Opening and inflating files belongs to ``reader``.
 """
 
@@ -72,6 +73,8 @@ include "locations.pxi"
 include "record.pxi"
 include "joins.pxi"
 include "locus.pxi"
+include "other_lines.pxi"
+include "keywords.pxi"
 include "header.pxi"
 include "fields.pxi"
 include "features.pxi"
@@ -227,7 +230,7 @@ cdef class Scanner:
         return taken
 
     cdef int _preamble(self, const uint8_t* p, size_t n) except -1:
-        self.preamble.append(_text(bytes(p[:min(n, <size_t> 200)])))
+        self.preamble.append(python_text(bytes(p[:min(n, <size_t> 200)])))
         return 0
 
     cdef int _quarantine(self, int64_t end_at) except -1:
@@ -245,7 +248,7 @@ cdef class Scanner:
             n = best.n
         accession = bytes(best.data[:n]).decode("utf-8", "replace").replace("\0", "") if n else None
         reason = s.reason.decode()
-        detail = _text(s.detail).strip(" \t\r") if s.detail[0] else ""
+        detail = python_text(s.detail).strip(" \t\r") if s.detail[0] else ""
         if detail:
             reason += detail if reason.endswith(" ") else f": {detail}"
         self.quarantine.append(
@@ -281,16 +284,6 @@ cdef class Scanner:
         arrays = [take_array(cols, &at, field.type, self.spares, RECORD_COLS) for field in CHUNK_SCHEMA]
         self.out.append(("sequences", pa.RecordBatch.from_arrays(arrays, schema=CHUNK_SCHEMA)))
         return 0
-
-
-cdef str _text(bytes piece):
-    """A piece of a line, which may end inside a character, as the reader takes all text: UTF-8, else Latin-1."""
-    for cut in range(4):
-        try:
-            return piece[: len(piece) - cut].decode()
-        except UnicodeDecodeError:
-            continue
-    return piece.decode("latin-1")
 
 
 def sha256(const uint8_t[::1] data not None, *, accelerated=True):

@@ -128,3 +128,13 @@ cdef bint parse_date(const uint8_t* p, size_t n, int32_t* out) noexcept nogil:
         return False
     out[0] = <int32_t> days_from_civil(year, month, day)
     return True
+
+
+cdef str python_text(bytes piece):
+    """A piece of a line, which may end inside a character, as the reader takes all text: UTF-8, else Latin-1."""
+    for cut in range(4):
+        try:
+            return piece[: len(piece) - cut].decode()
+        except UnicodeDecodeError:
+            continue
+    return piece.decode("latin-1")

@@ -121,8 +121,8 @@ RECORD_COLUMNS: tuple[Column, ...] = (
     Column(
         "other_lines",
         pa.list_(OTHER_LINE),
-        False,
-        "Text that has no column, by keyword: GI, BASE COUNT, text behind ORIGIN, unknown keywords",
+        True,
+        "Text that has no column, by keyword: GI, BASE COUNT, text behind ORIGIN; null in tables of version 0.1.0",
     ),
     Column("notes", pa.list_(TEXT), False, "What the reader found odd but could keep, or had to guess, in words"),
     Column("gc_fraction", pa.float64(), True, "(G+C+S)/(A+C+G+T+U+W+S) of the residues; null without nucleotides"),

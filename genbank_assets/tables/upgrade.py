@@ -68,6 +68,8 @@ def _with_section(batch: pa.RecordBatch, section: str) -> pa.RecordBatch:
         pa.repeat(pa.scalar(section, field.type), batch.num_rows)
         if field.name == "section"
         else batch[field.name].cast(field.type)
+        if field.name in batch.schema.names
+        else pa.nulls(batch.num_rows, field.type)  # what version 0.1.0 did not keep
         for field in RECORD_SCHEMA
     ]
     return pa.RecordBatch.from_arrays(columns, schema=RECORD_SCHEMA)
