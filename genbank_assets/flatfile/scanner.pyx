@@ -7,9 +7,8 @@ into chunks of at most ``chunk_bytes``, and both digests are taken while the byt
 is made per record. A block that cannot be a row is taken back and reported; scanning goes on.
 
 Order of the parts: columns < arrow (how they are handed over) < text < locations < record (its state) < joins (of
-lines) < locus, other_lines, keywords, header, fields < features < residues < row (the end of a record)
-< lines (the loop) < this file (batches, totals, quarantine).
-Opening and inflating files belongs to ``reader``.
+lines) < locus, other_lines, keywords, header, fields < features < residues < row (the end of a record) < lines (the
+loop) < this file (batches, totals, quarantine). Opening and inflating files belongs to ``reader``.
 """
 
 import pyarrow as pa
