@@ -15,7 +15,7 @@ import fcntl
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -208,14 +208,20 @@ def publish_manifest(manifest: Manifest, *, partition: PartitionRelease) -> Mani
 
 
 @contextlib.contextmanager
-def lock_partition(store: Path, key: PartitionKey) -> Iterator[None]:
+def lock_partition(
+    store: Path, key: PartitionKey, *, progress: Callable[[str], None] = lambda line: None
+) -> Iterator[None]:
     """Wait until no other process works on the partition; the lock ends with the process that holds it."""
     path = store / key.collection / "locks" / f"{key.division}.lock"
     with store_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress(f"waiting: another process on this machine is working on {key}")
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

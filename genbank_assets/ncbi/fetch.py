@@ -85,7 +85,7 @@ def fetch_division(
             partition, collection=collection, release=current, settings=settings, limiter=limiter, recheck=recheck
         )
         entries, transferred, fetched = job.run(source, files, progress=progress)
-        with lock_partition(settings.store, PartitionKey(key.collection, "lists")):
+        with lock_partition(settings.store, PartitionKey(key.collection, "lists"), progress=progress):
             evidence = fetch_evidence(
                 source,
                 collection=collection,
