@@ -23,6 +23,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
 from genbank_assets.errors import SettingsError
+from genbank_assets.redaction import redacted
 
 ATTEMPTS = 3
 TIMEOUT_SECONDS = 10.0
@@ -236,5 +237,5 @@ def _is_loopback(host: str) -> bool:
 
 
 def _one_line(text: str) -> str:
-    line = " ".join(text.split())
+    line = " ".join(redacted(text).split())
     return line if len(line) <= MAX_LINE_CHARACTERS else line[: MAX_LINE_CHARACTERS - 1] + "…"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.redaction import redacted
 from genbank_assets.stopping import settle
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def failures(context: OpExecutionContext | dg.AssetExecutionContext | dg.AssetCh
         settle()  # a command's run is then cancelled; otherwise Dagster takes the interrupt for a failure
         raise
     except Exception as error:
-        sentence = f"{type(error).__name__}: {str(error).strip() or 'no reason was given'}"
+        sentence = redacted(f"{type(error).__name__}: {str(error).strip() or 'no reason was given'}")
         transient = isinstance(error, GenbankAssetsError) and error.transient
         tries = context.retry_number + 1
         if transient and tries <= RETRIES.max_retries:
@@ -48,7 +49,17 @@ def failures(context: OpExecutionContext | dg.AssetExecutionContext | dg.AssetCh
             context.log.warning(
                 f"{sentence} This may pass: try {tries + 1} of {RETRIES.max_retries + 1} follows in {seconds:.0f} s."
             )
-            raise dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=seconds) from error
+            raise dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=seconds) from _to_be_shown(error)
         if transient:
             sentence += f" (tried {tries} times)"
-        raise dg.Failure(description=sentence, allow_retries=False) from error
+        raise dg.Failure(description=sentence, allow_retries=False) from _to_be_shown(error)
+
+
+def _to_be_shown(error: Exception) -> Exception | None:
+    """The error for Dagster's event log, with what caused it; None where one of their messages holds a secret."""
+    one: BaseException | None = error
+    while one is not None:
+        if redacted(str(one)) != str(one):
+            return None
+        one = one.__cause__ or one.__context__
+    return error

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import quote
 
 import dagster as dg
 import pytest
 
+from genbank_assets.alerts import Alert
 from genbank_assets.defs import failures
 from genbank_assets_tests.defs.test_retries import STAGES, Mirror
 from genbank_assets_tests.defs.test_runs import QUIET
@@ -34,3 +37,21 @@ def test_no_password_is_in_the_event_log(
         assert "POSTGRES" in text.upper()
         for spelling in (password, quote(password, safe=""), repr(password)[1:-1]):
             assert spelling not in text
+
+
+def test_an_error_of_a_library_is_redacted_with_its_causes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENBANK_ASSETS_POSTGRES_URL", "postgresql://u:very-secret@h/d")
+    context: Any = cast(Any, SimpleNamespace(retry_number=0))
+    cause = KeyError("host=h password=very-secret")
+    with pytest.raises(dg.Failure) as raised, failures.failures(context):
+        raise RuntimeError("it said: very-secret") from cause
+    assert raised.value.description == "RuntimeError: it said: ***"
+    assert raised.value.__cause__ is None
+    with pytest.raises(dg.Failure) as harmless, failures.failures(context):
+        raise RuntimeError("nothing of that kind")
+    assert isinstance(harmless.value.__cause__, RuntimeError)
+
+
+def test_alerts_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENBANK_ASSETS_POSTGRES_URL", "postgresql://u:very-secret@h/d")
+    assert Alert("failed", ("psycopg: very-secret", "fine")).text == "psycopg: ***\nfine"
