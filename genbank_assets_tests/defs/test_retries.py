@@ -24,6 +24,7 @@ from genbank_assets_tests.fix_faults import Reply, Site, genbank_release
 from genbank_assets_tests.fix_s3 import Fault, FaultyProxy, S3Server
 from genbank_assets_tests.paths import SAMPLE
 
+BUSY_ANSWERS = 4  # two tries of one object, and two of its second chance
 STAGES = ("raw_files", "records", "unique_records", "postgres_table", "object_set")
 
 
@@ -74,21 +75,20 @@ def test_a_database_that_restarts_in_the_middle_of_a_load(
     monkeypatch.setenv("GENBANK_ASSETS_POSTGRES_URL", own_server.url("genbank"))
     mirror = Mirror(tmp_path / "store")
     assert mirror.run(*STAGES[:3]).success
-    whole, stopped = one_file._load, []
+    whole, stopped = one_file._send, []
 
-    def load_and_lose_the_server(session: Any, task: Any) -> Any:
-        loaded = whole(session, task)
+    def send_and_lose_the_server(session: Any, copy: Any) -> None:
+        whole(session, copy)
         if not stopped:
-            stopped.append(task)
+            stopped.append(copy)
             stop_server(tmp_path / "server", force=True)
             threading.Timer(1.0, ensure_server, [tmp_path / "server"]).start()
-        return loaded
 
-    monkeypatch.setattr(one_file, "_load", load_and_lose_the_server)
+    monkeypatch.setattr(one_file, "_send", send_and_lose_the_server)
     result = mirror.run("postgres_table")
     assert stopped
     assert result.success, reason(result)
-    assert retries(result, "postgres_table") == 1
+    assert 1 <= retries(result, "postgres_table") <= 2
     (event,) = result.get_asset_materialization_events()
     assert event.materialization.metadata["rows_loaded"].value == 1
 
@@ -129,20 +129,20 @@ def test_an_object_store_that_is_busy_for_a_while(
     monkeypatch.setattr(upload, "TRIES", 2)
     mirror = Mirror(tmp_path / "store", objects=f"s3://{s3.bucket}/set")
     assert mirror.run(*STAGES[:3]).success
-    began = time.monotonic()
+    refused: list[str] = []
 
     def busy(asked: Any) -> Fault | None:
-        if asked.method == "PUT" and time.monotonic() - began < 2:
-            return Fault(status=503, body=b"<Error><Code>SlowDown</Code></Error>")
-        return None
+        if asked.method != "PUT" or len(refused) == BUSY_ANSWERS:
+            return None
+        refused.append(asked.path)
+        return Fault(status=503, body=b"<Error><Code>SlowDown</Code></Error>")
 
     with FaultyProxy(s3, busy) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-        began = time.monotonic()
         result = mirror.run("object_set")
-        assert proxy.faults
+    assert len(refused) == BUSY_ANSWERS
     assert result.success, reason(result)
-    assert retries(result, "object_set") >= 1
+    assert retries(result, "object_set") == 1
 
 
 def test_an_object_store_that_refuses_the_keys_is_asked_once(
@@ -162,11 +162,11 @@ def test_an_object_store_that_refuses_the_keys_is_asked_once(
 @pytest.mark.usefixtures("impatient")
 def test_a_source_that_stumbles_longer_than_one_fetch_waits(tmp_path: Path, site: Site) -> None:
     genbank_release(site.folder, "5.0", files=1, kilobytes=1)
-    began = time.monotonic()
-    site.rule = lambda ask: Reply(500) if time.monotonic() - began < 1.5 else None
+    answers = iter([Reply(500)] * 3)  # as often as one fetch asks for the number of the release
+    site.rule = lambda ask: next(answers, None)
     result = Mirror(tmp_path / "store", source=site.url).run("raw_files")
     assert result.success, reason(result)
-    assert retries(result, "raw_files") >= 1
+    assert retries(result, "raw_files") == 1
 
 
 def test_a_folder_that_is_not_there_is_looked_for_once(tmp_path: Path) -> None:

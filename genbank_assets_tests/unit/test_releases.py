@@ -250,6 +250,33 @@ def test_forms_of_a_time(text: str) -> None:
     assert not may_be_same_moment(text, "2026-08-15T14:09:00")
 
 
+@pytest.mark.parametrize("pair", [("soon", "2026-08-15T14:07:00"), ("2026-08-15T14:07:00", "soon"), ("soon", "later")])
+def test_a_time_that_cannot_be_read_says_nothing(pair: tuple[str, str]) -> None:
+    assert may_be_same_moment(*pair)
+
+
+class Bare:
+    """A source whose listing says names alone; counts what it is asked about one by one."""
+
+    def __init__(self, files: int) -> None:
+        self.names = [f"gbphg{number}.seq.gz" for number in range(1, files + 1)]
+        self.looked_up = 0
+
+    def listing(self, folder: str) -> list[RemoteFile]:
+        return [RemoteFile(name, None) for name in self.names]
+
+    def look_up(self, path: str) -> RemoteFile:
+        self.looked_up += 1
+        return RemoteFile(path.rsplit("/", 1)[-1], 1)
+
+
+@pytest.mark.parametrize(("files", "looked_up"), [(1, 1), (64, 64), (65, 0)])
+def test_few_files_without_size_and_date_are_asked_about_one_by_one(source: Source, files: int, looked_up: int) -> None:
+    bare = Bare(files)
+    found = listed_release(bare, release=read_release(source, collection=GENBANK), collection=GENBANK)  # type: ignore[arg-type]
+    assert (len(found.files["phg"]), bare.looked_up) == (files, looked_up)
+
+
 def test_what_is_unknown_is_counted_with_an_example() -> None:
     names = [
         "gbxyz10.seq.gz",
@@ -271,6 +298,8 @@ def test_what_is_unknown_is_counted_with_an_example() -> None:
     assert unknown_parts(["viral.1.protein.gbff.gz"], collection=REFSEQ) == (
         "files of kind protein.gbff.gz (1 file, such as viral.1.protein.gbff.gz)",
     )
+    for section in REFSEQ.divisions:
+        assert unknown_parts([f"{section}.1.rna.cram"], collection=REFSEQ), section
     assert unknown_sentence([], collection=REFSEQ) == ""
 
 
