@@ -120,10 +120,10 @@ LATER = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(LATER))
-def test_a_blocking_check_that_fails_stops_what_comes_after(
-    mirror: MirrorResource, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def run_with_a_failing_check(
+    name: str, mirror: MirrorResource, monkeypatch: pytest.MonkeyPatch
+) -> dg.ExecuteInProcessResult:
+    """A run in which nothing is wrong but what one check says."""
     broken = [
         dataclasses.replace(check, look=lambda *_: Finding(passed=False, sentence="by the test", figures={}))
         if check.name == name else check
@@ -131,7 +131,14 @@ def test_a_blocking_check_that_fails_stops_what_comes_after(
     ]  # fmt: skip
     monkeypatch.setattr(checks, "CHECKS", tuple(broken))
     with dg.DagsterInstance.ephemeral() as instance:
-        result = run(mirror, instance)
+        return run(mirror, instance)
+
+
+@pytest.mark.parametrize("name", sorted(LATER))
+def test_a_blocking_check_that_fails_stops_what_comes_after(
+    mirror: MirrorResource, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    result = run_with_a_failing_check(name, mirror, monkeypatch)
     begun = {e.step_key.removeprefix("genbank__") for e in result.all_events if e.event_type_value == "STEP_START"}
     assert not result.success, "nothing else is wrong: only the check can have failed the run"
     assert not begun & LATER[name]
@@ -143,14 +150,7 @@ def test_a_blocking_check_that_fails_stops_what_comes_after(
 def test_a_limit_that_is_passed_stops_nothing(
     mirror: MirrorResource, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    broken = [
-        dataclasses.replace(check, look=lambda *_: Finding(passed=False, sentence="by the test", figures={}))
-        if check.name == name else check
-        for check in checks.CHECKS
-    ]  # fmt: skip
-    monkeypatch.setattr(checks, "CHECKS", tuple(broken))
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = run(mirror, instance)
+    result = run_with_a_failing_check(name, mirror, monkeypatch)
     assert result.success
     (failed,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
     assert (failed.check_name, failed.severity) == (name, dg.AssetCheckSeverity.WARN)
