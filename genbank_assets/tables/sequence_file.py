@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import zstandard
 
 from genbank_assets.tables.delta import delta_lengths
+from genbank_assets.tables.record_keys import WHOSE, Ordinals, RecordKeys
 from genbank_assets.tables.schema import CHUNK_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.tables.thrift import Value, binary, i32, i64, list_of, struct
 from genbank_assets.tables.twobit import two_bit_frame
@@ -75,27 +76,16 @@ _COLUMNS = (
     _Column(b"residues", _BYTE_ARRAY, _DELTA_LENGTH),
 )
 _ORDINAL, _CHUNK, _ACCESSION, _DIGEST, _COLLECTION, _SECTION, _RELEASE, _RESIDUES = range(len(_COLUMNS))
-_WHOSE = ("collection", "section", "release")  # of all rows of a file the same
 
 
 @dataclasses.dataclass(frozen=True)
 class _Group:
     """A row group whose residues are written: what waits for the keys of its records."""
 
-    ordinals: np.ndarray[Any, np.dtype[np.int64]]
+    ordinals: Ordinals
     chunks: np.ndarray[Any, np.dtype[np.int32]]
     begin: int
     residues: tuple[Value, int, int]  # ColumnChunk, bytes before compression and after
-
-
-@dataclasses.dataclass(frozen=True)
-class _Keys:
-    """Accession and digest of records, by ordinal; of those up to ``last`` that are not here there are none."""
-
-    ordinals: np.ndarray[Any, np.dtype[np.int64]]
-    accessions: pa.Array
-    digests: pa.Array
-    last: int
 
 
 class SequenceFileWriter:
@@ -114,10 +104,9 @@ class SequenceFileWriter:
         self._rows = 0
         self._groups: list[Value] = []
         self._waiting: collections.deque[_Group] = collections.deque()
-        self._keys: collections.deque[_Keys] = collections.deque()
+        self._keys = RecordKeys()
         self._begun = 0
         self._repeats = False
-        self._whose: tuple[str, ...] = ("", "", "")
         self.without_keys: set[int] = set()
         self._write(b"PAR1")
 
@@ -145,7 +134,7 @@ class SequenceFileWriter:
             residues=self._column_chunk(_RESIDUES, text, batch.num_rows, lengths=lengths, packed=True),
         )
         if whole:
-            whose = tuple(batch[name] for name in _WHOSE)
+            whose = tuple(batch[name] for name in WHOSE)
             self._write_rest(group, batch["accession_version"], batch["sequence_sha256"], whose)
         else:
             self._waiting.append(group)
@@ -156,47 +145,28 @@ class SequenceFileWriter:
 
         Rows come in order of ordinal, without gaps but for records that have none. Nothing of the batch is kept.
         """
-        if records.num_rows == 0:
-            return
-        last = int(records["record_ordinal"][records.num_rows - 1].as_py())
-        has_residues = pc.is_valid(records["sequence_sha256"])
-        ordinals, accessions, digests = (
-            pc.filter(records[name], has_residues)
-            for name in ("record_ordinal", "accession_version", "sequence_sha256")
-        )
-        self._whose = tuple(str(records[name][0].as_py()) for name in _WHOSE)
-        self._keys.append(_Keys(ordinals.to_numpy().copy(), accessions, digests, last))
+        self._keys.add(records)
 
     def _write_waiting(self, *, at_end: bool = False) -> None:
         """Finish the row groups whose records' keys are here; at the end those of all."""
-        keys = list(self._keys)
-        last = keys[-1].last if keys else -1
-        ready = []
+        last = self._keys.last
         while self._waiting and (at_end or self._waiting[0].ordinals[-1] <= last):
-            ready.append(self._waiting.popleft())
-        if not ready:
-            return
-        ordinals = np.concatenate([part.ordinals for part in keys]) if keys else np.empty(0, np.int64)
-        accessions = pa.concat_arrays([part.accessions for part in keys] or [pa.array([], pa.string())])
-        digests = pa.concat_arrays([part.digests for part in keys] or [pa.array([], pa.binary(32))])
-        for group in ready:
-            at = np.searchsorted(ordinals, group.ordinals)
-            found = np.zeros(len(at), bool)
-            inside = at < len(ordinals)
-            found[inside] = ordinals[at[inside]] == group.ordinals[inside]
-            self.without_keys |= set(group.ordinals[~found].tolist())
-            places = pa.array(at, mask=~found)
-            self._write_rest(
-                group,
-                pc.fill_null(accessions.take(places), ""),
-                pc.fill_null(digests.take(places), pa.scalar(bytes(32), pa.binary(32))),
-                tuple(pa.repeat(name, len(at)) for name in self._whose),
-            )
-        first = int(ready[-1].ordinals[-1])  # its record's other chunks may still come
-        while self._keys and self._keys[0].last < first:
-            self._keys.popleft()
+            group = self._waiting.popleft()
+            accessions, digests, without = self._keys.of(group.ordinals)
+            self.without_keys |= without
+            whose = tuple(pa.repeat(name, len(group.ordinals)) for name in self._keys.whose)
+            self._write_rest(group, accessions, digests, whose, same=True)
+            self._keys.forget_before(int(group.ordinals[-1]))  # the chunks of this one may go on
 
-    def _write_rest(self, group: _Group, accessions: pa.Array, digests: pa.Array, whose: tuple[pa.Array, ...]) -> None:
+    def _write_rest(
+        self,
+        group: _Group,
+        accessions: pa.Array,
+        digests: pa.Array,
+        whose: tuple[pa.Array, ...],
+        *,
+        same: bool = False,
+    ) -> None:
         rows = len(group.ordinals)
         digest_bytes = memoryview(digests.buffers()[1])[digests.offset * 32 :][: rows * 32]
         names = zip(range(_COLLECTION, _RESIDUES), whose, strict=True)
@@ -205,7 +175,7 @@ class SequenceFileWriter:
             self._column_chunk(_CHUNK, memoryview(group.chunks.tobytes()), rows, bounds=_bounds(group.chunks)),
             self._text_chunk(_ACCESSION, accessions),
             self._column_chunk(_DIGEST, digest_bytes, rows),
-            *(self._text_chunk(number, column) for number, column in names),
+            *(self._text_chunk(number, column, same=same) for number, column in names),
             group.residues,
         ]
         self._groups.append(
@@ -241,10 +211,11 @@ class SequenceFileWriter:
         self._sink.write(data)
         self._position += len(data)
 
-    def _text_chunk(self, number: int, values: pa.Array) -> tuple[Value, int, int]:
-        """Write a column of names, with its first and last in order."""
+    def _text_chunk(self, number: int, values: pa.Array, *, same: bool = False) -> tuple[Value, int, int]:
+        """Write a column of names, with its first and last in order; ``same`` where all rows have one."""
         lengths, text = delta_lengths(values)
-        bounds = tuple(value.as_py().encode() for value in pc.min_max(values).values())
+        ends = (values[0], values[0]) if same else pc.min_max(values).values()
+        bounds = tuple(value.as_py().encode() for value in ends)
         return self._column_chunk(number, text, len(values), lengths=lengths, bounds=bounds)
 
     def _column_chunk(
