@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -123,6 +124,8 @@ class _RecordFileWriter:
             data_page_version="2.0",  # a record's values are one page a column, and version 1 copies it once more
             write_batch_size=_WRITE_BATCH_ROWS,
             use_dictionary=[column for column in _DICTIONARY if column in schema.names],
+            # Version 2 would pack them, which some readers (polars before 1.0) cannot read below lists.
+            column_encoding=dict.fromkeys(_booleans(schema), "PLAIN"),
             write_statistics=[column for column in _STATISTICS if column in schema.names],
             memory_pool=pa.system_memory_pool(),  # as the package's; matters where pyarrow was imported before it
         )
@@ -136,6 +139,22 @@ class _RecordFileWriter:
         finally:
             # Closed, not detached: a writer that failed writes its end when it goes, and would do so into nowhere.
             self._gathered.close()
+
+
+def _booleans(schema: pa.Schema) -> Iterator[str]:
+    """The paths of boolean columns, also of those within lists and structures."""
+
+    def below(path: str, type_: pa.DataType) -> Iterator[str]:
+        if pa.types.is_boolean(type_):
+            yield path
+        elif pa.types.is_list(type_):
+            yield from below(f"{path}.list.element", type_.value_type)
+        elif pa.types.is_struct(type_):
+            for field in type_:
+                yield from below(f"{path}.{field.name}", field.type)
+
+    for field in schema:
+        yield from below(field.name, field.type)
 
 
 class _DigestingFile(io.FileIO):

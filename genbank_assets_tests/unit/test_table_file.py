@@ -90,3 +90,21 @@ def test_a_full_disk_is_said_once(tmp_path: Path, room_bytes: int) -> None:
     command = [sys.executable, "-c", FULL, str(tmp_path / "x.parquet"), str(room_bytes)]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (found.stdout, found.stderr) == ("File too large\n", "")
+
+
+def test_booleans_are_plain_for_readers_that_know_nothing_else(tmp_path: Path) -> None:
+    """Polars before 1.0 reads no packed booleans below lists."""
+    empty = {f.name: [] if pa.types.is_list(f.type) else None for f in RECORD_SCHEMA}
+    values = {"string": "", "int64": 0, "fixed_size_binary[32]": bytes(32)}
+    needed = {f.name: values[str(f.type)] for f in RECORD_SCHEMA if not f.nullable and not pa.types.is_list(f.type)}
+    flags = {"partial_start": True, "partial_end": False}
+    feature = {"key": "gene", "spans_origin": True, "spans": [flags], "qualifiers": [], **flags}
+    path = tmp_path / "x.parquet"
+    with TableFile(path, RECORD_SCHEMA) as table:
+        table.write(pa.RecordBatch.from_pylist([empty | needed | {"features": [feature]}], schema=RECORD_SCHEMA))
+    group = pq.read_metadata(path).row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    booleans = {column.path_in_schema: set(column.encodings) for column in columns if column.physical_type == "BOOLEAN"}
+    assert len(booleans) == 5
+    assert all("PLAIN" in encodings for encodings in booleans.values())  # RLE is of the levels
+    assert pq.read_table(path)["features"].to_pylist()[0][0]["spans"][0]["partial_start"] is True
