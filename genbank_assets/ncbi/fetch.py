@@ -8,9 +8,11 @@ transfers themselves belong to ``transfers`` and ``download``; where files wait 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
+from genbank_assets.durable import store_errors
 from genbank_assets.errors import ReleaseError, ReleaseFlippedError
 from genbank_assets.generations import prune_releases
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
@@ -64,8 +66,10 @@ def fetch_division(
         IntegrityError: a file is not what it has to be.
     """
     collection = COLLECTIONS[key.collection]
-    limiter = Limiter.of(settings)
-    with Stopwatch() as watch, open_source(settings.source, limiter=limiter, progress=progress) as source:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(store_errors(settings.store))
+        watch, limiter = stack.enter_context(Stopwatch()), Limiter.of(settings)
+        source = stack.enter_context(open_source(settings.source, limiter=limiter, progress=progress))
         current = read_release(source, collection=collection)
         if release is not None and not same_number(current.number, release):
             raise ReleaseError(f"{collection.title} {release} is wanted, but the source offers {current.number}")

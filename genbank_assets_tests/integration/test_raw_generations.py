@@ -1,0 +1,220 @@
+"""Raw files are generations, too: what is fetched, linked to, made again, and seen meanwhile."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+import os
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from genbank_assets.errors import StoreError
+from genbank_assets.ncbi.arrivals import Arrivals
+from genbank_assets.ncbi.fetch import fetch_division
+from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
+from genbank_assets_tests.paths import SAMPLE
+
+PHG = PartitionKey("genbank", "phg")
+NAME = "gbphg1.seq.gz"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A folder as the source, which the test may change."""
+    shutil.copytree(SAMPLE, tmp_path / "source")
+    return Settings(store=tmp_path / "store", source=(tmp_path / "source").as_uri(), workers=1)
+
+
+@pytest.fixture
+def partition(settings: Settings) -> PartitionRelease:
+    return PartitionRelease(settings.store, PHG, "1.0")
+
+
+def fetch(settings: Settings, **options: bool) -> Manifest:
+    return fetch_division(PHG, settings=settings, progress=lambda _: None, run_id="test", **options)
+
+
+def source_file(settings: Settings) -> Path:
+    return settings.store.with_name("source") / "genbank" / NAME
+
+
+def change(settings: Settings, *, seconds: int = 0) -> None:
+    """Other bytes of the same size, and another time only where it is said."""
+    path = source_file(settings)
+    before = path.stat()
+    text = gzip.decompress(path.read_bytes()).replace(b"16-JUN-2004", b"16-JUN-2005")
+    path.write_bytes(gzip.compress(text, mtime=0).ljust(before.st_size, b"\0")[: before.st_size])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + seconds * 10**9))
+
+
+def place(partition: PartitionRelease) -> Path:
+    return partition.files_folder("raw_files") / NAME
+
+
+def test_nothing_is_fetched_or_written_where_nothing_changed(settings: Settings, partition: PartitionRelease) -> None:
+    first = fetch(settings)
+    before = partition.manifest_path("raw_files").stat().st_mtime_ns
+    again = fetch(settings)
+    assert (again.report.files_now, again.report.bytes_now) == (0, 0)
+    assert (again.generation, again.published_at) == (first.generation, first.published_at)
+    assert partition.manifest_path("raw_files").stat().st_mtime_ns == before
+    assert {path.name for path in partition.stage_folder("raw_files").iterdir()} == {"manifest.json", first.generation}
+
+
+@pytest.mark.parametrize("said", ["bytes", "modified", "etag", "checksum"])
+def test_a_file_is_the_one_that_is_here_only_if_all_that_the_source_says_is_the_same(
+    settings: Settings, partition: PartitionRelease, said: str
+) -> None:
+    fetch(settings)
+    path = partition.manifest_path("raw_files")
+    content = json.loads(path.read_text())
+    content["files"][0][said] = 1 if said == "bytes" else "of another state"
+    path.write_text(json.dumps(content))
+    assert fetch(settings).report.files_now == 1
+
+
+def test_an_entry_whose_note_is_of_another_state_is_not_taken(settings: Settings, partition: PartitionRelease) -> None:
+    fetch(settings)
+    entry = dict(fetch(settings).files[0])
+    arrivals = Arrivals(partition)
+    arrivals.folder.mkdir()
+    shutil.copy(place(partition), arrivals.folder / NAME)
+    arrivals.note(entry | {"etag": "of another state"})
+    published = partition.files_folder("raw_files")
+    partition.manifest_path("raw_files").unlink()
+    shutil.rmtree(published)
+    assert fetch(settings).report.files_now == 1
+
+
+@pytest.mark.parametrize("how", ["missing", "short"])
+def test_a_damaged_raw_file_is_fetched_again_beside_what_is_there(
+    settings: Settings, partition: PartitionRelease, how: str
+) -> None:
+    first = fetch(settings)
+    path = place(partition)
+    good = path.read_bytes()
+    path.unlink()
+    if how == "short":
+        path.write_bytes(good[:-1])
+    again = fetch(settings)
+    assert (again.report.files_now, again.digest) == (1, first.digest)
+    assert again.generation != first.generation
+    assert place(partition).read_bytes() == good
+    assert fetch(settings).report.files_now == 0
+
+
+def test_a_changed_byte_of_a_raw_file_is_found_when_digests_are_looked_at(
+    settings: Settings, partition: PartitionRelease
+) -> None:
+    fetch(settings)
+    path = place(partition)
+    good = path.read_bytes()
+    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    assert fetch(settings).report.files_now == 0
+    assert fetch(settings, recheck=True).report.files_now == 1
+    assert place(partition).read_bytes() == good
+    # The damaged file is still there for its readers, and never taken for the good one.
+    place(partition).unlink()
+    assert fetch(settings).report.files_now == 1
+    assert place(partition).read_bytes() == good
+
+
+def test_what_arrived_before_a_kill_is_read_again_when_digests_are_looked_at(
+    settings: Settings, partition: PartitionRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Arrivals, "publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(settings)
+    here = Arrivals(partition).folder / NAME
+    good = here.read_bytes()
+    assert fetch_keeps(settings, patch=monkeypatch) == 0
+    here.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    assert fetch(settings, recheck=True).report.files_now == 1
+    assert place(partition).read_bytes() == good
+
+
+def fetch_keeps(settings: Settings, *, patch: pytest.MonkeyPatch) -> int:
+    """Files fetched by a run that is killed before it publishes."""
+    seen = []
+
+    def killed(self: Arrivals, manifest: Manifest, **_: object) -> None:
+        seen.append(manifest.report.files_now)
+        raise KeyboardInterrupt
+
+    with patch.context() as inner:
+        inner.setattr(Arrivals, "publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(settings)
+    return int(seen[0] or 0)
+
+
+def test_a_file_that_0_1_0_moved_into_place_before_it_was_killed_is_taken_if_it_has_its_digest(
+    settings: Settings, partition: PartitionRelease
+) -> None:
+    """Its note still lies with the arrivals; only its bytes tell whether it is the new file or the old one."""
+    for wrong in (False, True):
+        entry = dict(fetch(settings).files[0])
+        content = place(partition).read_bytes()
+        shutil.rmtree(partition.stage_folder("raw_files"))
+        arrivals = Arrivals(partition)
+        arrivals.note(entry)
+        moved = partition.stage_folder("raw_files") / NAME
+        moved.write_bytes(content[:-1] + bytes([content[-1] ^ wrong]))
+        assert fetch(settings).report.files_now == int(wrong)
+        assert place(partition).read_bytes() == content
+
+
+def test_a_release_that_is_issued_again_is_a_new_generation_and_the_old_one_stays_for_its_readers(
+    settings: Settings, partition: PartitionRelease
+) -> None:
+    first = fetch(settings)
+    path, before = place(partition), place(partition).read_bytes()
+    source_file(settings).write_bytes(
+        gzip.compress(gzip.decompress(before).replace(b"16-JUN-2004", b"16-JUN-2005"), mtime=0)
+    )
+    again = fetch(settings)
+    assert again.generation != first.generation
+    assert again.digest != first.digest
+    assert path.read_bytes() == before
+    fetch(dataclasses.replace(settings, keep_replaced_seconds=0))
+    assert not path.exists()
+
+
+def test_lists_that_say_something_else_are_a_new_generation_that_shares_its_files(
+    settings: Settings, partition: PartitionRelease
+) -> None:
+    gone = settings.store.with_name("source") / "genbank" / "gbdel.txt"
+    gone.write_text("GBPHG|AB000001\n")
+    first = fetch(settings)
+    inode = place(partition).stat().st_ino
+    gone.write_text("GBPHG|AB000002\n")  # as many rows, of the same length
+    os.utime(gone, (1, 1))
+    (settings.store / "genbank" / "1.0" / "lists" / "gbdel.txt").unlink()
+    again = fetch(settings)
+    assert again.report.files_now == 0
+    assert again.digest != first.digest
+    assert place(partition).stat().st_ino == inode
+    evidence = partition.files_folder("raw_files") / again.extra["evidence_file"]
+    assert pl.read_parquet(evidence)["accession"].to_list() == ["AB000002"]
+    gone.unlink()
+    last = fetch(settings)
+    assert "evidence_file" not in last.extra
+    names = {path.name for path in partition.files_folder("raw_files").iterdir()}
+    assert names == {"manifest.json", NAME}
+
+
+def test_a_store_that_is_a_file_is_a_sentence(settings: Settings) -> None:
+    settings.store.write_text("not a folder")
+    with pytest.raises(StoreError, match="is a file, not a folder") as told:
+        fetch(settings)
+    assert str(settings.store) in str(told.value)
+    assert "\n" not in str(told.value)
