@@ -14,7 +14,8 @@ import dagster as dg
 from genbank_assets.defs.failures import failures
 from genbank_assets.defs.metadata import CONSOLE, table_schema
 from genbank_assets.defs.resources import MirrorResource
-from genbank_assets.ncbi.taxonomy import fetch_taxonomy, taxonomy_folder
+from genbank_assets.ncbi.taxonomy import fetch_taxonomy
+from genbank_assets.ncbi.taxonomy_files import taxonomy_folder
 from genbank_assets.postgres.taxonomy import load_taxonomy
 from genbank_assets.store import PartitionKey, lock_partition
 from genbank_assets.tables import taxonomy as tables

@@ -4,3 +4,24 @@
 ``formats`` make text of it, ``engine`` runs them in parallel and in order, ``output`` writes files, shards and the
 manifest. Start with :func:`genbank_assets.extract.run.extract`.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genbank_assets.extract.formats import FormatOptions
+    from genbank_assets.extract.run import Extract, extract
+    from genbank_assets.extract.selection import Selection
+
+__all__ = ["Extract", "FormatOptions", "Selection", "extract"]
+_HOMES = {"FormatOptions": "formats", "Extract": "run", "extract": "run", "Selection": "selection"}
+
+
+def __getattr__(name: str) -> Any:
+    """What users import from here, loaded when it is asked for: the command line wants the names of formats alone."""
+    if name not in _HOMES:
+        raise AttributeError(name)
+    from importlib import import_module
+
+    return getattr(import_module(f"genbank_assets.extract.{_HOMES[name]}"), name)

@@ -67,6 +67,15 @@ class Input:
             for entry in records.files
         )
 
+    @cached_property
+    def coding_sequences(self) -> dict[str, Path]:
+        """The tables of coding sequences by flat file, where they were made of these very records; else none."""
+        made = self.partition.manifest("cds")
+        if made is None or made.input_digest != self.tables.records.digest:
+            return {}
+        folder = self.partition.folder_of(made)
+        return {entry["flat_file"]: folder / entry["name"] for entry in made.files}
+
     def as_dict(self) -> dict[str, Any]:
         """What a manifest says of it: equal digests, equal tables."""
         raw = self.partition.manifest("raw_files")

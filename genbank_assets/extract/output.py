@@ -99,9 +99,8 @@ class FileOutput(Output):
         self._entries += len(block.starts)
 
     def finish(self) -> tuple[WrittenFile, ...]:
+        # Not flushed to the disk: that takes longer than the extract, which can be made again.
         self._encoder.finish()
-        self._file.flush()
-        os.fsync(self._file.fileno())
         self._file.close()
         self._temporary.replace(self._path)
         return (WrittenFile(self._path.name, self._encoder.bytes, self._encoder.sha256, self._entries),)
@@ -130,7 +129,6 @@ class ParquetOutput(Output):
         self._writer.close()
         with self._temporary.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            os.fsync(file.fileno())
         size = self._temporary.stat().st_size
         self._temporary.replace(self._path)
         return (WrittenFile(self._path.name, size, digest, self._entries),)

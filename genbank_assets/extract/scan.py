@@ -79,6 +79,8 @@ class Scan:
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The wanted records with these columns, row group by row group; ``record_ordinal`` is always there."""
         asked = {"record_ordinal", *(name for condition in self._conditions for name in condition.columns)}
+        if not self._conditions and self.plan.wanted is None:
+            asked |= {*columns}  # nearly all records will be wanted
         try:
             with pq.ParquetFile(self.plan.file.records) as file:
                 for group in range(self._stretch.first, self._stretch.last):

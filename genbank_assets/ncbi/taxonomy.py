@@ -19,42 +19,14 @@ from genbank_assets.ncbi.download import fetch_file
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources import Source, open_source, without_credentials
 from genbank_assets.ncbi.tar_stream import members
+from genbank_assets.ncbi.taxonomy_files import ARCHIVE, FetchedTaxonomy, taxonomy_folder
 from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
 
-ARCHIVE = "taxdump.tar.gz"
 FOLDER = "pub/taxonomy"
 # A checksum that belongs to another hour's archive is read again so often.
 NEW_CHECKSUMS = 2
 FIRST_DAY = dt.date(1990, 1, 1)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FetchedTaxonomy:
-    """A verified archive in the store.
-
-    Attributes:
-        path: where it is.
-        date: day of its newest member, in UTC.
-        sha256: its digest, in hex.
-        md5: what NCBI says of it, in hex.
-        bytes: its size.
-        url: where it came from, without credentials.
-        transferred_bytes: how much of it this run fetched; 0 where it was here.
-    """
-
-    path: Path
-    date: str
-    sha256: str
-    md5: str
-    bytes: int
-    url: str
-    transferred_bytes: int
-
-
-def taxonomy_folder(store: Path) -> Path:
-    """``STORE/taxonomy``: a folder per date, and ``incoming`` while an archive is on its way."""
-    return store / "taxonomy"
 
 
 def fetch_taxonomy(*, settings: Settings, progress: Callable[[str], None]) -> FetchedTaxonomy:

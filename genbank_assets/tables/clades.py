@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from genbank_assets.errors import NotFoundError
-from genbank_assets.ncbi.taxonomy import taxonomy_folder
+from genbank_assets.ncbi.taxonomy_files import taxonomy_folder
 from genbank_assets.tables.taxonomy import TaxonomyManifest, kept_dates, read_manifest, table_path
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]

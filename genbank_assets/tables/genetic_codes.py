@@ -14,8 +14,7 @@ import numpy as np
 from Bio.Data.CodonTable import unambiguous_dna_by_id
 
 Letters = np.ndarray[Any, np.dtype[np.uint8]]
-_BITS = {"A": 1, "C": 2, "G": 4, "T": 8}
-_PAIRS = {frozenset("DN"): "B", frozenset("EQ"): "Z", frozenset("IL"): "J"}
+_LETTERS = "ACDEFGHIKLMNPQRSTVWYUO*X"
 CODES: tuple[int, ...] = tuple(sorted(unambiguous_dna_by_id))
 
 
@@ -32,21 +31,34 @@ def translation_tables() -> tuple[Letters, Letters]:
 
 def _tables(code: int) -> tuple[Letters, Letters]:
     table = unambiguous_dna_by_id[code]
-    forward = dict(table.forward_table)
-    single = {}
-    for codon in itertools.product("ACGT", repeat=3):
-        text = "".join(codon)
-        single[tuple(_BITS[base] for base in codon)] = forward.get(text, "*" if text in table.stop_codons else "X")
-    starts = {tuple(_BITS[base] for base in codon) for codon in table.start_codons}
-    letters, begins = np.full(4096, ord("X"), np.uint8), np.zeros(4096, np.uint8)
-    for masks in itertools.product(range(1, 16), repeat=3):
-        readings = list(itertools.product(*([bit for bit in (1, 2, 4, 8) if bit & mask] for mask in masks)))
-        found = {single[reading] for reading in readings}
-        at = masks[0] << 8 | masks[1] << 4 | masks[2]
-        letters[at] = ord(found.pop() if len(found) == 1 else _PAIRS.get(frozenset(found), "X"))
-        if all(reading in starts for reading in readings):
-            begins[at] = ord("M")
-    return letters, begins
+    meanings, begins = np.zeros((4, 4, 4), np.int64), np.zeros((4, 4, 4), np.int64)
+    for codon in itertools.product(range(4), repeat=3):
+        text = "".join("ACGT"[base] for base in codon)
+        letter = table.forward_table.get(text, "*" if text in table.stop_codons else "X")
+        meanings[codon] = 1 << _LETTERS.index(letter)
+        begins[codon] = 1 if text in table.start_codons else 2
+    letters = np.full(4096, ord("X"), np.uint8)
+    together = _of_sets(meanings)
+    for number, letter in enumerate(_LETTERS):
+        letters[together == 1 << number] = ord(letter)
+    for pair, letter in (("DN", "B"), ("EQ", "Z"), ("IL", "J")):
+        letters[together == sum(1 << _LETTERS.index(one) for one in pair)] = ord(letter)
+    starts = np.where(_of_sets(begins) == 1, ord("M"), 0).astype(np.uint8)
+    return letters, starts
+
+
+def _of_sets(single: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """For each codon of three sets of bases everything that its readings mean, as bits, (4096,)."""
+    found = single
+    for axis in range(3):
+        parts = np.moveaxis(found, axis, 0)
+        union = np.zeros((16, *parts.shape[1:]), np.int64)
+        for bases in range(16):
+            for base in range(4):
+                if bases >> base & 1:
+                    union[bases] |= parts[base]
+        found = np.moveaxis(union, 0, axis)
+    return found.reshape(4096)
 
 
 def code_rows(codes: Any) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.ncbi.tar_stream import members
-from genbank_assets.ncbi.taxonomy import FetchedTaxonomy, archive_date
+from genbank_assets.ncbi.taxonomy import archive_date
+from genbank_assets.ncbi.taxonomy_files import FetchedTaxonomy
 from genbank_assets.tables.clades import Taxonomy
 from genbank_assets.tables.nested_set import nested_set
 from genbank_assets.tables.taxonomy import build_taxonomy, kept_dates, table_path

@@ -1,4 +1,4 @@
-"""FASTA of features: ``feature`` and ``cds`` cut out of the residues, ``protein`` as it is given.
+"""FASTA of features, cut out of the residues: ``feature`` and ``cds``. Translations belong to ``proteins``.
 
 Cut is what Biopython's ``extract`` cuts: spans joined in reading order, the other strand complemented, over the origin
 of a circle too. Features with a span in another record are refused and counted. Headers are in NCBI's manner.
@@ -16,12 +16,11 @@ import pyarrow.compute as pc
 
 from genbank_assets.extract.formats.base import Block, Format, FormatOptions
 from genbank_assets.extract.formats.choice import FeatureChoice
-from genbank_assets.extract.formats.fasta import FIELDS, frame_of, record_blocks, with_kraken
+from genbank_assets.extract.formats.fasta import FIELDS, with_kraken
 from genbank_assets.extract.headers import Header, fit_for_a_word
 from genbank_assets.extract.plan import Ints
 from genbank_assets.extract.scan import Scan
 from genbank_assets.extract.selection import Selection
-from genbank_assets.tables.arrow_text import text_buffer
 from genbank_assets.tables.clades import Taxonomy
 from genbank_assets.tables.cutting import Cut, cut
 from genbank_assets.tables.feature_arrays import KEY_COLUMN, LOCATION_COLUMNS, QUALIFIER_COLUMNS, FeatureArrays
@@ -29,7 +28,6 @@ from genbank_assets.tables.residue_text import fasta_text
 from genbank_assets.tables.splicing import NO_RESIDUES, REASONS, Spans, spans_of
 
 NO_FEATURE = "no such feature"
-NO_TRANSLATION = "feature: no translation is given"
 EMPTY = "feature: a place between residues"
 FEATURE_FIELDS = ("key", "location", "gene", "locus_tag", "product", "protein_id", "partial", "number", "tags")
 _TAGS = ("gene", "locus_tag", "product", "protein_id", "partial", "location")
@@ -70,7 +68,7 @@ class FeatureFasta(Format):
         spans = spans_of(
             features,
             record_length=batch.column("length").to_numpy(),
-            is_circular=_flags(pc.equal(batch.column("topology"), "circular")),
+            is_circular=flags_of(pc.equal(batch.column("topology"), "circular")),
         )
         chosen = self._cuttable(chosen, spans, features, batch, scan)
         if not len(chosen):
@@ -92,11 +90,11 @@ class FeatureFasta(Format):
         if piece.pieces is not None:
             yield from _streamed(piece.pieces, lines, names, width=self.options.width)
         else:
-            yield _text_block(piece.residues, piece.offsets, lines, names, width=self.options.width)
+            yield text_block(piece.residues, piece.offsets, lines, names, width=self.options.width)
 
     def _cuttable(self, chosen: Ints, spans: Spans, features: FeatureArrays, batch: pa.RecordBatch, scan: Scan) -> Ints:
         """Those that can be cut; the others are counted by reason."""
-        filled = _flags(batch.column("sequence_sha256").is_valid())[features.record[chosen]]
+        filled = flags_of(batch.column("sequence_sha256").is_valid())[features.record[chosen]]
         refused = np.where(filled | (spans.refused[chosen] > 0), spans.refused[chosen], NO_RESIDUES)
         for number, count in zip(*np.unique(refused[refused > 0], return_counts=True), strict=True):
             scan.counts[f"feature: {REASONS[number]}"] += int(count)
@@ -136,7 +134,7 @@ class FeatureFasta(Format):
 
 def _partial(features: FeatureArrays, chosen: Ints) -> pl.Series:
     """Which ends of features are missing, in their reading direction: ``5'``, ``3'``, both or null."""
-    backwards = _flags(pc.equal(features.field("strand"), -1))[chosen]
+    backwards = flags_of(pc.equal(features.field("strand"), -1))[chosen]
     low, high = (features.flags(name)[chosen] for name in ("partial_start", "partial_end"))
     five, three = np.where(backwards, high, low), np.where(backwards, low, high)
     return pl.Series([None, "5'", "3'", "5',3'"], dtype=pl.String).gather(five + 2 * three)
@@ -162,62 +160,8 @@ class CdsFasta(FeatureFasta):
         return pl.coalesce(fit_for_a_word("protein_id"), super().first_word())
 
 
-class ProteinFasta(CdsFasta):
-    """Translations as the records give them, and the residues of protein records."""
-
-    name = "protein"
-    template = "{product} [{organism}]"
-
-    def batch_blocks(self, batch: pa.RecordBatch, scan: Scan) -> Iterator[Block]:
-        """Translations of coding sequences; a record that is a protein is one itself."""
-        is_protein = _flags(pc.equal(batch.column("length_unit"), "aa"))
-        bounds = np.flatnonzero(np.r_[True, is_protein[1:] != is_protein[:-1], True])
-        for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-            part = batch.slice(first, last - first)
-            yield from self._proteins(part, scan) if is_protein[first] else self._translations(part, scan)
-
-    def _translations(self, batch: pa.RecordBatch, scan: Scan) -> Iterator[Block]:
-        features = FeatureArrays(batch)
-        chosen = np.flatnonzero(self._choice.wanted(features, batch))
-        scan.counts[NO_FEATURE] += batch.num_rows - len(np.unique(features.record[chosen]))
-        given = features.first("translation").take(pa.array(chosen))
-        without = given.null_count
-        if without:
-            scan.counts[NO_TRANSLATION] += without
-            chosen, given = chosen[_flags(given.is_valid())], given.drop_null()
-        if len(chosen):
-            if pc.any(pc.match_substring_regex(given, r"\s")).as_py():
-                given = pc.replace_substring_regex(given, r"\s+", "")
-            text, offsets = text_buffer(given)
-            lines = self._lines(self._frame(features, chosen, batch))
-            names = batch.column("accession_version").take(pa.array(features.record[chosen]))
-            yield _text_block(text, offsets, lines, names, width=self.options.width)
-
-    def _proteins(self, batch: pa.RecordBatch, scan: Scan) -> Iterator[Block]:
-        batch = batch.filter(batch.column("sequence_sha256").is_valid())
-        if not batch.num_rows:
-            return
-        frame = frame_of(batch, ("definition", *self._fields)).with_columns(
-            key=pl.lit("protein"), number=pl.lit(1), product=pl.col("definition"),
-            protein_id=pl.col("accession_version"),
-            **{name: pl.lit(None, pl.String) for name in ("gene", "locus_tag", "location", "partial", "tags")},
-        )  # fmt: skip
-        # The definition of a protein record ends with the organism already.
-        header = Header("{definition}", fields=FIELDS) if self.options.header is None else self._header
-        word = with_kraken(fit_for_a_word("accession_version"), wanted=self.options.kraken)
-        lines = header.lines(frame, first_word=word)
-        yield from record_blocks(
-            batch, headers=lines, reader=scan.reader, width=self.options.width, file=scan.plan.file.name
-        )
-
-    def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
-        super().__init__(selection, options, taxonomy)
-        self._columns = [name for name in self._columns if name not in LOCATION_COLUMNS] + ["definition"]
-        wanted = {*self._header.fields, *({"location", "partial"} if "tags" in self._header.fields else ())}
-        self._columns += LOCATION_COLUMNS if wanted & {"location", "partial"} else []
-
-
-def _text_block(text: Any, offsets: Ints, lines: tuple[Any, Ints], names: pa.Array, *, width: int) -> Block:
+def text_block(text: Any, offsets: Ints, lines: tuple[Any, Ints], names: pa.Array, *, width: int) -> Block:
+    """Whole entries: their residues or letters, and their first lines."""
     begins = np.ones(len(offsets) - 1, np.bool_)
     data, starts, _ = fasta_text(text, offsets[:-1], offsets[1:], begins, *lines, width=width)
     return Block(data, starts, names)
@@ -237,6 +181,7 @@ def _streamed(pieces: Iterator[bytes], lines: tuple[Any, Ints], names: pa.Array,
         yield Block(b"\n", np.zeros(0, np.int64), names.slice(0, 0))
 
 
-def _flags(values: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def flags_of(values: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """A boolean column as flags; null is False, (n,)."""
     found: np.ndarray[Any, np.dtype[np.bool_]] = pc.fill_null(values, fill_value=False).to_numpy(zero_copy_only=False)
     return found

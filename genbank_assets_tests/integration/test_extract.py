@@ -1,0 +1,255 @@
+"""Selections, outputs and odd features of extracts, on stores of a few records written here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from genbank_assets.errors import IntegrityError, NotFoundError, SettingsError
+from genbank_assets.extract import Extract, FormatOptions, Selection, extract
+from genbank_assets.extract.output import Shards
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets.tables.derived import build_derived
+
+StoreOf = Callable[..., Settings]
+
+
+def record(name: str, residues: str, features: str = "", *, topology: str = "linear", day: str = "01-JAN-2020") -> str:
+    lines = "".join(
+        f"{n + 1:>9} {' '.join(residues[n : n + 60][k : k + 10] for k in range(0, len(residues[n : n + 60]), 10))}\n"
+        for n in range(0, len(residues), 60)
+    )
+    return (
+        f"LOCUS       {name:<16} {len(residues):>11} bp    DNA     {topology:<8} PHG {day}\n"
+        f"DEFINITION  Record {name}.\nACCESSION   {name}\nVERSION     {name}.1\nKEYWORDS    .\nSOURCE      x\n"
+        f"  ORGANISM  Some phage\n            Viruses.\nFEATURES             Location/Qualifiers\n"
+        f"     source          1..{len(residues)}\n                     /organism=\"Some phage\"\n"
+        f"                     /db_xref=\"taxon:10847\"\n{features}ORIGIN      \n{lines}//\n"
+    )  # fmt: skip
+
+
+def feature(key: str, location: str, **qualifiers: str) -> str:
+    lines = "".join(f'                     /{name}="{value}"\n' for name, value in qualifiers.items())
+    return f"     {key:<15} {location}\n{lines}"
+
+
+def text_of(settings: Settings, selection: Selection | None = None, format_: str = "fasta", **options: object) -> str:
+    out = io.BytesIO()
+    extract(
+        selection or Selection(), settings=settings, to=out, format_=format_, options=FormatOptions(**options)  # type: ignore[arg-type]
+    )  # fmt: skip
+    return out.getvalue().decode()
+
+
+def entries(text: str) -> dict[str, str]:
+    found = {}
+    for entry in ("\n" + text).split("\n>")[1:]:
+        head, _, body = entry.partition("\n")
+        found[head] = body.replace("\n", "")
+    return found
+
+
+def run(settings: Settings, to: Path, selection: Selection | None = None, **options: object) -> Extract:
+    return extract(selection or Selection(), settings=settings, to=to, **options)  # type: ignore[arg-type]
+
+
+def test_features_over_the_origin_reversed_partial_remote_and_empty(store_of: StoreOf) -> None:
+    residues = "acgtaaccggtt" + "a" * 48
+    features = (
+        feature("misc_feature", "join(59..60,1..4)", note="o")
+        + feature("misc_feature", "58..2", note="over")
+        + feature("misc_feature", "complement(58..2)", note="over, other strand")
+        + feature("gene", "complement(join(1..3,7..9))", gene="g")
+        + feature("CDS", "complement(<1..>6)", gene="g")
+        + feature("misc_feature", "join(1..3,XX000001.1:5..9)", note="remote")
+        + feature("misc_feature", "3^4", note="between")
+        + feature("misc_feature", "order(1..2,5..6)", note="order")
+        + feature("misc_feature", "55..99", note="outside")
+    )
+    settings = store_of(phg=record("AB000001", residues, features, topology="circular"))
+    found = entries(text_of(settings, format_="feature", header="{partial}"))
+    assert found["AB000001.1_misc_feature_2"] == "AAACGT"
+    assert found["AB000001.1_misc_feature_3"] == "AAAAC"
+    assert found["AB000001.1_misc_feature_4"] == "GTTTT"
+    assert found["AB000001.1_gene_5"] == "CCGCGT"[:0] + "CGGCGT"
+    assert found["AB000001.1_CDS_6 5',3'"] == "TTACGT"
+    assert found["AB000001.1_misc_feature_9"] == "ACAA"
+    out = io.BytesIO()
+    manifest = extract(Selection(features=("misc_feature",)), settings=settings, to=out, format_="feature")
+    assert manifest.excluded == {
+        "feature: a place between residues": 1,
+        "feature: a span lies in another record": 1,
+        "feature: a span lies outside of the record": 1,
+    }
+
+
+def test_what_the_release_has_twice_comes_once(store_of: StoreOf) -> None:
+    settings = store_of(phg=record("AB000001", "acgt" * 5), vrl=record("AB000002", "acgt" * 5))
+    assert len(entries(text_of(settings))) == 2
+    one = text_of(settings, Selection(distinct=True), header="")
+    assert one == ">AB000001.1 also=AB000002.1\n" + "ACGT" * 5 + "\n"
+
+
+def test_conditions_count_what_they_leave_out(store_of: StoreOf, tmp_path: Path) -> None:
+    settings = store_of(
+        phg=record("AB000001", "a" * 10)
+        + record("AB000002", "c" * 20, day="05-MAY-2024")
+        + record("AB000003", "g" * 30)
+    )
+    found = run(settings, tmp_path / "x.fa", Selection(min_length=20, updated_since=dt.date(2024, 1, 1)))
+    assert (found.entries, found.excluded) == (1, {"another length": 1, "last updated before": 1})
+    found = run(settings, tmp_path / "x.fa", Selection(excluded_accessions=("AB000001", "AB000003.1")))
+    assert (found.entries, found.excluded) == (1, {"its accession is excluded": 2})
+    names = ("AB000003.1", "ab000001", "AB000002.9", "ZZ1")
+    found = run(settings, tmp_path / "x.fa", Selection(accessions=names))
+    assert found.not_found == ("AB000002.9", "ZZ1")
+    assert list(entries((tmp_path / "x.fa").read_text())) == [
+        "AB000001.1 Record AB000001",
+        "AB000003.1 Record AB000003",
+    ]
+    assert json.loads((tmp_path / "x.fa.manifest.json").read_text())["not_found"] == ["AB000002.9", "ZZ1"]
+
+
+def test_samples_are_conditions_too(store_of: StoreOf) -> None:
+    def sampled(name: str, **qualifiers: str) -> str:
+        lines = "".join(f'                     /{key}="{value}"\n' for key, value in qualifiers.items())
+        return record(name, "acgt" * 5).replace('/db_xref="taxon:10847"\n', f'/db_xref="taxon:10847"\n{lines}')
+
+    settings = store_of(
+        phg=sampled("AB000001", geo_loc_name="France: Paris", collection_date="2020-05")
+        + sampled("AB000002", country="France", collection_date="2019/2021")
+        + sampled("AB000003", geo_loc_name="missing: lab stock", collection_date="05-Jun-2020")
+    )
+    assert list(entries(text_of(settings, Selection(countries=("FRANCE",)), header=""))) == ["AB000001.1", "AB000002.1"]
+    days = Selection(collected_from=dt.date(2020, 1, 1), collected_to=dt.date(2020, 12, 31))
+    assert list(entries(text_of(settings, days, header=""))) == ["AB000001.1", "AB000003.1"]
+    columns = ("accession_version", "country", "region", "collected_to", "geo_loc_name_missing")
+    table = text_of(settings, format_="tsv", columns=columns).splitlines()
+    assert table[1:] == [
+        "AB000001.1\tFrance\tParis\t2020-05-31\t", "AB000002.1\tFrance\t\t2021-12-31\t",
+        "AB000003.1\t\t\t2020-06-05\tmissing: lab stock",
+    ]  # fmt: skip
+
+
+def test_files_are_packed_and_their_manifest_is_true(store_of: StoreOf, tmp_path: Path) -> None:
+    settings = store_of(phg="".join(record(f"AB{n:06}", "acgtn" * 40) for n in range(1, 400)))
+    plain = run(settings, tmp_path / "x.fa")
+    text = (tmp_path / "x.fa").read_bytes()
+    run(settings, tmp_path / "x.fa.gz")
+    assert gzip.decompress((tmp_path / "x.fa.gz").read_bytes()) == text
+    run(settings, tmp_path / "x.fa.zst")
+    assert zstandard.ZstdDecompressor().decompressobj().decompress((tmp_path / "x.fa.zst").read_bytes()) == text
+    first = (tmp_path / "x.fa.manifest.json").read_bytes()
+    assert run(settings, tmp_path / "x.fa").files == plain.files
+    assert (tmp_path / "x.fa.manifest.json").read_bytes() == first
+    run(settings, tmp_path / "x.parquet", format_="parquet", options=FormatOptions(columns=("accession", "length")))
+    assert pq.read_table(tmp_path / "x.parquet").column_names == ["accession", "length"]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_shards_end_between_entries_and_are_taken_up_again(
+    store_of: StoreOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = store_of(
+        phg="".join(record(f"AB{n:06}", "acgtn" * (n % 70 + 1)) for n in range(1, 300)),
+        vrl="".join(record(f"AC{n:06}", "acg" * (n % 70 + 1)) for n in range(1, 300)),
+    )
+    whole = text_of(settings)
+    found = run(settings, tmp_path / "a" / "x.fa", shard_bytes=5_000)
+    texts = [(tmp_path / "a" / file.name).read_text() for file in found.files]
+    assert "".join(texts) == whole
+    assert all(text.startswith(">") and len(text) >= 5_000 for text in texts[:-1])
+    assert sum(file.entries for file in found.files) == found.entries == 598
+    for after in (1, 3, len(found.files) - 1):
+        folder = tmp_path / f"b{after}"
+        with monkeypatch.context() as patch:
+            _stop_after(patch, after)
+            with pytest.raises(KeyboardInterrupt):
+                run(settings, folder / "x.fa", shard_bytes=5_000)
+        times = {path.name: path.stat().st_mtime_ns for path in folder.glob("x.*.fa")}
+        assert len(times) == after
+        again = run(settings, folder / "x.fa", shard_bytes=5_000)
+        assert again == found
+        assert "".join((folder / file.name).read_text() for file in again.files) == whole
+        assert all((folder / name).stat().st_mtime_ns == at for name, at in times.items())
+
+
+def _stop_after(patch: pytest.MonkeyPatch, shards: int) -> None:
+    """Let Ctrl-C come when so many shards are finished."""
+    original, seen = Shards._end_shard, []
+
+    def stop(self: Shards) -> None:
+        seen.append(1)
+        original(self)
+        if len(seen) == shards:
+            raise KeyboardInterrupt
+
+    patch.setattr(Shards, "_end_shard", stop)
+
+
+def test_entries_can_be_sorted(store_of: StoreOf) -> None:
+    settings = store_of(
+        phg=record("AC000001", "a" * 61) + record("AB000009", "c" * 10), vrl=record("AB000001", "g" * 5)
+    )
+    out = io.BytesIO()
+    extract(Selection(), settings=settings, to=out, order="accession", options=FormatOptions(header=""))
+    assert list(entries(out.getvalue().decode())) == ["AB000001.1", "AB000009.1", "AC000001.1"]
+    assert sorted(out.getvalue()) == sorted(text_of(settings, header="").encode())
+
+
+def test_proteins_are_the_same_from_the_table(store_of: StoreOf) -> None:
+    cds = feature("CDS", "1..9", product="P", protein_id="PP1.1", translation="MKK") + feature("CDS", "1..9", gene="g")
+    settings = store_of(phg=record("AB000001", "atgaaaaaa", cds) + record("AB000002", "acgt"))
+    before = text_of(settings, format_="protein")
+    assert before == ">PP1.1 P [Some phage]\nMKK\n"
+    partition = PartitionRelease(settings.store, PartitionKey("genbank", "phg"), "9.0")
+    made = build_derived(partition, stage="cds", settings=settings, progress=lambda line: None, run_id="t")
+    assert made.extra["checks"] == {"no translation is given": 1, "same": 1}
+    assert text_of(settings, format_="protein") == before
+    counted = extract(Selection(), settings=settings, to=io.BytesIO(), format_="protein").excluded
+    assert counted == {"feature: no translation is given": 1, "no such feature": 1}
+
+
+def test_headers_stay_one_line(store_of: StoreOf) -> None:
+    settings = store_of(phg=record("AB000001", "acgt"))
+    assert text_of(settings, header="{organism} | {length} bp") == ">AB000001.1 Some phage | 4 bp\nACGT\n"
+    assert text_of(settings, header="", kraken=True) == ">AB000001.1|kraken:taxid|10847\nACGT\n"
+    for template in ("{nothing}", "{", "{length:>10}"):
+        with pytest.raises(SettingsError):
+            text_of(settings, header=template)
+
+
+def test_what_cannot_be_done_is_said_before_anything_is_written(store_of: StoreOf, tmp_path: Path) -> None:
+    settings = store_of(phg=record("AB000001", "acgt"))
+    for selection, options, error in (
+        (Selection(partitions=("genbank/xyz",)), {}, NotFoundError),
+        (Selection(release="8.0"), {}, NotFoundError),
+        (Selection(taxa=("Viruses",)), {}, NotFoundError),
+        (Selection(changed_since="8.0"), {}, NotFoundError),
+        (Selection(), {"format_": "crabs"}, NotFoundError),
+        (Selection(), {"format_": "nothing"}, SettingsError),
+        (Selection(), {"format_": "gff3", "options": FormatOptions(width=70)}, SettingsError),
+        (Selection(distinct=True), {"format_": "cds"}, SettingsError),
+    ):
+        with pytest.raises(error):
+            run(settings, tmp_path / "out" / "x", selection, **options)
+        assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_a_damaged_table_publishes_nothing(store_of: StoreOf, tmp_path: Path) -> None:
+    settings = store_of(phg=record("AB000001", "acgt" * 500))
+    (table,) = settings.store.glob("genbank/9.0/phg/records/*/sequences/*.parquet")
+    table.chmod(0o644)
+    table.write_bytes(table.read_bytes()[:-20])
+    with pytest.raises(IntegrityError, match="materialize"):
+        run(settings, tmp_path / "x.fa")
+    assert not list(tmp_path.glob("*x.fa*"))
