@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from genbank_assets.errors import GenbankAssetsError, NoDatabaseError
+from genbank_assets.errors import GenbankAssetsError
 from genbank_assets.ncbi import fetch
 from genbank_assets.objects import object_index
 from genbank_assets.objects.verify import verify_objects
@@ -58,7 +58,7 @@ def partitions_in_place(settings: Settings, keys: Sequence[PartitionKey], *, sou
         if not loaded:
             return set()
         verified = verify_objects(settings, partitions=sorted(loaded), sample=0)
-    except (NoDatabaseError, GenbankAssetsError):  # a run says what is wrong
+    except (GenbankAssetsError, OSError):  # a run says what is wrong, or makes it
         return set()
     wrong = {problem.partition.partition(" ")[0] for problem in verified.problems}
     return {key for key in loaded if str(key) not in wrong}
