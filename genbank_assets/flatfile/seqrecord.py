@@ -1,16 +1,19 @@
 """A row of the record table as a ``Bio.SeqRecord``, for users who live in Biopython.
 
-Fields go where Bio.GenBank would have put them; a location Biopython cannot hold is left out and noted in the
-feature's ``note_location``. What the table does not keep is missing: GI, NID and PID numbers, all retired. Reading
-tables and residues is the caller's.
+Fields go where Bio.GenBank would have put them, as far as ``Bio.SeqIO`` can write them again: a feature whose location
+Biopython cannot hold is left out and named in ``annotations["features_left_out"]``. What does not survive being written
+is listed in docs/reader.md. Reading tables and residues is the caller's.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from Bio import BiopythonWarning
 from Bio.Seq import Seq
 from Bio.SeqFeature import (
     AfterPosition,
@@ -24,9 +27,12 @@ from Bio.SeqFeature import (
     SeqFeature,
     SimpleLocation,
 )
+from Bio.SeqIO.InsdcIO import _insdc_location_string
 from Bio.SeqRecord import SeqRecord
 
 _STRUCTURED = re.compile(r"^##[^#\n]+-START##$.*?^##[^#\n]+-END##$\n?", re.MULTILINE | re.DOTALL)
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+MAX_CONTIG_PIECE = 66
 _STRETCH = re.compile(r"(\d+) to (\d+)")
 
 
@@ -39,16 +45,22 @@ def to_seqrecord(row: Mapping[str, Any], residues: str | None = None) -> SeqReco
             and unknown letters.
 
     Returns:
-        The record with features, references and annotations.
+        The record with features, references and annotations; ``Bio.SeqIO.write`` takes it whatever the row holds.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BiopythonWarning)  # of origins crossed and operators it does not keep
+        features, left_out = _features(row)
+    annotations = _annotations(row)
+    if left_out:
+        annotations["features_left_out"] = left_out
     return SeqRecord(
         Seq(residues) if residues is not None else Seq(None, length=row["length"]),
         id=row["accession_version"],
-        name=row["locus_name"],
+        name="_".join(row["locus_name"].split()),
         description=row["definition"] or "",
         dbxrefs=_dbxrefs(row),
-        features=[_feature(feature, record=row) for feature in row["features"]],
-        annotations=_annotations(row),
+        features=features,
+        annotations=annotations,
     )
 
 
@@ -61,12 +73,11 @@ def _dbxrefs(row: Mapping[str, Any]) -> list[str]:
 
 
 def _annotations(row: Mapping[str, Any]) -> dict[str, Any]:
-    strand = f"{row['strandedness']}-" if row["strandedness"] else ""
     found: dict[str, Any] = {
-        "molecule_type": f"{strand}{row['molecule_type']}" if row["molecule_type"] else _default_molecule(row),
-        "topology": row["topology"],
+        "molecule_type": _molecule(row),
+        "topology": row["topology"] if row["topology"] in ("linear", "circular") else None,
         "data_file_division": row["division"],
-        "date": row["update_date"].strftime("%d-%b-%Y").upper() if row["update_date"] else None,
+        "date": _date(row["update_date"]) if row["update_date"] else None,
         "accessions": [row["accession"], *row["secondary_accessions"]],
         "sequence_version": row["version"],
         "keywords": list(row["keywords"]) or [""],
@@ -75,7 +86,8 @@ def _annotations(row: Mapping[str, Any]) -> dict[str, Any]:
         "taxonomy": list(row["taxonomy"]),
         "references": [_reference(reference) for reference in row["references"]],
         "comment": _STRUCTURED.sub("", row["comment"] or "").strip("\n") or None,
-        "contig": row["contig"],
+        "contig": row["contig"] if _can_be_wrapped(row["contig"]) else None,
+        "gi": next((line["text"] for line in row.get("other_lines") or () if line["keyword"] == "GI"), None),
         "db_source": row["dbsource"].replace("\n", " ") if row["dbsource"] else None,
         "segment": row["segment"],
         "structured_comment": {
@@ -92,14 +104,32 @@ def _annotations(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value not in (None, {})}
 
 
-def _default_molecule(row: Mapping[str, Any]) -> str:
-    return "protein" if row["length_unit"] == "aa" else "DNA"
+def _molecule(row: Mapping[str, Any]) -> str:
+    """``ss-RNA``; DNA where the LOCUS line says none that Biopython can write."""
+    molecule = row["molecule_type"] or ""
+    if row["length_unit"] == "aa":
+        return "protein"
+    if "DNA" not in molecule.upper() and "RNA" not in molecule.upper():
+        return "DNA"
+    return f"{row['strandedness']}-{molecule}" if row["strandedness"] else molecule
+
+
+def _date(day: dt.date) -> str:
+    """``01-JAN-2020`` in any locale."""
+    return f"{day.day:02}-{_MONTHS[day.month - 1]}-{day.year:04}"
+
+
+def _can_be_wrapped(contig: str | None) -> bool:
+    """Biopython breaks CONTIG after commas alone, and gives up where none is near enough."""
+    return contig is not None and max(map(len, contig.split(","))) < MAX_CONTIG_PIECE
 
 
 def _reference(row: Mapping[str, Any]) -> Reference:
     reference = Reference()
     reference.location = [
-        SimpleLocation(int(start) - 1, int(end)) for start, end in _STRETCH.findall(row["location"] or "")
+        SimpleLocation(int(start) - 1, int(end))
+        for start, end in _STRETCH.findall(row["location"] or "")
+        if 0 < int(start) <= int(end)
     ]
     reference.authors = row["authors"] or ""
     reference.consrtm = row["consortium"] or ""
@@ -111,26 +141,46 @@ def _reference(row: Mapping[str, Any]) -> Reference:
     return reference
 
 
-def _feature(row: Mapping[str, Any], *, record: Mapping[str, Any]) -> SeqFeature:
-    qualifiers: dict[str, list[str]] = {}
-    for qualifier in row["qualifiers"]:
-        qualifiers.setdefault(qualifier["key"], []).append(qualifier["value"] if qualifier["value"] is not None else "")
-    location = _location(row, record=record)
-    if location is None:
-        qualifiers["note_location"] = [row["location"]]
-    return SeqFeature(location, type=row["key"], qualifiers=qualifiers)
+def _features(record: Mapping[str, Any]) -> tuple[list[SeqFeature], list[str]]:
+    """The features Biopython can hold, and keys and locations of the others."""
+    features: list[SeqFeature] = []
+    left_out: list[str] = []
+    for row in record["features"]:
+        location = _location(row, record=record)
+        if location is None:
+            left_out.append(f"{row['key']} {row['location']}")
+            continue
+        qualifiers: dict[str, list[str]] = {}
+        for qualifier in row["qualifiers"]:
+            qualifiers.setdefault(qualifier["key"], []).append(qualifier["value"] or "")
+        features.append(SeqFeature(location, type=row["key"], qualifiers=qualifiers))
+    return features, left_out
 
 
 def _location(row: Mapping[str, Any], *, record: Mapping[str, Any]) -> SimpleLocation | CompoundLocation | None:
     """What Biopython's own parser makes of the text, so that fuzzy positions are its classes; else the spans."""
     stranded = record["length_unit"] != "aa"
     try:
-        return Location.fromstring(row["location"], record["length"], record["topology"] == "circular", stranded)
-    except LocationParserError:
-        spans = [span for span in row["spans"] if span["kind"] != "gap"]
+        location = Location.fromstring(row["location"], record["length"], record["topology"] == "circular", stranded)
+    except (LocationParserError, ValueError, TypeError, AttributeError, AssertionError, RecursionError):
+        location = _location_of_spans(row, stranded=stranded)
+    if location is None:
+        return None
+    try:
+        _insdc_location_string(location, record["length"])  # what the writer will do
+    except (ValueError, TypeError, AttributeError, AssertionError, NotImplementedError):
+        return None
+    return location
+
+
+def _location_of_spans(row: Mapping[str, Any], *, stranded: bool) -> SimpleLocation | CompoundLocation | None:
+    spans = [span for span in row["spans"] if span["kind"] != "gap"]
     if any(span["start"] > span["end"] and span["kind"] != "between" for span in spans):
         return None
-    parts = [_part(span, stranded=stranded) for span in spans]
+    try:
+        parts = [_part(span, stranded=stranded) for span in spans]
+    except ValueError:  # a position before the record
+        return None
     if len(parts) > 1:
         return CompoundLocation(parts, operator=row["operator"] or "join")
     return parts[0] if parts else None

@@ -117,7 +117,7 @@ cdef bint parse_date(const uint8_t* p, size_t n, int32_t* out) noexcept nogil:
         if ((p[dash + 1] | 32) == <uint8_t> months[3 * i] and (p[dash + 2] | 32) == <uint8_t> months[3 * i + 1]
                 and (p[dash + 3] | 32) == <uint8_t> months[3 * i + 2]):
             month = i + 1
-    if month == 0 or day < 1:
+    if month == 0 or day < 1 or year < 1:
         return False
     limit = 31
     if month == 4 or month == 6 or month == 9 or month == 11:

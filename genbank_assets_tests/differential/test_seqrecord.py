@@ -76,9 +76,10 @@ def test_fuzzy_positions_are_biopythons_own(location: str, kind: type) -> None:
     assert isinstance(to_seqrecord(row).features[0].location.start, kind)
 
 
-def test_a_range_that_runs_backwards_on_a_line_is_no_location() -> None:
-    _, (row,), _ = scan(record(features="     CDS             9..2\n"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        (found,) = to_seqrecord(row).features
-    assert (found.location, found.qualifiers) == (None, {"note_location": ["9..2"]})
+@pytest.mark.parametrize("location", ["9..2", "-3..5", "1..2,4..5", "replace(5..6,1)"])
+def test_what_biopython_cannot_hold_is_left_out_and_named(location: str) -> None:
+    _, (row,), _ = scan(record(features=f"     CDS             {location}\n     gene            1..2\n"))
+    ours = to_seqrecord(row)
+    assert [f.type for f in ours.features] == ["gene"]
+    assert ours.annotations["features_left_out"] == [f"CDS {location}"]
+    assert "gene            1..2" in ours.format("genbank")
