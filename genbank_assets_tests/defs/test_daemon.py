@@ -70,7 +70,8 @@ class Service:
             [sys.executable, "-c", _STORAGE_URL, str(self.store)], capture_output=True, text=True, check=True
         ).stdout.strip()
         home["GENBANK_ASSETS_DAGSTER_POSTGRES_URL"] = storage
-        subprocess.run(command, env=self.environment | home, check=True, capture_output=True)
+        done = subprocess.run(command, env=self.environment | home, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def until(self, ready: Callable[[], bool], *, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -171,7 +172,8 @@ def test_workers_end_with_a_run_of_the_daemon_that_is_killed(busy_service: Servi
     service = busy_service
     service.until(lambda: (service.store / "dagster" / "dagster.yaml").is_file(), seconds=60)
     command = [str(SCRIPTS / "genbank-assets"), "materialize", "genbank/una"]  # makes the schema
-    subprocess.run(command, env=service.environment, check=True, capture_output=True)
+    done = subprocess.run(command, env=service.environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     with psycopg.connect(genbank_url(Settings(store=service.store), create=False)) as blocker:
         blocker.execute("LOCK TABLE genbank.reference IN SHARE MODE")

@@ -90,7 +90,7 @@ def test_a_wait_is_announced_before_it_begins(tmp_path: Path) -> None:
     assert [round(seconds) for seconds in slept[-2:]] == [60, 60]
     assert said == [
         "https://x/3: waits 60 s, because the source asked for a pause",
-        "https://x/4: waits 60 s, because other processes asked for their turn before",
+        "https://x/4: waits 60 s, because other processes asked first",
     ]
 
 
@@ -129,10 +129,10 @@ def test_answers_of_one_storm_count_once_and_success_ends_a_row(tmp_path: Path) 
 def test_a_longer_pause_than_is_waited_for_is_refused_to_everybody(tmp_path: Path) -> None:
     limiter, slept = made(tmp_path, max_pause_seconds=60)
     limiter.slow_down(60, url="x", sent=time.time())
-    with pytest.raises(SourceBusyError, match="left alone until"):
+    with pytest.raises(SourceBusyError, match="asked for no requests until"):
         limiter.slow_down(61, url="x", sent=time.time())
     other, _ = made(tmp_path, max_pause_seconds=60)
-    with pytest.raises(SourceBusyError, match="left alone until"):
+    with pytest.raises(SourceBusyError, match="asked for no requests until"):
         other.wait_for_turn("y")
     patient, _ = made(tmp_path, max_pause_seconds=100)
     patient.wait_for_turn("y")
