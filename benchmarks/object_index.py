@@ -135,7 +135,8 @@ def compare(settings: Settings, rows: int) -> int:
 
 def look_up(settings: Settings, names: list[str]) -> int:
     """Names to records to places of their residues."""
-    found = [rows[0] for rows in Lookup(settings).find(names).values() if rows]
+    columns = ("sequence_sha256", "molecule_class")
+    found = list(Lookup(settings).find_each(names, columns=columns).values())
     wanted = pl.DataFrame(
         {name: [record.row[name] for record in found] for name in ("sequence_sha256", "molecule_class")}
     ).unique()

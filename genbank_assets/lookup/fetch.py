@@ -10,7 +10,7 @@ import collections
 import itertools
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +30,9 @@ LINE_RESIDUES = 60
 NAMES_AT_ONCE = 5000
 # Shorter sequences are read whole, several at a time, before they are printed.
 MAX_READ_AHEAD_RESIDUES = 1024 * 1024
+# Columns of the membership table that are needed beside the names.
+_OF_RESIDUES = ("sequence_sha256", "molecule_class")
+_OF_TEXTS = ("source_file", "record_offset", "record_bytes", "record_sha256")
 Missing = Callable[[str, GenbankAssetsError], None]
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _REFGET = re.compile(r"(?:ga4gh:)?(SQ\.[A-Za-z0-9_-]{32})")
@@ -103,24 +106,26 @@ def fetch_all(
     waiting = iter(names)
     while batch := list(dict.fromkeys(itertools.islice(waiting, NAMES_AT_ONCE))):
         if format_ == "genbank":
-            yield from _texts(list(_records(lookup, batch, missing)), missing)
+            yield from _texts(list(_records(lookup, batch, missing, columns=_OF_TEXTS)), missing)
         else:
             wanted = _objects(settings, lookup, batch, missing)
             yield from _Reader(settings, missing, is_fasta=format_ == "fasta", start=start, end=end).read(wanted)
 
 
-def _records(lookup: Lookup, names: list[str], missing: Missing) -> Iterator[tuple[str, Found]]:
+def _records(
+    lookup: Lookup, names: list[str], missing: Missing, *, columns: Sequence[str]
+) -> Iterator[tuple[str, Found]]:
     """The record of each name; a version that only an earlier release has comes from there."""
     for name in names:
         if _is_digest(name):
             missing(name, NotFoundError("a digest names residues, not a record: ask for an accession"))
     accessions = [name for name in names if not _is_digest(name)]
-    found = lookup.find(accessions)
-    absent = [name for name in accessions if not found[name]]
+    found = lookup.find_each(accessions, columns=columns)
+    absent = [name for name in accessions if name not in found]
     earlier = lookup.find_earlier(absent) if absent else {}
     for name in accessions:
-        if found[name]:
-            yield name, found[name][0]
+        if name in found:
+            yield name, found[name]
         elif "." in name and name in earlier:
             yield name, earlier[name][0]
         else:
@@ -198,7 +203,9 @@ def _objects(
             titles[name] = name.lower()
             identities[name] = [(bytes.fromhex(name), kind) for kind in MOLECULE_CLASSES]
     partitions = []
-    for name, found in _records(lookup, [name for name in names if not _is_digest(name)], missing):
+    for name, found in _records(
+        lookup, [name for name in names if not _is_digest(name)], missing, columns=_OF_RESIDUES
+    ):
         titles[name] = found.row["accession_version"]
         if found.row["sequence_sha256"] is None:
             missing(name, _without_residues(found))
