@@ -29,6 +29,7 @@ from genbank_assets.objects.lease import Lease, leased
 from genbank_assets.objects.listing import listed, manifest_objects, objects_under, ranges
 from genbank_assets.objects.memberships import memberships_of
 from genbank_assets.objects.prune_plan import Orphan, Plan, Planned
+from genbank_assets.objects.requests import copy_object
 from genbank_assets.objects.resume import forget_sent
 from genbank_assets.objects.retry import nobody, retried
 from genbank_assets.objects.store import lock_objects, open_objects, reason_of
@@ -172,7 +173,7 @@ def _manifest_copies(store: ObjectStore, folder: Path, *, progress: Callable[[st
     copies: list[Path] = []
     for meta in manifest_objects(store, progress=progress):
         key, copy = meta["path"], folder / f"{len(copies)}.parquet"
-        retried(functools.partial(_copy, store, key, copy), doing=f"read {key}", progress=progress)
+        retried(functools.partial(copy_object, store, key, copy), doing=f"read {key}", progress=progress)
         try:
             pl.scan_parquet(copy).select("key", "object_bytes").head(1).collect()
             memberships_of(copy)
@@ -182,9 +183,3 @@ def _manifest_copies(store: ObjectStore, folder: Path, *, progress: Callable[[st
             ) from error
         copies.append(copy)
     return copies
-
-
-def _copy(store: ObjectStore, key: str, path: Path) -> None:
-    with path.open("wb") as out:
-        for piece in obstore.get(store, key).stream():
-            out.write(piece)

@@ -11,13 +11,13 @@ import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import obstore
 import polars as pl
 from obstore.store import ObjectStore
 
 from genbank_assets.errors import IntegrityError, NotFoundError, ObjectStoreError
 from genbank_assets.objects.object_index import Compared, published, table_path
 from genbank_assets.objects.publish import OpenStore, publish_division
+from genbank_assets.objects.requests import copy_object
 from genbank_assets.objects.retry import nobody, retried
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.verify import Comparison, Problem
@@ -140,8 +140,6 @@ def _restore_tables(
 
 
 def _copy(store: ObjectStore, key: str, path: Path, sha256: str) -> None:
-    with path.open("wb") as out:
-        for piece in obstore.get(store, key).stream():
-            out.write(piece)
+    copy_object(store, key, path)
     if file_sha256(path) != sha256:
         raise IntegrityError(f"{key} is damaged")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import obstore
@@ -76,6 +77,18 @@ def stored_as(store: ObjectStore, key: str) -> Stored | None:
     except FileNotFoundError:
         return None
     return Stored(key, meta["size"], meta["e_tag"])
+
+
+def copy_object(store: ObjectStore, key: str, path: Path) -> None:
+    """An object's bytes into a file.
+
+    Raises:
+        obstore.exceptions.BaseError: the store failed.
+        FileNotFoundError: there is no such object.
+    """
+    with path.open("wb") as out:
+        for piece in obstore.get(store, key).stream():
+            out.write(piece)
 
 
 def put_parts(store: ObjectStore, key: str, parts: Parts, *, length: int, at_once: int) -> Stored:
