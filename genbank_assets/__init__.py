@@ -21,6 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from genbank_assets.catalog.mirror import open_mirror
     from genbank_assets.errors import GenbankAssetsError
     from genbank_assets.flatfile.reader import FlatFileReader
     from genbank_assets.flatfile.seqrecord import to_seqrecord
@@ -46,6 +47,7 @@ __all__ = [
     "Settings",
     "changes",
     "fetch",
+    "open_mirror",
     "parse_file",
     "settings_from_environment",
     "status",
@@ -62,6 +64,7 @@ _MODULES = {
     "Settings": "settings",
     "changes": "postgres.lookup",
     "fetch": "lookup.fetch",
+    "open_mirror": "catalog.mirror",
     "parse_file": "tables.writer",
     "settings_from_environment": "settings",
     "status": "lineage.status",
