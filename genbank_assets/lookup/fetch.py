@@ -1,7 +1,7 @@
 """What ``genbank-assets fetch`` prints: residues by accession or digest, as FASTA or as they are, and original texts.
 
-Names are looked up some thousand at a time, and short sequences are read several at a time, a few ahead of what is
-printed. Finding a record belongs to ``records``, its text to ``text``, reading residues to ``objects.read``.
+Names are looked up some thousand at a time, short sequences are read a few ahead of what is printed. Finding a record
+belongs to ``records``, its text to ``text``, reading residues to ``objects.read``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ LINE_RESIDUES = 60
 NAMES_AT_ONCE = 5000
 # Shorter sequences are read whole, several at a time, before they are printed.
 MAX_READ_AHEAD_RESIDUES = 1024 * 1024
-# Columns of the membership table that are needed beside the names.
 _OF_RESIDUES = ("sequence_sha256", "molecule_class")
 _OF_TEXTS = ("source_file", "record_offset", "record_bytes", "record_sha256")
 Missing = Callable[[str, GenbankAssetsError], None]
@@ -65,9 +64,7 @@ def fetch(
         end: last residue; None for all.
 
     Raises:
-        NotFoundError: no such record, or no such residues.
-        IntegrityError: the residues or the text are not what was parsed.
-        ObjectStoreError: the object is not there, or the store failed.
+        GenbankAssetsError: no such record or residues, or not what was parsed, or the store failed.
     """
 
     def missing(_: str, error: GenbankAssetsError) -> None:

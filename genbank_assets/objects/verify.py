@@ -146,7 +146,7 @@ class Comparison:
                 what = f"has {there.bytes:,} bytes, not {named['bytes']:,}"
                 self._wrong(partition, named["key"], what)
             elif self._other_than(named["key"], named["sha256"]):
-                self._wrong(partition, named["key"], "has other bytes of the same number: its digest has changed")
+                self._wrong(partition, named["key"], "has different bytes of the same number: its digest has changed")
         return is_same
 
     def _other_than(self, key: str, sha256: str) -> str:
@@ -192,7 +192,7 @@ class Comparison:
             elif size != promised:
                 yield key, f"has {size:,} bytes, not {promised:,}"
             elif self._sha256_of(key) != sha256:
-                yield key, "has other bytes of the same number: its digest has changed"
+                yield key, "has different bytes of the same number: its digest has changed"
 
     def _sha256_of(self, key: str) -> bytes | None:
         try:
