@@ -18,6 +18,7 @@ from pathlib import Path
 
 import genbank_assets
 from genbank_assets.cli import (
+    cite,
     completion,
     demo,
     dev,
@@ -50,6 +51,7 @@ GROUPS = (
     status,
     records,
     extract,
+    cite,
     upkeep,
     objects,
     parse,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import zstandard
 
 from genbank_assets.errors import IntegrityError, NotFoundError, SettingsError
 from genbank_assets.extract import Extract, FormatOptions, Selection, extract
+from genbank_assets.extract.citation import cite
 from genbank_assets.extract.output import Shards
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
@@ -253,3 +255,18 @@ def test_a_damaged_table_publishes_nothing(store_of: StoreOf, tmp_path: Path) ->
     with pytest.raises(IntegrityError, match="materialize"):
         run(settings, tmp_path / "x.fa")
     assert not list(tmp_path.glob("*x.fa*"))
+
+
+def test_a_partition_is_cited_with_release_date_and_digest(store_of: StoreOf) -> None:
+    settings = store_of(phg=record("AB000001", "acgt") + record("AB000002", "acgt"))
+    (found,) = cite(settings.store, ["genbank/phg"])
+    raw = settings.store / "genbank/9.0/phg/raw_files"
+    (path,) = raw.glob("*/gbphg1.seq.gz")
+    line = f"gbphg1.seq.gz {hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+    expected = hashlib.sha256(line.encode()).hexdigest()
+    assert (found.release, found.date, found.records, found.digest) == ("9.0", "2026-11-24", 2, expected)
+    assert "release 9.0 of 2026-11-24 (2 records)" in found.sentence
+    assert found.bibtex.startswith("@misc{genbank-phg-9.0,")
+    assert found.bibtex.count("{") == found.bibtex.count("}")
+    with pytest.raises(NotFoundError):
+        cite(settings.store, ["genbank/vrl"])
