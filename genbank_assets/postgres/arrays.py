@@ -76,14 +76,19 @@ def _lists(parts: list[tuple[np.ndarray[Any, Any], pa.Array]], *, rows: int) -> 
 
 
 def as_json(column: pa.Array) -> pa.Array:
-    """``[[key, value], ...]``; structured comments nest one list deeper."""
+    """``[[key, value], ...]``, null for null; structured comments nest one list deeper."""
     fields = [column.type.value_type.field(i).name for i in range(column.type.value_type.num_fields)]
     if fields == ["key", "value"]:
         return pairs_json(column)
     return pa.array(
         [
-            json.dumps([[block["name"], [[i["key"], i["value"]] for i in block["items"]]] for block in blocks])
-            for blocks in column.to_pylist()
+            None if entries is None else json.dumps([_as_list(entry) for entry in entries])
+            for entries in column.to_pylist()
         ],
         pa.large_string(),
     )
+
+
+def _as_list(entry: dict[str, Any]) -> list[Any]:
+    """The values of a struct in their order; of a list of structs in it, the same of each."""
+    return [[_as_list(one) for one in value] if isinstance(value, list) else value for value in entry.values()]

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genbank_assets.postgres.arrays import as_json
 from genbank_assets.postgres.jsonpairs import pairs_json
-from genbank_assets.tables.schema import QUALIFIER
+from genbank_assets.tables.schema import OTHER_LINE, QUALIFIER, STRUCTURED_COMMENT
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 ROWS = st.lists(st.lists(st.tuples(TEXT, st.none() | TEXT), max_size=5), max_size=8)
@@ -33,3 +34,12 @@ def test_pairs_read_back(rows: list[list[tuple[str, str | None]]], start: int, l
 def test_offsets_of_another_width_are_refused_not_misread(type_: pa.DataType) -> None:
     with pytest.raises(TypeError, match="pairs are list<struct"):
         pairs_json(pa.array([[{"key": "gene", "value": "dnaA"}]], type_))
+
+
+def test_lists_of_other_structs_are_lists_of_their_values() -> None:
+    kept = pa.array([[{"keyword": "", "text": 'a "b"'}], None, []], pa.list_(OTHER_LINE))
+    assert as_json(kept).to_pylist() == ['[["", "a \\"b\\""]]', None, "[]"]
+    comment = [{"name": "N", "items": [{"key": "k", "value": "v"}, {"key": "e", "value": None}]}]
+    assert as_json(pa.array([comment], pa.list_(STRUCTURED_COMMENT))).to_pylist() == [
+        '[["N", [["k", "v"], ["e", null]]]]'
+    ]
