@@ -53,7 +53,7 @@ _COLLECTION = "genbank or refseq"
 _RELEASE = "Release as NCBI writes it; followed by the day (273.0.20260902) for a daily update on top of it"
 _SECTION = "GenBank division (phg) or RefSeq section (viral): the partition"
 _POINT = "Place in the order of states: by date, on one date days before releases; see genbank.point_of()"
-_RUN, _RECORD = "Run that did it: a Dagster run id, or cli-...", "The record in genbank.record"
+_RUN, _RECORD = "Run that did it: a Dagster run id, or cli-...", "The record: record_id in genbank.record"
 _STATE = "Records of the file that were "
 _COLUMN_COMMENTS = {
     "release": {
@@ -185,6 +185,7 @@ _FUNCTION_COMMENTS = {
     "records_of_organism(text)": "Records of an organism, by the whole name",
     "records_as_of(text, text)": "Accessions and their states as a release, or a day on top of one, had them",
     "release_point(text, text)": "Where a release stands in the order of states; an error for one never loaded",
+    "check_release(text, text)": "No rows, or an error for a release that was never loaded",
     "point_of(date, integer, integer)": "The order of states: by date, on one date days (no numbers) before releases",
     "date_of_point(bigint)": "The date of a place in the order of states",
     "release_key(text)": "A release's numbers, for ORDER BY",

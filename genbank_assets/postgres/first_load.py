@@ -14,6 +14,7 @@ from genbank_assets.errors import IntegrityError
 from genbank_assets.postgres import partitions
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.leases import Lease, assert_held
+from genbank_assets.postgres.statements import PARTITIONED
 from genbank_assets.postgres.survey import Survey
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
@@ -66,7 +67,7 @@ class FirstLoad:
             self._database, **self._name, workers=0 if small else settings.workers, totals=self._totals,
             memory=INDEX_MEMORY, check=lambda session: assert_held(session, self._lease),
         )  # fmt: skip
-        self._totals.add(partitions.leave_in_order(self._database, **self._name, vacuumed=("record",)))
+        self._totals.add(partitions.leave_in_order(self._database, **self._name, vacuumed=PARTITIONED))
 
     def attach(self, session: Session, found: Survey, *, progress: Callable[[str], None]) -> int:
         """Prove what the tables hold and make them part of the whole, within the caller's transaction.

@@ -21,6 +21,17 @@ _STORAGE = (
     "autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02, "
     "autovacuum_vacuum_insert_threshold = -1"
 )
+# What nobody compares with a constant: statistics of long texts and of jsonb took most of an ANALYZE.
+_WITHOUT_STATISTICS = {
+    "record": (
+        "comment", "contig", "dblinks", "dbsource", "definition", "gc_fraction", "locus_name", "notes", "primary_block",
+        "record_bytes", "record_offset", "record_ordinal", "record_sha256", "secondary_accessions", "segment", "source",
+        "structured_comments", "taxon_ids", "wgs_ranges",
+    ),
+    "feature": ("location", "qualifiers"),
+    "reference": ("authors", "consortium", "journal", "location", "remark", "title"),
+    "record_event": ("evidence", "previous_accession_version", "record_sha256", "run_id", "sequence_sha256"),
+}  # fmt: skip
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 _MEMORY = (
     "SELECT set_config('maintenance_work_mem', %s, true), set_config('max_parallel_maintenance_workers', '0', true)"
@@ -53,9 +64,11 @@ def make_tables(session: Session, *, collection: str, section: str) -> None:
 def table_statement(table: str, *, schema: str, collection: str, section: str) -> str:
     """CREATE TABLE for a division's part of a table, unattached; a check spares ATTACH from reading it."""
     name = partition_name(table, collection=collection, section=section)
+    without = ", ".join(f"ALTER COLUMN {column} SET STATISTICS 0" for column in _WITHOUT_STATISTICS[table])
     return (
         f"CREATE TABLE {schema}.{name} (LIKE {schema}.{table} INCLUDING DEFAULTS, CONSTRAINT {name}_is_its_own "
-        f"CHECK (collection = '{collection}' AND section = '{section}')) WITH ({_STORAGE})"
+        f"CHECK (collection = '{collection}' AND section = '{section}')) WITH ({_STORAGE});\n"
+        f"ALTER TABLE {schema}.{name} {without}"
     )
 
 

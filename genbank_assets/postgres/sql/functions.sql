@@ -62,6 +62,14 @@ CREATE OR REPLACE FUNCTION genbank.features_in(wanted_record bigint, from_positi
 CREATE OR REPLACE FUNCTION genbank.records_of_organism(wanted text) RETURNS SETOF genbank.record
     LANGUAGE sql STABLE AS $$
         SELECT r.* FROM genbank.record r WHERE left(r.organism, 255) = left(wanted, 255) AND r.organism = wanted $$;
+-- No rows, or an error: asked beside every question about a release, because one without any row would not look.
+CREATE OR REPLACE FUNCTION genbank.check_release(wanted_collection text, wanted_release text)
+    RETURNS TABLE (record_id bigint, section text, accession text, accession_version text, state text,
+                   since_release text, record_sha256 bytea, sequence_sha256 bytea)
+    LANGUAGE plpgsql STABLE ROWS 1 AS $$
+BEGIN
+    PERFORM genbank.release_point(wanted_collection, wanted_release);
+END $$;
 -- One SELECT without DISTINCT, so that a condition on accession reaches the index of the events.
 CREATE OR REPLACE FUNCTION genbank.records_as_of(wanted_collection text, wanted_release text)
     RETURNS TABLE (record_id bigint, section text, accession text, accession_version text, state text,
@@ -75,7 +83,8 @@ CREATE OR REPLACE FUNCTION genbank.records_as_of(wanted_collection text, wanted_
           AND NOT EXISTS (SELECT FROM genbank.record_event l
                           WHERE l.record_id = e.record_id AND l.collection = e.collection
                             AND l.point <= (SELECT genbank.release_point(wanted_collection, wanted_release))
-                            AND (l.point, l.at) > (e.point, e.at)) $$;
+                            AND (l.point, l.at) > (e.point, e.at))
+        UNION ALL SELECT * FROM genbank.check_release(wanted_collection, wanted_release) $$;
 -- How many current records of a division are of a release or before it, and the XOR of their record_sha256: what has to
 -- agree with the record tables. A later daily update's records are left out.
 CREATE OR REPLACE FUNCTION genbank.totals(

@@ -1,0 +1,199 @@
+"""First loads: unseen until whole, resumed after a kill, proved before they are shown, moved records adopted."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from genbank_assets.errors import IntegrityError
+from genbank_assets.postgres import division_load, first_load, one_file
+from genbank_assets.postgres.statements import PARTITIONED
+from genbank_assets_tests.fix_postgres import Divisions, Entry
+from genbank_assets_tests.integration.test_postgres_changes import ONE, TWO, many, rows_of
+
+PHG = "gbphg1.seq.gz"
+
+
+def killed(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_nobody_sees_a_division_before_it_is_whole(divisions: Divisions, monkeypatch: pytest.MonkeyPatch) -> None:
+    partition = divisions.make("genbank/bct", "1.0", {ONE: many(3), TWO: many(2, prefix="CD")})
+    seen: list[Any] = []
+    attach = first_load.FirstLoad.attach
+
+    def look(self: Any, *arguments: Any, **options: Any) -> int:
+        seen.append(divisions.query("SELECT (SELECT count(*) FROM genbank.record), "
+                                    "(SELECT count(*) FROM genbank.record_genbank_bct)"))  # fmt: skip
+        return attach(self, *arguments, **options)
+
+    monkeypatch.setattr(first_load.FirstLoad, "attach", look)
+    divisions.load(partition)
+    assert seen == [[(0, 5)]]
+    assert divisions.query("SELECT count(*) FROM genbank.current_record") == [(5,)]
+
+
+def test_a_first_load_goes_on_with_the_file_at_which_it_was_killed(
+    divisions: Divisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition = divisions.make("genbank/bct", "1.0", {ONE: many(3), TWO: many(2, prefix="CD")})
+    note = one_file._entry
+
+    def dying(task: Any, *arguments: Any, **options: Any) -> str:
+        if task.name == TWO:
+            raise KeyboardInterrupt
+        return note(task, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(one_file, "_entry", dying)
+        with pytest.raises(KeyboardInterrupt):
+            divisions.load(partition)
+    assert divisions.query("SELECT count(*) FROM genbank.record") == [(0,)]
+    assert divisions.query("SELECT name FROM genbank.source_file") == [(ONE,)]
+    loaded = divisions.load(partition)
+    assert (loaded.report.files_now, loaded.report.rows_loaded) == (1, 5)
+    assert divisions.query("SELECT count(*), count(DISTINCT record_id) FROM genbank.feature") == [(10, 5)]
+
+
+@pytest.mark.parametrize("where", ["build_indexes", "attach"])
+def test_a_kill_after_the_last_file_costs_no_file(
+    divisions: Divisions, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    partition = divisions.make("genbank/bct", "1.0", {ONE: many(3)})
+    with monkeypatch.context() as patch:
+        patch.setattr(first_load.FirstLoad, where, killed)
+        with pytest.raises(KeyboardInterrupt):
+            divisions.load(partition)
+    loaded = divisions.load(partition)
+    assert (loaded.report.files_now, loaded.report.rows_loaded) == (0, 3)
+    assert divisions.load(partition).report.files_now == 0
+
+
+def test_a_release_that_overtakes_an_unfinished_first_load_begins_anew(
+    divisions: Divisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = divisions.make("genbank/bct", "1.0", {ONE: many(3)})
+    with monkeypatch.context() as patch:
+        patch.setattr(first_load.FirstLoad, "attach", killed)
+        with pytest.raises(KeyboardInterrupt):
+            divisions.load(old)
+    divisions.load(divisions.make("genbank/bct", "2.0", {ONE: many(4)}))
+    assert len(rows_of(divisions)) == 4
+    assert divisions.query("SELECT DISTINCT release FROM genbank.record_event") == [("2.0",)]
+    assert divisions.query("SELECT release FROM genbank.source_file") == [("2.0",)]
+
+
+def test_what_does_not_agree_is_not_shown(divisions: Divisions, monkeypatch: pytest.MonkeyPatch) -> None:
+    partition = divisions.make("genbank/bct", "1.0", {ONE: many(3)})
+    build = first_load.FirstLoad.build_indexes
+
+    def meddled(self: Any, *arguments: Any, **options: Any) -> None:
+        # The same number of rows, another state: only a digest sees it.
+        divisions.query("UPDATE genbank.record_genbank_bct SET record_sha256 = sha256('x') "
+                        "WHERE accession = 'AB000001' RETURNING 1")  # fmt: skip
+        build(self, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(first_load.FirstLoad, "build_indexes", meddled)
+        with pytest.raises(IntegrityError, match="their digests differ"):
+            divisions.load(partition)
+    assert divisions.query("SELECT count(*) FROM genbank.record") == [(0,)]
+    assert divisions.load(partition).report.rows_loaded == 3
+
+
+def test_an_update_whose_digest_differs_is_compared_again(
+    divisions: Divisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: many(3)}))
+    finish = division_load.DivisionLoad._finish
+    meddled: list[bool] = []
+
+    def meddle(self: Any, *arguments: Any, **options: Any) -> None:
+        if not meddled:
+            meddled.append(True)
+            divisions.query("UPDATE genbank.record SET record_sha256 = sha256('x') WHERE accession = 'AB000001' "
+                            "RETURNING 1")  # fmt: skip
+        finish(self, *arguments, **options)
+
+    monkeypatch.setattr(division_load.DivisionLoad, "_finish", meddle)
+    partition = divisions.make("genbank/bct", "2.0", {ONE: many(4)})
+    divisions.load(partition)
+    assert any("their digests differ: every file is compared again" in line for line in divisions.lines)
+    assert divisions.load(partition).report.files_now == 0
+
+
+def test_the_ledger_keeps_the_digest_of_each_file_and_release(divisions: Divisions) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: many(3), TWO: many(2, prefix="CD")}))
+    files = [int.from_bytes(row[0]) for row in divisions.query("SELECT record_digest FROM genbank.source_file")]
+    (whole,) = divisions.query("SELECT record_digest FROM genbank.division_release")
+    rows = [int.from_bytes(row[0]) for row in divisions.query("SELECT record_sha256 FROM genbank.record")]
+    expected = 0
+    for digest in rows:
+        expected ^= digest
+    assert files[0] ^ files[1] == int.from_bytes(whole[0]) == expected != 0
+
+
+def test_a_division_that_is_first_loaded_later_adopts_what_moved_into_it(divisions: Divisions) -> None:
+    stays, same, other, gone = (Entry(f"AB00000{n}", residues="acgt" * (n + 3)) for n in range(4))
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: [stays, same, other, gone]}))
+    ids = dict(divisions.query("SELECT accession, record_id FROM genbank.record"))
+    into = [same, dataclasses.replace(other, title="Changed"), Entry("ZZ000001")]
+    divisions.load(divisions.make("genbank/phg", "2.0", {PHG: into}))
+    assert divisions.states("2.0") == {"phg/AB000002": "annotation_changed", "phg/ZZ000001": "new"}
+    found = dict(divisions.query("SELECT accession, record_id FROM genbank.record WHERE section = 'phg'"))
+    assert {name: ids.get(name) for name in (same.accession, other.accession)} == {
+        name: found[name] for name in (same.accession, other.accession)
+    }
+    divisions.load(divisions.make("genbank/bct", "2.0", {ONE: [stays, gone]}))
+    assert divisions.query("SELECT section, accession FROM genbank.record ORDER BY 1, 2") == [
+        ("bct", "AB000000"), ("bct", "AB000003"), ("phg", "AB000001"), ("phg", "AB000002"), ("phg", "ZZ000001"),
+    ]  # fmt: skip
+    counts = (
+        "SELECT records_new, records_unchanged, records_annotation_changed FROM genbank.source_file WHERE name = %s"
+    )
+    assert divisions.query(counts, PHG) == [(1, 1, 1)]
+    orphans = "SELECT count(*) FROM genbank.{} t LEFT JOIN genbank.record r USING (record_id, collection, section) "
+    for table in ("feature", "reference"):
+        assert divisions.query(orphans.format(table) + "WHERE r.record_id IS NULL") == [(0,)]
+
+
+def test_records_are_looked_for_only_where_they_may_have_been(divisions: Divisions) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: many(3)}))
+    divisions.load(divisions.make("genbank/vrl", "1.0", {"gbvrl1.seq.gz": many(3, prefix="VV")}))
+    (point,) = divisions.query("SELECT point FROM genbank.release WHERE release = '1.0'")
+    where = "SELECT genbank.moved_from_where('genbank', 'phg', %s)"
+    ((text,),) = divisions.query(where, point[0])
+    assert "(false OR NOT r.is_current" in text  # both are at this release: none of their current records has moved
+    ((text,),) = divisions.query(where, point[0] + 1)
+    assert "(r.is_current AND r.section IN ('bct', 'vrl') OR NOT r.is_current" in text
+
+
+def test_partitions_are_named_and_kept_apart(divisions: Divisions) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: many(3)}))
+    divisions.load(divisions.make("refseq/viral", "1", {"viral.1.genomic.gbff.gz": [Entry("NC_000001")]}))
+    found = divisions.query(
+        "SELECT relid::regclass::text FROM unnest(%s::text[]) t, pg_partition_tree(('genbank.' || t)::regclass) "
+        "WHERE isleaf ORDER BY 1", list(PARTITIONED),
+    )  # fmt: skip
+    assert [name for (name,) in found] == sorted(
+        f"genbank.{table}_{leaf}" for table in PARTITIONED for leaf in ("genbank_bct", "refseq_viral")
+    )
+    plan = divisions.query(
+        "EXPLAIN SELECT * FROM genbank.record WHERE collection = 'genbank' AND section = 'bct' AND organism = 'Phage'"
+    )
+    assert not any("refseq" in line for (line,) in plan)
+
+
+def test_a_load_leaves_statistics_and_no_dead_rows_behind(divisions: Divisions) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: many(300)}))
+    changed = [dataclasses.replace(entry, title="Another") for entry in many(300)]
+    divisions.load(divisions.make("genbank/bct", "2.0", {ONE: changed}))
+    tuples = divisions.query(
+        "SELECT c.relname, c.reltuples::int, c.relallvisible > 0 FROM pg_class c WHERE c.relname IN "
+        "('record_genbank_bct', 'feature_genbank_bct', 'reference_genbank_bct') ORDER BY 1"
+    )
+    assert tuples == [("feature_genbank_bct", 600, True), ("record_genbank_bct", 300, True),
+                      ("reference_genbank_bct", 300, True)]  # fmt: skip
