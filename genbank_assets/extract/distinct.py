@@ -18,7 +18,7 @@ from genbank_assets.extract.conditions import Condition
 from genbank_assets.extract.formats import Format
 from genbank_assets.extract.plan import FilePlan, Plan
 from genbank_assets.extract.scan import Scan, Stretch, stretches
-from genbank_assets.tables.buckets import MOST_BUCKETS, Buckets, bucket_count, digest_bucket
+from genbank_assets.tables.buckets import MAX_BUCKETS, Buckets, bucket_count, digest_bucket
 
 SAME_SEQUENCE = "the same residues as a record that is written"
 _COLUMNS = ("accession_version", "sequence_sha256", "length_unit")
@@ -51,7 +51,7 @@ def _chosen(plan: Plan, conditions: list[Condition], folder: Path) -> Plan:
             numbered = frame.with_columns(file=pl.lit(number_of[id(stretch.plan)], pl.Int64))
             buckets.add(numbered, digest_bucket(numbered["sequence_sha256"], count=count))
     buckets.close()
-    share = -(-len(plan.files) // MOST_BUCKETS)  # files that share a bucket
+    share = -(-len(plan.files) // MAX_BUCKETS)  # files that share a bucket
     by_file = Buckets(folder / "file", count=len(plan.files))
     for bucket in buckets.frames():
         ordered = bucket.sort("file", "record_ordinal")

@@ -34,7 +34,7 @@ from genbank_assets.objects.upload import Uploader
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest
 from genbank_assets.tables.buckets import (
-    MOST_BUCKETS,
+    MAX_BUCKETS,
     Buckets,
     bucket_count,
     digest_bucket,
@@ -191,7 +191,7 @@ class _Job:
         self.sent.drop_missing(store, set_rows=set_rows, concurrency=concurrency, progress=self._progress)
         scratch = self._folder / ".scratch"
         shutil.rmtree(scratch, ignore_errors=True)
-        groups = min(MOST_BUCKETS, max(1, len(self._files)))
+        groups = min(MAX_BUCKETS, max(1, len(self._files)))
         uploader = Uploader(
             store,
             retrying_store=retrying_store,

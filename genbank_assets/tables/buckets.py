@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 # A bucket of this many rows takes about 0.4 GB while it is grouped and sorted (benchmarks/dedup.py).
 ROWS_PER_BUCKET = 250_000
 ROW_GROUP_ROWS = 100_000
-MOST_BUCKETS = 800  # each is an open file; 1,024 is the usual limit of a process
+MAX_BUCKETS = 800  # each is an open file; 1,024 is the usual limit of a process
 
 
 def bucket_count(rows: int) -> int:
-    """Buckets that keep each near :data:`ROWS_PER_BUCKET` rows; at most :data:`MOST_BUCKETS`."""
-    return min(MOST_BUCKETS, max(1, -(-rows // ROWS_PER_BUCKET)))
+    """Buckets that keep each near :data:`ROWS_PER_BUCKET` rows; at most :data:`MAX_BUCKETS`."""
+    return min(MAX_BUCKETS, max(1, -(-rows // ROWS_PER_BUCKET)))
 
 
 class Buckets:
