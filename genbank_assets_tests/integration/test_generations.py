@@ -473,3 +473,60 @@ def test_an_error_in_one_file_is_raised_as_it_is(made: Divisions) -> None:
     issue_again(made, partition, {ONE: ["no flat file\n"]})
     with pytest.raises(GenbankAssetsError, match="no LOCUS line"):
         build(made, partition)
+
+
+def test_a_generation_holds_what_its_manifest_lists_and_nothing_else(made: Divisions) -> None:
+    partition = made.make("genbank/bct", "1.0", {ONE: FIRST})
+    folder = partition.files_folder("records")
+    assert {path.name for path in folder.iterdir()} == {"manifest.json", "records", "sequences", "quarantine"}
+    folder = partition.files_folder("unique_records")
+    assert {path.name for path in folder.iterdir()} == {"manifest.json", "sequences", "memberships"}
+
+
+def test_a_deletion_of_a_generation_that_was_killed_is_finished(
+    made: Divisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition = made.make("genbank/bct", "1.0", {ONE: FIRST})
+    issue_again(made, partition, {ONE: CHANGED})
+    build(made, partition)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generations.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build(made, partition, keep_replaced_seconds=0)
+    assert len(folders(partition, "records")) == 3
+    build(made, partition, keep_replaced_seconds=0)
+    assert folders(partition, "records") == {"manifest.json", manifest_of(partition, "records").generation}
+
+
+def test_the_stable_path_follows_tables_that_were_made_again(made: Divisions) -> None:
+    partition = made.make("genbank/bct", "1.0", {ONE: FIRST})
+    table(partition, ONE).unlink()
+    options = {"settings": made.settings, "progress": made.lines.append, "run_id": "again"}
+    build_records(partition, **options)  # type: ignore[arg-type]
+    here = stable_path(made.settings.store, partition.key) / "records"
+    assert here.resolve() == (partition.files_folder("records") / "records").resolve()
+
+
+def test_members_that_do_not_add_up_to_the_records_are_not_published(made: Divisions) -> None:
+    partition = made.make("genbank/bct", "1.0", {ONE: FIRST})
+    before = manifest_of(partition, "unique_records")
+    records = manifest_of(partition, "records")
+    for name in ("records", "with_sequence"):
+        wrong = tuple(entry | {name: entry[name] + 1} for entry in records.files)
+        publish_manifest(dataclasses.replace(records, files=wrong), partition=partition)
+        with pytest.raises(IntegrityError, match="members"):
+            build_unique_records(partition, settings=made.settings, progress=made.lines.append, run_id="again")
+        assert manifest_of(partition, "unique_records") == before
+
+
+def test_the_report_of_deduplication_counts(made: Divisions) -> None:
+    twin = dataclasses.replace(FIRST[0], accession="ZZ000001")
+    partition = made.make("genbank/bct", "1.0", {ONE: [*FIRST, twin]})
+    report = manifest_of(partition, "unique_records").report
+    counts = (report.records, report.with_sequence, report.distinct_sequences, report.duplicates)
+    assert counts == (4, 4, 3, 1)
+    assert report.residues == BASES + len(twin.residues)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import os
+import socket
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from genbank_assets import __version__
+from genbank_assets.durable import DAY_SECONDS, sweep_temporaries
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.measure import StageReport
 from genbank_assets.store import (
@@ -19,6 +25,7 @@ from genbank_assets.store import (
     PartitionKey,
     PartitionRelease,
     current_release,
+    lock_partition,
     publish_manifest,
     release_sort_key,
     releases_in_store,
@@ -151,3 +158,28 @@ def test_only_published_releases_count(tmp_path: Path) -> None:
 def test_what_is_no_release_number_is_refused(release: str) -> None:
     with pytest.raises(IntegrityError):
         release_sort_key(release)
+
+
+def test_a_partition_of_a_new_store_can_be_locked_again_and_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        with lock_partition(tmp_path / "new" / "store", KEY):
+            assert (tmp_path / "new" / "store" / "genbank" / "locks" / "phg.lock").is_file()
+
+
+def test_half_written_files_of_processes_that_are_gone_are_swept(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    host = socket.gethostname()
+    names = {
+        f".x.{host}-{gone.pid}-00.tmp": 0,
+        f".x.{host}-{os.getpid()}-00.tmp": 0,
+        ".x.another-host-1-00.tmp": 0,
+        ".y.another-host-1-00.tmp": 2 * DAY_SECONDS,
+        "x.tmp": 2 * DAY_SECONDS,
+    }
+    for name, age in names.items():
+        (tmp_path / name).write_text("half")
+        os.utime(tmp_path / name, (time.time() - age, time.time() - age))
+    sweep_temporaries(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {f".x.{host}-{os.getpid()}-00.tmp", ".x.another-host-1-00.tmp", "x.tmp"}
