@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from genbank_assets import generations
@@ -32,7 +33,9 @@ from genbank_assets.store import (
 from genbank_assets.tables import records as records_stage
 from genbank_assets.tables.dedup import build_unique_records
 from genbank_assets.tables.records import CODE_VERSION, PARSER_VERSION, TABLE_FORMAT, build_records
+from genbank_assets.tables.table_file import TableFile
 from genbank_assets.tables.unique_tables import memberships_table
+from genbank_assets.tables.writer import parse_file
 from genbank_assets_tests.fix_postgres import Divisions, Entry
 
 ONE, TWO = "gbbct1.seq.gz", "gbbct2.seq.gz"
@@ -530,3 +533,80 @@ def test_the_report_of_deduplication_counts(made: Divisions) -> None:
     counts = (report.records, report.with_sequence, report.distinct_sequences, report.duplicates)
     assert counts == (4, 4, 3, 1)
     assert report.residues == BASES + len(twin.residues)
+
+
+def test_a_killed_run_goes_on_with_the_next_file(made: Divisions, monkeypatch: pytest.MonkeyPatch) -> None:
+    partition = made.make("genbank/bct", "1.0", {ONE: FIRST, TWO: SECOND})
+    issue_again(made, partition, {ONE: CHANGED, TWO: [dataclasses.replace(e, title="Changed") for e in SECOND]})
+    parse = records_stage.parse_file
+
+    def killed(path: Path, **options: Any) -> Any:
+        if path.name == TWO:
+            raise KeyboardInterrupt
+        return parse(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(records_stage, "parse_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build(made, partition)
+    made.lines.clear()
+    records = build(made, partition, run_id="last")
+    assert [line.split()[1] for line in made.lines if line.startswith("parsed")] == [TWO]
+    assert [entry["run_id"] for entry in records.files] == ["again", "last"]
+    assert records.report.files_now == 1
+
+
+def test_rows_that_are_not_written_stop_the_file(made: Divisions, monkeypatch: pytest.MonkeyPatch) -> None:
+    partition = made.make("genbank/bct", "1.0", {ONE: FIRST})
+    issue_again(made, partition, {ONE: CHANGED})
+    write = TableFile.write
+
+    def one_less(self: TableFile, batch: pa.RecordBatch) -> None:
+        write(self, batch[1:] if "features" in batch.schema.names else batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TableFile, "write", one_less)
+        with pytest.raises(IntegrityError, match="3 records, but 2 rows were written"):
+            build(made, partition)
+    assert not list(partition.stage_folder("records").glob("*/records/.*"))
+
+
+def test_a_link_that_fails_for_want_of_room_is_no_reason_to_copy(
+    made: Divisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition = made.make("genbank/bct", "1.0", {ONE: FIRST, TWO: SECOND})
+    issue_again(made, partition, {ONE: CHANGED, TWO: SECOND})
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", refused)
+    with pytest.raises(StoreError, match="the disk is full"):
+        build(made, partition)
+
+
+def test_days_of_updates_have_no_stable_path(made: Divisions) -> None:
+    partition = made.make("genbank/daily", "20260902", {"nc0902.flat.gz": FIRST})
+    assert manifest_of(partition, "unique_records").generation
+    assert not stable_path(made.settings.store, partition.key).exists()
+
+
+def test_records_without_residues_are_members_and_no_sequences(made: Divisions) -> None:
+    bare = (
+        FIRST[0].text().partition("ORIGIN")[0].replace(FIRST[0].accession, "CON00001")
+        + "CONTIG      join(A1:1..9)\n//\n"
+    )
+    partition = made.make("genbank/bct", "1.0", {ONE: [*FIRST, bare]})
+    report = manifest_of(partition, "unique_records").report
+    assert (report.records, report.with_sequence, report.distinct_sequences, report.duplicates) == (4, 3, 3, 0)
+    members = pl.read_parquet(memberships_table(partition))
+    assert members.filter(pl.col("sequence_sha256").is_null())["accession"].to_list() == ["CON00001"]
+
+
+def test_a_quarantine_table_of_before_does_not_stay(tmp_path: Path) -> None:
+    text = tmp_path / "x.seq"
+    text.write_text(FIRST[0].text() + "LOCUS nothing\n//\n")
+    assert parse_file(text, out=tmp_path / "out").quarantine_file == "quarantine/x.parquet"
+    text.write_text(FIRST[0].text())
+    assert parse_file(text, out=tmp_path / "out").quarantine_file is None
+    assert list((tmp_path / "out" / "quarantine").iterdir()) == []

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.catalog.mirror import open_mirror
+from genbank_assets.errors import IntegrityError
 from genbank_assets.lookup.records import rows_named
 from genbank_assets.ncbi.fetch import fetch_division
 from genbank_assets.settings import Settings
@@ -176,3 +177,12 @@ def test_tables_of_a_killed_run_of_0_1_0_are_not_parsed_again(old: Settings) -> 
     upgraded(old, KEYS[0], lines)
     assert any(line.startswith("rewrote gbphg1.seq.gz") for line in lines)
     assert not any(line.startswith("parsed") for line in lines)
+
+
+def test_an_old_table_that_does_not_hold_its_rows_is_not_rewritten(old: Settings) -> None:
+    partition = partition_of(old, KEYS[0])
+    path = partition.manifest_path("records")
+    path.write_text(path.read_text().replace('"records": 1,', '"records": 2,', 1))
+    with pytest.raises(IntegrityError, match="2 records, but the old table has 1 rows"):
+        upgraded(old, KEYS[0])
+    assert partition.files_folder("records") == partition.stage_folder("records")
