@@ -54,3 +54,8 @@ def test_the_reader_needs_neither_polars_nor_dagster() -> None:
     loaded = set(subprocess.check_output([sys.executable, "-c", script], text=True).split())
     assert "pyarrow" in loaded
     assert not {"dagster", "polars", "psycopg", "httpx", "obstore", "boto3", "Bio"} & loaded
+
+
+def test_the_citation_has_the_version() -> None:
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {genbank_assets.__version__}\n" in text
