@@ -18,7 +18,7 @@ from genbank_assets.tables.arrow_text import text_bytes
 from genbank_assets.tables.cutting import cut
 from genbank_assets.tables.derived_schema import CDS_SCHEMA
 from genbank_assets.tables.feature_arrays import FeatureArrays, Flags, Ints
-from genbank_assets.tables.genetic_codes import code_rows, translation_tables
+from genbank_assets.tables.genetic_codes import WITH_AMBIGUOUS_STOPS, code_rows, translation_tables
 from genbank_assets.tables.residue_text import translated
 from genbank_assets.tables.residues import ResidueReader
 from genbank_assets.tables.splicing import NO_RESIDUES, REASONS, Spans, spans_of
@@ -144,6 +144,8 @@ def _checked(
             made = bytes(text[int(places[n]) : int(places[n + 1])]).decode()
             mark = _applied(made, excepted.get(feature, []), spans, feature, int(frames[feature]))
             reason = _difference(mark, wanted[n].as_py(), cut_short=bool(cut_short[n]))
+            if reason != SAME and columns["genetic_code"][feature] in WITH_AMBIGUOUS_STOPS:
+                reason = _difference(f"{mark[:-1]}*", wanted[n].as_py(), cut_short=False)
             if reason != SAME and columns["exception"][feature].is_valid:
                 reason = DIFFERENCES[0]
             state[feature] = at[reason]

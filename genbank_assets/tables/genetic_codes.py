@@ -16,6 +16,10 @@ from Bio.Data.CodonTable import unambiguous_dna_by_id
 Letters = np.ndarray[Any, np.dtype[np.uint8]]
 _LETTERS = "ACDEFGHIKLMNPQRSTVWYUO*X"
 CODES: tuple[int, ...] = tuple(sorted(unambiguous_dna_by_id))
+#: Codes in which the last codon may be a stop that elsewhere is an amino acid.
+WITH_AMBIGUOUS_STOPS = frozenset(
+    code for code, table in unambiguous_dna_by_id.items() if set(table.stop_codons) & set(table.forward_table)
+)
 
 
 @cache

@@ -170,6 +170,7 @@ def test_native_loops_refuse_what_lies_outside() -> None:
         ("atgaaatag", "1..9", {"pseudo": "x"}, "no translation is given for a pseudogene"),
         ("atgaaatag", "join(1..3,X1.1:1..9)", {"translation": "MK"}, "a span lies in another record"),
         ("atgaaatag", "1..9", {"translation": "MK", "transl_table": "77"}, "the genetic code is none of NCBI's"),
+        ("atgtgatga", "1..9", {"translation": "MW", "transl_table": "27"}, "same"),
         ("atga", "1..4", {"translation": "M", "transl_except": "(pos:4,aa:TERM)"}, "same"),
     ],
 )  # fmt: skip
