@@ -43,12 +43,22 @@ def add_commands(commands: Commands) -> None:
             "Parses flat files into Parquet tables, a file per core at a time, without store, database or Dagster. A "
             "file that cannot be read does not stop the others; the exit code is then 1."
         ),
-        examples=["parse gbphg1.seq.gz --out tables", "parse *.gbff --out tables --workers 4 --json"],
+        examples=[
+            "parse gbphg1.seq.gz --out tables",
+            "parse *.gbff --out tables --workers 4 --json",
+            "parse my.gb --out tables --strict",
+        ],
         store=False,
         json=True,
     )
     parse.add_argument("files", nargs="+", type=Path, metavar="FILE", help="flat file, plain or gzip")
     parse.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the tables")
+    parse.add_argument(
+        "--strict",
+        action="store_true",
+        help="also list feature keys, qualifiers, keywords, accessions and LOCUS forms never seen in NCBI's files; "
+        "the exit code is 1 if there are any",
+    )
     parse.add_argument(
         "--workers",
         type=int,
@@ -76,7 +86,27 @@ def _parse(options: argparse.Namespace, settings: Settings) -> int:
             _tell(told, done[told], as_json=options.json)
 
     results = run_tasks(_parsed, tasks, workers=options.workers, on_done=tell)
-    return 1 if any(isinstance(result.value, str) for result in results) else 0
+    failed = any(isinstance(result.value, str) for result in results)
+    drifted = 0
+    if options.strict:
+        drifted = sum(_tell_unseen(task, done[task], as_json=options.json) for task in tasks)
+    return 1 if failed or drifted else 0
+
+
+def _tell_unseen(task: _Task, parsed: ParsedFile | str, *, as_json: bool) -> bool:
+    """List what a file holds that NCBI's files are not known to; whether there is any."""
+    from genbank_assets.tables.drift import unseen_forms
+
+    if isinstance(parsed, str):
+        return False
+    unseen = unseen_forms(task.out / parsed.records_file)
+    if as_json:
+        print(json.dumps({"file": parsed.file, "unseen": unseen}), flush=True)
+        return bool(unseen)
+    for kind, values in unseen.items():
+        shown = ", ".join(f"{value} ({count:,})" for value, count in values.items())
+        print(f"{parsed.file}: {kind} not known: {shown}", flush=True)
+    return bool(unseen)
 
 
 def _table_stems(paths: Sequence[Path]) -> dict[Path, str] | None:
@@ -109,6 +139,7 @@ def _tell(task: _Task, parsed: ParsedFile | str, *, as_json: bool) -> None:
     else:
         print(
             f"{parsed.file}: {parsed.records:,} records, {parsed.quarantined:,} quarantined, "
+            f"{parsed.noted:,} with notes, "
             f"{parsed.residues:,} residues, {parsed.bytes:,} bytes in {parsed.seconds:.2f} s",
             flush=True,
         )

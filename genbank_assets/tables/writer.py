@@ -43,6 +43,7 @@ class ParsedFile:
         residues: sum of the LOCUS lengths of the rows, in bp or aa.
         with_sequence: rows that carry residues.
         features: features of the rows.
+        noted: rows with something in ``notes``: what was odd in them, or had to be guessed.
         bytes: uncompressed bytes of the file.
         stray_lines: non-blank lines outside of any record.
         seconds: wall time.
@@ -60,6 +61,7 @@ class ParsedFile:
     residues: int
     with_sequence: int
     features: int
+    noted: int
     bytes: int
     stray_lines: int
     stray_line: int | None
@@ -162,8 +164,10 @@ class _Quarantine:
 def _write_tables(reader: FlatFileReader, *, records_path: Path, sequences_path: Path) -> dict[str, Any]:
     """Scan in this thread; each table is encoded in one of its own. Returns sizes and digests of the files."""
     with TableFile(records_path, RECORD_SCHEMA) as records, TableFile(sequences_path, SEQUENCE_SCHEMA) as sequences:
+        noted = 0
         for table, batch in reader:
             if table == "records":
+                noted += pc.sum(pc.greater(pc.list_value_length(batch["notes"]), 0)).as_py()
                 sequences.write_keys(batch)
                 records.write(batch)
             else:
@@ -173,6 +177,7 @@ def _write_tables(reader: FlatFileReader, *, records_path: Path, sequences_path:
     if reader.orphans:
         sequences = _without_records(sequences_path, reader.orphans)
     return {
+        "noted": noted,
         "records_bytes": records.bytes,
         "sequences_bytes": sequences.bytes,
         "records_file_sha256": records.sha256,
