@@ -81,6 +81,10 @@ class ReleaseFlippedError(ReleaseError):
     transient = True
 
 
+class QueryError(GenbankAssetsError):
+    """A query of a user cannot be answered as it is written."""
+
+
 class IntegrityError(GenbankAssetsError):
     """Bytes or totals are not what they have to be; the stage stopped before publishing."""
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import genbank_assets
 from genbank_assets.cli import (
+    catalog,
     cite,
     completion,
     demo,
@@ -53,6 +54,7 @@ GROUPS = (
     extract,
     cite,
     upkeep,
+    catalog,
     objects,
     parse,
     server,

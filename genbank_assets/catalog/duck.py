@@ -1,0 +1,74 @@
+"""DuckDB connections with the DuckLake extension of this environment: nothing is downloaded, nothing autoloaded.
+
+The extension is a package of its own from the Python package index and has to be of DuckDB's version. What is asked
+belongs to ``ducklake`` and ``sql``.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genbank_assets.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+_INSTALL = 'install them: pip install "genbank-assets[catalog]"'
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A connection in memory with DuckLake loaded and no way to fetch other extensions.
+
+    Raises:
+        SettingsError: DuckDB or the extension is not installed, or they are of different versions.
+    """
+    try:
+        import duckdb
+    except ImportError:
+        raise SettingsError(
+            f"the catalog needs the packages duckdb and duckdb-extension-ducklake; {_INSTALL}"
+        ) from None
+    connection = duckdb.connect()
+    connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+    try:
+        connection.execute(f"LOAD {literal(_extension(duckdb.__version__))}")
+    except duckdb.Error as error:
+        raise SettingsError(f"DuckDB {duckdb.__version__} cannot load its extension DuckLake: {error}") from error
+    return connection
+
+
+def literal(text: str | Path) -> str:
+    """A SQL string: for statements that take no parameters, such as ATTACH and CALL."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """One snapshot: all that the block does, or nothing."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _extension(version: str) -> Path:
+    """The extension's file for this version of DuckDB.
+
+    Raises:
+        SettingsError: it is not installed.
+    """
+    spec = find_spec("duckdb_extension_ducklake")
+    folders = [Path(place) for place in spec.submodule_search_locations or ()] if spec is not None else []
+    for folder in folders:
+        path = folder / "extensions" / f"v{version}" / "ducklake.duckdb_extension"
+        if path.is_file():
+            return path
+    raise SettingsError(f"the extension DuckLake of DuckDB {version} is not installed; {_INSTALL}")

@@ -1,0 +1,82 @@
+"""The order in which releases of divisions enter the catalog: by the source's own dates, oldest first.
+
+A step is one division's release and makes one snapshot; "as of a release" is the state after its last step. What a step
+does to the catalog belongs to ``ducklake``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from genbank_assets.catalog.divisions import ReadableRelease
+from genbank_assets.catalog.frames import lacks
+from genbank_assets.ncbi.releases import release_date
+from genbank_assets.store import PartitionKey, release_sort_key
+from genbank_assets.tables.schema import RECORD_SCHEMA, SEQUENCE_SCHEMA
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Step:
+    """One division's release on its way into the catalog.
+
+    Attributes:
+        release: whose tables it brings.
+        replaces: whether an earlier release of the division is in the catalog, which it takes away.
+    """
+
+    release: ReadableRelease
+    replaces: bool
+
+    @property
+    def label(self) -> str:
+        """What the snapshot's message says: ``genbank/phg 273.0``."""
+        return f"{self.release.key} {self.release.release}"
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the snapshot keeps beside it: whose tables it lists, to the digest and folder of their manifests."""
+        one = self.release
+        return {
+            "collection": one.key.collection,
+            "section": one.key.division,
+            "release": one.release,
+            "tables": f"{one.records.digest[:16]} {one.unique.digest[:16]}",
+            "folder": str(one.partition.folder_of(one.records)),
+        }
+
+
+def steps_of(there: Mapping[PartitionKey, Sequence[ReadableRelease]]) -> tuple[list[Step], list[ReadableRelease]]:
+    """The steps for everything that can be read, in order, and the releases that a catalog cannot take.
+
+    These are releases whose tables are in the layout of version 0.1.0, which lack columns that name a record.
+    """
+    steps, left_out = [], []
+    for releases in there.values():
+        replaces = False
+        for one in releases:
+            if is_current_layout(one):
+                steps.append(Step(release=one, replaces=replaces))
+                replaces = True
+            else:
+                left_out.append(one)
+    return sorted(steps, key=_order), left_out
+
+
+def is_current_layout(one: ReadableRelease) -> bool:
+    """Whether the tables have all columns of this version; those of version 0.1.0 lack some that name a record."""
+    records, sequences = one.tables("records"), one.tables("sequences")
+    return not (lacks(records, RECORD_SCHEMA.names) or lacks(sequences, SEQUENCE_SCHEMA.names))
+
+
+def _order(step: Step) -> tuple[dt.date, str, tuple[int, int], str]:
+    one = step.release
+    date = release_date(one.partition) or _published(one)
+    return date, one.key.collection, release_sort_key(one.release), one.key.division
+
+
+def _published(one: ReadableRelease) -> dt.date:
+    """For a release whose notes have no date, the day on which its tables were published."""
+    text = one.records.published_at
+    return dt.datetime.fromisoformat(text).date() if text else dt.date.min

@@ -1,0 +1,95 @@
+"""The commands ``catalog`` and ``sql``: SQL over the store's tables. What the catalog is belongs to the core."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genbank_assets.cli.commands import Commands
+from genbank_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def add_commands(commands: Commands) -> None:
+    """Add ``catalog`` and ``sql``."""
+    commands.add(
+        "catalog",
+        run=_catalog,
+        summary="bring the SQL catalog to what the store holds",
+        description=(
+            "Brings STORE/catalog/genbank.ducklake, a DuckLake catalog over the tables where they lie, to what the "
+            "manifests say: a snapshot per release of a division. It copies no tables and can be made anew at any time."
+        ),
+        examples=["catalog"],
+    )
+    sql = commands.add(
+        "sql",
+        run=_sql,
+        summary="ask the tables in SQL (DuckDB), of now or as of a release",
+        description=(
+            "Answers a query on the tables records, features, sequences, memberships and changes, without a database "
+            "server. Left out, queries are read from standard input, each ended by a semicolon."
+        ),
+        examples=[
+            'sql "SELECT section, count(*) FROM records GROUP BY section"',
+            "sql --release 273.0 \"SELECT count(*) FROM features WHERE gene = 'cox1'\"",
+            "sql --out cox1.parquet \"SELECT * EXCLUDE (qualifiers, spans) FROM features WHERE gene = 'cox1'\"",
+        ],
+    )
+    sql.add_argument("query", nargs="?", metavar="QUERY", help="one query; left out, they come from standard input")
+    sql.add_argument("--release", metavar="R", help="the mirror as of this release: 273.0, or refseq 237")
+    sql.add_argument("--out", type=Path, metavar="FILE", help="write the rows to FILE.parquet or FILE.csv")
+
+
+def _catalog(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.catalog.ducklake import build_catalog
+
+    report = build_catalog(settings.store, progress=print)
+    print(
+        f"{report.path}: {report.records:,} records in {report.files:,} file(s), {report.steps:,} releases of "
+        f"divisions, {report.steps_now:,} added now"
+    )
+    for name in report.left_out:
+        print(f"left out: {name} has tables of version 0.1.0; materialize records again, which parses nothing anew")
+    return 0
+
+
+def _sql(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.catalog.sql import open_catalog, write_rows
+
+    with open_catalog(settings.store, release=options.release) as connection:
+        if options.query is not None and options.out is not None:
+            rows = write_rows(connection, options.query, out=options.out)
+            print(f"{options.out}: {rows:,} rows")
+        elif options.query is not None:
+            _show(connection, options.query)
+        else:
+            for query in _queries():
+                _show(connection, query)
+    return 0
+
+
+def _show(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+    from genbank_assets.catalog.sql import answer
+
+    if (text := answer(connection, query)) is not None:
+        print(text)
+
+
+def _queries() -> Iterator[str]:
+    """What standard input has, cut at the semicolons that end lines; each as soon as it is whole."""
+    if sys.stdin.isatty():
+        print("Queries end with ; and Ctrl-D ends the session.", file=sys.stderr)
+    lines: list[str] = []
+    for line in sys.stdin:
+        lines.append(line)
+        if line.rstrip().endswith(";"):
+            yield "".join(lines)
+            lines = []
+    if "".join(lines).strip():
+        yield "".join(lines)
