@@ -13,6 +13,7 @@ from dagster_aws.s3 import S3Resource
 
 from genbank_assets.defs.alerts import build_alert_sensors
 from genbank_assets.defs.automation import build_automation_sensors
+from genbank_assets.defs.catalog import catalog, counts_of_the_manifests, update_catalog
 from genbank_assets.defs.checks import build_checks, build_day_checks
 from genbank_assets.defs.daily import build_daily, build_daily_jobs, build_daily_schedules
 from genbank_assets.defs.derived import build_derived_assets, build_derived_checks, build_derived_job
@@ -32,9 +33,9 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         resources: those that replace ``mirror`` and ``s3``.
     """
     common = dg.Definitions(
-        assets=[taxonomy],
-        asset_checks=[taxa_resolve],
-        jobs=[trace_record, update_taxonomy],
+        assets=[taxonomy, catalog],
+        asset_checks=[taxa_resolve, counts_of_the_manifests],
+        jobs=[trace_record, update_taxonomy, update_catalog],
         schedules=[taxonomy_schedule],
         sensors=build_alert_sensors(),
         # A run is a process already; one more per step would cost seconds each and isolate nothing that matters.

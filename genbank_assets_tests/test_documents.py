@@ -97,9 +97,10 @@ def test_what_a_page_names_exists(page: Path) -> None:
 def test_the_guide_says_what_to_do_for_every_check() -> None:
     text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").split("## When a check fails")[1]
     text = text.split("failures of the stages")[0]
-    assert {check.name for check in (*CHECKS, *DAY_CHECKS, *DERIVED_CHECKS)} | {"taxa_resolve"} == set(
-        re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
-    )
+    assert {check.name for check in (*CHECKS, *DAY_CHECKS, *DERIVED_CHECKS)} | {
+        "taxa_resolve",
+        "counts_of_the_manifests",
+    } == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
 
 
 def test_anchors_within_the_guide_exist() -> None:

@@ -7,12 +7,21 @@ the tables belongs to ``frames`` and ``mirror``; what a manifest is, to ``store`
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from genbank_assets.errors import NotFoundError
 from genbank_assets.ncbi.catalog import COLLECTIONS
-from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, release_sort_key, releases_in_store
+from genbank_assets.store import (
+    FURTHER_STAGES as DERIVED,
+)
+from genbank_assets.store import (
+    Manifest,
+    PartitionKey,
+    PartitionRelease,
+    release_sort_key,
+    releases_in_store,
+)
 from genbank_assets.tables.unique_tables import memberships_table
 
 
@@ -24,11 +33,13 @@ class ReadableRelease:
         partition: the division and the release.
         records: the manifest of its record tables.
         unique: the manifest of its deduplicated tables.
+        derived: the manifests of those of ``samples`` and ``cds`` that were made of these record tables.
     """
 
     partition: PartitionRelease
     records: Manifest
     unique: Manifest
+    derived: Mapping[str, Manifest]
 
     @property
     def key(self) -> PartitionKey:
@@ -46,7 +57,14 @@ class ReadableRelease:
         return memberships_table(self.partition, self.unique)
 
     def tables(self, kind: str) -> list[Path]:
-        """The tables of one kind (``records``, ``sequences`` or ``quarantine``) in the order of the raw files."""
+        """The tables of one kind in the order of the raw files; none where the kind was not made.
+
+        Args:
+            kind: ``records``, ``sequences``, ``quarantine``, ``samples`` or ``cds``.
+        """
+        if kind in DERIVED:
+            manifest = self.derived.get(kind)
+            return [self.partition.folder_of(manifest) / entry["name"] for entry in manifest.files] if manifest else []
         folder = self.partition.folder_of(self.records)
         names = [entry[f"{kind}_file"] for entry in self.records.files]
         return [folder / name for name in names if name is not None]
@@ -74,7 +92,11 @@ def _readable(partition: PartitionRelease) -> ReadableRelease | None:
     records, unique = partition.manifest("records"), partition.manifest("unique_records")
     if records is None or unique is None or unique.input_digest != records.digest:
         return None
-    return ReadableRelease(partition=partition, records=records, unique=unique)
+    made = {stage: partition.manifest(stage) for stage in DERIVED}
+    derived: dict[str, Manifest] = {
+        stage: m for stage, m in made.items() if m is not None and m.input_digest == records.digest
+    }
+    return ReadableRelease(partition=partition, records=records, unique=unique, derived=derived)
 
 
 def choose(

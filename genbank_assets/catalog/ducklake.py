@@ -29,6 +29,7 @@ from genbank_assets.catalog.steps import Step, is_current_layout, steps_of
 from genbank_assets.catalog.views import COMMENTS, VIEWS
 from genbank_assets.errors import IntegrityError
 from genbank_assets.store import PartitionKey, temporary_beside
+from genbank_assets.tables.derived_schema import CDS_SCHEMA, SAMPLE_SCHEMA
 from genbank_assets.tables.schema import MEMBERSHIP_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 
 if TYPE_CHECKING:
@@ -37,7 +38,13 @@ if TYPE_CHECKING:
 FOLDER = "catalog"
 FILE = "genbank.ducklake"
 AUTHOR = "genbank-assets"
-_TABLES = {"records": RECORD_SCHEMA, "sequences": SEQUENCE_SCHEMA, "memberships": MEMBERSHIP_SCHEMA}
+_TABLES = {
+    "records": RECORD_SCHEMA,
+    "sequences": SEQUENCE_SCHEMA,
+    "memberships": MEMBERSHIP_SCHEMA,
+    "samples": SAMPLE_SCHEMA,
+    "cds": CDS_SCHEMA,
+}
 _There = Mapping[PartitionKey, Sequence[ReadableRelease]]
 
 
@@ -156,11 +163,7 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
 def _apply(connection: duckdb.DuckDBPyConnection, step: Step) -> None:
     """One snapshot: the tables of the division's release before go, those of this one come."""
     one = step.release
-    tables = {
-        "records": one.tables("records"),
-        "sequences": one.tables("sequences"),
-        "memberships": [one.memberships],
-    }
+    tables = {name: [one.memberships] if name == "memberships" else one.tables(name) for name in _TABLES}
     with transaction(connection):
         for name, paths in tables.items():
             if step.replaces:

@@ -14,9 +14,13 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from genbank_assets.catalog.divisions import ReadableRelease
+from genbank_assets.errors import NotFoundError
+from genbank_assets.tables.derived_schema import CDS_SCHEMA, SAMPLE_SCHEMA
 from genbank_assets.tables.schema import FEATURE, MEMBERSHIP_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 
+_DERIVED = {"samples": SAMPLE_SCHEMA, "cds": CDS_SCHEMA}
 IDENTITY = ["collection", "section", "release"]
+_SEQUENCE__DERIVED = {"samples": SAMPLE_SCHEMA, "cds": CDS_SCHEMA}
 _SEQUENCE_IDENTITY = ["accession_version", "sequence_sha256"]
 
 
@@ -55,6 +59,22 @@ def features_frame(records: pl.LazyFrame, *, qualifiers: Iterable[str] = ()) -> 
         .select(*IDENTITY, *whose, "feature_ordinal", *(pl.col("features").struct.field(name) for name in names))
     )
     return found.with_columns(**{name: _first_value(name) for name in qualifiers})
+
+
+def derived_frame(chosen: Sequence[ReadableRelease], *, kind: str) -> pl.LazyFrame:
+    """One row per sample or coding sequence.
+
+    Raises:
+        NotFoundError: the tables of a division were not made, or of other record tables.
+    """
+    lacking = [str(one.key) for one in chosen if kind not in one.derived]
+    if lacking:
+        raise NotFoundError(
+            f"the {kind} of {', '.join(lacking)} are not made yet: materialize the asset {kind} of these partitions "
+            f"(job derive_{chosen[0].key.collection})"
+        )
+    frames = [_named(pl.scan_parquet(paths, glob=False), one) for one in chosen if (paths := one.tables(kind))]
+    return _together(frames, pl.LazyFrame(schema=_schema(_DERIVED[kind], first=IDENTITY)))
 
 
 def memberships_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:

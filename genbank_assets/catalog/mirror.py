@@ -20,7 +20,13 @@ import polars as pl
 
 from genbank_assets.catalog.changes import changes_frame
 from genbank_assets.catalog.divisions import ReadableRelease, choose, readable_releases
-from genbank_assets.catalog.frames import features_frame, memberships_frame, records_frame, sequences_frame
+from genbank_assets.catalog.frames import (
+    derived_frame,
+    features_frame,
+    memberships_frame,
+    records_frame,
+    sequences_frame,
+)
 from genbank_assets.catalog.rows import residues_of, rows_matching, rows_named
 from genbank_assets.errors import NotFoundError
 from genbank_assets.flatfile.seqrecord import to_seqrecord
@@ -138,6 +144,22 @@ class Mirror:
             NotFoundError: no such division or release is there.
         """
         return memberships_frame(self._chosen(partitions, release))
+
+    def samples(self, partitions: Partitions = None, *, release: str | None = None) -> pl.LazyFrame:
+        """One row per source feature, typed: where, when and from what a sequence was taken.
+
+        Raises:
+            NotFoundError: no such division or release is there, or its samples were not made.
+        """
+        return derived_frame(self._chosen(partitions, release), kind="samples")
+
+    def cds(self, partitions: Partitions = None, *, release: str | None = None) -> pl.LazyFrame:
+        """One row per coding sequence, with its translation.
+
+        Raises:
+            NotFoundError: no such division or release is there, or its coding sequences were not made.
+        """
+        return derived_frame(self._chosen(partitions, release), kind="cds")
 
     def changes(self, partitions: Partitions = None, *, release: str | None = None) -> pl.LazyFrame:
         """One row per record that a release changed against the one before it that the store keeps.

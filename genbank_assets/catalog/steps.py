@@ -42,7 +42,7 @@ class Step:
             "collection": one.key.collection,
             "section": one.key.division,
             "release": one.release,
-            "tables": f"{one.records.digest[:16]} {one.unique.digest[:16]}",
+            "tables": " ".join(m.digest[:16] for m in (one.records, one.unique, *one.derived.values())),
             "folder": str(one.partition.folder_of(one.records)),
         }
 

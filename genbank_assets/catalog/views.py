@@ -32,6 +32,8 @@ COMMENTS: Final[dict[str, str]] = {
     "records": "One row per record; (collection, section, accession_version) names it",
     "sequences": "One row per chunk of residues; join by (collection, section, accession_version)",
     "memberships": "One narrow row per record: names, digests, place in the raw file",
+    "samples": "One row per source feature: where, when and from what a sequence was taken",
+    "cds": "One row per coding sequence with its translation",
     "changes": "One row per record that a release changed against the one before it that the store keeps",
     "features": "One row per feature; the first gene, locus_tag, product and protein_id are columns of their own",
 }

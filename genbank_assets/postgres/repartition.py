@@ -18,6 +18,8 @@ from genbank_assets.postgres.dependents import restore, take_aside
 from genbank_assets.postgres.partitions import partition_name, table_statement
 from genbank_assets.postgres.statements import PARTITIONED, indexes, table_statements
 
+# Columns of today that databases of version 4 lack; they are null there.
+_LATER = frozenset({"other_lines"})
 _OLD = ("record_presence", "record_event", "feature", "reference", "record", "sequence", "division_release",
         "source_file", "release")  # fmt: skip
 _SMALL = ("release", "division", "division_release", "source_file")
@@ -131,7 +133,7 @@ def _selection(session: Session, table: str) -> tuple[str, str]:
     """The columns of a new table, and the query that has them from the old ones; r has collection and section."""
     if table == "record":
         kept = ("record_id", "section", "is_current", "molecule_class", "code_version")
-        names = [*kept, *(name for name, _ in record_columns())]
+        names = [*kept, *(name for name, _ in record_columns() if name not in _LATER)]
         new = ", point, source_file_id, record_offset, record_bytes, record_ordinal, last_release"
         return ", ".join(names) + new, _RECORD.replace("{columns}", ", ".join(f"r.{name}" for name in names))
     rows = session.execute(

@@ -25,9 +25,10 @@ from genbank_assets.tables.splicing import NO_RESIDUES, REASONS, Spans, spans_of
 
 _E = "features.list.element."
 COLUMNS = (
-    "accession", "accession_version", "source_file", "record_ordinal", "length", "length_unit", "topology",
-    "sequence_sha256", _E + "key", _E + "location", _E + "operator", _E + "start", _E + "end", _E + "strand",
-    _E + "partial_start", _E + "partial_end", _E + "spans_origin", _E + "spans", _E + "qualifiers",
+    "accession", "accession_version", "collection", "release", "source_file", "record_ordinal", "length",
+    "length_unit", "topology", "sequence_sha256", _E + "key", _E + "location", _E + "operator", _E + "start",
+    _E + "end", _E + "strand", _E + "partial_start", _E + "partial_end", _E + "spans_origin", _E + "spans",
+    _E + "qualifiers",
 )  # fmt: skip
 SAME = "same"
 NOT_GIVEN = "no translation is given"
@@ -64,7 +65,7 @@ def coding_sequences_of(batch: pa.RecordBatch, *, section: str, reader: ResidueR
     )
     columns: dict[str, Any] = {
         name: batch.column(name).take(pa.array(rows))
-        for name in ("accession", "accession_version", "source_file", "record_ordinal")
+        for name in ("accession", "accession_version", "collection", "release", "source_file", "record_ordinal")
     }
     columns |= {"section": pa.repeat(section, len(chosen)), "feature_ordinal": features.ordinal[chosen]}
     for name in ("location", "operator", "start", "end", "strand", "partial_start", "partial_end"):

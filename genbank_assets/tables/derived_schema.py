@@ -12,7 +12,9 @@ from genbank_assets.tables.schema import TEXT, Column
 _RECORD = (
     Column("accession", TEXT, False, "Primary accession of the record"),
     Column("accession_version", TEXT, False, "accession.version as written"),
+    Column("collection", TEXT, False, "genbank or refseq"),
     Column("section", TEXT, False, "GenBank division (phg) or RefSeq section (viral): the partition"),
+    Column("release", TEXT, False, "Release of the file, as NCBI writes it"),
     Column("source_file", TEXT, False, "Name of the file the record was read from"),
     Column("record_ordinal", pa.int64(), False, "0-based position of the record among the file's LOCUS blocks"),
     Column("feature_ordinal", pa.int32(), False, "0-based position of the feature in its record"),

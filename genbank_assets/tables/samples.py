@@ -18,8 +18,8 @@ from genbank_assets.tables.derived_schema import SAMPLE_SCHEMA
 from genbank_assets.tables.feature_arrays import FeatureArrays, Ints
 
 COLUMNS = (
-    "accession", "accession_version", "source_file", "record_ordinal", "features.list.element.key",
-    "features.list.element.location", "features.list.element.qualifiers",
+    "accession", "accession_version", "collection", "release", "source_file", "record_ordinal",
+    "features.list.element.key", "features.list.element.location", "features.list.element.qualifiers",
 )  # fmt: skip
 _PLAIN = ("organism", "organelle", "strain", "isolate", "specimen_voucher", "culture_collection")
 _MAY_BE_MISSING = ("host", "isolation_source", "geo_loc_name", "lat_lon", "collection_date")
@@ -43,7 +43,7 @@ def samples_frame(batch: pa.RecordBatch) -> pl.DataFrame:
     sources = np.flatnonzero(features.keyed(["source"]))
     rows = features.record[sources]
     columns: dict[str, Any] = {"row": rows, "feature_ordinal": features.ordinal[sources]}
-    for name in ("accession", "accession_version", "source_file", "record_ordinal"):
+    for name in ("accession", "accession_version", "collection", "release", "source_file", "record_ordinal"):
         if name in batch.schema.names:
             columns[name] = batch.column(name).take(pa.array(rows))
     take = pa.array(sources)

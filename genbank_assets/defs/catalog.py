@@ -1,0 +1,103 @@
+"""The asset ``catalog``, its check and its job: SQL over the tables of both collections.
+
+It has no partitions: one catalog serves the whole store. What it does belongs to ``catalog.ducklake``.
+See https://docs.dagster.io/guides/build/assets/defining-assets
+"""
+
+import logging
+from typing import Any
+
+import dagster as dg
+
+from genbank_assets.catalog.ducklake import build_catalog, catalog_path
+from genbank_assets.catalog.mirror import open_mirror
+from genbank_assets.catalog.sql import open_catalog
+from genbank_assets.defs.failures import failures
+from genbank_assets.defs.metadata import CONSOLE
+from genbank_assets.defs.resources import MirrorResource
+from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.store import PartitionKey, lock_partition
+
+CATALOG_KEY = dg.AssetKey(["catalog"])
+CATALOG_JOB = "update_catalog"
+_LOCK = PartitionKey("catalog", "catalog")
+
+
+@dg.asset(
+    key=CATALOG_KEY,
+    deps=[dg.AssetKey([name, "unique_records"]) for name in COLLECTIONS],
+    group_name="reading",
+    owners=["team:genbank-assets"],
+    kinds={"duckdb", "parquet"},
+    tags={"stage": "read"},
+    description=(
+        "A DuckLake catalog over the Parquet tables where they lie: records, features, sequences, samples, cds and "
+        "changes in SQL, a snapshot per release of a division, so that an earlier version is the mirror as of an "
+        "earlier release. It is made of the manifests and can be deleted at any time."
+    ),
+)
+def catalog(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
+    """Bring the catalog to what the manifests say."""
+    settings = mirror.settings()
+
+    def progress(line: str) -> None:
+        context.log.info(line)
+        CONSOLE.log(logging.INFO, "catalog: %s", line)
+
+    with failures(context), lock_partition(settings.store, _LOCK):
+        report = build_catalog(settings.store, progress=progress)
+    path = report.path.resolve()
+    return dg.MaterializeResult(
+        metadata={
+            "summary": dg.MetadataValue.md(
+                f"**{report.records:,} records** in {report.files:,} file(s); {report.steps:,} releases of divisions, "
+                f"{report.steps_now:,} added now."
+            ),
+            "attach": dg.MetadataValue.md(f"```sql\nATTACH 'ducklake:{path}' AS mirror (READ_ONLY);\n```"),
+            "releases_of_divisions": report.steps,
+            "added_now": report.steps_now,
+            "files": report.files,
+            "dagster/row_count": report.records,
+            "left_out": ", ".join(report.left_out) or "none",
+            "path": dg.MetadataValue.path(str(path)),
+        }
+    )
+
+
+@dg.asset_check(
+    asset=CATALOG_KEY,
+    name="counts_of_the_manifests",
+    description="The catalog's newest state has the records of each division that the manifests count.",
+)
+def counts_of_the_manifests(mirror: MirrorResource) -> dg.AssetCheckResult:
+    """Count again, through the catalog's own file."""
+    settings = mirror.settings()
+    expected = {
+        (row["collection"], row["section"]): row["records"]
+        for row in open_mirror(settings.store).divisions().filter("is_newest").iter_rows(named=True)
+        if row["records"]
+    }
+    with open_catalog(settings.store) as connection:
+        found = {
+            (collection, section): records
+            for collection, section, records in connection.execute(
+                "SELECT collection, section, count(*) FROM records GROUP BY ALL"
+            ).fetchall()
+        }
+    differing = sorted("/".join(key) for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    sentence = f"{len(expected)} division(s) have the records that their manifests count."
+    if differing:
+        sentence = f"Other counts than in the manifests: {', '.join(differing)}; materialize catalog again."
+    return dg.AssetCheckResult(
+        passed=not differing,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=sentence,
+        metadata={"path": dg.MetadataValue.path(str(catalog_path(settings.store).resolve()))},
+    )
+
+
+update_catalog = dg.define_asset_job(
+    CATALOG_JOB,
+    selection=dg.AssetSelection.assets(CATALOG_KEY) | dg.AssetSelection.checks(counts_of_the_manifests),
+    description="Bring the SQL catalog to what the store holds.",
+)
