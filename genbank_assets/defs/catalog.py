@@ -19,6 +19,7 @@ from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.store import PartitionKey, lock_partition
 
 CATALOG_KEY = dg.AssetKey(["catalog"])
+CODE_VERSION = "1"
 CATALOG_JOB = "update_catalog"
 _LOCK = PartitionKey("catalog", "catalog")
 
@@ -30,6 +31,7 @@ _LOCK = PartitionKey("catalog", "catalog")
     owners=["team:genbank-assets"],
     kinds={"duckdb", "parquet"},
     tags={"stage": "read"},
+    code_version=CODE_VERSION,
     description=(
         "A DuckLake catalog over the Parquet tables where they lie: records, features, sequences, samples, cds and "
         "changes in SQL, a snapshot per release of a division, so that an earlier version is the mirror as of an "

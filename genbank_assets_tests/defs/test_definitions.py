@@ -30,19 +30,26 @@ def test_it_loads(definitions: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(definitions)
 
 
+GROUPS = {"ncbi", "reading"} | {
+    f"{name}{part}" for name in ("genbank", "refseq") for part in ("", "_daily", "_derived")
+}
+
+
 def test_the_keys_are_these(definitions: dg.Definitions) -> None:
     keys = {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
     stages = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in STAGES}
     daily = {f"{collection}_daily/{stage}" for collection in ("genbank", "refseq") for stage in STAGES}
     further = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in FURTHER_STAGES}
-    assert keys == stages | daily | further | {"ncbi/genbank_release", "ncbi/refseq_release", "ncbi/taxonomy"}
+    assert keys == stages | daily | further | {
+        "ncbi/genbank_release", "ncbi/refseq_release", "ncbi/taxonomy", "catalog",
+    }  # fmt: skip
 
 
 def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
     for spec in definitions.resolve_all_asset_specs():
         assert spec.description, spec.key
         assert len(spec.description) > 60, spec.key
-        assert spec.group_name in {"genbank", "refseq", "ncbi", "genbank_daily", "refseq_daily"}
+        assert spec.group_name in GROUPS
         assert spec.owners == ["team:genbank-assets"]
         assert spec.kinds
         if spec.group_name != "ncbi":
@@ -122,7 +129,7 @@ def test_integrity_checks_block_and_limits_warn(definitions: dg.Definitions) -> 
         "control_totals", "conservation", "database_totals", "object_totals", "day_totals", "every_source_has_a_row",
         "every_cds_has_a_row",
     }  # fmt: skip
-    assert len(specs) == 47
+    assert len(specs) == 48
 
 
 def test_workspace_and_instance_files_are_valid(server: EmbeddedServer) -> None:
