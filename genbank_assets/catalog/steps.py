@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from genbank_assets.catalog.divisions import ReadableRelease
 from genbank_assets.catalog.frames import lacks
-from genbank_assets.ncbi.releases import release_date
+from genbank_assets.ncbi.releases import first_fetched, release_date
 from genbank_assets.store import PartitionKey, release_sort_key
 from genbank_assets.tables.schema import RECORD_SCHEMA, SEQUENCE_SCHEMA
 
@@ -72,11 +72,5 @@ def is_current_layout(one: ReadableRelease) -> bool:
 
 def _order(step: Step) -> tuple[dt.date, str, tuple[int, int], str]:
     one = step.release
-    date = release_date(one.partition) or _published(one)
+    date = release_date(one.partition) or first_fetched(one.partition)
     return date, one.key.collection, release_sort_key(one.release), one.key.division
-
-
-def _published(one: ReadableRelease) -> dt.date:
-    """For a release whose notes have no date, the day on which its tables were published."""
-    text = one.records.published_at
-    return dt.datetime.fromisoformat(text).date() if text else dt.date.min

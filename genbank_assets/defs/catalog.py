@@ -15,13 +15,13 @@ from genbank_assets.catalog.sql import open_catalog
 from genbank_assets.defs.failures import failures
 from genbank_assets.defs.metadata import CONSOLE
 from genbank_assets.defs.resources import MirrorResource
+from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.catalog import COLLECTIONS
-from genbank_assets.store import PartitionKey, lock_partition
 
 CATALOG_KEY = dg.AssetKey(["catalog"])
 CODE_VERSION = "1"
 CATALOG_JOB = "update_catalog"
-_LOCK = PartitionKey("catalog", "catalog")
+_LOCK = "catalog/catalog"
 
 
 @dg.asset(
@@ -46,7 +46,7 @@ def catalog(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.Mat
         context.log.info(line)
         CONSOLE.log(logging.INFO, "catalog: %s", line)
 
-    with failures(context), lock_partition(settings.store, _LOCK):
+    with failures(context), exclusive(settings, _LOCK, progress=progress, run_id=context.run.run_id):
         report = build_catalog(settings.store, progress=progress)
     path = report.path.resolve()
     return dg.MaterializeResult(

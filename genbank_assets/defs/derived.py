@@ -18,9 +18,10 @@ from genbank_assets.defs.metadata import progress_of, result
 from genbank_assets.defs.partitions import DIVISIONS
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.stages import OWNERS, latest, wanted_release
+from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, lock_partition
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 from genbank_assets.tables import cds
 from genbank_assets.tables.derived import CODE_VERSIONS, Derived, build_derived
 from genbank_assets.tables.derived_schema import CDS_COLUMNS, SAMPLE_COLUMNS
@@ -67,11 +68,10 @@ def _build(collection: Collection, stage: Derived) -> dg.AssetsDefinition:
     def derived(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
         settings = mirror.settings()
         key = PartitionKey(collection.name, context.partition_key)
-        with failures(context), lock_partition(settings.store, key):
+        progress, run_id = progress_of(context), context.run.run_id
+        with failures(context), exclusive(settings, str(key), progress=progress, run_id=run_id):
             partition = latest(settings, key, "records", release=wanted_release(context))
-            manifest = build_derived(
-                partition, stage=stage, settings=settings, progress=progress_of(context), run_id=context.run.run_id
-            )
+            manifest = build_derived(partition, stage=stage, settings=settings, progress=progress, run_id=run_id)
         return result(manifest, partition=partition, columns=_COLUMNS[stage])
 
     return derived

@@ -14,10 +14,10 @@ import dagster as dg
 from genbank_assets.defs.failures import failures
 from genbank_assets.defs.metadata import CONSOLE, table_schema
 from genbank_assets.defs.resources import MirrorResource
+from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.taxonomy import fetch_taxonomy
 from genbank_assets.ncbi.taxonomy_files import taxonomy_folder
 from genbank_assets.postgres.taxonomy import load_taxonomy
-from genbank_assets.store import PartitionKey, lock_partition
 from genbank_assets.tables import taxonomy as tables
 from genbank_assets.tables.clades import open_taxonomy
 from genbank_assets.tables.taxon_audit import MAX_LISTED, NamedTaxon, audit_taxa
@@ -25,7 +25,7 @@ from genbank_assets.tables.taxonomy_schema import NODE_COLUMNS
 
 TAXONOMY_KEY = dg.AssetKey(["ncbi", "taxonomy"])
 TAXONOMY_JOB = "update_taxonomy"
-_LOCK = PartitionKey("taxonomy", "taxonomy")
+_LOCK = "taxonomy/taxonomy"
 
 
 def _progress_of(context: dg.AssetExecutionContext) -> Callable[[str], None]:
@@ -53,7 +53,7 @@ def _progress_of(context: dg.AssetExecutionContext) -> Callable[[str], None]:
 def taxonomy(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
     """Fetch, make tables, load."""
     settings, progress = mirror.settings(), _progress_of(context)
-    with failures(context), lock_partition(settings.store, _LOCK):
+    with failures(context), exclusive(settings, _LOCK, progress=progress, run_id=context.run.run_id):
         fetched = fetch_taxonomy(settings=settings, progress=progress)
         manifest, _ = tables.build_taxonomy(fetched, store=settings.store, progress=progress)
         load = load_taxonomy(manifest, settings=settings, progress=progress, run_id=context.run.run_id)

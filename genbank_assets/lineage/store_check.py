@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from genbank_assets.errors import GenbankAssetsError, IntegrityError
 from genbank_assets.lineage.recheck import broken_chain
+from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.daily import DAILY
 from genbank_assets.objects.repair import repair_objects
@@ -29,7 +30,6 @@ from genbank_assets.store import (
     PartitionKey,
     PartitionRelease,
     Stage,
-    lock_partition,
     releases_in_store,
 )
 from genbank_assets.tables.dedup import build_unique_records
@@ -150,7 +150,7 @@ def repair_store(
                 continue
             name = f"{partition.key} {partition.release}"
             try:
-                with lock_partition(settings.store, partition.key):
+                with exclusive(settings, str(partition.key), progress=progress, run_id=run_id):
                     build(partition, settings=settings, progress=progress, run_id=run_id, recheck=True)
             except GenbankAssetsError as error:
                 progress(f"{name}: {stage} cannot be made again: {error}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 from collections.abc import Callable
 
 from genbank_assets.durable import store_errors
@@ -21,7 +22,15 @@ from genbank_assets.ncbi.catalog import COLLECTIONS, GENBANK, Collection
 from genbank_assets.ncbi.evidence import EVIDENCE_FILE, fetch_evidence
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.listing import Listing, listed_division
-from genbank_assets.ncbi.releases import Release, disagreement, promised_files, read_number, read_release, same_number
+from genbank_assets.ncbi.releases import (
+    Release,
+    date_of,
+    disagreement,
+    promised_files,
+    read_number,
+    read_release,
+    same_number,
+)
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source, without_credentials
 from genbank_assets.ncbi.transfers import Transfers
 from genbank_assets.ncbi.unknown import note_unknown, unknown_sentence
@@ -114,6 +123,7 @@ def fetch_division(
         files=entries,
         extra={
             "release_date": current.date,
+            **({} if date_of(current.date) else {"first_fetched_at": _first_fetched_at(partition)}),
             "source": without_credentials(settings.source),
             **({"evidence_file": EVIDENCE_FILE, **dataclasses.asdict(evidence)} if evidence is not None else {}),
         },
@@ -128,6 +138,13 @@ def fetch_division(
         run_id=run_id,
     )
     return _published(manifest, partition=partition, arrivals=job.arrivals, settings=settings, progress=progress)
+
+
+def _first_fetched_at(partition: PartitionRelease) -> str:
+    """When a release without a date was fetched first: its place in the order of states; kept when issued again."""
+    before = partition.manifest("raw_files")
+    known = (before.extra.get("first_fetched_at") or before.published_at) if before is not None else ""
+    return str(known or dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
 
 
 def _published(

@@ -190,6 +190,16 @@ def date_of(text: str) -> dt.date | None:
         return None
 
 
+def first_fetched(partition: PartitionRelease) -> dt.date:
+    """When a release was fetched first, which stands for the date of one without; today where nothing says it."""
+    raw = partition.manifest("raw_files")
+    said = str(raw.extra.get("first_fetched_at") or raw.published_at) if raw is not None else ""
+    try:
+        return dt.date.fromisoformat(said[:10])
+    except ValueError:
+        return dt.datetime.now(dt.UTC).date()
+
+
 def release_date(partition: PartitionRelease) -> dt.date | None:
     """The date in the release notes, as far as they say one."""
     raw = partition.manifest("raw_files")

@@ -15,6 +15,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from genbank_assets.errors import IntegrityError, NotFoundError, ObjectStoreError
+from genbank_assets.locks import exclusive
 from genbank_assets.objects.object_index import Compared, published, table_path
 from genbank_assets.objects.publish import OpenStore, publish_division
 from genbank_assets.objects.requests import copy_object
@@ -22,7 +23,7 @@ from genbank_assets.objects.retry import nobody, retried
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.verify import Comparison, Problem
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey, lock_partition, temporary_beside
+from genbank_assets.store import PartitionKey, temporary_beside
 from genbank_assets.tables.writer import file_sha256
 
 
@@ -83,7 +84,7 @@ def repair_objects(
         name = f"{partition.key} {partition.release}"
         progress(f"{name}: {len(keys):,} problem(s)")
         try:
-            with lock_partition(settings.store, partition.key):
+            with exclusive(settings, str(partition.key), progress=progress, run_id=run_id):
                 manifest = publish_division(
                     partition,
                     settings=settings,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from genbank_assets.ncbi.releases import release_date
+from genbank_assets.ncbi.releases import first_fetched, release_date
 from genbank_assets.postgres.connection import Session
 from genbank_assets.store import PartitionRelease, release_sort_key
 
@@ -20,7 +20,7 @@ def note_release(session: Session, partition: PartitionRelease) -> int:
     """Note the release of a partition and return its point; what was noted once holds."""
     return _note(
         session, partition.key.collection, partition.release, number=partition.release, date=release_date(partition),
-        fetched=_fetched(partition),
+        fetched=first_fetched(partition),
     )  # fmt: skip
 
 
@@ -31,13 +31,3 @@ def note_day(session: Session, *, collection: str, base: str, day: dt.date) -> i
 
 def _note(session: Session, collection: str, label: str, *, number: str, date: dt.date | None, fetched: dt.date) -> int:
     return int(session.execute(_NOTE, [collection, label, *release_sort_key(number), date, fetched])[0][0])
-
-
-def _fetched(partition: PartitionRelease) -> dt.date:
-    """When the release was first fetched, as its raw manifest says it; today where nothing does."""
-    raw = partition.manifest("raw_files")
-    said = str(raw.extra.get("first_fetched_at") or raw.published_at) if raw is not None else ""
-    try:
-        return dt.date.fromisoformat(said[:10])
-    except ValueError:
-        return dt.datetime.now(dt.UTC).date()
