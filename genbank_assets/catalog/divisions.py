@@ -122,7 +122,7 @@ def choose(
     kept = {key: [one for one in there[key] if release_sort_key(one.release) == wanted] for key in keys}
     with_it = {key.collection for key in keys if kept[key]}
     if not with_it:
-        numbers = sorted({one.release for key in keys for one in there[key]}, key=release_sort_key)
+        numbers = sorted(sorted({one.release for key in keys for one in there[key]}), key=release_sort_key)
         raise NotFoundError(f"release {release} is not kept; these are: {', '.join(numbers)}")
     if lacking := [key for key in keys if key.collection in with_it and not kept[key]]:
         names = ", ".join(f"{key} ({', '.join(one.release for one in there[key])})" for key in lacking)
