@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from genbank_assets.errors import StoreError
+from genbank_assets.processes import is_running, space_digest
 
 DAY_SECONDS = 86_400
 
@@ -57,27 +58,17 @@ def temporary_beside(path: Path) -> Iterator[Path]:
 
 def hidden_name(name: str, *, suffix: str) -> str:
     """A name that no other process of any host that shares the store uses, and no reader looks at."""
-    return f".{name}.{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}{suffix}"
+    return f".{name}.{socket.gethostname()}-{space_digest()}-{os.getpid()}-{secrets.token_hex(4)}{suffix}"
 
 
 def sweep_temporaries(folder: Path) -> None:
-    """Delete half-written files of processes that are gone; another host's when they are a day old."""
+    """Delete half-written files of processes that are gone; another host's, or container's, when they are a day old."""
     for path in folder.glob(".*.tmp"):
         host, _, pid = path.name.removesuffix(".tmp").rpartition("-")[0].rpartition("-")
-        is_here = host.endswith(f".{socket.gethostname()}")
+        is_here = host.endswith(f".{socket.gethostname()}-{space_digest()}") and pid.isdigit()
         with contextlib.suppress(OSError):
-            if (is_here and not _is_alive(pid)) or time.time() - path.stat().st_mtime > DAY_SECONDS:
+            if (is_here and not is_running(int(pid))) or time.time() - path.stat().st_mtime > DAY_SECONDS:
                 path.unlink()
-
-
-def _is_alive(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,8 +1,8 @@
-"""One run at a time: exclusion by name between processes of this machine and, where there is a database, of all hosts.
+"""One run at a time: exclusion by name between all processes and hosts that share the store or the database.
 
-On this machine a lock on a file, which ends with the process that holds it; between machines a lease in PostgreSQL,
-where ``GENBANK_ASSETS_POSTGRES_URL`` names one. The embedded server is reached from its own machine alone, so that
-there the file says it all. What is exclusive belongs to the callers.
+Those that share the store agree by a lock on a file of it, which ends with the process that holds it, and holds between
+hosts on NFSv4 and on Lustre (docs/machines.md). Those that share a database alone agree by a lease
+in it, where ``GENBANK_ASSETS_POSTGRES_URL`` names one. What is exclusive belongs to the callers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import datetime as dt
 import fcntl
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,7 +61,8 @@ def _file_lock(path: Path, name: str, *, progress: Callable[[str], None], run_id
         _wait(file, name, progress=progress)
         file.seek(0)
         file.truncate()
-        json.dump({"pid": os.getpid(), "run_id": run_id, "since": f"{dt.datetime.now():%Y-%m-%d %H:%M:%S}"}, file)
+        since = f"{dt.datetime.now():%Y-%m-%d %H:%M:%S}"
+        json.dump({"pid": os.getpid(), "host": socket.gethostname(), "run_id": run_id, "since": since}, file)
         file.flush()
         yield
 
@@ -94,6 +96,7 @@ def _holder(file: IO[str]) -> str:
     try:
         said = json.loads(file.read())
         run = f"run {said['run_id']}, " if said["run_id"] else ""
-        return f"{run}process {said['pid']}, since {said['since']}"
+        where = f" on {said['host']}" if "host" in said else ""
+        return f"{run}process {said['pid']}{where}, since {said['since']}"
     except (ValueError, KeyError, TypeError):
         return "which does not say who it is"

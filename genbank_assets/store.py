@@ -220,7 +220,7 @@ def lock_partition(
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress(f"waiting: another process on this machine is working on {key}")
+            progress(f"waiting: another process is working on {key}")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -1,7 +1,8 @@
 """Proves that a worker is fit for tasks: it has this version, sees this store and reaches this database.
 
-The caller leaves a token in the store; a worker reads it, writes one of its own beside it, and the caller looks for
-that: two folders of the same name on two machines do not pass. Secrets do not travel: a worker takes its own from its
+The caller leaves a token in the store, and a lock on it; a worker reads it, sees that the lock holds, writes a token of
+its own beside it, and the caller looks for that: two folders of the same name on two machines do not pass, nor does a
+file system whose locks end at the machine. Secrets do not travel: a worker takes its own from its
 environment. How workers are reached belongs to ``remote`` and ``dask_cluster``.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import os
 import secrets
 import shutil
@@ -53,11 +55,14 @@ def demands(settings: Settings, *, database: bool) -> Iterator[Demands]:
     folder = store / FOLDER / token
     folder.mkdir(parents=True)
     try:
-        (folder / "token").write_text(token)
-        url = settings.postgres_url
-        yield Demands(
-            version=__version__, store=store, token=token, database=_identity(url) if database and url else ""
-        )
+        with (folder / "token").open("w", encoding="ascii") as file:
+            file.write(token)
+            file.flush()
+            fcntl.flock(file, fcntl.LOCK_EX)
+            url = settings.postgres_url
+            yield Demands(
+                version=__version__, store=store, token=token, database=_identity(url) if database and url else ""
+            )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -72,10 +77,25 @@ def prove(wanted: Demands) -> str:
     try:
         if (folder / "token").read_text() != wanted.token:
             return f"it sees another store at {wanted.store}"
+        if not _is_locked(folder / "token"):
+            return (
+                f"a lock on a file of the store {wanted.store} does not hold between its host and the caller's: mount "
+                "it so that locks do (docs/machines.md)"
+            )
         (folder / worker_name()).write_text(wanted.token)
     except OSError as error:
         return f"it cannot use the store {wanted.store}: {error.strerror or error}"
     return _reaches(wanted.database) if wanted.database else ""
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether another process, maybe of another host, has the lock on a file."""
+    with path.open("r+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def has_written(wanted: Demands, worker: str) -> bool:

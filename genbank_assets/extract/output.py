@@ -10,13 +10,13 @@ import abc
 import dataclasses
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genbank_assets.durable import hidden_name
 from genbank_assets.errors import SettingsError
 from genbank_assets.extract.formats import Block
 from genbank_assets.extract.packing import ENCODERS, Plain
@@ -83,7 +83,7 @@ class FileOutput(Output):
     def __init__(self, path: Path, *, preamble: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._temporary = path.with_name(hidden_name(path.name, suffix=".tmp"))
         self._file = self._temporary.open("wb")
         self._encoder = ENCODERS.get(path.suffix, Plain)(self._file)
         self._entries = 0
@@ -116,7 +116,7 @@ class ParquetOutput(Output):
     def __init__(self, path: Path, *, schema: pa.Schema) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._temporary = path.with_name(hidden_name(path.name, suffix=".tmp"))
         self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
         self._entries = 0
 

@@ -1,9 +1,13 @@
-"""Politeness towards the source, shared by all processes of this machine through small files in the store.
+"""Politeness towards the source, shared by all processes and hosts of a store through small files in it.
 
 Three rules: so many files on their way at a time, so many requests a second, and after an answer of 503 or 429 nobody
 asks again until the pause is over. NCBI throttles by sustained request rate and keeps a host penalised for over an
 hour, so pauses double from what Retry-After says, and the fourth in a row gives up. A source that asks for a longer
 pause than is waited for is left alone for that time: whoever asks meanwhile is told so at once.
+
+Hosts that share the store share the files and their locks (docs/machines.md says what these need of the file system).
+Moments in the files are of the host that wrote them: with clocks s seconds apart the rate still holds in the long run,
+while the host that is behind waits s seconds longer and a pause ends s seconds early on the one that is ahead.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import obstore
@@ -30,6 +29,7 @@ from obstore.store import ObjectStore
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.objects.keys import is_lease_key, lease_key
 from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.processes import process_space, started
 
 Purpose = Literal["publish", "prune"]
 RENEW_SECONDS = 30.0
@@ -191,28 +191,14 @@ def _listed(store: ObjectStore) -> list[dict[str, Any]]:
 
 def _process() -> dict[str, Any]:
     """What tells this process from all others, as far as processes of this host can see each other."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        space = f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
-        return {"space": space, "pid": os.getpid(), "started": _started(os.getpid())}
-    except OSError:  # no Linux
-        return {"space": "", "pid": os.getpid(), "started": ""}
-
-
-def _started(pid: int) -> str:
-    """When a process began, in ticks since the boot."""
-    return Path(f"/proc/{pid}/stat").read_text(encoding="latin-1").rpartition(")")[2].split()[19]
+    return {"space": process_space(), "pid": os.getpid(), "started": started(os.getpid())}
 
 
 def _is_gone(told: dict[str, Any]) -> bool:
     """Whether a lease's process ran here and has ended."""
-    own = _process()
-    if not own["space"] or told.get("space") != own["space"]:
+    if not process_space() or told.get("space") != process_space():
         return False
-    try:
-        return bool(_started(int(told["pid"])) != told["started"])
-    except OSError:
-        return True
+    return started(int(told["pid"])) != str(told["started"])
 
 
 @contextlib.contextmanager

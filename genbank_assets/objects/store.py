@@ -244,13 +244,13 @@ def read_range(store: ObjectStore, key: str, *, start: int, end: int) -> bytes:
 def lock_objects(
     settings: Settings, *, exclusive: bool, work: str, progress: Callable[[str], None] = lambda line: None
 ) -> Iterator[None]:
-    """Runs of this store on this host that publish hold it together, one that deletes holds it alone.
+    """Runs of this store that publish hold it together, one that deletes holds it alone.
 
-    It ends with its process. What other hosts and other stores do with the same set is agreed in the set (``lease``).
+    It ends with its process. What other stores do with the same set is agreed in the set (``lease``).
     """
     settings.store.mkdir(parents=True, exist_ok=True)
     kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
-    with (settings.store / "objects.lock").open("a") as file:
+    with (settings.store / "objects.lock").open("a+") as file:  # NFS wants the right to read for a shared lock
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:

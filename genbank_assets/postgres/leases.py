@@ -17,11 +17,11 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final, LiteralString
 
 from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
+from genbank_assets.processes import process_space, started
 
 SILENCE_SECONDS = 60.0  # without a heartbeat, after which a holder counts as gone
 HEARTBEAT_SECONDS = 10.0
@@ -218,29 +218,15 @@ class _Heartbeat(threading.Thread):
 
 def this_host() -> str:
     """This machine since it was started, as processes see each other: name, boot and process namespace."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        namespace = str(Path("/proc/self/ns/pid").stat().st_ino)
-    except OSError:
-        boot = namespace = ""
-    return "/".join((platform.node(), boot, namespace))
+    return f"{platform.node()}/{process_space() or '/'}"
 
 
 def this_process() -> str:
     """This process: its id, and when it started, because ids come again."""
     pid = os.getpid()
-    return f"{pid}:{_started(pid)}"
+    return f"{pid}:{started(pid)}"
 
 
 def _is_running(process: str) -> bool:
-    pid, _, started = process.partition(":")
-    return bool(started) and _started(int(pid)) == started
-
-
-def _started(pid: int) -> str:
-    """When a process started, in clock ticks since the boot; "" where there is none, or none that can still act."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]
+    pid, _, begun = process.partition(":")
+    return bool(begun) and started(int(pid)) == begun

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+from collections.abc import Sequence
 
 from genbank_assets.errors import DatabaseError
 
@@ -31,8 +32,12 @@ def server_account() -> pwd.struct_passwd | None:
     raise DatabaseError("PostgreSQL does not run as root, and there is no account postgres or nobody to run it under")
 
 
-def run_as(command: list[str], account: pwd.struct_passwd | None) -> subprocess.CompletedProcess[str]:
+def run_as(
+    command: list[str], account: pwd.struct_passwd | None, *, keep: Sequence[int] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run a program under the account, without PG* variables of ours.
+
+    ``keep`` are open files that the program, and what it starts, have as well.
 
     A program that the account cannot reach or start gives the exit code 126, as a shell has it, and raises nothing.
     """
@@ -47,6 +52,7 @@ def run_as(command: list[str], account: pwd.struct_passwd | None) -> subprocess.
             errors="replace",
             check=False,
             cwd="/",
+            pass_fds=keep,
             env=environment,
             start_new_session=True,
             user=account.pw_uid if account else None,

@@ -35,6 +35,7 @@ from genbank_assets.postgres_server.cluster_paths import (
     postmaster_of,
     processes_in,
 )
+from genbank_assets.postgres_server.host import refuse_second_host, server_lock
 from genbank_assets.postgres_server.leftovers import ensure_watcher, sweep_leftovers
 from genbank_assets.postgres_server.programs import find_programs
 from genbank_assets.postgres_server.users import current_users, register_user
@@ -82,8 +83,9 @@ def ensure_server(store: Path, *, databases: tuple[str, ...] = ("genbank", "dags
     its starter. About 0.7 s when everything has to be made, 10 ms when the server runs.
 
     Raises:
-        DatabaseError: the server cannot be made or started; the message names its log.
+        DatabaseError: the server cannot be made or started (the message names its log), or another host runs it.
     """
+    refuse_second_host(store)
     paths = make_paths(store)
     server = EmbeddedServer(paths.data, paths.socket_folder)
     with _locked(paths.home):
@@ -91,7 +93,7 @@ def ensure_server(store: Path, *, databases: tuple[str, ...] = ("genbank", "dags
             sweep_leftovers()
             _create(paths)
         if not _answers(server):
-            _start(paths, server)
+            _start(paths, server, store=store)
         ensure_watcher(paths)
         _create_databases(server, databases)
     return server
@@ -122,8 +124,9 @@ def stop_server(store: Path, *, force: bool = False) -> bool:
 
     Raises:
         DatabaseInUseError: others use it; the message names them. Nothing was stopped.
-        DatabaseError: it does not end.
+        DatabaseError: it does not end, or another host runs it.
     """
+    refuse_second_host(store)
     paths = existing_paths(store)
     if paths is None:
         return False
@@ -236,7 +239,7 @@ def _answers(server: EmbeddedServer) -> bool:
     return True
 
 
-def _start(paths: ClusterPaths, server: EmbeddedServer) -> None:
+def _start(paths: ClusterPaths, server: EmbeddedServer, *, store: Path) -> None:
     """Start the server, waiting out recovery and the last processes of one that was killed."""
     log = paths.home / "server.log"
     log.touch()
@@ -246,16 +249,16 @@ def _start(paths: ClusterPaths, server: EmbeddedServer) -> None:
         _remove_stale_pid(paths)
         socket_option = f'-c unix_socket_directories="{paths.socket_folder}"'
         started = _pg_ctl(paths, "-l", str(log), "-w", "-t", "5", "-o", socket_option, "start")
-        done = run_as(started, paths.account)
+        with server_lock(store) as lock:
+            # Its last processes, or a server that recovers, have the lock: they are waited for.
+            done = run_as(started, paths.account, keep=[lock]) if lock is not None else None
         if _answers(server):
             return
         waited = time.monotonic() - begun
         if waited > (START_SECONDS if processes_in(paths.data) else GIVE_UP_SECONDS):
+            said = (done.stdout or done.stderr).strip()[-200:] if done else "its last processes have not ended"
             tail = log.read_text(encoding="utf-8", errors="replace")[-600:].strip()
-            raise DatabaseError(
-                f"the embedded PostgreSQL did not start ({(done.stdout or done.stderr).strip()[-200:]}); "
-                f"{log} ends: {tail}"
-            )
+            raise DatabaseError(f"the embedded PostgreSQL did not start ({said}); {log} ends: {tail}")
         if waited > TELL_SECONDS and not told:
             told = True
             _tell(f"waiting for the embedded PostgreSQL to recover; its log is {log}")

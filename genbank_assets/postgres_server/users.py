@@ -34,7 +34,7 @@ def current_users(home: Path) -> list[str]:
         if path in _held:
             continue
         try:
-            with path.open(encoding="utf-8") as file:
+            with path.open("r+", encoding="utf-8") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink(missing_ok=True)
         except BlockingIOError:

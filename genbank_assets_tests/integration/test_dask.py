@@ -128,6 +128,21 @@ def test_a_worker_of_another_version_is_refused(dask_cluster: Cluster, tmp_path:
     assert "worker old" in lines[-1]
 
 
+def test_a_worker_between_whose_host_and_ours_locks_do_not_hold_is_refused(
+    dask_cluster: Cluster, tmp_path: Path
+) -> None:
+    """As on Lustre with the mount option localflock, or NFS with local_lock=all."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "sitecustomize.py").write_text("import fcntl\nfcntl.flock = lambda file, kind: None\n")
+    dask_cluster.worker("local-locks", nanny=False, PYTHONPATH=str(other))
+    _wait_for(dask_cluster, 1)
+    with pytest.raises(
+        WorkerRefusedError, match=r"worker local-locks .* does not hold between its host and the caller"
+    ):
+        run_tasks(work, [Job(0, tmp_path)], settings=on(dask_cluster, tmp_path))
+
+
 def test_a_worker_needs_the_database_of_its_own_environment(
     dask_cluster: Cluster, tmp_path: Path, postgres_url: str
 ) -> None:

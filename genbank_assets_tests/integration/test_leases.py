@@ -210,7 +210,7 @@ def test_exclusive_on_one_machine(settings: Settings, with_database: bool) -> No
     thread = threading.Thread(target=enter)
     thread.start()
     eventually(lambda: lines)
-    assert f"genbank/phg (run the-first, process {process.pid}, since" in lines[0]
+    assert f"genbank/phg (run the-first, process {process.pid} on {socket.gethostname()}, since" in lines[0]
     assert not entered.is_set()
     with exclusive(settings, "genbank/vrl", progress=print):
         pass

@@ -19,6 +19,7 @@ from genbank_assets import __version__
 from genbank_assets.durable import DAY_SECONDS, sweep_temporaries
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.measure import StageReport
+from genbank_assets.processes import space_digest
 from genbank_assets.store import (
     STAGES,
     Manifest,
@@ -169,11 +170,13 @@ def test_a_partition_of_a_new_store_can_be_locked_again_and_again(tmp_path: Path
 def test_half_written_files_of_processes_that_are_gone_are_swept(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    host = socket.gethostname()
+    here = socket.gethostname()
+    host = f"{here}-{space_digest()}"
     names = {
         f".x.{host}-{gone.pid}-00.tmp": 0,
         f".x.{host}-{os.getpid()}-00.tmp": 0,
         ".x.another-host-1-00.tmp": 0,
+        f".x.{here}-00000000-{gone.pid}-00.tmp": 0,  # of a container with this host's name
         ".y.another-host-1-00.tmp": 2 * DAY_SECONDS,
         "x.tmp": 2 * DAY_SECONDS,
     }
@@ -182,4 +185,9 @@ def test_half_written_files_of_processes_that_are_gone_are_swept(tmp_path: Path)
         os.utime(tmp_path / name, (time.time() - age, time.time() - age))
     sweep_temporaries(tmp_path)
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {f".x.{host}-{os.getpid()}-00.tmp", ".x.another-host-1-00.tmp", "x.tmp"}
+    assert left == {
+        f".x.{host}-{os.getpid()}-00.tmp",
+        ".x.another-host-1-00.tmp",
+        f".x.{here}-00000000-{gone.pid}-00.tmp",
+        "x.tmp",
+    }

@@ -1,0 +1,97 @@
+"""One host at a time runs a store's embedded server, also when several share the store's file system.
+
+Nothing in PostgreSQL sees a server of another host in the same data folder, and its socket works on one host alone.
+Each process of a running server holds the lock on ``STORE/postgres/host``, which it inherited; the file says on which
+host. The lock ends with the last of them, however that happened. Starting and stopping belong to ``server``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import platform
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from genbank_assets.errors import DatabaseError
+from genbank_assets.processes import process_space
+
+SETTLE_SECONDS = 1.0
+_NAME = "host"
+
+
+def refuse_second_host(store: Path) -> None:
+    """Return when no other host, or container, runs the store's server.
+
+    Raises:
+        DatabaseError: one does; the message names it.
+    """
+    try:
+        file = _path(store).open("a+", encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # there was never a server, or not one of ours
+        return
+    with file:
+        _take(file, store, kind=fcntl.LOCK_SH)
+
+
+@contextlib.contextmanager
+def server_lock(store: Path) -> Iterator[int | None]:
+    """The lock, to be handed to a server that is started in the block; None while processes of this host hold it.
+
+    Raises:
+        DatabaseError: processes of another host hold it.
+    """
+    with _path(store).open("a+", encoding="utf-8") as file:
+        if not _take(file, store, kind=fcntl.LOCK_EX):
+            yield None
+            return
+        file.seek(0)
+        file.truncate()
+        json.dump({"host": platform.node(), "space": _space()}, file)
+        file.flush()
+        yield file.fileno()
+
+
+def _take(file: IO[str], store: Path, *, kind: int) -> bool:
+    """Whether the lock could be had; False while this host has it.
+
+    What the file says is believed when it is still so after a second: whoever only asks has the lock for a moment, and
+    so has a starter before it has written who it is.
+    """
+    begun = time.monotonic()
+    while True:
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            host, space = _told(file)
+        else:
+            return True
+        if space == _space():
+            return False
+        if time.monotonic() - begun > SETTLE_SECONDS:
+            raise DatabaseError(
+                f"the embedded PostgreSQL of {store} runs on the host or container {host}, and one at a time can use "
+                "it: set GENBANK_ASSETS_POSTGRES_URL to a server that all hosts reach, or end it there with "
+                "`genbank-assets stop`"
+            )
+        time.sleep(0.05)
+
+
+def _told(file: IO[str]) -> tuple[str, str]:
+    file.seek(0)
+    try:
+        told = json.loads(file.read())
+        return str(told["host"]), str(told["space"])
+    except (ValueError, KeyError, TypeError):
+        return "that it does not name", ""
+
+
+def _space() -> str:
+    return process_space() or platform.node()
+
+
+def _path(store: Path) -> Path:
+    return store.resolve() / "postgres" / _NAME
