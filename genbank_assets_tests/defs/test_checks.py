@@ -21,8 +21,8 @@ from genbank_assets.defs.findings import Finding
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.objects import upload
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey, PartitionRelease
-from genbank_assets_tests.fix_postgres import Divisions, Entry
+from genbank_assets.store import PartitionKey, PartitionRelease, publish_manifest
+from genbank_assets_tests.fix_postgres import Divisions
 from genbank_assets_tests.fix_s3 import S3Server, ThrottlingProxy
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.integration.test_postgres_changes import many
@@ -79,7 +79,7 @@ def test_a_source_that_moved_on(pln: tuple[Settings, PartitionRelease], tmp_path
     gone = dataclasses.replace(settings, source=(tmp_path / "nothing").as_uri())
     found = finding("is_current_release", partition, gone)
     assert not found.passed
-    assert "cannot be asked" in found.sentence
+    assert "cannot be reached" in found.sentence
 
 
 def test_a_record_table_that_lost_a_row(pln: tuple[Settings, PartitionRelease]) -> None:
@@ -141,15 +141,16 @@ def test_rows_and_ledger_entries_that_somebody_deleted(divisions: Divisions) -> 
     assert (found.passed, found.figures["files"]) == (False, 0)
 
 
-def test_many_tiny_files_send_many_statements(divisions: Divisions) -> None:
-    few = divisions.make("genbank/phg", "1.0", {"gbphg1.seq.gz": many(3, prefix="CD")})
-    divisions.load(few)
-    assert finding("statements_per_second", few, divisions.settings).passed
-    partition = divisions.make("genbank/bct", "1.0", {f"gbbct{n}.seq.gz": [Entry(f"AB{n:06}")] for n in range(1, 61)})
-    divisions.load(partition)
+@pytest.mark.parametrize(("statements", "passed"), [(2_999, True), (3_001, False)])
+def test_many_statements_a_second(divisions: Divisions, statements: int, passed: bool) -> None:
+    """By the figures of a load, so that no machine is too slow for the test."""
+    partition = divisions.make("genbank/phg", "1.0", {"gbphg1.seq.gz": many(3, prefix="CD")})
+    manifest = divisions.load(partition)
+    report = dataclasses.replace(manifest.report, sql_statements=statements, seconds=30.0)
+    publish_manifest(dataclasses.replace(manifest, report=report), partition=partition)
     found = finding("statements_per_second", partition, divisions.settings)
-    assert not found.passed, found
-    assert found.figures["statements_per_second"] > 100
+    assert found.passed is passed
+    assert found.figures["statements_per_second"] == pytest.approx(statements / 30)
 
 
 def test_an_object_list_that_lost_a_row(pln: tuple[Settings, PartitionRelease]) -> None:
@@ -166,10 +167,11 @@ def test_uploads_that_use_up_their_tries(settings: Settings, s3: S3Server, monke
     with ThrottlingProxy(s3, share=0.0, refuse="/nucleotide/", times=upload.TRIES) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         report = mirror(key, settings)[4].report
-    assert (report.objects_put, report.upload_attempts, report.upload_errors) == (7, 7, 7)  # second chances helped
+    assert (report.objects_put, report.upload_attempts) == (7, 7)  # second chances helped
+    assert report.upload_errors  # not necessarily of all: while nothing passes, the store's return is waited for
     found = finding("upload_errors", PartitionRelease(settings.store, key, "1.0"), settings)
     assert not found.passed
-    assert found.sentence == "7 of 7 uploads failed"
+    assert found.sentence == f"{report.upload_errors} of 7 uploads failed"
 
 
 @pytest.mark.parametrize(
