@@ -13,6 +13,7 @@ from dagster_aws.s3 import S3Resource
 
 from genbank_assets.defs.alerts import build_alert_sensors
 from genbank_assets.defs.automation import build_automation_sensors
+from genbank_assets.defs.blast import build_blast_asset, build_blast_checks, build_blast_job
 from genbank_assets.defs.catalog import catalog, counts_of_the_manifests, update_catalog
 from genbank_assets.defs.checks import build_checks, build_day_checks
 from genbank_assets.defs.daily import build_daily, build_daily_jobs, build_daily_schedules
@@ -52,14 +53,21 @@ def build_collection_defs(collection: Collection, *, resources: Mapping[str, Any
             *build_releases([collection]),
             *build_stages(collection),
             *build_derived_assets(collection),
+            build_blast_asset(collection),
             *build_daily([collection]),
         ],
         asset_checks=[
             *build_checks(collection),
             *build_derived_checks(collection),
+            *build_blast_checks(collection),
             *build_day_checks(collection),
         ],
-        jobs=[*build_mirror_jobs([collection]), *build_daily_jobs([collection]), build_derived_job(collection)],
+        jobs=[
+            *build_mirror_jobs([collection]),
+            *build_daily_jobs([collection]),
+            build_derived_job(collection),
+            build_blast_job(collection),
+        ],
         schedules=build_daily_schedules([collection]),
         sensors=[*build_sensors([collection]), *build_automation_sensors([collection])],
         resources=resources,

@@ -42,9 +42,11 @@ __all__ = [
     "write_atomically",
 ]
 
-Stage = Literal["raw_files", "records", "unique_records", "postgres_table", "object_set", "samples", "cds"]
+Stage = Literal[
+    "raw_files", "records", "unique_records", "postgres_table", "object_set", "samples", "cds", "blast_database"
+]
 STAGES: tuple[Stage, ...] = ("raw_files", "records", "unique_records", "postgres_table", "object_set")
-# Made of records for those who want them; a release is complete without.
+# Made of records for those who want them; a release is complete without. Search databases stand beside: no tables.
 FURTHER_STAGES: tuple[Stage, ...] = ("samples", "cds")
 MANIFEST = "manifest.json"
 

@@ -13,7 +13,19 @@ import pytest
 from genbank_assets_tests.paths import ROOT
 
 PACKAGE = ROOT / "genbank_assets"
-ORDER = ["ncbi", "flatfile", "tables", "postgres", "objects", "lookup", "lineage", "catalog", "extract", "planning"]
+ORDER = [
+    "ncbi",
+    "flatfile",
+    "tables",
+    "postgres",
+    "objects",
+    "lookup",
+    "lineage",
+    "catalog",
+    "extract",
+    "search_databases",
+    "planning",
+]
 # The schema of the tables is the one column list; the reader fills it and has to know it.
 SHARED_MODULES = {"genbank_assets.tables.schema"}
 LONG_MODULES = {

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import genbank_assets
 from genbank_assets.cli import (
+    blast,
     catalog,
     cite,
     completion,
@@ -53,6 +54,7 @@ GROUPS = (
     records,
     extract,
     cite,
+    blast,
     upkeep,
     catalog,
     objects,

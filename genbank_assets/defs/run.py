@@ -17,6 +17,7 @@ from typing import Any
 
 import dagster as dg
 
+from genbank_assets.defs.blast import blast_job_name
 from genbank_assets.defs.daily import daily_job_name
 from genbank_assets.defs.instance import open_instance
 from genbank_assets.defs.jobs import mirror_job_name
@@ -108,6 +109,10 @@ class Runs:
     def update_taxonomy(self) -> PartitionRun:
         """Bring NCBI's taxonomy up to date."""
         return self._run(TAXONOMY_JOB, PartitionKey("ncbi", "taxonomy"))
+
+    def make_blast_database(self, key: PartitionKey) -> PartitionRun:
+        """Make the search databases of a partition."""
+        return self._run(blast_job_name(key.collection), key, partition_key=key.division)
 
     def _run(
         self, job: str, key: PartitionKey, *, run_config: dict[str, Any] | None = None, **options: Any

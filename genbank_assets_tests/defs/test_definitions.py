@@ -31,7 +31,7 @@ def test_it_loads(definitions: dg.Definitions) -> None:
 
 
 GROUPS = {"ncbi", "reading"} | {
-    f"{name}{part}" for name in ("genbank", "refseq") for part in ("", "_daily", "_derived")
+    f"{name}{part}" for name in ("genbank", "refseq") for part in ("", "_daily", "_derived", "_search")
 }
 
 
@@ -39,7 +39,8 @@ def test_the_keys_are_these(definitions: dg.Definitions) -> None:
     keys = {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
     stages = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in STAGES}
     daily = {f"{collection}_daily/{stage}" for collection in ("genbank", "refseq") for stage in STAGES}
-    further = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in FURTHER_STAGES}
+    beside = (*FURTHER_STAGES, "blast_database")
+    further = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in beside}
     assert keys == stages | daily | further | {
         "ncbi/genbank_release", "ncbi/refseq_release", "ncbi/taxonomy", "catalog",
     }  # fmt: skip
@@ -129,7 +130,7 @@ def test_integrity_checks_block_and_limits_warn(definitions: dg.Definitions) -> 
         "control_totals", "conservation", "database_totals", "object_totals", "day_totals", "every_source_has_a_row",
         "every_cds_has_a_row",
     }  # fmt: skip
-    assert len(specs) == 48
+    assert len(specs) == 50
 
 
 def test_workspace_and_instance_files_are_valid(server: EmbeddedServer) -> None:

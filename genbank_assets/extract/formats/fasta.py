@@ -36,6 +36,8 @@ class Fasta(Format):
     name = "fasta"
     suffix = "fasta"
     heeds = frozenset({"header", "width", "kraken"})
+    #: What the header of a record says of others with the same residues, whose names come with commas.
+    others = "also={}"
 
     def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
         super().__init__(selection, options, taxonomy)
@@ -57,7 +59,7 @@ class Fasta(Format):
                     headers=self._header.lines(
                         frame_of(batch, self._header.fields),
                         first_word=self._first_word(),
-                        last_words=_others(scan, batch.column("record_ordinal").to_numpy()),
+                        last_words=_others(scan, batch.column("record_ordinal").to_numpy(), self.others),
                     ),
                     reader=scan.reader,
                     width=self.options.width,
@@ -68,14 +70,14 @@ class Fasta(Format):
         return with_kraken(fit_for_a_word("accession_version"), wanted=self.options.kraken)
 
 
-def _others(scan: Scan, ordinals: Ints) -> pl.Expr | None:
-    """``also=B.1,C.1`` for records that stand for others with the same residues; null for the rest."""
+def _others(scan: Scan, ordinals: Ints, template: str) -> pl.Expr | None:
+    """Such as ``also=B.1,C.1`` for records that stand for others with the same residues; null for the rest."""
     if scan.plan.also is None:
         return None
     shared, names = scan.plan.also
     at = np.minimum(np.searchsorted(shared, ordinals), len(shared) - 1)
     known = shared[at] == ordinals
-    words = [f"also={names[n]}" if there else None for n, there in zip(at.tolist(), known.tolist(), strict=True)]
+    words = [template.format(names[n]) if there else None for n, there in zip(at.tolist(), known.tolist(), strict=True)]
     return pl.lit(pl.Series(words, dtype=pl.String))
 
 

@@ -1,0 +1,46 @@
+"""The command ``blast``: make the search databases of partitions. What is made belongs to ``search_databases``."""
+
+from __future__ import annotations
+
+import argparse
+
+from genbank_assets.cli.commands import Commands
+from genbank_assets.cli.partitions import chosen_partitions
+from genbank_assets.cli.progress import exit_code, show_progress, tell_outcomes
+from genbank_assets.settings import Settings
+
+
+def add_commands(commands: Commands) -> None:
+    """Add ``blast``."""
+    command = commands.add(
+        "blast",
+        run=_blast,
+        summary="make BLAST and DIAMOND databases of partitions",
+        description=(
+            "Makes BLAST databases of the different nucleotide sequences and proteins of partitions in the store, with "
+            "the names and taxa of all records, and DIAMOND's where it is installed; prints where they are, for "
+            "blastn -db. Needs NCBI BLAST+."
+        ),
+        examples=["blast genbank/phg", "blast genbank/phg refseq/viral"],
+    )
+    command.add_argument("partitions", nargs="+", metavar="PARTITION", help="such as genbank/phg")
+
+
+def _blast(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.defs.run import Runs
+    from genbank_assets.search_databases.build import STAGE
+    from genbank_assets.search_databases.programs import require_programs
+    from genbank_assets.store import current_release
+
+    keys = chosen_partitions(options.partitions)
+    require_programs("makeblastdb", "blastdbcmd", "blastn", "blastp")
+    show_progress(options)
+    with Runs(settings, stop=options.stop, verbose=options.verbose > 0) as runs:
+        done = tell_outcomes((runs.make_blast_database(key) for key in keys), options=options)
+    for key in keys:
+        partition = current_release(settings.store, key=key, stage=STAGE)
+        manifest = partition.manifest(STAGE) if partition else None
+        if partition is not None and manifest is not None:
+            for name in manifest.extra["databases"]:
+                print(partition.folder_of(manifest) / name)
+    return exit_code(done, options=options)

@@ -1,0 +1,89 @@
+r"""A division's different nucleotide sequences as FASTA for ``makeblastdb``, and the taxon of every record.
+
+Records with the same residues share an entry: their names follow each other, parted by ``\x01``, as in NCBI's own
+databases, so that each is found by its name and with its taxon. Proteins belong to ``proteins``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genbank_assets.extract.conditions import Condition
+from genbank_assets.extract.distinct import choose_distinct
+from genbank_assets.extract.engine import run_stretches
+from genbank_assets.extract.formats import Block, Format, FormatOptions
+from genbank_assets.extract.formats.fasta import Fasta
+from genbank_assets.extract.formats.features import flags_of
+from genbank_assets.extract.headers import fit_for_a_word
+from genbank_assets.extract.inputs import Input
+from genbank_assets.extract.plan import Plan, make_plan
+from genbank_assets.extract.scan import Scan, stretches
+from genbank_assets.extract.selection import Selection
+
+# Private-use letters: no flat file has them, and headers take control characters out.
+_MARK = "\ue000\ue000\ue000"
+_OTHERS = re.compile(rb" " + _MARK.encode() + rb"([^\n]*)")
+_IDENTITY = ("accession_version", "taxon_id", "sequence_sha256")
+NOT_PROTEIN = Condition(
+    "protein", ("length_unit",), lambda batch: ~flags_of(pc.equal(batch.column("length_unit"), "aa"))
+)
+
+
+class _SearchFasta(Fasta):
+    """FASTA whose headers name all records of a sequence."""
+
+    others = _MARK + "{}"
+
+    def blocks(self, scan: Scan) -> Iterator[Block]:
+        for block in super().blocks(scan):
+            data = bytes(block.data)
+            if _MARK.encode() in data:
+                data = _OTHERS.sub(lambda found: b"\x01" + found[1].replace(b",", b"\x01"), data)
+            yield Block(data, block.starts, block.names)
+
+
+class Nucleotides:
+    """The nucleotide sequences of one division.
+
+    Attributes:
+        ids: records with nucleotides; known once the taxa are written.
+        sequences: entries; known once all text was read.
+    """
+
+    def __init__(self, one: Input) -> None:
+        self.ids = self.sequences = 0
+        key = str(one.partition.key)
+        self._selection = Selection(partitions=(key,), release=one.partition.release, distinct=True)
+        self._plan: Plan = make_plan([one], self._selection)
+
+    def write_taxa(self, path: Path) -> None:
+        """Write the taxon of each record that has one, ``ACCESSION.VERSION TAXON`` a line."""
+        with path.open("w", encoding="utf-8") as file:
+            for stretch in stretches(self._plan.files, whole_files=True):
+                for batch in Scan(stretch, [NOT_PROTEIN]).batches(_IDENTITY):
+                    file.write(self._taxa_of(batch))
+
+    def _taxa_of(self, batch: pa.RecordBatch) -> str:
+        frame = pl.DataFrame({name: pl.from_arrow(batch.column(name)) for name in _IDENTITY})
+        frame = frame.filter(pl.col("sequence_sha256").is_not_null())
+        self.ids += len(frame)
+        frame = frame.filter(pl.col("taxon_id").is_not_null())
+        line = pl.concat_str([fit_for_a_word("accession_version"), pl.col("taxon_id").cast(pl.String)], separator=" ")
+        return "".join(f"{text}\n" for text in frame.select(line=line)["line"])
+
+    def text(self, *, scratch: Path, workers: int) -> Iterator[Any]:
+        """The FASTA text, piece by piece."""
+        writer: Format = _SearchFasta(self._selection, FormatOptions(), None)
+        plan = choose_distinct(self._plan, [NOT_PROTEIN], scratch=scratch, format_=writer)
+        every = stretches(plan.files, whole_files=False)
+        for item in run_stretches(every, format_=writer, conditions=[NOT_PROTEIN], workers=workers):
+            if isinstance(item, Block):
+                self.sequences += len(item.starts)
+                yield item.data
