@@ -22,6 +22,7 @@ from genbank_assets.defs.jobs import build_mirror_jobs, trace_record
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.sensors import build_sensors
 from genbank_assets.defs.stages import build_stages
+from genbank_assets.defs.table_set import build_table_set, build_table_set_check, build_table_set_job
 from genbank_assets.defs.taxonomy import taxa_resolve, taxonomy, taxonomy_schedule, update_taxonomy
 from genbank_assets.defs.upstream import build_releases
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
@@ -54,12 +55,14 @@ def build_collection_defs(collection: Collection, *, resources: Mapping[str, Any
             *build_stages(collection),
             *build_derived_assets(collection),
             build_blast_asset(collection),
+            build_table_set(collection),
             *build_daily([collection]),
         ],
         asset_checks=[
             *build_checks(collection),
             *build_derived_checks(collection),
             *build_blast_checks(collection),
+            build_table_set_check(collection),
             *build_day_checks(collection),
         ],
         jobs=[
@@ -67,6 +70,7 @@ def build_collection_defs(collection: Collection, *, resources: Mapping[str, Any
             *build_daily_jobs([collection]),
             build_derived_job(collection),
             build_blast_job(collection),
+            build_table_set_job(collection),
         ],
         schedules=build_daily_schedules([collection]),
         sensors=[*build_sensors([collection]), *build_automation_sensors([collection])],

@@ -60,6 +60,7 @@ class Settings:
         postgres_url: a PostgreSQL address in any form of :mod:`genbank_assets.postgres_url`, kept as
             ``postgresql://…``; None means the embedded server under the store.
         objects: ``s3://bucket/prefix`` or ``file:///…``; None means ``STORE/objects``.
+        tables: ``s3://bucket/prefix`` or ``file:///…`` where tables are published for others; None means nowhere.
         workers: processes that parse, load and publish files of one division.
         executor: where file tasks run: ``local`` (processes of this machine), ``dask://SCHEDULER:PORT``, or
             ``NAME://…`` of a package that offers another executor.
@@ -88,6 +89,7 @@ class Settings:
     store: Path = Path("data")
     postgres_url: str | None = dataclasses.field(default=None, repr=False)
     objects: str | None = None
+    tables: str | None = None
     workers: int = 2
     executor: str = "local"
     max_remote_tasks: int = 8
@@ -157,13 +159,17 @@ class Settings:
                 raise SettingsError(f"{_variable('source')} is not a valid URL: {one!r}")
 
     def _check_objects(self) -> None:
-        if self.objects and "@" in urlsplit(self.objects).netloc:
-            for password in passwords_in(self.objects):
-                remember(password)
-            raise SettingsError(
-                f"{_variable('objects')} holds credentials: leave them out and set AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY"
-            )
+        for name in ("objects", "tables"):
+            url = getattr(self, name)
+            if url and "@" in urlsplit(url).netloc:
+                for password in passwords_in(url):
+                    remember(password)
+                raise SettingsError(
+                    f"{_variable(name)} holds credentials: leave them out and set AWS_ACCESS_KEY_ID and "
+                    "AWS_SECRET_ACCESS_KEY"
+                )
+        if self.tables and self.tables.rstrip("/") == self.objects_url.rstrip("/"):
+            raise SettingsError(f"{_variable('tables')} and {_variable('objects')} must be different places")
 
     def run_url(self, run_id: str) -> str:
         """Where Dagster's UI shows a run; "" for one that Dagster did not start."""

@@ -22,6 +22,7 @@ ORDER = [
     "lookup",
     "lineage",
     "catalog",
+    "table_set",
     "extract",
     "search_databases",
     "planning",

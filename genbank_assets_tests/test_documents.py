@@ -101,6 +101,7 @@ def test_the_guide_says_what_to_do_for_every_check() -> None:
     assert {check.name for check in (*CHECKS, *DAY_CHECKS, *DERIVED_CHECKS, *BLAST_CHECKS)} | {
         "taxa_resolve",
         "counts_of_the_manifests",
+        "published_tables",
     } == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
 
 

@@ -10,6 +10,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import polars as pl
+import pyarrow.parquet as pq
+
 from genbank_assets.errors import NotFoundError
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.store import (
@@ -68,6 +71,18 @@ class ReadableRelease:
         folder = self.partition.folder_of(self.records)
         names = [entry[f"{kind}_file"] for entry in self.records.files]
         return [folder / name for name in names if name is not None]
+
+    def scan(self, tables: Sequence[Path]) -> pl.LazyFrame:
+        """Tables of one kind, one under the other."""
+        return pl.scan_parquet(tables, glob=False)  # type: ignore[arg-type]
+
+    def memberships_named(self, accessions: Sequence[str]) -> pl.LazyFrame:
+        """The memberships of these accessions (without version)."""
+        return self.scan([self.memberships]).filter(pl.col("accession").is_in(list(accessions)))
+
+    def open(self, table: Path) -> pq.ParquetFile:
+        """One table, to read parts of."""
+        return pq.ParquetFile(table)
 
 
 def readable_releases(store: Path) -> dict[PartitionKey, list[ReadableRelease]]:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from genbank_assets.catalog.divisions import ReadableRelease
 from genbank_assets.errors import NotFoundError
@@ -20,13 +19,12 @@ from genbank_assets.tables.schema import FEATURE, MEMBERSHIP_SCHEMA, RECORD_SCHE
 
 _DERIVED = {"samples": SAMPLE_SCHEMA, "cds": CDS_SCHEMA}
 IDENTITY = ["collection", "section", "release"]
-_SEQUENCE__DERIVED = {"samples": SAMPLE_SCHEMA, "cds": CDS_SCHEMA}
 _SEQUENCE_IDENTITY = ["accession_version", "sequence_sha256"]
 
 
 def records_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
     """One row per record, with the columns of the data dictionary."""
-    frames = [_named(pl.scan_parquet(paths, glob=False), one) for one in chosen if (paths := one.tables("records"))]
+    frames = [_named(one.scan(paths), one) for one in chosen if (paths := one.tables("records"))]
     empty = pl.LazyFrame(schema=_schema(RECORD_SCHEMA, first=IDENTITY))
     return _together(frames, empty)
 
@@ -36,12 +34,12 @@ def sequences_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
     frames = []
     for one in chosen:
         paths = one.tables("sequences")
-        if paths and not lacks(paths, _SEQUENCE_IDENTITY):
-            frames.append(_named(pl.scan_parquet(paths, glob=False), one))
+        if paths and not lacks(one, paths, _SEQUENCE_IDENTITY):
+            frames.append(_named(one.scan(paths), one))
         elif paths:
             for path, records in zip(paths, one.tables("records"), strict=True):
-                names = pl.scan_parquet(records, glob=False).select("record_ordinal", *_SEQUENCE_IDENTITY)
-                chunks = pl.scan_parquet(path, glob=False).join(names, on="record_ordinal", how="left")
+                names = one.scan([records]).select("record_ordinal", *_SEQUENCE_IDENTITY)
+                chunks = one.scan([path]).join(names, on="record_ordinal", how="left")
                 frames.append(_named(chunks, one))
     empty = pl.LazyFrame(schema=_schema(SEQUENCE_SCHEMA, first=[*IDENTITY, *_SEQUENCE_IDENTITY]))
     return _together(frames, empty)
@@ -73,13 +71,13 @@ def derived_frame(chosen: Sequence[ReadableRelease], *, kind: str) -> pl.LazyFra
             f"the {kind} of {', '.join(lacking)} are not made yet: materialize the asset {kind} of these partitions "
             f"(job derive_{chosen[0].key.collection})"
         )
-    frames = [_named(pl.scan_parquet(paths, glob=False), one) for one in chosen if (paths := one.tables(kind))]
+    frames = [_named(one.scan(paths), one) for one in chosen if (paths := one.tables(kind))]
     return _together(frames, pl.LazyFrame(schema=_schema(_DERIVED[kind], first=IDENTITY)))
 
 
 def memberships_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
     """One narrow row per record, in order of accession within a division: names, digests, place in the raw file."""
-    frames = [_named(pl.scan_parquet(one.memberships, glob=False), one) for one in chosen]
+    frames = [_named(one.scan([one.memberships]), one) for one in chosen]
     return _together(frames, pl.LazyFrame(schema=_schema(MEMBERSHIP_SCHEMA, first=IDENTITY)))
 
 
@@ -111,6 +109,9 @@ def _schema(schema: object, *, first: Sequence[str]) -> pl.Schema:
     return pl.Schema({**dict.fromkeys(first, pl.String()), **table.schema})
 
 
-def lacks(paths: Sequence[Path], columns: Iterable[str]) -> bool:
+def lacks(one: ReadableRelease, paths: Sequence[Path], columns: Iterable[str]) -> bool:
     """Whether the first of these tables, which have one schema, lacks a column; False where there is no table."""
-    return bool(paths) and not set(pq.read_schema(paths[0]).names).issuperset(columns)
+    if not paths:
+        return False
+    with one.open(paths[0]) as file:
+        return not set(file.schema_arrow.names).issuperset(columns)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from genbank_assets.catalog.bucket import TableBucket, is_bucket_url
 from genbank_assets.catalog.changes import changes_frame
 from genbank_assets.catalog.divisions import ReadableRelease, choose, readable_releases
 from genbank_assets.catalog.frames import (
@@ -73,19 +74,19 @@ class MirrorRecord:
 
 
 class Mirror:
-    """A store, opened for reading.
+    """A store, or tables published in a bucket, opened for reading.
 
     What can be read is looked up once, when it is first asked for; open it again to see what was published since. In
     all methods ``partitions`` is ``genbank/phg``, ``refseq`` (all its divisions), several of these, or None for
     everything, and ``release`` one that is kept (``273`` is ``273.0``), or None for the newest of each division.
     """
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path | TableBucket) -> None:
         self.store = store
 
     @cached_property
     def _there(self) -> dict[PartitionKey, list[ReadableRelease]]:
-        return readable_releases(self.store)
+        return self.store.releases() if isinstance(self.store, TableBucket) else readable_releases(self.store)
 
     def divisions(self) -> pl.DataFrame:
         """Which releases can be read: collection, section, release, is_newest, files, records, residues."""
@@ -257,14 +258,19 @@ _DIVISIONS = pl.Schema(
 
 
 def open_mirror(store: str | os.PathLike[str] | None = None) -> Mirror:
-    """Open a store for reading.
+    """Open a store, or tables that were published in a bucket, for reading.
 
     Args:
-        store: the folder; None takes that of ``GENBANK_ASSETS_STORE``, or ``data``.
+        store: the folder; None takes that of ``GENBANK_ASSETS_STORE``, or ``data``. Or where tables are published:
+            ``s3://bucket/prefix``, with ``?endpoint=…``, ``&region=…`` and ``&unsigned=true`` behind it where AWS's
+            own variables do not say it, or ``file:///folder``.
 
     Raises:
         NotFoundError: the folder is not there.
+        ObjectStoreError: the address cannot be used.
     """
+    if isinstance(store, str) and is_bucket_url(store):
+        return Mirror(TableBucket(store))
     path = Path(store if store is not None else os.environ.get("GENBANK_ASSETS_STORE") or "data").expanduser()
     if not path.is_dir():
         raise NotFoundError(f"there is no store at {path}: name the folder that GENBANK_ASSETS_STORE names")

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genbank_assets.catalog.divisions import ReadableRelease
+from genbank_assets.catalog.row_groups import groups_with
 
 
 def rows_named(one: ReadableRelease, names: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -24,8 +25,7 @@ def rows_named(one: ReadableRelease, names: Iterable[str]) -> Iterator[dict[str,
     wanted = {name.strip().upper() for name in names} | {name.strip() for name in names}
     primary = sorted({name.partition(".")[0] for name in wanted} | wanted)
     found = (
-        pl.scan_parquet(one.memberships, glob=False)
-        .filter(pl.col("accession").is_in(primary))
+        one.memberships_named(primary)
         .filter(pl.col("accession").is_in(list(wanted)) | pl.col("accession_version").is_in(list(wanted)))
         .select("source_file", "record_ordinal")
         .collect()
@@ -49,7 +49,7 @@ def residues_of(one: ReadableRelease, wanted: set[tuple[str, int]]) -> Iterator[
     """(file, record_ordinal) and residues of records, in the order of the files; "" for a record without residues."""
     for name, path in _by_source(one, "sequences"):
         for ordinal in sorted(number for source, number in wanted if source == name):
-            with pq.ParquetFile(path) as file:
+            with one.open(path) as file:
                 columns = ["record_ordinal", "chunk_ordinal", "residues"]
                 parts = [
                     chunk
@@ -69,7 +69,7 @@ def _whole_rows(
 ) -> Iterator[dict[str, Any]]:
     """Rows as plain values, under the partition's own names; ``bounds`` are ordinals that tell row groups to skip."""
     whose = {"collection": one.key.collection, "section": one.key.division, "release": one.release}
-    with pq.ParquetFile(path) as file:
+    with one.open(path) as file:
         for group in _groups_with(file, bounds) if bounds is not None else range(file.num_row_groups):
             wanted = file.read_row_group(group) if condition is None else _matching(file, group, condition, whose)
             for row in wanted.to_pylist():
@@ -88,17 +88,10 @@ def _matching(file: pq.ParquetFile, group: int, condition: pl.Expr, whose: dict[
 
 def _groups_with(file: pq.ParquetFile, ordinals: set[int]) -> list[int]:
     """The row groups that can have one of these records, by their statistics; all where there are none."""
-    index = next(i for i in range(file.metadata.num_columns) if file.schema.column(i).path == "record_ordinal")
-    groups = []
-    for group in range(file.num_row_groups):
-        span = file.metadata.row_group(group).column(index).statistics
-        if span is None or not span.has_min_max or any(span.min <= n <= span.max for n in ordinals):
-            groups.append(group)
-    return groups
+    return groups_with(file.metadata, "record_ordinal", ordinals)
 
 
 def _by_source(one: ReadableRelease, kind: str) -> Iterator[tuple[str, Path]]:
     """(raw file, its table) of a kind that every file has."""
-    folder = one.partition.folder_of(one.records)
-    for entry in one.records.files:
-        yield str(entry["name"]), folder / entry[f"{kind}_file"]
+    for entry, path in zip(one.records.files, one.tables(kind), strict=True):
+        yield str(entry["name"]), path

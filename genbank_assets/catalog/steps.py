@@ -67,7 +67,7 @@ def steps_of(there: Mapping[PartitionKey, Sequence[ReadableRelease]]) -> tuple[l
 def is_current_layout(one: ReadableRelease) -> bool:
     """Whether the tables have all columns of this version; those of version 0.1.0 lack some that name a record."""
     records, sequences = one.tables("records"), one.tables("sequences")
-    return not (lacks(records, RECORD_SCHEMA.names) or lacks(sequences, SEQUENCE_SCHEMA.names))
+    return not (lacks(one, records, RECORD_SCHEMA.names) or lacks(one, sequences, SEQUENCE_SCHEMA.names))
 
 
 def _order(step: Step) -> tuple[dt.date, str, tuple[int, int], str]:

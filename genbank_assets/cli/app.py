@@ -32,6 +32,7 @@ from genbank_assets.cli import (
     runs,
     server,
     status,
+    tables,
     taxonomy,
     upkeep,
 )
@@ -58,6 +59,7 @@ GROUPS = (
     upkeep,
     catalog,
     objects,
+    tables,
     parse,
     server,
     completion,

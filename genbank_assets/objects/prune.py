@@ -99,7 +99,7 @@ def prune_objects(
         announced()
         if plan.objects and not dry_run:
             forget_sent(settings.store)
-            _carry_out(settings, store, plan, lease=lease, progress=progress)
+            carry_out(settings, store, plan, lease=lease, progress=progress)
         return Pruned(plan.objects, plan.bytes, dry_run)
 
 
@@ -129,7 +129,7 @@ def _orphans(
         yield from unfinished_uploads(settings, before=before)
 
 
-def _carry_out(
+def carry_out(
     settings: Settings, store: ObjectStore, plan: Plan, *, lease: Lease, progress: Callable[[str], None]
 ) -> None:
     """Delete what the plan names; what is gone already is no failure.

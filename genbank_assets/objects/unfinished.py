@@ -6,7 +6,7 @@ No listing of objects shows them. Deleting them belongs to ``prune``.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,12 +19,22 @@ from genbank_assets.objects.store import open_boto3
 from genbank_assets.settings import Settings
 
 
-def unfinished_files(folder: Path, *, before: datetime) -> Iterator[Planned]:
+def _is_ours(key: str) -> bool:
+    return is_content_key(key) or is_manifest_key(key) or is_membership_key(key)
+
+
+def unfinished_files(
+    folder: Path,
+    *,
+    before: datetime,
+    kinds: Sequence[str] = (*MOLECULE_CLASSES, "packs", "manifests", "memberships"),
+    is_ours: Callable[[str], bool] = _is_ours,
+) -> Iterator[Planned]:
     """What a killed run was writing into a folder: ``KEY#1`` until it is whole, which obstore never lists."""
-    for kind in (*MOLECULE_CLASSES, "packs", "manifests", "memberships"):
+    for kind in kinds:
         for path in sorted((folder / kind).rglob("*#*")):
             key, _, number = path.relative_to(folder).as_posix().rpartition("#")
-            if not number.isdecimal() or not _is_ours(key):
+            if not number.isdecimal() or not is_ours(key):
                 continue
             found = path.stat()
             modified = datetime.fromtimestamp(found.st_mtime, UTC)
@@ -32,11 +42,9 @@ def unfinished_files(folder: Path, *, before: datetime) -> Iterator[Planned]:
                 yield Planned("file", f"{key}#{number}", found.st_size, modified.isoformat(timespec="seconds"))
 
 
-def _is_ours(key: str) -> bool:
-    return is_content_key(key) or is_manifest_key(key) or is_membership_key(key)
-
-
-def unfinished_uploads(settings: Settings, *, before: datetime) -> Iterator[Planned]:
+def unfinished_uploads(
+    settings: Settings, *, before: datetime, is_ours: Callable[[str], bool] = _is_ours
+) -> Iterator[Planned]:
     """Multipart uploads that killed runs began; the bucket keeps their parts, but never lists them.
 
     Raises:
@@ -47,7 +55,7 @@ def unfinished_uploads(settings: Settings, *, before: datetime) -> Iterator[Plan
         pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
         for upload in [upload for page in pages for upload in page.get("Uploads", [])]:
             key = upload["Key"].removeprefix(prefix)
-            if upload["Initiated"] >= before or not _is_ours(key):
+            if upload["Initiated"] >= before or not is_ours(key):
                 continue
             with _none_where("NoSuchUpload"):  # it has ended meanwhile
                 one = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}

@@ -39,7 +39,7 @@ def test_the_keys_are_these(definitions: dg.Definitions) -> None:
     keys = {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
     stages = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in STAGES}
     daily = {f"{collection}_daily/{stage}" for collection in ("genbank", "refseq") for stage in STAGES}
-    beside = (*FURTHER_STAGES, "blast_database")
+    beside = (*FURTHER_STAGES, "blast_database", "table_set")
     further = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in beside}
     assert keys == stages | daily | further | {
         "ncbi/genbank_release", "ncbi/refseq_release", "ncbi/taxonomy", "catalog",
@@ -128,9 +128,9 @@ def test_integrity_checks_block_and_limits_warn(definitions: dg.Definitions) -> 
     blocking = {spec.name for spec in specs if spec.blocking}
     assert blocking == {
         "control_totals", "conservation", "database_totals", "object_totals", "day_totals", "every_source_has_a_row",
-        "every_cds_has_a_row",
+        "every_cds_has_a_row", "published_tables",
     }  # fmt: skip
-    assert len(specs) == 50
+    assert len(specs) == 52
 
 
 def test_workspace_and_instance_files_are_valid(server: EmbeddedServer) -> None:

@@ -1,0 +1,22 @@
+"""Which row groups of a table can have a value, by the statistics in its footer.
+
+What is read of them belongs to ``rows`` and ``bucket``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import pyarrow.parquet as pq
+
+
+def groups_with(metadata: pq.FileMetaData, column: str, values: Collection[Any]) -> list[int]:
+    """The row groups that can have one of these values in a column; all where there are no statistics."""
+    index = next(i for i in range(metadata.num_columns) if metadata.schema.column(i).path == column)
+    groups = []
+    for group in range(metadata.num_row_groups):
+        span = metadata.row_group(group).column(index).statistics
+        if span is None or not span.has_min_max or any(span.min <= value <= span.max for value in values):
+            groups.append(group)
+    return groups

@@ -1,0 +1,192 @@
+"""How published tables lie in a bucket: keys, the manifest of a release of a division, and the index of all of them.
+
+``tables/<collection>/<release>/<section>/<generation>/<kind>/<file>`` never changes: the generation is named by the
+files' digests. ``manifests/<collection>/<release>/<section>.json`` says which of them count, ``index.json`` which
+manifests there are. Sending belongs to ``table_set``, reading to ``bucket``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from genbank_assets.errors import IntegrityError
+from genbank_assets.store import Manifest, PartitionKey, release_sort_key
+
+FORMAT = 1
+INDEX_KEY = "index.json"
+MANIFESTS_PREFIX = "manifests/"
+TABLES_PREFIX = "tables/"
+KINDS = ("records", "sequences", "quarantine", "memberships", "unique_sequences", "samples", "cds")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_TABLE_KEY = re.compile(rf"tables/[a-z]+/\d+(\.\d+)?/[a-z_]+/[0-9a-f]{{16}}/({'|'.join(KINDS)})/{_NAME}\.parquet")
+_MANIFEST_KEY = re.compile(r"manifests/(?P<collection>[a-z]+)/(?P<release>\d+(\.\d+)?)/(?P<section>[a-z_]+)\.json")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TableObject:
+    """One table in the bucket.
+
+    Attributes:
+        kind: one of :data:`KINDS`.
+        key: where it lies, below the prefix.
+        bytes: its size.
+        sha256: digest of its bytes, in hex.
+        etag: what the store called it when it was sent.
+    """
+
+    kind: str
+    key: str
+    bytes: int
+    sha256: str
+    etag: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TablesManifest:
+    """What is published of one release of one division.
+
+    Attributes:
+        collection: ``genbank`` or ``refseq``.
+        section: the partition.
+        release: the release as NCBI writes it.
+        input_digest: digest over the manifests of the stages whose tables these are.
+        tables: the tables, kind by kind, in the order of the raw files.
+        stages: those manifests, by stage.
+        run_id: the run that published it.
+        published_at: when, ISO 8601 in UTC.
+        software_version: version of this package.
+        format: of this manifest and of the keys.
+    """
+
+    collection: str
+    section: str
+    release: str
+    input_digest: str
+    tables: tuple[TableObject, ...]
+    stages: dict[str, Manifest]
+    run_id: str = ""
+    published_at: str = ""
+    software_version: str = ""
+    format: int = FORMAT
+
+    @property
+    def key(self) -> str:
+        """Its own key."""
+        return manifest_key(PartitionKey(self.collection, self.section), self.release)
+
+    @property
+    def content(self) -> tuple[str, frozenset[tuple[str, int, str]]]:
+        """What readers get: equal for two manifests that differ in when they were made, by whom and sent whither."""
+        return self.input_digest, frozenset((one.key, one.bytes, one.sha256) for one in self.tables)
+
+    def of_kind(self, kind: str) -> list[TableObject]:
+        """The tables of a kind, in the order of the raw files."""
+        return [one for one in self.tables if one.kind == kind]
+
+    def to_json(self) -> str:
+        """The manifest as indented JSON."""
+        content: dict[str, Any] = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in {"tables", "stages"}
+        }
+        content["tables"] = [dataclasses.asdict(one) for one in self.tables]
+        content["stages"] = {name: json.loads(one.to_json()) for name, one in self.stages.items()}
+        return json.dumps(content, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes, *, key: str) -> TablesManifest:
+        """The manifest that lies under a key.
+
+        Raises:
+            IntegrityError: the text is no manifest, of another place, or names what is no table of its own.
+        """
+        try:
+            content = json.loads(text)
+            if content["format"] != FORMAT:
+                raise IntegrityError(f"{key} has format {content['format']}, which this version does not read")
+            content["tables"] = tuple(TableObject(**one) for one in content["tables"])
+            content["stages"] = {name: Manifest.from_json(json.dumps(one)) for name, one in content["stages"].items()}
+            manifest = cls(**content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise IntegrityError(f"{key} is no manifest of tables: {error}") from error
+        own = f"{TABLES_PREFIX}{manifest.collection}/{manifest.release}/{manifest.section}/"
+        strange = [t.key for t in manifest.tables if not (is_table_key(t.key) and t.key.startswith(own))]
+        if manifest.key != key or strange:
+            raise IntegrityError(f"{key} names what is not its own: {(strange or [manifest.key])[0]}")
+        return manifest
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Published:
+    """A release of a division that the index lists."""
+
+    collection: str
+    section: str
+    release: str
+
+    @property
+    def manifest(self) -> str:
+        """The key of its manifest."""
+        return manifest_key(PartitionKey(self.collection, self.section), self.release)
+
+
+def manifest_key(key: PartitionKey, release: str) -> str:
+    """``manifests/genbank/273.0/phg.json``."""
+    return f"{MANIFESTS_PREFIX}{key.collection}/{release}/{key.division}.json"
+
+
+def published_at_key(key: str) -> Published | None:
+    """Which release a manifest's key names; None for any other key."""
+    match = _MANIFEST_KEY.fullmatch(key)
+    return Published(match["collection"], match["section"], match["release"]) if match else None
+
+
+def is_table_key(key: str) -> bool:
+    """Whether a key is one that this project gives to tables; others are nobody's business here."""
+    return bool(_TABLE_KEY.fullmatch(key))
+
+
+def table_keys(files: Iterable[tuple[str, str, str]], *, key: PartitionKey, release: str) -> list[str]:
+    """The keys of a stage's tables, given as (kind, file name, SHA-256); other bytes, other keys."""
+    files = list(files)
+    named = "".join(f"{kind}/{name} {digest}\n" for kind, name, digest in files)
+    generation = hashlib.sha256(named.encode()).hexdigest()[:16]
+    folder = f"{TABLES_PREFIX}{key.collection}/{release}/{key.division}/{generation}"
+    return [f"{folder}/{kind}/{name}" for kind, name, _ in files]
+
+
+def index_json(published: Iterable[Published]) -> bytes:
+    """The index: every release of every division, and which is the newest; a function of the manifests there are."""
+    ordered = sorted(published, key=lambda one: (one.collection, one.section, release_sort_key(one.release)))
+    newest = {(one.collection, one.section): one.release for one in ordered}
+    divisions = [
+        {
+            **dataclasses.asdict(one),
+            "is_newest": newest[one.collection, one.section] == one.release,
+            "manifest": one.manifest,
+        }
+        for one in ordered
+    ]
+    return (json.dumps({"format": FORMAT, "divisions": divisions}, indent=1) + "\n").encode()
+
+
+def read_index(text: str | bytes) -> list[Published]:
+    """What an index lists, divisions by name and releases oldest first.
+
+    Raises:
+        IntegrityError: the text is no index.
+    """
+    try:
+        content = json.loads(text)
+        if content["format"] != FORMAT:
+            raise IntegrityError(f"{INDEX_KEY} has format {content['format']}, which this version does not read")
+        found = [Published(one["collection"], one["section"], one["release"]) for one in content["divisions"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{INDEX_KEY} is no index of tables: {error}") from error
+    return sorted(found, key=lambda one: (one.collection, one.section, release_sort_key(one.release)))

@@ -1,0 +1,129 @@
+"""The asset ``table_set`` of a collection, its check and its job: tables in the object store for readers elsewhere.
+
+It is no part of the mirror's job: whoever names ``GENBANK_ASSETS_TABLES`` runs it. What it does belongs to the package
+``table_set``.
+See https://docs.dagster.io/guides/build/assets/defining-assets
+"""
+
+import warnings
+from collections import Counter
+from typing import Any
+
+import dagster as dg
+from dagster_aws.s3 import S3Resource
+
+from genbank_assets.defs.failures import failures
+from genbank_assets.defs.metadata import progress_of
+from genbank_assets.defs.partitions import DIVISIONS
+from genbank_assets.defs.resources import MirrorResource, object_store
+from genbank_assets.defs.stages import OWNERS, wanted_release
+from genbank_assets.ncbi.catalog import Collection
+from genbank_assets.store import PartitionKey
+from genbank_assets.table_set.place import place_settings
+from genbank_assets.table_set.publish import CODE_VERSION, publish_tables
+from genbank_assets.table_set.verify import verify_tables
+
+
+def table_set_job_name(collection: str) -> str:
+    """``publish_genbank_tables``, ``publish_refseq_tables``."""
+    return f"publish_{collection}_tables"
+
+
+def build_table_set(collection: Collection) -> dg.AssetsDefinition:
+    """The asset of a collection."""
+
+    @dg.asset(
+        key=dg.AssetKey([collection.name, "table_set"]),
+        deps=[dg.AssetKey([collection.name, "unique_records"])],
+        partitions_def=DIVISIONS[collection.name],
+        group_name="reading",
+        owners=OWNERS,
+        kinds={"parquet", "s3"},
+        tags={"stage": "publish"},
+        code_version=CODE_VERSION,
+        description=(
+            "The division's tables in the object store that GENBANK_ASSETS_TABLES names, where DuckDB, polars, Spark "
+            "and open_mirror read them without a store. Tables never change under their keys; a manifest says which "
+            "count, an index which manifests there are."
+        ),
+    )
+    def table_set(
+        context: dg.AssetExecutionContext, mirror: MirrorResource, s3: S3Resource
+    ) -> dg.MaterializeResult[Any]:
+        with failures(context):
+            settings = mirror.settings()
+            place = place_settings(settings)
+            done = publish_tables(
+                settings,
+                PartitionKey(collection.name, context.partition_key),
+                release=wanted_release(context),
+                run_id=context.run.run_id,
+                progress=progress_of(context),
+                open_store=lambda retries: object_store(s3, place, retries=retries),
+            )
+        manifest = done.manifest
+        size = sum(table.bytes for table in manifest.tables)
+        counts = Counter(table.kind for table in manifest.tables)
+        return dg.MaterializeResult(
+            metadata={
+                "summary": dg.MetadataValue.md(
+                    f"**{len(manifest.tables):,} tables** of release {manifest.release}, {size:,} bytes; "
+                    f"{done.sent:,} sent now."
+                ),
+                "release": manifest.release,
+                "dagster/uri": f"{done.url}/{manifest.key}",
+                "read_with": dg.MetadataValue.md(f"```python\nopen_mirror({done.url!r})\n```"),
+                "tables": len(manifest.tables),
+                "bytes_out": size,
+                "files_now": done.sent,
+                "bytes_now": done.sent_bytes,
+                "retired_releases": ", ".join(done.retired) or "none",
+                **{f"{kind}_tables": number for kind, number in sorted(counts.items())},
+            },
+            data_version=dg.DataVersion(manifest.input_digest),
+        )
+
+    return table_set
+
+
+def build_table_set_check(collection: Collection) -> dg.AssetChecksDefinition:
+    """Its check: what is published is what was sent."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Specifying a partitions_def", dg.PreviewWarning)
+
+        @dg.asset_check(
+            asset=dg.AssetKey([collection.name, "table_set"]),
+            name="published_tables",
+            description="Every table that the manifests list is there with its bytes, and the index lists them.",
+            blocking=True,
+            partitions_def=DIVISIONS[collection.name],
+        )
+        def published_tables(
+            context: dg.AssetCheckExecutionContext, mirror: MirrorResource, s3: S3Resource
+        ) -> dg.AssetCheckResult:
+            with failures(context):
+                settings = mirror.settings()
+                found = verify_tables(
+                    settings,
+                    partitions=[PartitionKey(collection.name, context.partition_key)],
+                    store=object_store(s3, place_settings(settings), retries=8),
+                )
+            first = "; ".join(f"{problem.key} {problem.what}" for problem in found.problems[:3])
+            return dg.AssetCheckResult(
+                passed=found.manifests > 0 and not found.problems,
+                severity=dg.AssetCheckSeverity.ERROR,
+                description=first or f"{found.tables:,} tables of {found.manifests} release(s) are there.",
+                metadata={"tables": found.tables, "bytes": found.bytes, "read_again": found.reread},
+            )
+
+    return published_tables
+
+
+def build_table_set_job(collection: Collection) -> Any:
+    """The job that publishes a division."""
+    return dg.define_asset_job(
+        table_set_job_name(collection.name),
+        selection=dg.AssetSelection.assets(dg.AssetKey([collection.name, "table_set"])),
+        description=f"Publishes the tables of one division of {collection.title} in the object store.",
+        tags={"ncbi/collection": collection.name},
+    )

@@ -1,0 +1,45 @@
+"""The page that lies beside published tables and says what they are, how to read them, and whose rights they carry.
+
+It is a function of the manifests, as the index is; putting it belongs to ``place``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from genbank_assets.catalog.table_layout import Published
+
+CARD_KEY = "README.md"
+_TEXT = """\
+# GenBank and RefSeq as Parquet tables
+
+Records, residues and quarantined blocks of NCBI's flat files, parsed by genbank-assets. `index.json` lists the
+releases, each manifest its tables with bytes and SHA-256; tables never change under their keys.
+
+    from genbank_assets import open_mirror
+    open_mirror("s3://BUCKET/PREFIX").records().collect()
+
+or any program that reads Parquet: `tables/<collection>/<release>/*/*/records/*.parquet`.
+
+## Rights
+
+The data come from NCBI (https://www.ncbi.nlm.nih.gov/genbank/). NCBI places no restrictions on the use or
+distribution of GenBank data; some submitters may claim patent, copyright or other intellectual property rights in all
+or a portion of the data they submitted, and NCBI cannot comment on or transfer such rights
+(https://www.ncbi.nlm.nih.gov/home/about/policies/). Cite GenBank or RefSeq with the release. The residues and
+annotations are those of the flat files; errors of the conversion are not NCBI's.
+
+## What is here
+
+| collection | section | releases |
+|---|---|---|
+"""
+
+
+def card(published: Iterable[Published]) -> bytes:
+    """The page for what is published, given oldest release first."""
+    releases: dict[tuple[str, str], list[str]] = {}
+    for one in published:
+        releases.setdefault((one.collection, one.section), []).append(one.release)
+    rows = (f"| {collection} | {section} | {', '.join(found)} |\n" for (collection, section), found in releases.items())
+    return (_TEXT + "".join(rows)).encode()

@@ -1,0 +1,168 @@
+"""The place in the object store where tables are published, and its manifests and index.
+
+Manifests are the truth of what is published; the index is made of them and put anew after each change, until what was
+put is what is there: whichever of several publishers comes last lists all. What is sent belongs to ``publish``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, GenericError, NotSupportedError, PreconditionError
+from obstore.store import ObjectStore
+
+from genbank_assets.catalog.table_layout import (
+    INDEX_KEY,
+    MANIFESTS_PREFIX,
+    Published,
+    TablesManifest,
+    index_json,
+    published_at_key,
+    read_index,
+)
+from genbank_assets.errors import IntegrityError, ObjectStoreError, SettingsError
+from genbank_assets.objects.listing import listed
+from genbank_assets.objects.requests import status_of
+from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.store import open_objects
+from genbank_assets.settings import Settings
+from genbank_assets.table_set.card import CARD_KEY, card
+
+_MAX_INDEX_TRIES = 50
+OpenStore = Callable[[Settings, int], ObjectStore]
+
+
+def open_place(settings: Settings, retries: int = 0) -> ObjectStore:
+    """The store that ``GENBANK_ASSETS_TABLES`` names.
+
+    Args:
+        settings: ``tables`` says where.
+        retries: how often the client itself repeats a request.
+
+    Raises:
+        SettingsError: it names none.
+        ObjectStoreError: it cannot be used.
+    """
+    return open_objects(place_settings(settings), retries=retries)
+
+
+def place_settings(settings: Settings) -> Settings:
+    """The settings with the place of tables where the object set's is, for what opens that.
+
+    Raises:
+        SettingsError: no place is named.
+    """
+    if not settings.tables:
+        raise SettingsError("GENBANK_ASSETS_TABLES is not set: name s3://bucket/prefix or file:///folder for tables")
+    return dataclasses.replace(settings, objects=settings.tables, tables=None)
+
+
+def read_manifest(
+    store: ObjectStore, key: str, *, progress: Callable[[str], None] = nobody
+) -> tuple[TablesManifest, str] | None:
+    """A manifest and its ETag; None where there is none.
+
+    Raises:
+        IntegrityError: what lies there is no manifest.
+        ObjectStoreError: the store failed.
+    """
+    try:
+        content, etag = retried(
+            functools.partial(_get, store, key), doing=f"read {key}", progress=progress, may_be_absent=True
+        )
+    except FileNotFoundError:
+        return None
+    return TablesManifest.from_json(content, key=key), etag
+
+
+def published_manifests(store: ObjectStore, *, progress: Callable[[str], None] = nobody) -> list[Published]:
+    """Every manifest that is there.
+
+    Raises:
+        ObjectStoreError: the store failed.
+    """
+    found = (published_at_key(meta["path"]) for meta in listed(store, MANIFESTS_PREFIX, progress=progress))
+    return [one for one in found if one is not None]
+
+
+def update_index(store: ObjectStore, *, progress: Callable[[str], None] = nobody) -> bool:
+    """Make the index list the manifests that are there; readers see the old one or all of the new one.
+
+    Where the store compares (If-Match) an index that another replaced meanwhile is not overwritten. Where it does not,
+    looking again after each put comes to the same: every publisher's last look follows its put.
+
+    Returns:
+        Whether it had to be changed.
+
+    Raises:
+        ObjectStoreError: the store failed, or others never let this one come to an end.
+    """
+    for number in range(_MAX_INDEX_TRIES):
+        there = _index(store, progress=progress)
+        wanted = index_json(published_manifests(store, progress=progress))
+        if there is not None and there[0] == wanted:
+            text = functools.partial(put_object, store, CARD_KEY, card(read_index(wanted)))
+            retried(text, doing=f"store {CARD_KEY}", progress=progress)
+            return number > 0
+        _put_index(store, wanted, etag=None if there is None else there[1], progress=progress)
+    raise ObjectStoreError(f"{INDEX_KEY} is replaced by others again and again; run it again", transient=True)
+
+
+def _index(store: ObjectStore, *, progress: Callable[[str], None]) -> tuple[bytes, str] | None:
+    try:
+        return retried(
+            functools.partial(_get, store, INDEX_KEY), doing=f"read {INDEX_KEY}", progress=progress, may_be_absent=True
+        )
+    except FileNotFoundError:
+        return None
+
+
+def index_is_right(store: ObjectStore, *, progress: Callable[[str], None] = nobody) -> bool:
+    """Whether the index lists the manifests that are there."""
+    there = _index(store, progress=progress)
+    published = published_manifests(store, progress=progress)
+    return there[0] == index_json(published) if there else not published
+
+
+def _put_index(store: ObjectStore, content: bytes, *, etag: str | None, progress: Callable[[str], None]) -> None:
+    def put() -> None:
+        try:
+            obstore.put(store, INDEX_KEY, content, mode={"e_tag": etag} if etag else "create", use_multipart=False)
+        except (PreconditionError, AlreadyExistsError):
+            return  # another was quicker: the next look tells
+        except (NotSupportedError, NotImplementedError):
+            put_object(store, INDEX_KEY, content)
+        except GenericError as error:
+            if status_of(error) != 501:  # what a server says that knows no conditions
+                raise
+            put_object(store, INDEX_KEY, content)
+
+    retried(put, doing=f"store {INDEX_KEY}", progress=progress)
+
+
+def put_object(store: ObjectStore, key: str, content: bytes) -> None:
+    """Put a small object; it replaces what is there at once."""
+    obstore.put(store, key, content, use_multipart=False)
+
+
+def put_manifest(store: ObjectStore, manifest: TablesManifest, *, progress: Callable[[str], None] = nobody) -> None:
+    """Publish a release of a division: readers who ask now get its tables.
+
+    Raises:
+        IntegrityError: the store does not give back what was put.
+        ObjectStoreError: the store failed.
+    """
+    content = manifest.to_json().encode()
+    put = functools.partial(put_object, store, manifest.key, content)
+    retried(put, doing=f"store {manifest.key}", progress=progress)
+    got, _ = retried(functools.partial(_get, store, manifest.key), doing=f"read {manifest.key}", progress=progress)
+    if got != content and TablesManifest.from_json(got, key=manifest.key).content != manifest.content:
+        raise IntegrityError(f"the store returned another {manifest.key} than was put")
+
+
+def _get(store: ObjectStore, key: str) -> tuple[bytes, str]:
+    answer = obstore.get(store, key)
+    return bytes(answer.bytes()), str(answer.meta["e_tag"] or "")

@@ -1,0 +1,102 @@
+"""Removes published tables that no manifest lists any more, and unfinished uploads.
+
+Planned, announced, carried out, while nobody publishes. A table whose division was published anew a short time ago
+stays: somebody may be reading by the manifest that was replaced. Keys of other kinds are never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from obstore.store import LocalStore, ObjectStore
+
+from genbank_assets.catalog.table_layout import (
+    MANIFESTS_PREFIX,
+    TABLES_PREFIX,
+    is_table_key,
+    published_at_key,
+)
+from genbank_assets.objects.lease import leased
+from genbank_assets.objects.listing import listed
+from genbank_assets.objects.prune import Pruned, carry_out
+from genbank_assets.objects.prune_plan import Orphan, Plan, Planned
+from genbank_assets.objects.retry import nobody
+from genbank_assets.objects.unfinished import unfinished_files, unfinished_uploads
+from genbank_assets.settings import Settings
+from genbank_assets.table_set.place import open_place, place_settings, read_manifest, update_index
+
+
+def prune_tables(
+    settings: Settings,
+    *,
+    older_than: timedelta = timedelta(days=1),
+    dry_run: bool = False,
+    announce: Callable[[Orphan], None] = lambda orphan: None,
+    announced: Callable[[], None] = lambda: None,
+    progress: Callable[[str], None] = nobody,
+) -> Pruned:
+    """Delete tables that no manifest in the place lists.
+
+    Args:
+        settings: ``tables`` says where.
+        older_than: least age of what is deleted, and of the last publication of its division.
+        dry_run: only announce what would be deleted.
+        announce: told of every orphan before the first one is deleted; what it raises stops everything.
+        announced: called when all were told; likewise.
+        progress: called with lines for people.
+
+    Raises:
+        IntegrityError: a manifest cannot be read; nothing is deleted.
+        ObjectStoreError: the place failed; running it again deletes the rest.
+    """
+    store, place = open_place(settings, 8), place_settings(settings)
+    before = datetime.now(UTC) - older_than
+    with contextlib.ExitStack() as stack:
+        lease = stack.enter_context(leased(store, purpose="prune", work="tables prune", progress=progress))
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="genbank-assets-")))
+        plan = Plan(scratch / "plan.arrows")
+        plan.write(_orphans(store, place, before=before, progress=progress))
+        done = "would be deleted" if dry_run else "will be deleted"
+        progress(f"{plan.objects:,} tables with {plan.bytes:,} bytes that no manifest lists {done}")
+        for planned in plan:
+            announce(planned.orphan)
+        announced()
+        if not dry_run:
+            if plan.objects:
+                carry_out(place, store, plan, lease=lease, progress=progress)
+            update_index(store, progress=progress)
+        return Pruned(plan.objects, plan.bytes, dry_run)
+
+
+def _orphans(
+    store: ObjectStore, place: Settings, *, before: datetime, progress: Callable[[str], None]
+) -> Iterator[Planned]:
+    named: set[str] = set()
+    published: dict[str, datetime] = {}
+    for meta in listed(store, MANIFESTS_PREFIX, progress=progress):
+        one = published_at_key(meta["path"])
+        found = read_manifest(store, meta["path"], progress=progress) if one else None
+        if one and found:
+            named |= {table.key for table in found[0].tables}
+            division = f"{one.collection}/{one.section}"
+            published[division] = max(meta["last_modified"], published.get(division, meta["last_modified"]))
+    for meta in listed(store, TABLES_PREFIX, progress=progress):
+        key, modified = meta["path"], meta["last_modified"]
+        if not is_table_key(key) or key in named:
+            continue
+        _, collection, _, section, *_ = key.split("/")
+        if max(modified, published.get(f"{collection}/{section}", modified)) < before:
+            yield Planned("object", key, meta["size"], modified.isoformat(timespec="seconds"))
+    if isinstance(store, LocalStore):
+        folders = ("tables", "manifests")
+        yield from unfinished_files(Path(str(store.prefix)), before=before, kinds=folders, is_ours=_is_ours)
+    else:
+        yield from unfinished_uploads(place, before=before, is_ours=_is_ours)
+
+
+def _is_ours(key: str) -> bool:
+    return is_table_key(key) or published_at_key(key) is not None

@@ -1,0 +1,223 @@
+"""Publishes a division's tables into the object store: tables first, their manifest, then the index.
+
+Readers follow the index to manifests, and those to tables that never change; until a manifest is replaced they get what
+they got before. A killed run resumes with the next table: what is there is compared by size and ETag, and not sent
+again. Older releases stay as ``keep_releases`` says; their tables go by ``prune``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import functools
+import hashlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import obstore
+from obstore.store import ObjectStore
+
+from genbank_assets import __version__
+from genbank_assets.catalog.divisions import ReadableRelease, readable_releases
+from genbank_assets.catalog.table_layout import TABLES_PREFIX, TableObject, TablesManifest, table_keys
+from genbank_assets.durable import file_sha256
+from genbank_assets.errors import NotFoundError
+from genbank_assets.objects.lease import leased
+from genbank_assets.objects.listing import listed
+from genbank_assets.objects.retry import retried
+from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest, PartitionKey, release_sort_key
+from genbank_assets.table_set.place import open_place, published_manifests, put_manifest, read_manifest, update_index
+from genbank_assets.table_set.send import OutgoingTable, TableSender
+
+CODE_VERSION = "1"
+_FILES_AT_ONCE = 4
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PublishedTables:
+    """What is published of a release of a division, and what this run did for it.
+
+    Attributes:
+        url: where, without the manifest's key.
+        manifest: its manifest.
+        sent: tables sent now.
+        sent_bytes: bytes of those.
+        retired: earlier releases whose manifests were removed.
+    """
+
+    url: str
+    manifest: TablesManifest
+    sent: int
+    sent_bytes: int
+    retired: tuple[str, ...]
+
+
+def publish_tables(
+    settings: Settings,
+    key: PartitionKey,
+    *,
+    release: str | None = None,
+    run_id: str,
+    progress: Callable[[str], None],
+    open_store: Callable[[int], ObjectStore] | None = None,
+) -> PublishedTables:
+    """Publish the tables of one release of a division to ``settings.tables``.
+
+    Args:
+        settings: where the store is, and the place.
+        key: the division.
+        release: which; None takes the newest that can be read.
+        run_id: the run that publishes.
+        progress: called with lines for people.
+        open_store: opens the place, given how often the client repeats requests.
+
+    Raises:
+        NotFoundError: no such release of the division can be read.
+        IntegrityError: a table is not what its manifest says; nothing is published.
+        ObjectStoreError: the place failed; running it again goes on.
+    """
+    store = open_store(8) if open_store else open_place(settings, 8)
+    one = _wanted(settings.store, key, release)
+    with leased(store, purpose="publish", work=f"tables of {key} {one.release}", progress=progress) as lease:
+        releases = {p.release for p in published_manifests(store, progress=progress) if _is_of(p, key)}
+        ordered = sorted(releases | {one.release}, key=release_sort_key)
+        kept = ordered[-settings.keep_releases :]
+        if one.release not in kept:
+            raise NotFoundError(
+                f"{key} {one.release} is older than the {settings.keep_releases} release(s) that are kept: "
+                f"{', '.join(kept)}"
+            )
+        manifest, sent = _sent(store, one, settings=settings, run_id=run_id, progress=progress)
+        lease.check()
+        if sent is not None:
+            put_manifest(store, manifest, progress=progress)
+        retired = tuple(old for old in ordered if old not in kept)
+        for old in retired:
+            _remove_manifest(store, dataclasses.replace(manifest, release=old).key, progress=progress)
+        update_index(store, progress=progress)
+    sent = sent or []
+    return PublishedTables(
+        url=str(settings.tables).rstrip("/"),
+        manifest=manifest,
+        sent=len(sent),
+        sent_bytes=sum(table.bytes for table in sent),
+        retired=retired,
+    )
+
+
+def _is_of(published: object, key: PartitionKey) -> bool:
+    return (getattr(published, "collection", ""), getattr(published, "section", "")) == (key.collection, key.division)
+
+
+def _wanted(store: Path, key: PartitionKey, release: str | None) -> ReadableRelease:
+    releases = readable_releases(store).get(key, [])
+    if release is not None:
+        releases = [one for one in releases if release_sort_key(one.release) == release_sort_key(release)]
+    if not releases:
+        which = f"release {release}" if release else "no release"
+        raise NotFoundError(f"{key}: {which} {'cannot' if release else 'can'} be read yet; materialize unique_records")
+    return releases[-1]
+
+
+def _sent(
+    store: ObjectStore, one: ReadableRelease, *, settings: Settings, run_id: str, progress: Callable[[str], None]
+) -> tuple[TablesManifest, list[TableObject] | None]:
+    """The release's manifest when all tables are there, and what was sent; None for a manifest that is there too."""
+    outgoing = list(outgoing_tables(one))
+    prefix = f"{TABLES_PREFIX}{one.key.collection}/{one.release}/{one.key.division}/"
+    there = {
+        meta["path"]: (meta["size"], str(meta["e_tag"] or "")) for meta in listed(store, prefix, progress=progress)
+    }
+    wanted = TablesManifest(
+        collection=one.key.collection,
+        section=one.key.division,
+        release=one.release,
+        input_digest=_input_digest(one),
+        tables=tuple(item.table for item in outgoing),
+        stages=_stages(one),
+        run_id=run_id,
+        published_at=dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
+        software_version=__version__,
+    )
+    before = read_manifest(store, wanted.key, progress=progress)
+    known = {table.key: table.etag for table in before[0].tables} if before else {}
+    files = min(_FILES_AT_ONCE, settings.upload_concurrency)
+    sender = TableSender(
+        store, there=there, known=known, at_once=max(1, settings.upload_concurrency // files), progress=progress
+    )
+    progress(f"{one.key} {one.release}: {len(outgoing)} table(s), {sum(t.table.bytes for t in outgoing):,} bytes")
+    stored, sent = [], []
+    with ThreadPoolExecutor(files, thread_name_prefix="tables") as pool:
+        waiting = [pool.submit(sender.send, item) for item in outgoing]
+        try:
+            for number, future in enumerate(waiting, 1):
+                table, is_new = future.result()
+                stored.append(table)
+                if is_new:
+                    sent.append(table)
+                    progress(f"sent {table.key} ({number} of {len(outgoing)}): {table.bytes:,} bytes")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    manifest = dataclasses.replace(wanted, tables=tuple(stored))
+    if before and not sent and before[0].content == manifest.content:
+        progress(f"{one.key} {one.release}: everything is published already")
+        return before[0], None
+    return manifest, sent
+
+
+def outgoing_tables(one: ReadableRelease) -> Iterator[OutgoingTable]:
+    """The tables of a release, with the keys they get; what a manifest does not say is taken from the file."""
+    for stage in _stages(one):
+        files = list(_files(one, stage))
+        names = [(kind, path.name, digest) for kind, path, _, digest in files]
+        for (kind, path, size, digest), key in zip(
+            files, table_keys(names, key=one.key, release=one.release), strict=True
+        ):
+            yield OutgoingTable(path=path, table=TableObject(kind=kind, key=key, bytes=size, sha256=digest))
+
+
+def _files(one: ReadableRelease, stage: str) -> Iterator[tuple[str, Path, int, str]]:
+    """Kind, path, bytes and SHA-256 of a stage's tables."""
+    folder = one.partition.folder_of(_stages(one)[stage])
+    if stage == "records":
+        for kind in ("records", "sequences", "quarantine"):
+            for entry in one.records.files:
+                if entry.get(f"{kind}_file"):
+                    path = folder / entry[f"{kind}_file"]
+                    yield (kind, path, *_measured(path, entry.get(f"{kind}_bytes"), entry.get(f"{kind}_file_sha256")))
+    elif stage == "unique_records":
+        entries = {Path(entry["name"]).name: entry for entry in one.unique.files}
+        unique = one.memberships.parent.parent / "sequences" if one.unique.generation else one.memberships.parent
+        for kind, path in (("memberships", one.memberships), ("unique_sequences", unique / "sequences.parquet")):
+            entry = entries.get(path.name, {})
+            yield (kind, path, *_measured(path, entry.get("bytes"), entry.get("sha256")))
+    else:
+        for entry in one.derived[stage].files:
+            path = folder / entry["name"]
+            yield (stage, path, *_measured(path, entry.get("bytes"), entry.get("sha256")))
+
+
+def _measured(path: Path, size: int | None, digest: str | None) -> tuple[int, str]:
+    return size or path.stat().st_size, digest or file_sha256(path)
+
+
+def _stages(one: ReadableRelease) -> dict[str, Manifest]:
+    return {"records": one.records, "unique_records": one.unique, **one.derived}
+
+
+def _input_digest(one: ReadableRelease) -> str:
+    text = "".join(f"{name} {manifest.digest}\n" for name, manifest in sorted(_stages(one).items()))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _remove_manifest(store: ObjectStore, key: str, *, progress: Callable[[str], None]) -> None:
+    try:
+        retried(
+            functools.partial(obstore.delete, store, key), doing=f"delete {key}", progress=progress, may_be_absent=True
+        )
+    except FileNotFoundError:
+        return
+    progress(f"removed {key}: more releases than are kept")

@@ -1,0 +1,147 @@
+"""Compares what is published with its manifests: is every table there, is it what it should be, does the index agree?
+
+An object with another ETag than when it was sent is read; of the others a random sample is. What no manifest lists
+belongs to ``prune``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import random
+from collections.abc import Callable, Sequence
+
+from obstore.store import ObjectStore
+
+from genbank_assets.catalog.table_layout import TABLES_PREFIX, Published, TableObject, is_table_key
+from genbank_assets.errors import IntegrityError
+from genbank_assets.objects.etags import Etags
+from genbank_assets.objects.listing import listed
+from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey
+from genbank_assets.table_set.place import index_is_right, open_place, published_manifests, read_manifest
+
+INDEX_DIFFERS = "does not list the manifests that are there; publish any division again"
+
+
+@dataclasses.dataclass(frozen=True)
+class TableProblem:
+    """What is wrong with one object."""
+
+    key: str
+    what: str
+
+
+@dataclasses.dataclass(frozen=True)
+class TablesVerified:
+    """What was found.
+
+    Attributes:
+        manifests: releases of divisions that were compared.
+        tables: tables they list.
+        bytes: bytes of those.
+        reread: tables that were read again.
+        problems: what is wrong.
+        unlisted: tables that no manifest lists; None where only some divisions were looked at.
+    """
+
+    manifests: int
+    tables: int
+    bytes: int
+    reread: int
+    problems: tuple[TableProblem, ...]
+    unlisted: int | None
+
+
+def verify_tables(
+    settings: Settings,
+    *,
+    partitions: Sequence[PartitionKey] = (),
+    release: str | None = None,
+    sample: int = 1,
+    progress: Callable[[str], None] = nobody,
+    store: ObjectStore | None = None,
+) -> TablesVerified:
+    """Compare a listing of the place with the manifests in it; needs no store of tables on this machine.
+
+    Args:
+        settings: ``tables`` says where.
+        partitions: divisions to look at; none means all.
+        release: only this one of them.
+        sample: tables to read again of each release of a division, whatever their ETags say.
+        progress: called with lines for people.
+        store: the place, where it is open already.
+
+    Raises:
+        ObjectStoreError: the place cannot be read.
+    """
+    store = store or open_place(settings, 8)
+    chosen = [
+        one
+        for one in published_manifests(store, progress=progress)
+        if (not partitions or PartitionKey(one.collection, one.section) in partitions)
+        and release in (None, one.release)
+    ]
+    comparison = _Comparison(store, sample=sample, progress=progress)
+    for one in chosen:
+        comparison.compare(one)
+    unlisted = None
+    if not partitions and release is None:
+        everything = [meta["path"] for meta in listed(store, TABLES_PREFIX, progress=progress)]
+        unlisted = sum(is_table_key(key) and key not in comparison.named for key in everything)
+    if not index_is_right(store, progress=progress):
+        comparison.problems.append(TableProblem("index.json", INDEX_DIFFERS))
+    return TablesVerified(
+        len(chosen), len(comparison.named), comparison.bytes, comparison.reread, tuple(comparison.problems), unlisted
+    )
+
+
+class _Comparison:
+    """Looks at one release of a division after the other."""
+
+    def __init__(self, store: ObjectStore, *, sample: int, progress: Callable[[str], None]) -> None:
+        self._store = store
+        self._sample = sample
+        self._progress = progress
+        self._etags = Etags(store)
+        self.named: set[str] = set()
+        self.bytes = 0
+        self.reread = 0
+        self.problems: list[TableProblem] = []
+
+    def compare(self, one: Published) -> None:
+        try:
+            found = read_manifest(self._store, one.manifest, progress=self._progress)
+        except IntegrityError as error:
+            self.problems.append(TableProblem(one.manifest, str(error)))
+            return
+        if found is None:  # removed since it was listed
+            return
+        tables = found[0].tables
+        prefix = f"{TABLES_PREFIX}{one.collection}/{one.release}/{one.section}/"
+        there = {
+            meta["path"]: (meta["size"], str(meta["e_tag"] or ""))
+            for meta in listed(self._store, prefix, progress=self._progress)
+        }
+        sampled = set(random.sample(range(len(tables)), min(self._sample, len(tables))))
+        for number, table in enumerate(tables):
+            self.named.add(table.key)
+            self.bytes += table.bytes
+            if what := self._wrong(table, there, read=number in sampled):
+                self.problems.append(TableProblem(table.key, what))
+        self._progress(f"{one.collection}/{one.section} {one.release}: {len(tables)} table(s) compared")
+
+    def _wrong(self, table: TableObject, there: dict[str, tuple[int, str]], *, read: bool) -> str:
+        if table.key not in there:
+            return "is missing"
+        size, etag = there[table.key]
+        if size != table.bytes:
+            return f"has {size:,} bytes instead of {table.bytes:,}"
+        if etag and etag == table.etag and not read:
+            return ""
+        self.reread += 1
+        digest = retried(
+            functools.partial(self._etags.read, table.key), doing=f"read {table.key}", progress=self._progress
+        )
+        return "" if digest.hex() == table.sha256 else "holds different bytes than were sent; publish it again"
