@@ -23,11 +23,10 @@ or any program that reads Parquet: `tables/<collection>/<release>/*/*/records/*.
 
 ## Rights
 
-The data come from NCBI (https://www.ncbi.nlm.nih.gov/genbank/). NCBI places no restrictions on the use or
+The data come from NCBI (https://www.ncbi.nlm.nih.gov/genbank/, "Data Usage"). NCBI places no restrictions on the use or
 distribution of GenBank data; some submitters may claim patent, copyright or other intellectual property rights in all
-or a portion of the data they submitted, and NCBI cannot comment on or transfer such rights
-(https://www.ncbi.nlm.nih.gov/home/about/policies/). Cite GenBank or RefSeq with the release. The residues and
-annotations are those of the flat files; errors of the conversion are not NCBI's.
+or a portion of the data they submitted, and NCBI cannot comment on or transfer such rights. Cite GenBank or RefSeq with
+the release. The residues and annotations are those of the flat files; errors of the conversion are not NCBI's.
 
 ## What is here
 
