@@ -14,10 +14,12 @@ from dagster_aws.s3 import S3Resource
 from genbank_assets.defs.alerts import build_alert_sensors
 from genbank_assets.defs.automation import build_automation_sensors
 from genbank_assets.defs.blast import build_blast_asset, build_blast_checks, build_blast_job
+from genbank_assets.defs.canary import canary, canary_schedule
 from genbank_assets.defs.catalog import catalog, counts_of_the_manifests, update_catalog
 from genbank_assets.defs.checks import build_checks, build_day_checks
 from genbank_assets.defs.daily import build_daily, build_daily_jobs, build_daily_schedules
 from genbank_assets.defs.derived import build_derived_assets, build_derived_checks, build_derived_job
+from genbank_assets.defs.extraction import extract_job
 from genbank_assets.defs.jobs import build_mirror_jobs, trace_record
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.sensors import build_sensors
@@ -37,8 +39,8 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     common = dg.Definitions(
         assets=[taxonomy, catalog],
         asset_checks=[taxa_resolve, counts_of_the_manifests],
-        jobs=[trace_record, update_taxonomy, update_catalog],
-        schedules=[taxonomy_schedule],
+        jobs=[trace_record, extract_job, update_taxonomy, update_catalog, canary],
+        schedules=[taxonomy_schedule, canary_schedule],
         sensors=build_alert_sensors(),
         # A run is a process already; one more per step would cost seconds each and isolate nothing that matters.
         executor=dg.in_process_executor,

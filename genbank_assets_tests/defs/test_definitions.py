@@ -74,7 +74,8 @@ def test_partitions_are_ncbis_divisions(definitions: dg.Definitions) -> None:
 
 def test_schedules_are_off_until_turned_on(definitions: dg.Definitions) -> None:
     schedules = {schedule.name: schedule for schedule in definitions.schedules or []}
-    assert set(schedules) == {"genbank_daily_schedule", "refseq_daily_schedule", "taxonomy_schedule"}
+    daily = {"genbank_daily_schedule", "refseq_daily_schedule"}
+    assert set(schedules) == daily | {"taxonomy_schedule", "canary_schedule"}
     assert all(schedule.default_status == dg.DefaultScheduleStatus.STOPPED for schedule in schedules.values())
 
 
