@@ -3,10 +3,10 @@
 pyarrow writes every other table. It sets zstd's level and nothing else, and no level fits this column, which is half
 of all bytes: among four letters zstd finds short matches everywhere, which cost more than the letters they replace.
 Here a page has two bits a letter, unless its residues repeat each other or are no nucleotides (docs/decisions/0013 has
-the figures). A record's digest is known only at its end, when its first chunks are long written: a row group's residues
-are written at once, its other columns when the last of its records has come. Only what SEQUENCE_SCHEMA needs of the
-format is here: required columns, one page a column chunk, statistics of what is looked up. Reading belongs to any
-Parquet library.
+the figures). A record's digest is known only at its end, when its first chunks are long written: a row group's numbers
+and residues are written at once, its other columns when the last of its records has come. Only what SEQUENCE_SCHEMA
+needs of the format is here: required columns, one page a column chunk, statistics of what is looked up. Reading belongs
+to any Parquet library.
 """
 
 from __future__ import annotations
@@ -80,12 +80,15 @@ _ORDINAL, _CHUNK, _ACCESSION, _DIGEST, _COLLECTION, _SECTION, _RELEASE, _RESIDUE
 
 @dataclasses.dataclass(frozen=True)
 class _Group:
-    """A row group whose residues are written: what waits for the keys of its records."""
+    """A row group whose numbers and residues are written: what waits for the keys of its records.
+
+    ColumnChunks come with their bytes before compression and after.
+    """
 
     ordinals: Ordinals
-    chunks: np.ndarray[Any, np.dtype[np.int32]]
     begin: int
-    residues: tuple[Value, int, int]  # ColumnChunk, bytes before compression and after
+    numbers: tuple[tuple[Value, int, int], ...]
+    residues: tuple[Value, int, int]
 
 
 class SequenceFileWriter:
@@ -127,10 +130,17 @@ class SequenceFileWriter:
         if self._begun % PROBE_EVERY == 0:
             self._repeats = _repeats(text)
         self._begun += 1
+        ordinals: Ordinals = batch["record_ordinal"].to_numpy().copy()
+        chunks = batch["chunk_ordinal"].to_numpy()
+        # Spark takes a group to lie where its first column does, and leaves out one that would end behind the file.
+        numbers = (
+            self._column_chunk(_ORDINAL, memoryview(ordinals.tobytes()), batch.num_rows, bounds=_bounds(ordinals)),
+            self._column_chunk(_CHUNK, memoryview(chunks.tobytes()), batch.num_rows, bounds=_bounds(chunks)),
+        )
         group = _Group(
-            ordinals=batch["record_ordinal"].to_numpy().copy(),
-            chunks=batch["chunk_ordinal"].to_numpy().copy(),
+            ordinals=ordinals,
             begin=begin,
+            numbers=numbers,
             residues=self._column_chunk(_RESIDUES, text, batch.num_rows, lengths=lengths, packed=True),
         )
         if whole:
@@ -171,8 +181,7 @@ class SequenceFileWriter:
         digest_bytes = memoryview(digests.buffers()[1])[digests.offset * 32 :][: rows * 32]
         names = zip(range(_COLLECTION, _RESIDUES), whose, strict=True)
         chunks = [
-            self._column_chunk(_ORDINAL, memoryview(group.ordinals.tobytes()), rows, bounds=_bounds(group.ordinals)),
-            self._column_chunk(_CHUNK, memoryview(group.chunks.tobytes()), rows, bounds=_bounds(group.chunks)),
+            *group.numbers,
             self._text_chunk(_ACCESSION, accessions),
             self._column_chunk(_DIGEST, digest_bytes, rows),
             *(self._text_chunk(number, column, same=same) for number, column in names),

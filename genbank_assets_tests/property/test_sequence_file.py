@@ -141,6 +141,18 @@ def test_chunks_get_the_keys_of_their_records_whichever_comes_first(
     assert read.to_pylist() == expected
     sink.seek(0)
     assert pl.read_parquet(sink).equals(pl.from_arrow(read))
+    assert_groups_lie_within_their_file(sink)
+
+
+def assert_groups_lie_within_their_file(sink: io.BytesIO) -> None:
+    """Spark (parquet-java) reads a group with the part of the file that has its middle, reckoned from column 0."""
+    metadata = pq.read_metadata(sink)
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        columns = [group.column(i) for i in range(group.num_columns)]
+        begin = columns[0].data_page_offset
+        assert begin == min(column.data_page_offset for column in columns)
+        assert begin + sum(column.total_compressed_size for column in columns) <= len(sink.getvalue())
 
 
 def test_near_identical_genomes_shrink_to_a_fraction_and_others_to_two_bits() -> None:
