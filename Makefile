@@ -14,7 +14,7 @@ BIN := .venv/bin
 # Whatever changes the built environment; anything else is used in place.
 BUILT_FROM := setup.py pyproject.toml constraints.txt scripts/setup-venv $(wildcard $(addprefix genbank_assets/*/*.,pyx pxi h))
 
-.PHONY: help setup demo dev test test-fast test-wheel test-versions test-ceph test-postgres test-packages lint type docs \
+.PHONY: help setup demo dev test test-fast test-wheel test-versions test-ceph test-postgres test-readers test-packages lint type docs \
 	bench fuzz dictionary lock clean
 
 help:  ## what can be made
@@ -50,6 +50,9 @@ test-ceph: setup  ## the object-set tests against a throw-away Ceph (Debian's pa
 
 test-postgres: setup  ## the PostgreSQL tests against servers 14 to 18 from npm (MAJORS="14 16" for some of them)
 	@scripts/test-postgres $(MAJORS)
+
+test-readers: setup  ## every kind of table read by old and new versions of other readers (pyarrow, DuckDB, polars, pandas, Spark)
+	@scripts/test-readers
 
 test-packages: setup
 	@scripts/install-test-packages

@@ -1,13 +1,19 @@
-"""Every Python and SQL snippet of the documents runs on a store that holds two releases.
+"""Every Python, SQL and shell snippet of the documents runs on a store that holds two releases.
 
 The Python blocks of a page run one after the other in one namespace, in a folder where ``data`` is the store; a block
-under ``<!-- shown only: reason -->`` is not run. What a line says it answers, in a comment ``# -> …`` behind it, is
-compared with what it does answer.
+under ``<!-- shown only: reason -->`` is not run. Shell blocks (``sh``; ``console`` shows, and is not run) each run in a
+folder of their own with ``data`` in it, and a web server's address of the store in ``STORE_URL``. What a line says it
+answers, in a comment ``# -> …`` behind it, is compared with what it does answer.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -18,7 +24,7 @@ from genbank_assets_tests.paths import ROOT
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 _BLOCK = re.compile(
-    r"(?P<note><!-- shown only: [^>]+ -->\n+)?^```(?P<kind>python|sql)\n(?P<code>.*?)^```$", re.M | re.S
+    r"(?P<note><!-- shown only: [^>]+ -->\n+)?^```(?P<kind>python|sql|sh)\n(?P<code>.*?)^```$", re.M | re.S
 )
 _ANSWER = re.compile(r"^(?P<code>.+?)\s+# -> (?P<answer>.+)$", re.MULTILINE)
 
@@ -53,6 +59,34 @@ def test_sql(page: Path, two_releases: Settings) -> None:
         connection.rollback()
 
 
+@pytest.fixture(scope="module")
+def store_url(two_releases: Settings) -> Iterator[str]:
+    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "-d", str(two_releases.store)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        port = re.search(r"port (\d+)", process.stdout.readline())
+        assert port is not None
+        yield f"http://127.0.0.1:{port[1]}"
+        process.terminate()
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "sh")], ids=lambda page: page.name)
+def test_shell(page: Path, two_releases: Settings, store_url: str, tmp_path: Path) -> None:
+    for program in ("bash", "jq", "curl", "sha256sum"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    for number, code in enumerate(blocks(page, "sh")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "data").symlink_to(two_releases.store)
+        environment = {"PATH": os.environ["PATH"], "STORE_URL": store_url}
+        command = ["bash", "-euo", "pipefail", "-c", code]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
+        assert done.stdout or "grep -q" in code, f"said nothing: {code}"
+
+
 def test_blocks_are_found() -> None:
     assert blocks(ROOT / "README.md", "python")
     assert blocks(ROOT / "README.md", "sql")
+    assert blocks(ROOT / "docs" / "reading-without.md", "sh")
