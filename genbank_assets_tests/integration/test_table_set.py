@@ -25,10 +25,11 @@ from genbank_assets.catalog.mirror import Mirror, open_mirror
 from genbank_assets.cli.app import main
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError, ObjectStoreError, SettingsError
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey
+from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets.table_set.prune import prune_tables
 from genbank_assets.table_set.publish import PublishedTables, publish_tables
 from genbank_assets.table_set.verify import verify_tables
+from genbank_assets.tables.derived import build_derived
 from genbank_assets_tests.fix_s3 import Asked, Fault, FaultyProxy, S3Server, free_port
 from genbank_assets_tests.fix_two_releases import PARTITIONS
 from genbank_assets_tests.integration.test_objects import Bucket, bucket
@@ -339,3 +340,22 @@ def test_the_asset_publishes_and_its_check_looks(two_releases: Settings, s3: S3S
     assert event.metadata["tables"].value == event.metadata["files_now"].value > 3
     assert [check.passed for check in done.get_asset_check_evaluations()] == [True]
     assert open_mirror(f"s3://{s3.bucket}/set").divisions()["section"].to_list() == ["vrl"]
+
+
+def test_further_tables_are_sent_alone_and_read_as_well(mirrored: Settings, tmp_path: Path) -> None:
+    shutil.copytree(mirrored.store, tmp_path / "copy", symlinks=True)
+    settings = dataclasses.replace(mirrored, store=tmp_path / "copy")
+    first = published(settings)
+    with pytest.raises(NotFoundError, match="cds of genbank/vrl are not made yet"):
+        open_mirror(settings.tables).cds()
+    partition = PartitionRelease(settings.store, VRL, "2.0")
+    for stage in ("samples", "cds"):
+        build_derived(partition, stage=stage, settings=settings, progress=lambda line: None, run_id="test")
+    second = published(settings)
+    assert second.sent == 2
+    assert {table.key for table in first.manifest.tables} < {table.key for table in second.manifest.tables}
+    local, remote = open_mirror(settings.store), open_mirror(settings.tables)
+    for ask in (Mirror.samples, Mirror.cds):
+        expected = ask(local, "genbank/vrl").collect()
+        assert len(expected) > 0
+        assert_frame_equal(ask(remote).collect(), expected)
