@@ -112,6 +112,7 @@ setup(
             "distributed>=2026.1",
             f"dagster-dg-cli{DAGSTER}",
             f"dagster-k8s{DAGSTER_LIBRARIES}",
+            "kubernetes-validate>=1.31",
         ],
         "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"],
         "dask": ["distributed>=2026.1"],
