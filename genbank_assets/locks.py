@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from genbank_assets.durable import store_errors
 from genbank_assets.postgres import leases
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.settings import Settings
@@ -38,6 +39,7 @@ def exclusive(settings: Settings, name: str, *, progress: Callable[[str], None],
 
     Raises:
         DatabaseError: the hosts agree in PostgreSQL, and it cannot be reached.
+        StoreError: the store's disk is full or refuses.
     """
     with contextlib.ExitStack() as held:
         held.enter_context(_file_lock(lock_path(settings.store, name), name, progress=progress, run_id=run_id))
@@ -56,15 +58,22 @@ def lock_path(store: Path, name: str) -> Path:
 
 @contextlib.contextmanager
 def _file_lock(path: Path, name: str, *, progress: Callable[[str], None], run_id: str) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
+    with contextlib.ExitStack() as stack:
+        with store_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(path.open("a+"))
         _wait(file, name, progress=progress)
-        file.seek(0)
-        file.truncate()
-        since = f"{dt.datetime.now():%Y-%m-%d %H:%M:%S}"
-        json.dump({"pid": os.getpid(), "host": socket.gethostname(), "run_id": run_id, "since": since}, file)
-        file.flush()
+        _sign(file, run_id=run_id)
         yield
+
+
+def _sign(file: IO[str], *, run_id: str) -> None:
+    """Write who holds the lock; a disk that is full does not keep the holder from it, only its name from others."""
+    since = f"{dt.datetime.now():%Y-%m-%d %H:%M:%S}"
+    said = {"pid": os.getpid(), "host": socket.gethostname(), "run_id": run_id, "since": since}
+    with contextlib.suppress(OSError):
+        os.ftruncate(file.fileno(), 0)
+        os.write(file.fileno(), json.dumps(said).encode())
 
 
 def _wait(file: IO[str], name: str, *, progress: Callable[[str], None]) -> None:

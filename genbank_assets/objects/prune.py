@@ -81,7 +81,6 @@ def prune_objects(
             nothing is deleted; later a part is, and running it again deletes the rest.
     """
     store = open_objects(settings, retries=0)
-    settings.store.mkdir(parents=True, exist_ok=True)
     work = "objects prune"
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock_objects(settings, exclusive=True, work=work, progress=progress))

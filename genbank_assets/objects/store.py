@@ -22,6 +22,7 @@ import obstore
 from obstore.exceptions import GenericError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
+from genbank_assets.durable import store_errors
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.http_client import http_client
 from genbank_assets.redaction import remember
@@ -258,10 +259,15 @@ def lock_objects(
     """Runs of this store that publish hold it together, one that deletes holds it alone.
 
     It ends with its process. What other stores do with the same set is agreed in the set (``lease``).
+
+    Raises:
+        StoreError: the store's disk is full or refuses, for the lock or for what is done under it.
     """
-    settings.store.mkdir(parents=True, exist_ok=True)
     kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
-    with (settings.store / "objects.lock").open("a+") as file:  # NFS wants the right to read for a shared lock
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(store_errors(settings.store))
+        settings.store.mkdir(parents=True, exist_ok=True)
+        file = stack.enter_context((settings.store / "objects.lock").open("a+"))  # NFS: to read, too
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:

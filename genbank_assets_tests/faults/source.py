@@ -1,0 +1,88 @@
+"""A small source made of a seed: two releases of two divisions and two days, with every kind of change between them."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import gzip
+import os
+import random
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from genbank_assets_tests.fix_postgres import Entry
+
+OLDER_DAY, LATER_DAY = dt.date(2026, 9, 2), dt.date(2026, 10, 20)
+RECORDS = 24  # in a file
+
+
+class Source:
+    """A folder as NCBI's; the same at every call for one seed."""
+
+    def __init__(self, folder: Path, *, seed: int) -> None:
+        self.folder = folder
+        draw = random.Random(seed)
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "genbank" / "daily-nc").mkdir(parents=True)
+        self.bct = [_entry(draw, f"AB{n:06}", "BCT") for n in range(3 * RECORDS)]
+        self.vrl = [_entry(draw, f"CD{n:06}", "VRL") for n in range(2 * RECORDS)]
+        self.vrl[3] = dataclasses.replace(self.vrl[3], residues=self.bct[5].residues)  # in both divisions
+        self.new = [_entry(draw, f"EF{n:06}", "BCT") for n in range(8)]
+        self._days()
+
+    def first(self) -> None:
+        """Release 1.0, of August."""
+        self._release("1.0", "August 15 2026", bct=_files(self.bct, 3), vrl=_files(self.vrl, 2))
+
+    def second(self) -> None:
+        """Release 2.0, of October: changed, replaced, new and gone records, one in the other division."""
+        bct = list(self.bct)
+        bct[0] = dataclasses.replace(bct[0], title="The release changed it")
+        bct[30] = dataclasses.replace(bct[30], version=2, residues=bct[30].residues[::-1] + "acgt")
+        moved = dataclasses.replace(bct.pop(40), division="VRL")
+        bct.pop(50)
+        vrl = [*self.vrl[:-1], moved]
+        # The first two files of bct hold what they held but for two records; the last file of vrl alone is another.
+        self._release("2.0", "October 15 2026", bct=_files([*bct, self.new[0]], 3), vrl=_files(vrl, 2))
+
+    def _days(self) -> None:
+        changed = [dataclasses.replace(entry, title="The older day changed it") for entry in self.bct[:4]]
+        self._day(OLDER_DAY, [*changed, self.new[0], self.new[1]])
+        changed = [dataclasses.replace(entry, title="The later day changed it") for entry in self.vrl[:4]]
+        self._day(LATER_DAY, [*changed, *self.new[2:]])
+
+    def _day(self, day: dt.date, entries: Sequence[Entry]) -> None:
+        path = self.folder / "genbank" / "daily-nc" / f"nc{day:%m%d}.flat.gz"
+        _write(path, gzip.compress("".join(entry.text() for entry in entries).encode(), mtime=0))
+
+    def _release(self, number: str, date: str, **divisions: list[list[Entry]]) -> None:
+        genbank = self.folder / "genbank"
+        lines = [f"{'':25}{date}", "", f"                NCBI-GenBank Flat File Release {number}", ""]
+        files = [
+            (f"gb{section}{part}.seq", part, entries)
+            for section, parts in divisions.items()
+            for part, entries in enumerate(parts, start=1)
+        ]
+        for place, (name, part, entries) in enumerate(files, start=1):
+            lines.append(f"{place}. {name} - sequences, part {part}.")
+            text = "".join(entry.text() for entry in entries)
+            _write(genbank / f"{name}.gz", gzip.compress(text.encode(), mtime=0))
+        _write(genbank / "GB_Release_Number", f"{number}\n".encode())
+        _write(genbank / "gbrel.txt", ("\n".join(lines) + "\n").encode())
+
+
+def _entry(draw: random.Random, accession: str, division: str) -> Entry:
+    residues = "".join(draw.choices("acgt", k=draw.randrange(60, 3000)))
+    return Entry(accession, residues=residues, division=division)
+
+
+def _files(entries: Sequence[Entry], count: int) -> list[list[Entry]]:
+    size = -(-len(entries) // count)
+    return [list(entries[start : start + size]) for start in range(0, len(entries), size)]
+
+
+def _write(path: Path, content: bytes) -> None:
+    """With the time of its content: the same content made again is the same file."""
+    path.write_bytes(content)
+    os.utime(path, (1_780_000_000, 1_780_000_000 + len(content)))

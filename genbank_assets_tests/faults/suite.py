@@ -1,0 +1,176 @@
+"""The fault suite: a scenario of releases, days and prunes, disturbed at random points, ends as the undisturbed one.
+
+A round runs the scenario once. Each step is begun some times and disturbed each time, at a moment and in a way that the
+round's seed chooses: one such attempt is a point. Then the step runs undisturbed. After the last one everything runs
+once more, and store, database and bucket are compared with those of a round without any disturbance; nothing of a
+killed run may be left. In every other round steps that were disturbed are not run again in their turn (``skips``):
+what follows has to make it right.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from genbank_assets_tests.faults.end_state import differences, without_history
+from genbank_assets_tests.faults.source import LATER_DAY, OLDER_DAY
+from genbank_assets_tests.faults.steps import FAILED
+from genbank_assets_tests.faults.world import Step, World, postgres, world
+
+OLDER, LATER = OLDER_DAY.isoformat(), LATER_DAY.isoformat()
+# What the source offers, and what runs then.
+SCENARIO = (
+    ("first", "release"), ("first", OLDER), ("first", "prune"),
+    ("second", "release"), ("second", LATER), ("second", "prune"),
+)  # fmt: skip
+ONCE_MORE = ("release", OLDER, LATER, "prune")
+# A way and how often it is chosen; those that need a file system of the store's own are left out without.
+WAYS = {
+    "run": 5, "all": 3, "worker": 3, "stop": 1, "postgres": 4, "backend": 2, "s3": 4, "full": 4, "read-only": 1,
+}  # fmt: skip
+DATA_SEED = 11
+
+
+@dataclasses.dataclass
+class Result:
+    """What came of some rounds."""
+
+    points: int = 0
+    ways: Counter[str] = dataclasses.field(default_factory=Counter)
+    outcomes: Counter[str] = dataclasses.field(default_factory=Counter)
+    problems: list[str] = dataclasses.field(default_factory=list)
+
+
+class Round:
+    """One run through the scenario, disturbed as the seed says."""
+
+    def __init__(
+        self, there: World, *, seed: int, seconds: dict[str, float], tell: Callable[[str], None], result: Result
+    ) -> None:
+        self._world = there
+        self._draw = random.Random(seed)
+        self._seconds = seconds
+        self._tell = tell
+        self._result = result
+        self.skips = seed % 2 == 1
+
+    def run(self, *, points: int) -> None:
+        """All steps; at most so many points."""
+        done: list[str] = []
+        for offered, step in SCENARIO:
+            getattr(self._world.source, offered)()
+            attempts = min(self._draw.choice([1, 2, 3, 4, 5, 6]), points)
+            points -= attempts
+            for _ in range(attempts):
+                self._attempt(step, beside=self._draw.choice(["prune", step, *done, None, None, None, None]))
+            if not (attempts and self.skips and step != "release"):
+                self.undisturbed(step)
+            done.append(step if step != "release" else "prune")
+        self.once_more()
+
+    def once_more(self) -> None:
+        """Everything once more."""
+        for step in ONCE_MORE:
+            self.undisturbed(step)
+
+    def undisturbed(self, name: str) -> None:
+        """Run a step to its end."""
+        begun = time.monotonic()
+        step = self._world.start(name)
+        step.wait_begun()
+        code = step.end()
+        self._seconds.setdefault(name, time.monotonic() - begun)
+        if code != 0:
+            self._problem(f"{name}, undisturbed, ended with {code}: {step.lines[-4:]}")
+
+    def _attempt(self, name: str, *, beside: str | None) -> None:
+        way = self._draw.choice([way for way, weight in WAYS.items() for _ in range(weight) if self._possible(way)])
+        moment = self._draw.uniform(0, self._seconds.get(name, 3.0))
+        # Drawn before anything runs, so that a seed always says the same.
+        size, pause = self._draw.choice([0, 4, 16, 64, 128, 256, 512, 1024]), self._draw.uniform(0, 1.5)
+        if way == "read-only":
+            self._world.remount("ro")
+        step = self._world.start(name)
+        step.wait_begun()
+        other = self._world.start(beside) if beside else None
+        time.sleep(moment if way != "read-only" else 0)
+        self._disturb(way, step, pause=pause, left_kilobytes=size)
+        code = step.end()
+        codes = [(step, code), *([(other, other.end())] if other else [])]
+        if self._world.is_mounted:
+            self._world.empty()
+        self._world.start_postgres()
+        self._result.points += 1
+        self._result.ways[way] += 1
+        self._result.outcomes["done" if code == 0 else "failed" if code == FAILED else "killed"] += 1
+        also = f" beside {beside}" if beside else ""
+        self._tell(f"  {name}{also}: {way} at {moment:.2f} s: {code}, {step.lines[-1][:150] if step.lines else ''}")
+        for one, ended in codes:
+            if any("Traceback" in line for line in one.lines):
+                self._problem(f"{name}{also}, {way}: a traceback in {one.name}, code {ended}: {one.lines[-12:]}")
+        if left := self._world.wait_for_nobody():
+            self._problem(f"{name}, {way}: processes {left} are still there")
+
+    def _possible(self, way: str) -> bool:
+        return self._world.is_mounted or way not in {"full", "read-only"}
+
+    def _disturb(self, way: str, step: Step, *, pause: float, left_kilobytes: int) -> None:
+        workers = step.children()
+        if way == "run" or (way == "worker" and not workers):
+            step.kill(signal.SIGKILL)
+        elif way == "worker":
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._draw.choice(workers), signal.SIGKILL)
+        elif way == "all":
+            step.kill_session()
+        elif way == "stop":
+            step.kill(signal.SIGTERM)
+        elif way in {"postgres", "backend"}:
+            self._world.kill_postgres(only_a_backend=way == "backend")
+            time.sleep(pause)
+            self._world.start_postgres()
+        elif way == "full":
+            self._world.fill(left_kilobytes=left_kilobytes)
+        elif way == "s3":
+            self._world.kill_s3()
+            time.sleep(pause)
+            self._world.start_s3()
+
+    def _problem(self, text: str) -> None:
+        self._tell(f"  PROBLEM {text}")
+        self._result.problems.append(text)
+
+
+def run_suite(folder: Path, *, points: int, seed: int, tell: Callable[[str], None] = print) -> Result:
+    """Rounds until so many points are done; round N has the seed ``seed + N``."""
+    result = Result()
+    server_folder = folder / "server"
+    folder.chmod(0o755)
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(postgres(server_folder))
+        options: dict[str, Any] = {"server": server, "server_folder": server_folder, "seed": DATA_SEED}
+        told: dict[str, Any] = {"seconds": {}, "tell": tell, "result": result}
+        with world(folder / "undisturbed", **options) as there:
+            Round(there, seed=0, **told).run(points=0)
+            expected = there.state()
+        while result.points < points:
+            tell(f"seed {seed}:")
+            with world(folder / f"seed-{seed}", **options) as there:
+                one = Round(there, seed=seed, **told)
+                one.run(points=points - result.points)
+                found, wanted = there.state(), expected
+            if one.skips:
+                found, wanted = without_history(found), without_history(wanted)
+            for line in differences(found, wanted):
+                tell(f"  DIFFERENT {line}")
+                result.problems.append(f"seed {seed}: {line}")
+            seed += 1
+    return result

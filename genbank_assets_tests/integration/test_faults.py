@@ -1,0 +1,54 @@
+"""The fault suite in its short form, and what its long form has found (``make test-faults``)."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from genbank_assets.errors import StoreError
+from genbank_assets.locks import exclusive
+from genbank_assets.objects.prune import prune_objects
+from genbank_assets.settings import Settings
+from genbank_assets_tests.faults.end_state import differences
+from genbank_assets_tests.faults.suite import run_suite
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's name."""
+    with tempfile.TemporaryDirectory(prefix="gba-faults-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.mark.slow
+def test_whatever_is_killed_the_end_is_that_of_an_undisturbed_run(short_folder: Path) -> None:
+    lines: list[str] = []
+    result = run_suite(short_folder, points=10, seed=4, tell=lines.append)
+    assert result.problems == [], "\n".join(lines)
+    assert result.points == 10
+    assert result.outcomes["done"] < 10, "nothing was disturbed"
+
+
+def test_what_is_missing_too_much_or_otherwise_is_told() -> None:
+    ours = {"files": {"a": "1", "b": "1"}, "rows": {"record": ["x", "y"]}}
+    theirs = {"files": {"a": "2", "c": "1"}, "rows": {"record": ["x", "z"]}}
+    assert differences(ours, theirs) == [
+        "files a: 1 instead of 2", "files b: too much", "files c: missing",
+        "rows record: 2 instead of 2 rows: ['y'] instead of ['z']",
+    ]  # fmt: skip
+
+
+def test_a_store_that_refuses_its_locks_is_a_sentence(plain_settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    settings = dataclasses.replace(plain_settings, store=tmp_path / "file" / "store", objects=tmp_path.as_uri())
+    with pytest.raises(StoreError, match="a part of the path is a file"):
+        prune_objects(settings)
+    with (
+        pytest.raises(StoreError, match="a part of the path is a file"),
+        exclusive(settings, "genbank/bct", progress=print),
+    ):
+        pytest.fail("it has the lock")
