@@ -83,9 +83,9 @@ class Round:
 
     def undisturbed(self, name: str) -> None:
         """Run a step to its end."""
-        begun = time.monotonic()
         step = self._world.start(name)
         step.wait_begun()
+        begun = time.monotonic()
         code = step.end()
         self._seconds.setdefault(name, time.monotonic() - begun)
         if code != 0:
@@ -93,7 +93,8 @@ class Round:
 
     def _attempt(self, name: str, *, beside: str | None) -> None:
         way = self._draw.choice([way for way, weight in WAYS.items() for _ in range(weight) if self._possible(way)])
-        moment = self._draw.uniform(0, self._seconds.get(name, 3.0))
+        # Early moments more often: a step that goes on after an attempt has less to do.
+        moment = self._seconds.get(name, 3.0) * self._draw.random() ** 2
         # Drawn before anything runs, so that a seed always says the same.
         size, pause = self._draw.choice([0, 4, 16, 64, 128, 256, 512, 1024]), self._draw.uniform(0, 1.5)
         if way == "read-only":
