@@ -102,7 +102,8 @@ class Round:
         step = self._world.start(name)
         step.wait_begun()
         other = self._world.start(beside) if beside else None
-        time.sleep(moment if way != "read-only" else 0)
+        if way != "read-only":
+            step.wait_ended(moment)
         self._disturb(way, step, pause=pause, left_kilobytes=size)
         code = step.end()
         codes = [(step, code), *([(other, other.end())] if other else [])]

@@ -60,6 +60,11 @@ class Step:
         """Until its imports are done."""
         self._begun.get(timeout=STEP_SECONDS)
 
+    def wait_ended(self, seconds: float) -> None:
+        """So long, or until it has ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+
     def children(self) -> list[int]:
         """Its worker processes."""
         found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
