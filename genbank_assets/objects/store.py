@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+import httpx
 import obstore
 from obstore.exceptions import GenericError
 from obstore.store import LocalStore, ObjectStore, S3Store
@@ -234,7 +235,10 @@ def read_range(store: ObjectStore, key: str, *, start: int, end: int) -> bytes:
     trusted = ssl.create_default_context(cafile=bundle) if bundle else True
     headers = {"Range": f"bytes={start}-{end - 1}"}
     with http_client(url, timeout=REQUEST_TIMEOUT.total_seconds(), verify=trusted) as client:
-        answer = client.get(url, headers=headers)
+        try:
+            answer = client.get(url, headers=headers)
+        except httpx.HTTPError as error:  # as obstore would say it: what may pass is tried again
+            raise GenericError(f"the connection to the store failed: {error}") from error
     part = answer.content if answer.headers.get("Content-Range", "").startswith(f"bytes {start}-{end - 1}/") else b""
     if len(part) != end - start:
         raise GenericError(f"the server does not send parts of objects (status {answer.status_code} to a range)")

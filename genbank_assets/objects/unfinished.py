@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.objects.keys import MOLECULE_CLASSES, is_content_key, is_manifest_key, is_membership_key
@@ -82,7 +82,8 @@ def _refusals(done: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise ObjectStoreError(f"unfinished uploads cannot be {done}: {error}") from error
+        may_pass = isinstance(error, HTTPClientError)  # the connection broke, or was refused
+        raise ObjectStoreError(f"unfinished uploads cannot be {done}: {error}", transient=may_pass) from error
 
 
 @contextlib.contextmanager

@@ -60,9 +60,14 @@ def differences(ours: State, theirs: State, *, limit: int = 12) -> list[str]:
 
 
 def _first_difference(ours: Any, theirs: Any) -> str:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+        return "; ".join(f"{name}: {_first_difference(ours.get(name), theirs.get(name))}" for name in names)
     if not (isinstance(ours, list) and isinstance(theirs, list)):
         return f"{str(ours)[:300]} instead of {str(theirs)[:300]}"
     mine, other = [row for row in ours if row not in theirs], [row for row in theirs if row not in ours]
+    if len(mine) == len(other) and mine and isinstance(mine[0], dict):
+        return "; ".join(_first_difference(*pair) for pair in zip(mine, other, strict=True))
     return f"{len(ours)} instead of {len(theirs)} rows: {str(mine[:2])[:400]} instead of {str(other[:2])[:400]}"
 
 

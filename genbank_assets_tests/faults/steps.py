@@ -8,7 +8,6 @@ traceback, which the suite counts as a failure.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -61,7 +60,7 @@ def prune(settings: Settings) -> None:
 
 
 def _alone(settings: Settings, key: PartitionKey, stage: Stage, *arguments: PartitionRelease) -> None:
-    options: dict[str, Any] = {"progress": print, "run_id": f"faults-{os.getpid()}"}
+    options: dict[str, Any] = {"progress": print, "run_id": "faults"}
     with exclusive(settings, str(key), **options):
         stage(*arguments, settings=settings, **options)
 

@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from obstore.exceptions import GenericError
 
 from genbank_assets.errors import StoreError
 from genbank_assets.locks import exclusive
+from genbank_assets.objects import store
 from genbank_assets.objects.prune import prune_objects
+from genbank_assets.objects.requests import is_transient
 from genbank_assets.settings import Settings
 from genbank_assets_tests.faults.end_state import differences
 from genbank_assets_tests.faults.suite import run_suite
+from genbank_assets_tests.fix_s3 import S3Server, free_port
 
 
 @pytest.fixture
@@ -52,3 +56,19 @@ def test_a_store_that_refuses_its_locks_is_a_sentence(plain_settings: Settings, 
         exclusive(settings, "genbank/bct", progress=print),
     ):
         pytest.fail("it has the lock")
+
+
+def test_a_server_that_goes_away_between_an_answer_and_the_next_request_is_waited_for(
+    settings: Settings, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of objects are asked for a second time, in another way, where a server sends them with status 200."""
+
+    def refused(*_: object, **__: object) -> bytes:
+        raise GenericError(store._NOT_PARTIAL)
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    opened = store.open_objects(dataclasses.replace(settings, objects="s3://mirror/set"), retries=0)
+    monkeypatch.setattr(store.obstore, "get_range", refused)
+    with pytest.raises(GenericError, match="the connection to the store failed") as found:
+        store.read_range(opened, "nucleotide/0", start=0, end=1)
+    assert is_transient(found.value)
