@@ -83,6 +83,7 @@ def test_an_empty_store_says_which_software_looked(tmp_path: Path) -> None:
 def test_a_scrape_never_sees_half_a_file(pln: tuple[Settings, list[Manifest]], tmp_path: Path) -> None:
     settings, _ = pln
     path = tmp_path / "collector" / "genbank_assets.prom"
+    path.parent.mkdir()
     write_metrics(settings, path)
     whole = path.read_text()
     seen: set[str] = set()
