@@ -1,13 +1,16 @@
-"""Writes docs/data-dictionary.md from the one column list (genbank_assets.tables.schema)."""
+"""Writes docs/data-dictionary.md from the column lists of the tables and the comments of database and catalog."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from genbank_assets.postgres.ddl import record_columns, sql_type
+from genbank_assets.catalog import views
+from genbank_assets.postgres.ddl import comment_statement, record_columns, sql_type
 from genbank_assets.tables import derived_schema, schema, taxonomy_schema
 
 TARGET = Path(__file__).parent.parent / "docs" / "data-dictionary.md"
+_COMMENT = re.compile(r"COMMENT ON (?P<kind>TABLE|VIEW|COLUMN|FUNCTION) (?P<name>.+?) IS E?'(?P<text>.*)'", re.S)
 TABLES = (
     ("records (`records/NAME.parquet`, `genbank.record`)", schema.RECORD_COLUMNS),
     ("sequences (`sequences/NAME.parquet`)", schema.SEQUENCE_COLUMNS),
@@ -31,7 +34,7 @@ def dictionary() -> str:
     lines = [
         "# Data dictionary",
         "",
-        "Made by `make dictionary` from `genbank_assets/tables/schema.py`; do not edit.",
+        "Made by `make dictionary` from the column lists of the code; do not edit.",
         "`features` and `references` are tables of their own in PostgreSQL (`genbank.feature`, `genbank.reference`).",
     ]
     for title, columns in TABLES:
@@ -48,7 +51,31 @@ def dictionary() -> str:
             arrow = str(column.type).replace("|", "&#124;").replace("<", "&lt;")
             null = "yes" if column.nullable else ""
             lines.append(f"| `{column.name}` | {arrow} | {null} | {shown} | {column.meaning.replace('|', '&#124;')} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_database(), *_catalog()]) + "\n"
+
+
+def _database() -> list[str]:
+    """What COMMENT ON says in PostgreSQL: tables and views with their columns, then functions."""
+    found = [match for line in comment_statement().split(";\n") if (match := _COMMENT.fullmatch(line))]
+    lines: list[str] = []
+    for kind in ("TABLE", "VIEW"):
+        for match in (match for match in found if match["kind"] == kind):
+            lines += ["", f"## PostgreSQL: {kind.lower()} `{match['name']}`", "", _text(match["text"]), ""]
+            columns = [m for m in found if m["kind"] == "COLUMN" and m["name"].rpartition(".")[0] == match["name"]]
+            lines += ["| column | meaning |", "|---|---|"] if columns else []
+            lines += [f"| `{column['name'].rpartition('.')[2]}` | {_text(column['text'])} |" for column in columns]
+    lines += ["", "## PostgreSQL: functions", "", "| function | meaning |", "|---|---|"]
+    return [*lines, *(f"| `{m['name']}` | {_text(m['text'])} |" for m in found if m["kind"] == "FUNCTION")]
+
+
+def _catalog() -> list[str]:
+    lines = ["", "## SQL catalog", "", "Columns are those of the Parquet tables of the same name.", ""]
+    lines += ["| table or view | rows |", "|---|---|"]
+    return [*lines, *(f"| `{name}` | {text} |" for name, text in views.COMMENTS.items())]
+
+
+def _text(quoted: str) -> str:
+    return quoted.replace("''", "'").replace("|", "&#124;").replace("<", "&lt;")
 
 
 if __name__ == "__main__":
