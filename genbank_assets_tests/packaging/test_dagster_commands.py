@@ -23,7 +23,6 @@ from genbank_assets_tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
 BIN = Path(sys.executable).parent
-NATIVE = ["flatfile/scanner", "tables/twobit", "postgres/jsonpairs"]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if not listed.stdout:
         pytest.skip("not a git checkout")
     folder = tmp_path_factory.mktemp("checkout")
-    native = [str(p.relative_to(ROOT)) for n in NATIVE for p in ROOT.glob(f"genbank_assets/{n}*.so")]
+    native = [str(path.relative_to(ROOT)) for path in ROOT.glob("genbank_assets/**/*.so")]
     for name in [*listed.stdout.split("\0")[:-1], *native]:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
