@@ -10,6 +10,8 @@ POINTS ?= 200
 SEED ?=
 # Test processes at a time; WORKERS=0 runs the tests in one, which a debugger wants.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
+# Tests of signals, killed processes and clusters: by themselves, in a process of their own, after all others.
+ALONE := $(addprefix genbank_assets_tests/,integration/test_dask.py integration/test_cli_stops.py integration/test_faults.py defs/test_daemon.py)
 PYTEST := -n $(WORKERS) --dist loadscope
 MAJORS ?=
 BIN := .venv/bin
@@ -36,7 +38,8 @@ dev: setup  ## serve Dagster's UI and daemon on http://127.0.0.1:3000 (PORT=N; S
 	@$(BIN)/genbank-assets dev --port $(PORT) $(if $(SAMPLE),--sample)
 
 test: lint type test-packages  ## lint, types and all tests (WORKERS=0: in one process)
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest $(PYTEST) $(addprefix --ignore=,$(ALONE))
+	@$(BIN)/python -m pytest $(ALONE)
 
 test-fast: setup  ## the quick tests: two minutes on two cores
 	@$(BIN)/python -m pytest $(PYTEST) -q -m "not slow and not browser"
