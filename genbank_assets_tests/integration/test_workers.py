@@ -140,7 +140,7 @@ def test_a_killed_load_leaves_no_worker_in_the_database(divisions: Divisions) ->
     partition = divisions.make("genbank/bct", "1.0", files)
     settings = dataclasses.replace(divisions.settings, workers=2)
     with psycopg.connect(url) as blocker:
-        blocker.execute("LOCK TABLE genbank.reference IN SHARE MODE")
+        blocker.execute("LOCK TABLE genbank.source_file IN SHARE MODE")  # a worker notes its file there
         process = SPAWN.Process(target=load_in_process, args=(settings, partition))
         process.start()
         wait_until_blocked(url)
