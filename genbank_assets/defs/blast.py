@@ -4,6 +4,8 @@ What it does belongs to ``search_databases``.
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
+import functools
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -12,12 +14,14 @@ from genbank_assets.defs.checks import Check, build_division_checks
 from genbank_assets.defs.failures import failures
 from genbank_assets.defs.findings import Finding
 from genbank_assets.defs.metadata import progress_of, result
+from genbank_assets.defs.optional import is_left_out
 from genbank_assets.defs.partitions import DIVISIONS
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.stages import OWNERS, latest, wanted_release
 from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.search_databases.build import CODE_VERSION, STAGE, build_blast_database
+from genbank_assets.search_databases.programs import PROGRAMS, require_programs
 from genbank_assets.search_databases.self_search import search_itself
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
@@ -40,15 +44,20 @@ def build_blast_asset(collection: Collection) -> dg.AssetsDefinition:
         kinds={"file"},
         tags={"stage": "search"},
         code_version=CODE_VERSION,
+        output_required=False,
         description=(
             "BLAST databases of the division's different nucleotide sequences and of its different proteins, with the "
             "names and taxa of all records; the same proteins for DIAMOND where it is installed. Needs NCBI BLAST+ "
             "(Debian: ncbi-blast+). Nothing waits for it."
         ),
     )
-    def blast_database(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
+    def blast_database(
+        context: dg.AssetExecutionContext, mirror: MirrorResource
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         progress = progress_of(context)
         with failures(context):
+            if is_left_out(context, needs=functools.partial(require_programs, *PROGRAMS)):
+                return
             settings = mirror.settings()
             key = PartitionKey(collection.name, context.partition_key)
             with exclusive(settings, str(key), progress=progress, run_id=context.run.run_id):
@@ -58,7 +67,7 @@ def build_blast_asset(collection: Collection) -> dg.AssetsDefinition:
                 )
         made = {f"{name}_{kind}": count for name, counts in manifest.extra["databases"].items()
                 for kind, count in counts.items()}  # fmt: skip
-        return result(manifest, partition=partition, extra=made | {"blast_version": manifest.extra["blast_version"]})
+        yield result(manifest, partition=partition, extra=made | {"blast_version": manifest.extra["blast_version"]})
 
     return blast_database
 

@@ -5,8 +5,10 @@ It is no part of the mirror's job: whoever names ``GENBANK_ASSETS_TABLES`` runs 
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
+import functools
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -14,6 +16,7 @@ from dagster_aws.s3 import S3Resource
 
 from genbank_assets.defs.failures import failures
 from genbank_assets.defs.metadata import progress_of
+from genbank_assets.defs.optional import is_left_out
 from genbank_assets.defs.partitions import DIVISIONS
 from genbank_assets.defs.resources import MirrorResource, object_store
 from genbank_assets.defs.stages import OWNERS, wanted_release
@@ -41,6 +44,7 @@ def build_table_set(collection: Collection) -> dg.AssetsDefinition:
         kinds={"parquet", "s3"},
         tags={"stage": "publish"},
         code_version=CODE_VERSION,
+        output_required=False,
         description=(
             "The division's tables in the object store that GENBANK_ASSETS_TABLES names, where DuckDB, polars, Spark "
             "and open_mirror read them without a store. Tables never change under their keys; a manifest says which "
@@ -49,9 +53,11 @@ def build_table_set(collection: Collection) -> dg.AssetsDefinition:
     )
     def table_set(
         context: dg.AssetExecutionContext, mirror: MirrorResource, s3: S3Resource
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         with failures(context):
             settings = mirror.settings()
+            if is_left_out(context, needs=functools.partial(place_settings, settings)):
+                return
             place = place_settings(settings)
             done = publish_tables(
                 settings,
@@ -64,7 +70,7 @@ def build_table_set(collection: Collection) -> dg.AssetsDefinition:
         manifest = done.manifest
         size = sum(table.bytes for table in manifest.tables)
         counts = Counter(table.kind for table in manifest.tables)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
                 "summary": dg.MetadataValue.md(
                     f"**{len(manifest.tables):,} tables** of release {manifest.release}, {size:,} bytes; "

@@ -22,7 +22,14 @@ from genbank_assets.extract.inputs import Input, find_inputs
 from genbank_assets.generations import made_before, new_generation, prune_generations, remove_folder
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.search_databases.nucleotides import Nucleotides
-from genbank_assets.search_databases.programs import Feed, blast_version, count_lines, has_diamond, require_programs
+from genbank_assets.search_databases.programs import (
+    PROGRAMS,
+    Feed,
+    blast_version,
+    count_lines,
+    has_diamond,
+    require_programs,
+)
 from genbank_assets.search_databases.proteins import Proteins
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, Stage, publish_manifest
@@ -46,7 +53,7 @@ def build_blast_database(
         NotFoundError: a program of BLAST+ is not here, or the division's tables are not.
         IntegrityError: a table is damaged, or a program failed; nothing is published.
     """
-    require_programs("makeblastdb", "blastdbcmd")
+    require_programs(*PROGRAMS)
     (one,) = find_inputs(settings.store, partitions=[str(partition.key)], release=partition.release)
     version = f"{CODE_VERSION} diamond" if has_diamond() else CODE_VERSION
     taxonomy = _taxonomy(settings, progress) if has_diamond() else None

@@ -17,6 +17,7 @@ EXAMPLES = {
     "store": ("/data/genbank", Path("/data/genbank")),
     "postgres_url": ("postgresql://u:secret@h/d", "postgresql://u:secret@h/d"),
     "objects": ("s3://bucket/prefix", "s3://bucket/prefix"),
+    "tables": ("s3://bucket/tables", "s3://bucket/tables"),
     "max_absent_fraction": ("0.5", 0.5),
     "max_quarantined_fraction": ("0.5", 0.5),
     "requests_per_second": ("2.5", 2.5),
