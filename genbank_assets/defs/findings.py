@@ -16,7 +16,7 @@ from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.releases import read_number, same_number
 from genbank_assets.ncbi.sources import open_source
 from genbank_assets.postgres.connection import open_database
-from genbank_assets.postgres.survey import FEWEST_ABSENT, absences, compared_totals, shrinks_too_much
+from genbank_assets.postgres.preflight import MIN_ABSENT, absences, compared_totals, shrinks_too_much
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease
 from genbank_assets.tables.unique_tables import memberships_table, unique_sequences_table
@@ -120,13 +120,13 @@ def shrinkage(partition: PartitionRelease, manifest: Manifest, settings: Setting
     return Finding(
         not shrinks_too_much(found.absent, loaded=found.loaded_before, max_absent_fraction=allowed),
         f"{found.absent:,} of {found.loaded_before:,} records that were loaded are gone ({found.fraction:.1%}; allowed "
-        f"are {allowed:.1%}, and fewer than {FEWEST_ABSENT} always)",
+        f"are {allowed:.1%}, and fewer than {MIN_ABSENT} always)",
         {
             "absent": found.absent,
             "loaded_before": found.loaded_before,
             "absent_fraction": found.fraction,
             "allowed": allowed,
-            "fewest_absent": FEWEST_ABSENT,
+            "fewest_absent": MIN_ABSENT,
         },
     )
 

@@ -22,7 +22,7 @@ from genbank_assets.defs.resources import MirrorResource, object_store
 from genbank_assets.defs.stages import OWNERS, wanted_release
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.store import PartitionKey
-from genbank_assets.table_set.place import place_settings
+from genbank_assets.table_set.manifests import tables_settings
 from genbank_assets.table_set.publish import CODE_VERSION, publish_tables
 from genbank_assets.table_set.verify import verify_tables
 
@@ -56,16 +56,16 @@ def build_table_set(collection: Collection) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with failures(context):
             settings = mirror.settings()
-            if is_left_out(context, needs=functools.partial(place_settings, settings)):
+            if is_left_out(context, needs=functools.partial(tables_settings, settings)):
                 return
-            place = place_settings(settings)
+            tables = tables_settings(settings)
             done = publish_tables(
                 settings,
                 PartitionKey(collection.name, context.partition_key),
                 release=wanted_release(context),
                 run_id=context.run.run_id,
                 progress=progress_of(context),
-                open_store=lambda retries: object_store(s3, place, retries=retries),
+                open_store=lambda retries: object_store(s3, tables, retries=retries),
             )
         manifest = done.manifest
         size = sum(table.bytes for table in manifest.tables)
@@ -112,7 +112,7 @@ def build_table_set_check(collection: Collection) -> dg.AssetChecksDefinition:
                 found = verify_tables(
                     settings,
                     partitions=[PartitionKey(collection.name, context.partition_key)],
-                    store=object_store(s3, place_settings(settings), retries=8),
+                    store=object_store(s3, tables_settings(settings), retries=8),
                 )
             first = "; ".join(f"{problem.key} {problem.what}" for problem in found.problems[:3])
             return dg.AssetCheckResult(

@@ -15,9 +15,9 @@ from typing import Any
 
 from genbank_assets.errors import NotFoundError
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
-from genbank_assets.ncbi.arrivals import Arrivals, file_entry
 from genbank_assets.ncbi.catalog import GENBANK, Collection
 from genbank_assets.ncbi.download import fetch_file
+from genbank_assets.ncbi.incoming import IncomingFiles, file_entry
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources import Source, open_source, without_credentials
 from genbank_assets.settings import Settings
@@ -56,24 +56,24 @@ def fetch_daily(
     """
     partition = daily_partition(settings, collection=collection, day=day)
     previous = partition.manifest("raw_files")
-    arrivals = Arrivals(partition)
+    incoming = IncomingFiles(partition)
     limiter = Limiter.of(settings)
     entries: list[dict[str, Any]] = []
     transferred = fetched = 0
     with Stopwatch() as watch, open_source(settings.source, limiter=limiter, progress=progress) as source:
         for path in _paths(source, collection=collection, day=day):
             name = path.rsplit("/", 1)[-1]
-            if arrivals.has(name):
-                here = arrivals.find(name, remote=source.look_up(path), checksum=None)
+            if incoming.has(name):
+                here = incoming.find(name, remote=source.look_up(path), checksum=None)
                 if here is not None:
                     entries.append(here)
                     continue
-            found = fetch_file(source, path, folder=arrivals.folder, checksum=None, progress=progress)
+            found = fetch_file(source, path, folder=incoming.folder, checksum=None, progress=progress)
             progress(f"{name}: {found.size_bytes / 1e6:,.1f} MB, verified")
             fetched += 1
             transferred += found.bytes_transferred
             entries.append(file_entry(found, url=source.url(path), checksum=None))
-            arrivals.note(entries[-1])
+            incoming.note(entries[-1])
     manifest = Manifest(
         stage="raw_files",
         code_version=CODE_VERSION,
@@ -93,7 +93,7 @@ def fetch_daily(
         ),
         run_id=run_id,
     )
-    published = arrivals.publish(manifest, grace_seconds=settings.keep_replaced_seconds) or previous
+    published = incoming.publish(manifest, grace_seconds=settings.keep_replaced_seconds) or previous
     assert published is not None  # where nothing changed, something is published
     return published
 

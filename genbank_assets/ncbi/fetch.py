@@ -3,7 +3,7 @@
 One coherent release or nothing: the number, the release notes, the listing and each file's own header must agree,
 and number and notes are read again at the end. Files of the release already in place are not fetched again. The
 transfers themselves belong to ``transfers`` and ``download``; where files wait until all of them are here, to
-``arrivals``.
+``incoming``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from genbank_assets.durable import store_errors
 from genbank_assets.errors import ReleaseError, ReleaseFlippedError
 from genbank_assets.generations import prune_releases
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
-from genbank_assets.ncbi.arrivals import Arrivals, discard_unfinished
 from genbank_assets.ncbi.catalog import COLLECTIONS, GENBANK, Collection
 from genbank_assets.ncbi.evidence import EVIDENCE_FILE, fetch_evidence
+from genbank_assets.ncbi.incoming import IncomingFiles, discard_unfinished
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.listing import Listing, listed_division
 from genbank_assets.ncbi.releases import (
@@ -105,13 +105,13 @@ def fetch_division(
                 number=current.number,
                 division=key.division,
                 lists=partition.folder.parent / "lists",
-                out=job.arrivals.folder / EVIDENCE_FILE,
+                out=job.incoming.folder / EVIDENCE_FILE,
                 progress=progress,
             )
         try:
             _check_flip(source, collection=collection, release=current, division=key.division)
         except ReleaseFlippedError:
-            job.arrivals.discard()
+            job.incoming.discard()
             raise
     manifest = Manifest(
         stage="raw_files",
@@ -137,7 +137,7 @@ def fetch_division(
         ),
         run_id=run_id,
     )
-    return _published(manifest, partition=partition, arrivals=job.arrivals, settings=settings, progress=progress)
+    return _published(manifest, partition=partition, incoming=job.incoming, settings=settings, progress=progress)
 
 
 def _first_fetched_at(partition: PartitionRelease) -> str:
@@ -151,13 +151,13 @@ def _published(
     manifest: Manifest,
     *,
     partition: PartitionRelease,
-    arrivals: Arrivals,
+    incoming: IncomingFiles,
     settings: Settings,
     progress: Callable[[str], None],
 ) -> Manifest:
     """Publish what arrived, then let older releases go."""
     previous = partition.manifest("raw_files")
-    published = arrivals.publish(manifest, grace_seconds=settings.keep_replaced_seconds)
+    published = incoming.publish(manifest, grace_seconds=settings.keep_replaced_seconds)
     if published is None:
         assert previous is not None
         progress("nothing changed: every file was in place")

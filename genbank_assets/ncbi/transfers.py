@@ -14,9 +14,9 @@ from typing import Any
 
 from genbank_assets.durable import store_errors
 from genbank_assets.errors import ReleaseError
-from genbank_assets.ncbi.arrivals import Arrivals, file_entry
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.ncbi.download import check_space, fetch_file
+from genbank_assets.ncbi.incoming import IncomingFiles, file_entry
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.listing import folder_of
 from genbank_assets.ncbi.releases import Release, same_number
@@ -50,7 +50,7 @@ class Transfers:
         self._spare: list[Source] = []
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self.arrivals = Arrivals(partition, recheck=recheck)
+        self.incoming = IncomingFiles(partition, recheck=recheck)
 
     def run(
         self, source: Source, files: list[RemoteFile], *, progress: Callable[[str], None]
@@ -82,10 +82,10 @@ class Transfers:
 
     def _check_space(self, files: list[RemoteFile]) -> None:
         """Room for all files that are not here yet, as far as the listing says their sizes."""
-        need = sum(remote.bytes or 0 for remote in files if not self.arrivals.has(remote.name))
-        with store_errors(self.arrivals.folder):
-            self.arrivals.folder.mkdir(parents=True, exist_ok=True)
-        check_space(self.arrivals.folder, need, what=f"{self._partition.key} {self._partition.release}")
+        need = sum(remote.bytes or 0 for remote in files if not self.incoming.has(remote.name))
+        with store_errors(self.incoming.folder):
+            self.incoming.folder.mkdir(parents=True, exist_ok=True)
+        check_space(self.incoming.folder, need, what=f"{self._partition.key} {self._partition.release}")
 
     def _source(self) -> Source:
         """This worker's own source: one connection for all the files it fetches; the first takes the job's."""
@@ -103,11 +103,11 @@ class Transfers:
         source = self._source()
         path = f"{folder_of(self._collection, self._partition.key.division)}/{name}"
         checksum = self._release.checksums.get(name)
-        if self.arrivals.has(name):
-            found = self.arrivals.find(name, remote=source.look_up(path), checksum=checksum)
+        if self.incoming.has(name):
+            found = self.incoming.find(name, remote=source.look_up(path), checksum=checksum)
             if found is not None:
                 return found, 0, 0
-        fetched = fetch_file(source, path, folder=self.arrivals.folder, checksum=checksum, progress=progress)
+        fetched = fetch_file(source, path, folder=self.incoming.folder, checksum=checksum, progress=progress)
         self._check_header(name, fetched.head)
         records, bases = self._release.entries.get(name, (None, None))
         progress(f"{name}: {fetched.size_bytes / 1e6:,.1f} MB, verified")
@@ -115,14 +115,14 @@ class Transfers:
             "expected_records": records,
             "expected_bases": bases,
         }
-        self.arrivals.note(entry)
+        self.incoming.note(entry)
         return entry, fetched.bytes_transferred, 1
 
     def _check_header(self, name: str, head: bytes) -> None:
         """A GenBank division file carries its release in its first lines (gbrel §3.1)."""
         said = _HEADER_RELEASE.search(head)
         if said is not None and not same_number(said[1].decode(), self._release.number):
-            (self.arrivals.folder / name).unlink(missing_ok=True)
+            (self.incoming.folder / name).unlink(missing_ok=True)
             raise ReleaseError(
                 f"{name} is of release {said[1].decode()}, not {self._release.number}: the release is being replaced",
                 transient=True,

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from genbank_assets.errors import ReleaseError
-from genbank_assets.postgres.survey import survey
+from genbank_assets.postgres.preflight import preflight
 from genbank_assets.store import Manifest, PartitionRelease
 
 # A record dated so much later than its file means that the file is of another year.
@@ -17,7 +17,7 @@ _LATEST = dt.timedelta(days=3)
 
 def day_rows(partition: PartitionRelease, records: Manifest) -> pl.DataFrame:
     """The day's records that count: accession, file, ordinal, and what says where they belong."""
-    superseded = survey(partition).superseded
+    superseded = preflight(partition).superseded
     frames = []
     for entry in records.files:
         path = partition.files_folder("records") / entry["records_file"]

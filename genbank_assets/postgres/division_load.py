@@ -21,16 +21,16 @@ from genbank_assets.postgres.leases import Lease, assert_held
 from genbank_assets.postgres.merge import STAGE_EVIDENCE
 from genbank_assets.postgres.one_file import LoadedFile, LoadTask, load_file
 from genbank_assets.postgres.order import note_release
-from genbank_assets.postgres.staging import evidence_copy
-from genbank_assets.postgres.statements import PARTITIONED
-from genbank_assets.postgres.survey import (
-    Survey,
+from genbank_assets.postgres.preflight import (
+    Preflight,
     check_shrinkage,
     later_accessions,
     loaded_totals,
+    preflight,
     stage_accessions,
-    survey,
 )
+from genbank_assets.postgres.staging import evidence_copy
+from genbank_assets.postgres.statements import PARTITIONED
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease
 
@@ -88,7 +88,7 @@ class DivisionLoad:
             )
             later = later_accessions(session, **self._name, point=self._point) if is_attached else []
         self._totals.add(session.totals)
-        found = survey(self._partition, later=later)
+        found = preflight(self._partition, later=later)
         tasks = [
             dataclasses.replace(
                 task, point=self._point, lease=self._lease, is_first=not is_attached,
@@ -105,7 +105,7 @@ class DivisionLoad:
         return self._update(tasks, todo, found, unique=unique, run_id=run_id)
 
     def _first(
-        self, tasks: list[LoadTask], found: Survey, *, unique: Manifest, run_id: str
+        self, tasks: list[LoadTask], found: Preflight, *, unique: Manifest, run_id: str
     ) -> list[TaskResult[LoadedFile]]:
         """Load a division that has nothing loaded: it appears whole when this ends."""
         first = FirstLoad(
@@ -128,7 +128,7 @@ class DivisionLoad:
         return results
 
     def _update(
-        self, tasks: list[LoadTask], todo: list[LoadTask], found: Survey, *, unique: Manifest, run_id: str
+        self, tasks: list[LoadTask], todo: list[LoadTask], found: Preflight, *, unique: Manifest, run_id: str
     ) -> list[TaskResult[LoadedFile]]:
         """Bring a division that has records to the release."""
         with self._database.transaction(keep=False) as session:
@@ -150,7 +150,7 @@ class DivisionLoad:
             with self._database.transaction() as session:
                 later = later_accessions(session, **self._name, point=self._point)
             self._totals.add(session.totals)
-            self._finish(tasks, survey(self._partition, later=later), unique=unique, run_id=run_id)
+            self._finish(tasks, preflight(self._partition, later=later), unique=unique, run_id=run_id)
         sent = sum(result.value.sent for result in results)
         vacuumed = PARTITIONED if sent > _VACUUMED_FRACTION * self._rows else ("record",)
         self._totals.add(partitions.leave_in_order(self._database, **self._name, vacuumed=vacuumed))
@@ -166,7 +166,7 @@ class DivisionLoad:
                 raise DatabaseError(f"{self._partition.key} went on to a later release than {self._partition.release}")
         self._totals.add(session.totals)
 
-    def _holds(self, found: Survey) -> bool:
+    def _holds(self, found: Preflight) -> bool:
         """Whether the division is still what it was when it was finished."""
         with self._database.transaction() as session:
             totals = loaded_totals(session, **self._name, point=self._point)
@@ -218,7 +218,7 @@ class DivisionLoad:
             load_file, tasks, settings=self._settings, resource="postgres", progress=self._progress, on_done=on_done
         )
 
-    def _finish(self, tasks: list[LoadTask], found: Survey, *, unique: Manifest, run_id: str) -> None:
+    def _finish(self, tasks: list[LoadTask], found: Preflight, *, unique: Manifest, run_id: str) -> None:
         """Mark what the release no longer has, prove the totals, note the division as finished: all or nothing."""
         with self._database.transaction() as session:
             assert_held(session, self._lease)
@@ -243,7 +243,7 @@ class DivisionLoad:
             self._note_finished(session, found, files=len(tasks), unique=unique, run_id=run_id)
         self._totals.add(session.totals)
 
-    def _note_finished(self, session: Session, found: Survey, *, files: int, unique: Manifest, run_id: str) -> None:
+    def _note_finished(self, session: Session, found: Preflight, *, files: int, unique: Manifest, run_id: str) -> None:
         if (copy := evidence_copy(self._partition)) is not None:
             session.execute(STAGE_EVIDENCE)
             session.copy_in(copy.statement, copy.stream())

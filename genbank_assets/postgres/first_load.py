@@ -14,8 +14,8 @@ from genbank_assets.errors import IntegrityError
 from genbank_assets.postgres import partitions
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.leases import Lease, assert_held
+from genbank_assets.postgres.preflight import Preflight
 from genbank_assets.postgres.statements import PARTITIONED
-from genbank_assets.postgres.survey import Survey
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
 
@@ -69,7 +69,7 @@ class FirstLoad:
         )  # fmt: skip
         self._totals.add(partitions.leave_in_order(self._database, **self._name, vacuumed=PARTITIONED))
 
-    def attach(self, session: Session, found: Survey, *, progress: Callable[[str], None]) -> int:
+    def attach(self, session: Session, found: Preflight, *, progress: Callable[[str], None]) -> int:
         """Prove what the tables hold and make them part of the whole, within the caller's transaction.
 
         Returns:

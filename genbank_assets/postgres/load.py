@@ -1,8 +1,8 @@
 """Stage 4: a division's record tables -> PostgreSQL, one transaction per file.
 
-The ledger (``source_file``) makes a re-run skip what is loaded. Before a division's first file is touched, ``survey``
-counts what the release lacks; after its last one, what no file has becomes absent and the division is noted as
-finished. The order of it belongs to ``division_load``, one file to ``one_file``, the SQL of the merge to ``merge``.
+The ledger (``source_file``) makes a re-run skip what is loaded. Before a division's first file is touched,
+``preflight`` counts what the release lacks; after its last one, what no file has becomes absent and the division is
+noted as finished. The order of it belongs to ``division_load``, one file to ``one_file``, the merge's SQL to ``merge``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The page that lies beside published tables and says what they are, how to read them, and whose rights they carry.
 
-It is a function of the manifests, as the index is; putting it belongs to ``place``.
+It is a function of the manifests, as the index is; putting it belongs to ``manifests``.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from genbank_assets.objects.prune_plan import Orphan, Plan, Planned
 from genbank_assets.objects.retry import nobody
 from genbank_assets.objects.unfinished import unfinished_files, unfinished_uploads
 from genbank_assets.settings import Settings
-from genbank_assets.table_set.place import open_place, place_settings, read_manifest, update_index
+from genbank_assets.table_set.manifests import open_tables, read_manifest, tables_settings, update_index
 
 
 def prune_tables(
@@ -53,13 +53,13 @@ def prune_tables(
         IntegrityError: a manifest cannot be read; nothing is deleted.
         ObjectStoreError: the place failed; running it again deletes the rest.
     """
-    store, place = open_place(settings, 8), place_settings(settings)
+    store, tables = open_tables(settings, 8), tables_settings(settings)
     before = datetime.now(UTC) - older_than
     with contextlib.ExitStack() as stack:
         lease = stack.enter_context(leased(store, purpose="prune", work="tables prune", progress=progress))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="genbank-assets-")))
         plan = Plan(scratch / "plan.arrows")
-        plan.write(_orphans(store, place, before=before, progress=progress))
+        plan.write(_orphans(store, tables, before=before, progress=progress))
         done = "would be deleted" if dry_run else "will be deleted"
         progress(f"{plan.objects:,} tables with {plan.bytes:,} bytes that no manifest lists {done}")
         for planned in plan:
@@ -67,13 +67,13 @@ def prune_tables(
         announced()
         if not dry_run:
             if plan.objects:
-                carry_out(place, store, plan, lease=lease, progress=progress)
+                carry_out(tables, store, plan, lease=lease, progress=progress)
             update_index(store, progress=progress)
         return Pruned(plan.objects, plan.bytes, dry_run)
 
 
 def _orphans(
-    store: ObjectStore, place: Settings, *, before: datetime, progress: Callable[[str], None]
+    store: ObjectStore, tables: Settings, *, before: datetime, progress: Callable[[str], None]
 ) -> Iterator[Planned]:
     named: set[str] = set()
     published: dict[str, datetime] = {}
@@ -95,7 +95,7 @@ def _orphans(
         folders = ("tables", "manifests")
         yield from unfinished_files(Path(str(store.prefix)), before=before, kinds=folders, is_ours=_is_ours)
     else:
-        yield from unfinished_uploads(place, before=before, is_ours=_is_ours)
+        yield from unfinished_uploads(tables, before=before, is_ours=_is_ours)
 
 
 def _is_ours(key: str) -> bool:

@@ -28,7 +28,13 @@ from genbank_assets.objects.listing import listed
 from genbank_assets.objects.retry import retried
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, release_sort_key
-from genbank_assets.table_set.place import open_place, published_manifests, put_manifest, read_manifest, update_index
+from genbank_assets.table_set.manifests import (
+    open_tables,
+    published_manifests,
+    put_manifest,
+    read_manifest,
+    update_index,
+)
 from genbank_assets.table_set.send import OutgoingTable, TableSender
 
 CODE_VERSION = "1"
@@ -78,7 +84,7 @@ def publish_tables(
         IntegrityError: a table is not what its manifest says; nothing is published.
         ObjectStoreError: the place failed; running it again goes on.
     """
-    store = open_store(8) if open_store else open_place(settings, 8)
+    store = open_store(8) if open_store else open_tables(settings, 8)
     one = _wanted(settings.store, key, release)
     with leased(store, purpose="publish", work=f"tables of {key} {one.release}", progress=progress) as lease:
         releases = {p.release for p in published_manifests(store, progress=progress) if _is_of(p, key)}

@@ -20,7 +20,7 @@ from genbank_assets.objects.listing import listed
 from genbank_assets.objects.retry import nobody, retried
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
-from genbank_assets.table_set.place import index_is_right, open_place, published_manifests, read_manifest
+from genbank_assets.table_set.manifests import index_is_right, open_tables, published_manifests, read_manifest
 
 INDEX_DIFFERS = "does not list the manifests that are there; publish any division again"
 
@@ -76,7 +76,7 @@ def verify_tables(
     Raises:
         ObjectStoreError: the place cannot be read.
     """
-    store = store or open_place(settings, 8)
+    store = store or open_tables(settings, 8)
     chosen = [
         one
         for one in published_manifests(store, progress=progress)

@@ -380,7 +380,7 @@ def test_a_process_killed_between_rename_and_manifest_fetches_nothing_again(from
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genbank_assets.ncbi.arrivals.publish_manifest", killed)
+        patch.setattr("genbank_assets.ncbi.incoming.publish_manifest", killed)
         with pytest.raises(KeyboardInterrupt):
             fetch(from_site)
     assert in_store(from_site) == ("5.0", files)

@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 from genbank_assets.errors import StoreError
-from genbank_assets.ncbi.arrivals import Arrivals
 from genbank_assets.ncbi.fetch import fetch_division
+from genbank_assets.ncbi.incoming import IncomingFiles
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 from genbank_assets_tests.paths import SAMPLE
@@ -81,10 +81,10 @@ def test_a_file_is_the_one_that_is_here_only_if_all_that_the_source_says_is_the_
 def test_an_entry_whose_note_is_of_another_state_is_not_taken(settings: Settings, partition: PartitionRelease) -> None:
     fetch(settings)
     entry = dict(fetch(settings).files[0])
-    arrivals = Arrivals(partition)
-    arrivals.folder.mkdir()
-    shutil.copy(place(partition), arrivals.folder / NAME)
-    arrivals.note(entry | {"etag": "of another state"})
+    incoming = IncomingFiles(partition)
+    incoming.folder.mkdir()
+    shutil.copy(place(partition), incoming.folder / NAME)
+    incoming.note(entry | {"etag": "of another state"})
     published = partition.files_folder("raw_files")
     partition.manifest_path("raw_files").unlink()
     shutil.rmtree(published)
@@ -131,10 +131,10 @@ def test_what_arrived_before_a_kill_is_read_again_when_digests_are_looked_at(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Arrivals, "publish", killed)
+        patch.setattr(IncomingFiles, "publish", killed)
         with pytest.raises(KeyboardInterrupt):
             fetch(settings)
-    here = Arrivals(partition).folder / NAME
+    here = IncomingFiles(partition).folder / NAME
     good = here.read_bytes()
     assert fetch_keeps(settings, patch=monkeypatch) == 0
     here.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
@@ -146,12 +146,12 @@ def fetch_keeps(settings: Settings, *, patch: pytest.MonkeyPatch) -> int:
     """Files fetched by a run that is killed before it publishes."""
     seen = []
 
-    def killed(self: Arrivals, manifest: Manifest, **_: object) -> None:
+    def killed(self: IncomingFiles, manifest: Manifest, **_: object) -> None:
         seen.append(manifest.report.files_now)
         raise KeyboardInterrupt
 
     with patch.context() as inner:
-        inner.setattr(Arrivals, "publish", killed)
+        inner.setattr(IncomingFiles, "publish", killed)
         with pytest.raises(KeyboardInterrupt):
             fetch(settings)
     return int(seen[0] or 0)
@@ -160,13 +160,13 @@ def fetch_keeps(settings: Settings, *, patch: pytest.MonkeyPatch) -> int:
 def test_a_file_that_0_1_0_moved_into_place_before_it_was_killed_is_taken_if_it_has_its_digest(
     settings: Settings, partition: PartitionRelease
 ) -> None:
-    """Its note still lies with the arrivals; only its bytes tell whether it is the new file or the old one."""
+    """Its note still lies with the incoming files; only its bytes tell whether it is the new file or the old one."""
     for wrong in (False, True):
         entry = dict(fetch(settings).files[0])
         content = place(partition).read_bytes()
         shutil.rmtree(partition.stage_folder("raw_files"))
-        arrivals = Arrivals(partition)
-        arrivals.note(entry)
+        incoming = IncomingFiles(partition)
+        incoming.note(entry)
         moved = partition.stage_folder("raw_files") / NAME
         moved.write_bytes(content[:-1] + bytes([content[-1] ^ wrong]))
         assert fetch(settings).report.files_now == int(wrong)

@@ -25,7 +25,7 @@ from genbank_assets.postgres.staging import Copy
 from genbank_assets.store import PartitionRelease
 from genbank_assets.tables.unique_tables import memberships_table
 
-FEWEST_ABSENT = 20  # fewer absent records than this never stop a load
+MIN_ABSENT = 20  # fewer absent records than this never stop a load
 _CURRENT = "FROM genbank.record r WHERE collection = %s AND section = %s AND is_current"
 _LATER = f"SELECT r.accession {_CURRENT} AND r.point > %s ORDER BY 1"
 # By set difference, not by a join: of a table that has just grown the planner may expect one row, and compare every
@@ -42,7 +42,7 @@ _IDENTITY = ["accession", "version", "source_file", "record_ordinal", "record_sh
 
 
 @dataclasses.dataclass(frozen=True)
-class Survey:
+class Preflight:
     """A division's accessions.
 
     Attributes:
@@ -58,7 +58,7 @@ class Survey:
     overtaken: int = 0
 
 
-def survey(partition: PartitionRelease, *, later: Sequence[str] = ()) -> Survey:
+def preflight(partition: PartitionRelease, *, later: Sequence[str] = ()) -> Preflight:
     """Count a division's accessions and decide which record stands for one that occurs more than once.
 
     NCBI lists an accession once; daily or mended files may not. The highest version stands for it, among equals the
@@ -96,7 +96,7 @@ def survey(partition: PartitionRelease, *, later: Sequence[str] = ()) -> Survey:
             accessions -= len(lost)
             digest.add(pa.array([row["record_sha256"] for row in lost], pa.binary(32)))
     ordinals = {name: tuple(sorted(found)) for name, found in superseded.items()}
-    return Survey(accessions, digest.value, ordinals, len(overtaken))
+    return Preflight(accessions, digest.value, ordinals, len(overtaken))
 
 
 def _precedence(row: dict[str, Any]) -> tuple[int, tuple[object, ...], int]:
@@ -161,7 +161,7 @@ def check_shrinkage(session: Session, partition: PartitionRelease, *, point: int
 
 def shrinks_too_much(absent: int, *, loaded: int, max_absent_fraction: float) -> bool:
     """Whether so many absent records are for a person to decide; a handful never is."""
-    return absent >= FEWEST_ABSENT and absent > max_absent_fraction * loaded
+    return absent >= MIN_ABSENT and absent > max_absent_fraction * loaded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,7 +200,7 @@ def compared_totals(session: Session, partition: PartitionRelease) -> ComparedTo
     if not noted:
         raise DatabaseError(f"{partition.key} {partition.release} was never loaded: materialize postgres_table")
     point = int(noted[0][0])
-    found = survey(partition, later=later_accessions(session, **name, point=point))
+    found = preflight(partition, later=later_accessions(session, **name, point=point))
     rows, digest = loaded_totals(session, **name, point=point)
     files = session.execute(
         "SELECT count(*) FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s "

@@ -56,7 +56,7 @@ def file_entry(fetched: FetchedFile, *, url: str, checksum: str | None) -> dict[
     }
 
 
-class Arrivals:
+class IncomingFiles:
     """The files of one division of one release that are here or on their way.
 
     Args:

@@ -35,7 +35,7 @@ _MAX_INDEX_TRIES = 50
 OpenStore = Callable[[Settings, int], ObjectStore]
 
 
-def open_place(settings: Settings, retries: int = 0) -> ObjectStore:
+def open_tables(settings: Settings, retries: int = 0) -> ObjectStore:
     """The store that ``GENBANK_ASSETS_TABLES`` names.
 
     Args:
@@ -46,10 +46,10 @@ def open_place(settings: Settings, retries: int = 0) -> ObjectStore:
         SettingsError: it names none.
         ObjectStoreError: it cannot be used.
     """
-    return open_objects(place_settings(settings), retries=retries)
+    return open_objects(tables_settings(settings), retries=retries)
 
 
-def place_settings(settings: Settings) -> Settings:
+def tables_settings(settings: Settings) -> Settings:
     """The settings with the place of tables where the object set's is, for what opens that.
 
     Raises:
