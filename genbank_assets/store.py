@@ -132,6 +132,8 @@ class Manifest:
         published_at: when it was written, ISO 8601 in UTC; "" in manifests of versions that did not say it.
         software_version: version of this package that wrote it; "" likewise.
         generation: name of the folder of the files, below the stage's; "" where they lie beside the manifest.
+        file_runs: file → the run that made it, where that may be another than ``run_id``. Earlier versions wrote it
+            into the files' mappings, where it enters the digest; those manifests keep the digest that they had.
     """
 
     stage: Stage
@@ -147,15 +149,20 @@ class Manifest:
     published_at: str = ""
     software_version: str = ""
     generation: str = ""
+    file_runs: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def digest(self) -> str:
         """SHA-256 over everything but the run's own figures and the folder: equal content, equal digest."""
         content = dataclasses.asdict(self)
-        for name in ("report", "run_id", "published_at", "software_version", "generation"):
+        for name in ("report", "run_id", "published_at", "software_version", "generation", "file_runs"):
             del content[name]
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def run_of(self, entry: dict[str, Any]) -> str:
+        """The run that made a file of this manifest."""
+        return str(self.file_runs.get(entry["name"]) or entry.get("run_id") or self.run_id)
 
     def to_json(self) -> str:
         """The manifest as indented JSON."""

@@ -120,7 +120,8 @@ class Hops:
         folder = self._partition.folder_of(manifest)
         path = folder / entry["records_file"]
         ordinal = self._row["record_ordinal"]
-        facts = {"file": str(path), "row": ordinal, **self._run(entry["run_id"]), "code_version": entry["code_version"]}
+        facts = {"file": str(path), "row": ordinal, **self._run(manifest.run_of(entry))}
+        facts["code_version"] = entry["code_version"]
         if not path.is_file():
             return Hop("table row", "missing", facts, "the record table is no longer in the store")
         try:

@@ -19,7 +19,7 @@ from genbank_assets.store import PartitionRelease, write_atomically
 
 @dataclasses.dataclass(frozen=True)
 class KnownTable:
-    """The tables of one raw file: the folder that their names are relative to, and their manifest entry."""
+    """The tables of one raw file: the folder their names are relative to, and their manifest entry with its run."""
 
     folder: Path
     entry: dict[str, Any] = dataclasses.field(hash=False)
@@ -52,7 +52,8 @@ class KnownTables:
         published = partition.manifest("records")
         for manifest in readable_manifests(partition, "records"):
             for entry in manifest.files:
-                self._add(partition.folder_of(manifest), entry, replaced=manifest != published)
+                made = entry | {"run_id": manifest.run_of(entry)}
+                self._add(partition.folder_of(manifest), made, replaced=manifest != published)
                 self._published.setdefault(entry["name"], entry)
         for folder in generations(partition, "records"):
             if folder != building:
@@ -77,12 +78,17 @@ class KnownTables:
                 return table
         return None
 
-    def as_before(self, entry: dict[str, Any]) -> dict[str, Any]:
-        """The entry, or the published one that differs from it in the run alone: equal content, equal digest."""
+    def without_run(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """The entry as a manifest has it: equal content, equal digest, whichever run made the tables.
+
+        Earlier versions wrote the run into it. What they published stays as it is, so that nothing made from it is
+        made again.
+        """
+        content = {name: value for name, value in entry.items() if name != "run_id"}
         before = self._published.get(entry["name"])
-        if before is not None and before | {"run_id": entry["run_id"]} == entry:
+        if before is not None and {name: value for name, value in before.items() if name != "run_id"} == content:
             return before
-        return entry
+        return content
 
 
 def _receipts(folder: Path) -> Iterator[dict[str, Any]]:

@@ -131,7 +131,7 @@ def _built(
             todo.append(dataclasses.replace(task, known=found))
     results = _parse(todo, settings=settings, progress=progress, reused=len(done))
     done.update({task.raw_path.name: result.value for task, result in zip(todo, results, strict=True)})
-    entries = tuple(known.as_before(done[file["name"]]) for file in raw.files)
+    entries = tuple(known.without_run(done[file["name"]]) for file in raw.files)
     for entry, file in zip(entries, raw.files, strict=True):
         _reconcile(entry, raw_file=file, release=partition.release)
     for table in ("records", "sequences", "quarantine"):  # also without files: the stable path leads there
@@ -147,6 +147,7 @@ def _built(
         report=_report(entries, results, seconds=0.0, files_now=len(todo)),
         run_id=run_id,
         generation=generation,
+        file_runs={name: str(done[name]["run_id"]) for name in sorted(done)},
     )
 
 

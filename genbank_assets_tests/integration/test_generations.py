@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import hashlib
+import json
 import os
 import shutil
 import time
@@ -30,6 +31,7 @@ from genbank_assets.store import (
     publish_manifest,
     releases_in_store,
 )
+from genbank_assets.tables import dedup as dedup_stage
 from genbank_assets.tables import records as records_stage
 from genbank_assets.tables.dedup import build_unique_records
 from genbank_assets.tables.records import CODE_VERSION, PARSER_VERSION, TABLE_FORMAT, build_records
@@ -160,7 +162,7 @@ def test_what_did_not_change_is_linked_to(made: Divisions) -> None:
     records = build(made, partition)
     assert records.report.files_now == 1
     assert {kind: table(partition, TWO, kind).stat().st_ino for kind in inodes} == inodes
-    assert [entry["run_id"] for entry in records.files] == ["again", "made"]
+    assert records.file_runs == {ONE: "again", TWO: "made"}
 
 
 def test_where_there_are_no_hard_links_files_are_copied(made: Divisions, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -552,7 +554,7 @@ def test_a_killed_run_goes_on_with_the_next_file(made: Divisions, monkeypatch: p
     made.lines.clear()
     records = build(made, partition, run_id="last")
     assert [line.split()[1] for line in made.lines if line.startswith("parsed")] == [TWO]
-    assert [entry["run_id"] for entry in records.files] == ["again", "last"]
+    assert records.file_runs == {ONE: "again", TWO: "last"}
     assert records.report.files_now == 1
 
 
@@ -610,3 +612,53 @@ def test_a_quarantine_table_of_before_does_not_stay(tmp_path: Path) -> None:
     text.write_text(FIRST[0].text())
     assert parse_file(text, out=tmp_path / "out").quarantine_file is None
     assert list((tmp_path / "out" / "quarantine").iterdir()) == []
+
+
+def test_the_run_that_made_a_table_is_kept_and_does_not_change_the_digest(made: Divisions, tmp_path: Path) -> None:
+    partition = made.make("genbank/bct", "1.0", {ONE: FIRST, TWO: SECOND})
+    elsewhere = Divisions(Settings(store=tmp_path / "elsewhere", workers=1)).make(
+        "genbank/bct", "1.0", {ONE: FIRST, TWO: SECOND}
+    )
+    shutil.rmtree(elsewhere.stage_folder("records"))
+    build(made, elsewhere, run_id="another")
+    here, there = manifest_of(partition, "records"), manifest_of(elsewhere, "records")
+    assert (here.file_runs[ONE], there.file_runs[ONE]) == ("made", "another")
+    assert here.digest == there.digest
+    assert manifest_of(elsewhere, "unique_records").input_digest == there.digest
+
+
+def in_the_earlier_form(partition: PartitionRelease) -> None:
+    """Write the manifests as version 0.1.0 and its successors did: the run stands in each file's mapping."""
+    records, unique = manifest_of(partition, "records"), manifest_of(partition, "unique_records")
+    earlier = dataclasses.replace(
+        records, files=tuple(entry | {"run_id": "earlier"} for entry in records.files), file_runs={}
+    )
+    unique = dataclasses.replace(unique, input_digest=earlier.digest)
+    for manifest in (earlier, unique):
+        content = json.loads(manifest.to_json())
+        del content["file_runs"]
+        for path in (partition.manifest_path(manifest.stage), partition.folder_of(manifest) / "manifest.json"):
+            path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_store_whose_manifests_have_the_run_within_the_files_stays_as_it_is(
+    divisions: Divisions, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    partition = divisions.make("genbank/bct", "1.0", {ONE: FIRST, TWO: SECOND})
+    in_the_earlier_form(partition)
+    divisions.load(partition)
+    before = {stage: manifest_of(partition, stage).digest for stage in ("records", "unique_records", "postgres_table")}
+    ledger = divisions.query("SELECT name, transaction_id FROM genbank.source_file ORDER BY 1")
+    if damaged:
+        table(partition, ONE).write_bytes(b"")
+    else:
+        monkeypatch.setattr(records_stage, "parse_file", None)
+        monkeypatch.setattr(dedup_stage, "_built", None)
+    build(divisions, partition, run_id="later")
+    loaded = divisions.load(partition)
+    assert {stage: manifest_of(partition, stage).digest for stage in before} == before
+    assert (loaded.report.files_now, loaded.report.rows_copied) == (0, 0)
+    assert divisions.query("SELECT name, transaction_id FROM genbank.source_file ORDER BY 1") == ledger
+    records = manifest_of(partition, "records")
+    assert [records.run_of(entry) for entry in records.files] == ["later" if damaged else "earlier", "earlier"]

@@ -110,7 +110,7 @@ def test_it_is_brought_to_todays_layout_without_parsing(
     assert (partition.folder_of(raw) / name).stat().st_ino == inode
     (entry,) = now.files
     assert entry["code_version"] == PARSER_VERSION == before.files[0]["code_version"]
-    assert entry["run_id"] == "old"
+    assert now.run_of(entry) == "old"
     paths = {table: partition.folder_of(now) / entry[f"{table}_file"] for table in ("records", "sequences")}
     assert paths["records"].parent.name == "records"
     for table, schema in (("records", RECORD_SCHEMA), ("sequences", SEQUENCE_SCHEMA)):
@@ -163,7 +163,7 @@ def test_a_damaged_old_table_is_parsed_again(old: Settings) -> None:
     upgraded(old, KEYS[0])
     now = partition.manifest("records")
     assert now is not None
-    assert now.files[0]["run_id"] == "new"
+    assert now.run_of(now.files[0]) == "new"
     assert (
         pl.read_parquet(partition.folder_of(now) / now.files[0]["records_file"]).select(values.columns).equals(values)
     )
