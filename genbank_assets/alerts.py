@@ -1,6 +1,6 @@
 """Alerts: a message for people, to a Slack-compatible webhook and by e-mail.
 
-Belongs here: settings, wording and delivery. When something is to be told belongs to ``defs.alerts``. The webhook's URL
+Belongs here: settings, wording and delivery. Deciding when to send one belongs to ``defs.alerts``. The webhook's URL
 is a secret, as it alone lets one post, and so is the password: neither stands in a log, an error or a ``repr``.
 Delivery never raises; what failed is returned in words.
 """
@@ -25,7 +25,7 @@ from email.utils import formatdate, make_msgid
 from genbank_assets.errors import SettingsError
 from genbank_assets.redaction import redacted
 
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 TIMEOUT_SECONDS = 10.0
 MAX_LINE_CHARACTERS = 500
 MAX_LINES = 30
@@ -83,7 +83,7 @@ def alert_settings_from_environment(environment: Mapping[str, str] | None = None
 
 @dataclasses.dataclass(frozen=True)
 class Alert:
-    """What is to be told.
+    """A message to people.
 
     Attributes:
         title: one line that says what happened and where.
@@ -111,40 +111,42 @@ class Delivery:
 
 
 def deliver(alert: Alert, settings: AlertSettings, *, pause_seconds: float = 1.0) -> Delivery:
-    """Send an alert every way the settings name; passing troubles are tried three times in all.
+    """Send an alert every way the settings name; failures that may pass are tried three times in all.
 
     Never raises. With nothing set nothing is sent and nothing failed.
     """
-    ways: list[tuple[str, Callable[[], _Trouble | None]]] = []
+    ways: list[tuple[str, Callable[[], None]]] = []
     if settings.webhook_url:
         ways.append(("webhook", lambda: _post(alert, settings)))
     if settings.recipients:
         ways.append(("e-mail", lambda: _mail(alert, settings)))
     sent, failed = [], []
     for name, send in ways:
-        trouble = _patiently(send, pause_seconds=pause_seconds)
-        if trouble is None:
+        try:
+            _retried(send, pause_seconds=pause_seconds)
             sent.append(name)
-        else:
-            failed.append(f"{name}: {trouble.sentence}")
+        except _DeliveryError as error:
+            failed.append(f"{name}: {error}")
     return Delivery(tuple(sent), tuple(failed))
 
 
-@dataclasses.dataclass(frozen=True)
-class _Trouble:
-    """Why an attempt failed, and whether another may go better."""
+class _DeliveryError(Exception):
+    """Why an attempt failed, in a sentence without secrets; ``transient`` where another may succeed."""
 
-    sentence: str
-    passing: bool
+    def __init__(self, sentence: str, *, transient: bool) -> None:
+        super().__init__(sentence)
+        self.transient = transient
 
 
-def _patiently(send: Callable[[], _Trouble | None], *, pause_seconds: float) -> _Trouble | None:
-    for attempt in range(1, ATTEMPTS + 1):
-        trouble = send()
-        if trouble is None or not trouble.passing or attempt == ATTEMPTS:
-            return trouble
+def _retried(send: Callable[[], None], *, pause_seconds: float) -> None:
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        try:
+            return send()
+        except _DeliveryError as error:
+            if not error.transient or attempt == MAX_ATTEMPTS:
+                raise
         time.sleep(pause_seconds * attempt)
-    raise AssertionError
+    return None
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -154,25 +156,26 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _post(alert: Alert, settings: AlertSettings) -> _Trouble | None:
+def _post(alert: Alert, settings: AlertSettings) -> None:
     # urllib and not httpx: that one logs the URL of every request.
     if not settings.webhook_url.startswith(("https://", "http://")):
-        return _Trouble(f"{PREFIX}WEBHOOK_URL does not start with https://", passing=False)
+        raise _DeliveryError(f"{PREFIX}WEBHOOK_URL does not start with https://", transient=False)
     body = json.dumps({"text": _escaped(f"*{_one_line(alert.title)}*\n{alert.text}")}).encode()
     try:
         request = urllib.request.Request(  # noqa: S310 -- checked above
             settings.webhook_url, data=body, headers={"Content-Type": "application/json"}
         )
         opener = urllib.request.build_opener(_NoRedirects)
-        with opener.open(request, timeout=TIMEOUT_SECONDS):
-            return None
+        opener.open(request, timeout=TIMEOUT_SECONDS).close()
     except urllib.error.HTTPError as error:
         error.close()
-        return _Trouble(f"it answered {error.code}", passing=error.code == 429 or error.code >= 500)
+        raise _DeliveryError(f"it answered {error.code}", transient=error.code == 429 or error.code >= 500) from None
     except urllib.error.URLError as error:
-        return _Trouble(f"it cannot be reached ({type(error.reason).__name__})", passing=True)
+        raise _DeliveryError(f"it cannot be reached ({type(error.reason).__name__})", transient=True) from None
     except (OSError, http.client.HTTPException, ValueError) as error:  # their messages may quote the URL
-        return _Trouble(f"it cannot be used ({type(error).__name__})", passing=isinstance(error, OSError))
+        raise _DeliveryError(
+            f"it cannot be used ({type(error).__name__})", transient=isinstance(error, OSError)
+        ) from None
 
 
 def _escaped(text: str) -> str:
@@ -180,7 +183,7 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _mail(alert: Alert, settings: AlertSettings) -> _Trouble | None:
+def _mail(alert: Alert, settings: AlertSettings) -> None:
     try:
         message = EmailMessage()
         message["Subject"] = _one_line(alert.title)
@@ -192,20 +195,23 @@ def _mail(alert: Alert, settings: AlertSettings) -> _Trouble | None:
         with _connected(settings) as server:
             if settings.smtp_user:
                 if not isinstance(server.sock, ssl.SSLSocket) and not _is_loopback(settings.smtp_host):
-                    return _Trouble("the server offers no TLS: the password is not sent in the clear", passing=False)
+                    raise _DeliveryError(
+                        "the server offers no TLS: the password is not sent in the clear", transient=False
+                    )
                 server.login(settings.smtp_user, settings.smtp_password)
             refused = server.send_message(message)
     except smtplib.SMTPResponseException as error:
-        return _Trouble(f"the server answered {error.smtp_code}", passing=400 <= error.smtp_code < 500)
+        raise _DeliveryError(f"the server answered {error.smtp_code}", transient=400 <= error.smtp_code < 500) from None
     except (OSError, ValueError, smtplib.SMTPException) as error:
         broken = isinstance(error, OSError) and not isinstance(error, ssl.SSLError | smtplib.SMTPException)
-        return _Trouble(
+        raise _DeliveryError(
             f"it cannot be sent ({type(error).__name__})",
-            passing=broken or isinstance(error, smtplib.SMTPServerDisconnected),
-        )
+            transient=broken or isinstance(error, smtplib.SMTPServerDisconnected),
+        ) from None
     if refused:
-        return _Trouble(f"the server refused {len(refused)} of {len(settings.recipients)} recipients", passing=False)
-    return None
+        raise _DeliveryError(
+            f"the server refused {len(refused)} of {len(settings.recipients)} recipients", transient=False
+        )
 
 
 def _connected(settings: AlertSettings) -> smtplib.SMTP:

@@ -18,8 +18,8 @@ from types import FrameType
 from typing import Any, Self
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# The same wish may come more than once: from the terminal to the process group, and from a parent that hands it on.
-SAME_WISH_SECONDS = 1.0
+# One request to stop may arrive twice: from the terminal to the process group, and from a parent that passes it on.
+REPEATED_SIGNAL_SECONDS = 1.0
 SETTLE_SECONDS = 2.0
 
 
@@ -86,7 +86,7 @@ class StopSignals:
 
     @contextlib.contextmanager
     def shielded(self) -> Iterator[None]:
-        """Signals do not interrupt the block: it cleans up. The second wish still ends everything at once."""
+        """Signals do not interrupt the block: it cleans up. A second signal still ends everything at once."""
         for number in self._before:
             signal.signal(number, lambda *_: None)
         try:
@@ -120,7 +120,7 @@ class StopSignals:
                 with contextlib.suppress(Exception):
                     callback()
             self._settled.set()
-        elif now - self._first_at > SAME_WISH_SECONDS:
+        elif now - self._first_at > REPEATED_SIGNAL_SECONDS:
             # Safe: every write is whole or invisible, and workers end with this process.
             os._exit(128 + number)
 

@@ -6,7 +6,7 @@ import argparse
 
 from genbank_assets.cli.commands import Commands
 from genbank_assets.cli.partitions import chosen_partitions
-from genbank_assets.cli.progress import exit_code, show_progress, tell_outcomes
+from genbank_assets.cli.progress import exit_code, report_outcomes, show_progress
 from genbank_assets.settings import Settings
 
 
@@ -36,7 +36,7 @@ def _blast(options: argparse.Namespace, settings: Settings) -> int:
     require_programs("makeblastdb", "blastdbcmd", "blastn", "blastp")
     show_progress(options)
     with Runs(settings, stop=options.stop, verbose=options.verbose > 0) as runs:
-        done = tell_outcomes((runs.make_blast_database(key) for key in keys), options=options)
+        done = report_outcomes((runs.make_blast_database(key) for key in keys), options=options)
     for key in keys:
         partition = current_release(settings.store, key=key, stage=STAGE)
         manifest = partition.manifest(STAGE) if partition else None

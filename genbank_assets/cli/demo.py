@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 
 from genbank_assets.cli.commands import Commands
-from genbank_assets.cli.progress import exit_code, show_progress, tell_outcomes
+from genbank_assets.cli.progress import exit_code, report_outcomes, show_progress
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
 
@@ -56,26 +56,28 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
 
 def _materialize(keys: list[PartitionKey], *, settings: Settings, options: argparse.Namespace) -> int:
     """Run what is not in place already, which is known without Dagster; returns the exit code."""
-    from genbank_assets.lineage.in_place import partitions_in_place
+    from genbank_assets.lineage.in_place import complete_partitions
     from genbank_assets.ncbi.sample import SAMPLE
 
-    tell = show_progress(options)
-    in_place = partitions_in_place(settings, keys, source=SAMPLE)
+    progress = show_progress(options)
+    in_place = complete_partitions(settings, keys, source=SAMPLE)
     if in_place:
-        tell(f"{len(in_place)} of {len(keys)} divisions are in place: files, tables, rows and objects were compared")
+        progress(
+            f"{len(in_place)} of {len(keys)} divisions are in place: files, tables, rows and objects were compared"
+        )
     if len(in_place) == len(keys):
         return 0
-    tell("starting Dagster and, where there is none, PostgreSQL")
+    progress("starting Dagster and, where there is none, PostgreSQL")
     from genbank_assets.defs.run import PartitionRun, Runs
 
     def run_all(runs: Runs) -> Iterator[PartitionRun]:
         for number, key in enumerate(keys, 1):
             if key not in in_place:
-                tell(f"{number} of {len(keys)}: {key}")
+                progress(f"{number} of {len(keys)}: {key}")
                 yield runs.materialize(key)
 
     with Runs(settings, stop=options.stop, verbose=options.verbose > 0) as runs:
-        return exit_code(tell_outcomes(run_all(runs), options=options), options=options)
+        return exit_code(report_outcomes(run_all(runs), options=options), options=options)
 
 
 def _report(settings: Settings, keys: list[PartitionKey]) -> str:

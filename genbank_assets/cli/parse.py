@@ -77,23 +77,23 @@ def _parse(options: argparse.Namespace, settings: Settings) -> int:
     tasks = [_Task(path, options.out, stem) for path, stem in stems.items()]
 
     done: dict[_Task, ParsedFile | str] = {}
-    untold = collections.deque(tasks)
+    unreported = collections.deque(tasks)
 
-    def tell(task: _Task, result: TaskResult[ParsedFile | str]) -> None:
+    def report(task: _Task, result: TaskResult[ParsedFile | str]) -> None:
         done[task] = result.value
-        while untold and untold[0] in done:
-            told = untold.popleft()
-            _tell(told, done[told], as_json=options.json)
+        while unreported and unreported[0] in done:
+            reported = unreported.popleft()
+            _report(reported, done[reported], as_json=options.json)
 
-    results = run_tasks(_parsed, tasks, workers=options.workers, on_done=tell)
+    results = run_tasks(_parsed, tasks, workers=options.workers, on_done=report)
     failed = any(isinstance(result.value, str) for result in results)
     drifted = 0
     if options.strict:
-        drifted = sum(_tell_unseen(task, done[task], as_json=options.json) for task in tasks)
+        drifted = sum(_report_unseen(task, done[task], as_json=options.json) for task in tasks)
     return 1 if failed or drifted else 0
 
 
-def _tell_unseen(task: _Task, parsed: ParsedFile | str, *, as_json: bool) -> bool:
+def _report_unseen(task: _Task, parsed: ParsedFile | str, *, as_json: bool) -> bool:
     """List what a file holds that NCBI's files are not known to; whether there is any."""
     from genbank_assets.tables.drift import unseen_forms
 
@@ -128,8 +128,8 @@ def _parsed(task: _Task) -> ParsedFile | str:
         return str(error)
 
 
-def _tell(task: _Task, parsed: ParsedFile | str, *, as_json: bool) -> None:
-    """A line for a file; files are told in their order."""
+def _report(task: _Task, parsed: ParsedFile | str, *, as_json: bool) -> None:
+    """A line for a file; files are reported in the order they were named."""
     if isinstance(parsed, str):
         print(f"genbank-assets: {parsed}", file=sys.stderr)
         if as_json:

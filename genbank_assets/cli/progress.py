@@ -37,7 +37,7 @@ class _WithoutSecrets(logging.Formatter):
         return redacted(super().format(record))
 
 
-def tell_outcomes(runs: Iterable[PartitionRun], *, options: argparse.Namespace) -> list[PartitionRun]:
+def report_outcomes(runs: Iterable[PartitionRun], *, options: argparse.Namespace) -> list[PartitionRun]:
     """Run one after another until there are no more or somebody wants a stop, and say of each what went wrong."""
     done = []
     for run in runs:

@@ -11,7 +11,7 @@ import time
 
 from genbank_assets.cli.commands import Commands, add_source_option
 from genbank_assets.cli.partitions import chosen_partitions, chosen_release
-from genbank_assets.cli.progress import exit_code, show_progress, tell_outcomes
+from genbank_assets.cli.progress import exit_code, report_outcomes, show_progress
 from genbank_assets.errors import UsageError
 from genbank_assets.settings import Settings
 
@@ -82,7 +82,7 @@ def _materialize(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.defs.run import Runs
 
     with Runs(settings, stop=options.stop, verbose=options.verbose > 0) as runs:
-        done = tell_outcomes((runs.materialize(key, release=release) for key in keys), options=options)
+        done = report_outcomes((runs.materialize(key, release=release) for key in keys), options=options)
     if not options.quiet:
         from genbank_assets.lineage.render import status_table
         from genbank_assets.lineage.status import status
@@ -111,7 +111,7 @@ def _update(options: argparse.Namespace, settings: Settings) -> int:
     key = PartitionKey(options.collection, "daily")
     check_readiness(settings, keys=[key], progress=progress)
     with Runs(settings, stop=options.stop, verbose=options.verbose > 0) as runs:
-        done = tell_outcomes((runs.apply_day(options.collection, day) for day in days), options=options)
+        done = report_outcomes((runs.apply_day(options.collection, day) for day in days), options=options)
     if not options.quiet:
         applied = sum(run.ok for run in done)
         print(f"{applied} of {len(days)} days are applied")

@@ -21,8 +21,8 @@ from genbank_assets.store import write_atomically
 
 STOP_SECONDS = 30.0
 # A program that ends again so soon is not started for ever.
-SHORT_LIFE_SECONDS = 30.0
-MAX_SHORT_LIVES = 3
+MIN_LIFETIME_SECONDS = 30.0
+MAX_EARLY_EXITS = 3
 _ADDRESS_FILE = "dagster/ui-address"
 _PR_SET_PDEATHSIG = 1
 
@@ -39,7 +39,7 @@ class Service:
         self._command = list(command)
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
-        self._short_lives = 0
+        self._early_exits = 0
 
     def start(self) -> None:
         """Start it."""
@@ -52,10 +52,10 @@ class Service:
         if (code := self._process.poll()) is None:
             return True
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        short = time.monotonic() - self._started < SHORT_LIFE_SECONDS
-        self._short_lives = self._short_lives + 1 if short else 1
+        short = time.monotonic() - self._started < MIN_LIFETIME_SECONDS
+        self._early_exits = self._early_exits + 1 if short else 1
         self.end(signal.SIGKILL)  # what it left behind
-        if self._short_lives >= MAX_SHORT_LIVES:
+        if self._early_exits >= MAX_EARLY_EXITS:
             say(f"{self.name} {how} again and again: see its messages above")
             return False
         say(f"{self.name} {how} and is started again")

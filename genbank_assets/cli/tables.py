@@ -98,14 +98,14 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
         manifest = done.manifest
         size = sum(table.bytes for table in manifest.tables)
         if options.json:
-            told: dict[str, object] = {
+            summary: dict[str, object] = {
                 "partition": str(key),
                 "release": manifest.release,
                 "url": done.url,
                 "manifest": manifest.key,
             }
-            told |= {"tables": len(manifest.tables), "bytes": size, "sent": done.sent, "sent_bytes": done.sent_bytes}
-            print(json.dumps(told | {"retired": list(done.retired)}))
+            summary |= {"tables": len(manifest.tables), "bytes": size, "sent": done.sent, "sent_bytes": done.sent_bytes}
+            print(json.dumps(summary | {"retired": list(done.retired)}))
         else:
             print(
                 f"{key} {manifest.release}: {len(manifest.tables)} table(s) with {size:,} bytes at {done.url}, "

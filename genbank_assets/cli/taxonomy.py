@@ -10,7 +10,7 @@ import dataclasses
 import json
 
 from genbank_assets.cli.commands import Commands, add_source_option
-from genbank_assets.cli.progress import exit_code, show_progress, tell_outcomes
+from genbank_assets.cli.progress import exit_code, report_outcomes, show_progress
 from genbank_assets.settings import Settings
 
 
@@ -40,7 +40,7 @@ def _taxonomy(options: argparse.Namespace, settings: Settings) -> int:
         from genbank_assets.defs.run import Runs
 
         with Runs(settings, stop=options.stop, verbose=options.verbose > 0) as runs:
-            done = tell_outcomes((run() for run in [runs.update_taxonomy]), options=options)
+            done = report_outcomes((run() for run in [runs.update_taxonomy]), options=options)
         if code := exit_code(done, options=options):
             return code
     taxonomy = open_taxonomy(settings.store)

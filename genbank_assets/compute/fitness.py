@@ -108,7 +108,7 @@ def worker_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-def fit_to_travel(task: T) -> T:
+def without_secrets(task: T) -> T:
     """The task with absolute paths, and without the database's URL, which may carry a password."""
     if not dataclasses.is_dataclass(task):
         return task

@@ -43,7 +43,7 @@ def end_with_parent(*, by_kernel: bool = True) -> None:
 
 
 @contextlib.contextmanager
-def deaf_to_terminals() -> Iterator[None]:
+def without_terminal_signals() -> Iterator[None]:
     """Processes that are started in the block never get the terminal's Ctrl-C or its end: their parent ends them.
 
     They inherit the calling thread's mask, from their first instruction on. What came meanwhile is delivered here after

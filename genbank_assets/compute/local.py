@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
-from genbank_assets.compute.lifetime import deaf_to_terminals, end_with_parent
+from genbank_assets.compute.lifetime import end_with_parent, without_terminal_signals
 from genbank_assets.compute.results import TaskResult, measured
 from genbank_assets.errors import WorkerLostError
 
@@ -55,7 +55,7 @@ def run_tasks(
             while True:
                 # No more than the workers take at once: what the pool has taken cannot be called back.
                 for number in itertools.islice(waiting, workers - len(begun)):
-                    with deaf_to_terminals():  # which starts a worker where there are fewer than tasks
+                    with without_terminal_signals():  # which starts a worker where there are fewer than tasks
                         begun[pool.submit(measured, function, tasks[number])] = number
                 if not begun:
                     break

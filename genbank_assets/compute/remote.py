@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future
 from importlib.metadata import entry_points
 from typing import Any, Protocol, TypeVar
 
-from genbank_assets.compute.fitness import Demands, demands, fit_to_travel, prove, with_own_secrets, worker_name
+from genbank_assets.compute.fitness import Demands, demands, prove, with_own_secrets, without_secrets, worker_name
 from genbank_assets.compute.results import TaskResult, measured
 from genbank_assets.errors import SettingsError, WorkerLostError, WorkerRefusedError
 from genbank_assets.settings import Settings
@@ -114,7 +114,7 @@ class _Run:
         self._results: dict[int, TaskResult[Any]] = {}
         self._lost: dict[int, str] = {}
         self._begun: dict[Future[TaskResult[Any]], int] = {
-            executor.submit(run_one, function, fit_to_travel(task), wanted, resource=resource): number
+            executor.submit(run_one, function, without_secrets(task), wanted, resource=resource): number
             for number, task in enumerate(tasks)
         }
 

@@ -41,7 +41,7 @@ def _run_failure() -> dg.SensorDefinition:
         lines = [*_reasons(context), *failed_checks(context.instance, run.run_id)]
         if run.tags.get("dagster/will_retry") == "true":
             lines.append("Dagster will start it again.")
-        return _tell(context, Alert(f"genbank-assets: {_name(run)} failed", (*lines, _link(run.run_id))))
+        return _deliver(context, Alert(f"genbank-assets: {_name(run)} failed", (*lines, _link(run.run_id))))
 
     return run_failure_alert_sensor
 
@@ -60,7 +60,7 @@ def _failed_check() -> dg.SensorDefinition:
         if not lines:
             return None
         number = f"{len(lines)} check{'s' if len(lines) > 1 else ''}"
-        return _tell(context, Alert(f"genbank-assets: {number} failed in {_name(run)}", (*lines, _link(run.run_id))))
+        return _deliver(context, Alert(f"genbank-assets: {number} failed in {_name(run)}", (*lines, _link(run.run_id))))
 
     return failed_check_alert_sensor
 
@@ -109,7 +109,7 @@ def _name(run: dg.DagsterRun) -> str:
     return f"{run.job_name} of {partition}" if partition else run.job_name
 
 
-def _tell(context: dg.RunStatusSensorContext, alert: Alert) -> dg.SkipReason | None:
+def _deliver(context: dg.RunStatusSensorContext, alert: Alert) -> dg.SkipReason | None:
     """Send it; what cannot be sent is said in the tick and never stops the sensor."""
     try:
         settings = alert_settings_from_environment()

@@ -31,7 +31,7 @@ from genbank_assets.store import PartitionRelease, Stage
 from genbank_assets.tables import dedup, records
 from genbank_assets.tables.schema import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
 
-ASKED_AGAIN_DAYS = 7  # NCBI keeps RefSeq's days for four weeks
+RECHECK_DAYS = 7  # NCBI keeps RefSeq's days for four weeks
 
 
 def daily_asset_name(collection: str) -> str:
@@ -232,7 +232,7 @@ def _schedule(collection: Collection) -> dg.ScheduleDefinition:
         execution_timezone=TIMEZONE,
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=(
-            f"Asks for the daily update of the day before, and again for any of the last {ASKED_AGAIN_DAYS} days that "
+            f"Asks for the daily update of the day before, and again for any of the last {RECHECK_DAYS} days that "
             "is not in place: a file that came late, a run that failed."
         ),
     )
@@ -244,7 +244,7 @@ def _schedule(collection: Collection) -> dg.ScheduleDefinition:
         except SettingsError as error:
             return dg.SkipReason(str(error))
         today = context.scheduled_execution_time.date()
-        days = [today - dt.timedelta(days=ago) for ago in range(ASKED_AGAIN_DAYS, 0, -1)]
+        days = [today - dt.timedelta(days=ago) for ago in range(RECHECK_DAYS, 0, -1)]
         missing = [
             day for day in days if not is_whole(source.daily_partition(settings, collection=collection, day=day))
         ]

@@ -117,7 +117,7 @@ class _Look:
         stands_still = self._cursor.get("seen") == state.fingerprint
         self._cursor["seen"] = state.fingerprint
         if not requests:
-            return self._skip(f"Release {state.number}: {_told(decisions)}.")
+            return self._skip(f"Release {state.number}: {_by_reason(decisions)}.")
         if not stands_still:
             return self._skip(
                 f"Release {state.number} appears complete; waiting for a second poll to confirm, before requesting "
@@ -126,13 +126,13 @@ class _Look:
         return dg.SensorResult(run_requests=requests, asset_events=self._events, cursor=json.dumps(self._cursor))
 
     def _note(self, state: ReleaseState) -> None:
-        """Report the release when it is another than the last that was told."""
+        """Report the release when it is another than the last that was reported."""
         self._warning = unknown_sentence(state.unknown, collection=self._collection)
         with contextlib.suppress(OSError):  # the tick says it anyway
             note_unknown(self._settings.store, state.unknown, collection=self._collection)
-        if self._cursor.get("told") != state.fingerprint:
+        if self._cursor.get("reported") != state.fingerprint:
             self._events.append(observed_release(state, collection=self._collection))
-            self._cursor["told"] = state.fingerprint
+            self._cursor["reported"] = state.fingerprint
 
     def _skip(self, sentence: str) -> dg.SensorResult:
         if self._warning:
@@ -141,7 +141,7 @@ class _Look:
         return dg.SensorResult(skip_reason=sentence, asset_events=self._events, cursor=json.dumps(self._cursor))
 
 
-def _told(decisions: Sequence[Decision]) -> str:
+def _by_reason(decisions: Sequence[Decision]) -> str:
     """Divisions by the reason for which they are not asked for."""
     reasons: dict[str, list[str]] = {}
     for decision in decisions:
@@ -157,7 +157,7 @@ def _read(cursor: str | None) -> dict[str, Any]:
     with contextlib.suppress(ValueError, TypeError):
         found = json.loads(cursor or "{}")
         if isinstance(found, dict) and float(found.get("looked", 0)) >= 0:
-            return {name: found[name] for name in ("looked", "seen", "told") if name in found}
+            return {name: found[name] for name in ("looked", "seen", "reported") if name in found}
     return {}
 
 

@@ -2,24 +2,24 @@
 # in columns.pxi.
 
 cdef enum:
-    SPARES = 2 * ALL_COLS         # values and offsets of each column
-    SPARES_LIMIT = 32 << 20       # bytes of all spares together; what giant records took goes back to the system
-    KEPT_LIMIT = 256 << 10        # bytes that a column keeps of what is never handed over
+    POOL_SLOTS = 2 * ALL_COLS     # values and offsets of each column
+    MAX_POOL_BYTES = 32 << 20     # bytes of the pool; what giant records took goes back to the system
+    MAX_KEPT_BYTES = 256 << 10    # bytes that a column keeps of what is never handed over
 
 
-cdef class Spares:
+cdef class BufferPool:
     """Blocks that came back from Arrow, one for the values and one for the offsets of each column.
 
     The next batch but one fills them again. Without them, batch after batch would be carved out of a heap in which
     small blocks lie between the holes: it grows by a third of a megabyte a batch.
     """
 
-    cdef void* blocks[SPARES]
-    cdef size_t caps[SPARES]
+    cdef void* blocks[POOL_SLOTS]
+    cdef size_t caps[POOL_SLOTS]
     cdef size_t held
 
     cdef void give(self, int slot, void* p, size_t cap) noexcept:
-        if self.blocks[slot] == NULL and self.held + cap <= SPARES_LIMIT:
+        if self.blocks[slot] == NULL and self.held + cap <= MAX_POOL_BYTES:
             self.blocks[slot] = p
             self.caps[slot] = cap
             self.held += cap
@@ -36,31 +36,31 @@ cdef class Spares:
 
     def __dealloc__(self):
         cdef int slot
-        for slot in range(SPARES):
+        for slot in range(POOL_SLOTS):
             free(self.blocks[slot])
 
 
 @cython.no_gc
 cdef class Owned:
-    """A malloc'ed block that Arrow may keep: it goes to the spares when the last batch over it is gone."""
+    """A malloc'ed block that Arrow may keep: it goes to the pool when the last batch over it is gone."""
 
     cdef void* p
     cdef Py_ssize_t n
     cdef size_t cap
     cdef int slot
-    cdef Spares spares
+    cdef BufferPool pool
 
     def __getbuffer__(self, Py_buffer* view, int flags):
         PyBuffer_FillInfo(view, self, self.p, self.n, 1, flags)
 
     def __dealloc__(self):
-        if self.spares is None:
+        if self.pool is None:
             free(self.p)
         else:
-            self.spares.give(self.slot, self.p, self.cap)
+            self.pool.give(self.slot, self.p, self.cap)
 
 
-cdef object take_block(void* p, size_t n, Spares spares=None, int slot=0, size_t cap=0):
+cdef object take_block(void* p, size_t n, BufferPool pool=None, int slot=0, size_t cap=0):
     """Hand a malloc'ed block to Arrow."""
     cdef Owned owner
     try:
@@ -77,7 +77,7 @@ cdef object take_block(void* p, size_t n, Spares spares=None, int slot=0, size_t
     owner.n = <Py_ssize_t> n
     owner.cap = cap
     owner.slot = slot
-    owner.spares = spares
+    owner.pool = pool
     return pa.py_buffer(owner)
 
 
@@ -108,41 +108,41 @@ cdef object take_bools(Col* c):
     return take_block(bits, (c.rows + 7) // 8)
 
 
-cdef object take_values(Col* c, Spares spares, int slot):
+cdef object take_values(Col* c, BufferPool pool, int slot):
     """Values to Arrow; the column goes on with a spare block, if there is one."""
     cdef void* p = c.data
     cdef size_t cap = c.cap
-    c.data = <uint8_t*> spares.take(slot, &c.cap)
-    return take_block(p, c.n, spares, slot, cap)
+    c.data = <uint8_t*> pool.take(slot, &c.cap)
+    return take_block(p, c.n, pool, slot, cap)
 
 
-cdef object take_offsets(Col* c, Spares spares, int slot):
+cdef object take_offsets(Col* c, BufferPool pool, int slot):
     cdef void* p
     cdef size_t cap, spare_cap
     if c.offsets_cap == 0:
         col_row_room(c)
     p = c.offsets
     cap = c.offsets_cap * sizeof(int32_t)
-    c.offsets = <int32_t*> spares.take(slot, &spare_cap)
+    c.offsets = <int32_t*> pool.take(slot, &spare_cap)
     c.offsets_cap = spare_cap // sizeof(int32_t)
     if c.offsets_cap:
         c.offsets[0] = 0
-    return take_block(p, (c.rows + 1) * sizeof(int32_t), spares, slot, cap)
+    return take_block(p, (c.rows + 1) * sizeof(int32_t), pool, slot, cap)
 
 
 cdef void keep_little(Col* c, bint values) noexcept nogil:
     """Give back what a giant record made of the parts that are never handed over."""
-    if c.valid_cap > KEPT_LIMIT:
+    if c.valid_cap > MAX_KEPT_BYTES:
         free(c.valid)
         c.valid = NULL
         c.valid_cap = 0
-    if values and c.cap > KEPT_LIMIT:
+    if values and c.cap > MAX_KEPT_BYTES:
         free(c.data)
         c.data = NULL
         c.cap = 0
 
 
-cdef object take_array(Col* cols, int* at, object type_, Spares spares, int first):
+cdef object take_array(Col* cols, int* at, object type_, BufferPool pool, int first):
     """The next column(s) as an Arrow array; the columns are left empty.
 
     `at` moves depth first through `cols`, as the schema does; `first` is the number of the first of `cols`.
@@ -150,7 +150,7 @@ cdef object take_array(Col* cols, int* at, object type_, Spares spares, int firs
     cdef Col* c
     cdef int slot
     if pa.types.is_struct(type_):
-        children = [take_array(cols, at, type_.field(i).type, spares, first) for i in range(type_.num_fields)]
+        children = [take_array(cols, at, type_.field(i).type, pool, first) for i in range(type_.num_fields)]
         return pa.StructArray.from_arrays(children, fields=[type_.field(i) for i in range(type_.num_fields)])
     c = &cols[at[0]]
     slot = 2 * (first + at[0])
@@ -158,15 +158,15 @@ cdef object take_array(Col* cols, int* at, object type_, Spares spares, int firs
     rows, nulls = c.rows, c.nulls
     buffers = [take_validity(c)]
     if c.width <= 0:
-        buffers.append(take_offsets(c, spares, slot + 1))
+        buffers.append(take_offsets(c, pool, slot + 1))
     if pa.types.is_boolean(type_):
         buffers.append(take_bools(c))
     elif c.width >= 0:
-        buffers.append(take_values(c, spares, slot))
+        buffers.append(take_values(c, pool, slot))
     keep_little(c, pa.types.is_boolean(type_))
     c.n = c.rows = c.nulls = 0
     if c.width == -1:
-        child = take_array(cols, at, type_.value_type, spares, first)
+        child = take_array(cols, at, type_.value_type, pool, first)
         return pa.Array.from_buffers(type_, rows, buffers, nulls, children=[child])
     return pa.Array.from_buffers(type_, rows, buffers, nulls)
 

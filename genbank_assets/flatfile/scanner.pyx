@@ -100,7 +100,7 @@ cdef class Scanner:
 
     cdef Scan s
     cdef list out
-    cdef Spares spares
+    cdef BufferPool pool
     cdef bytes head
     cdef object names
     cdef readonly list quarantine         # (offset, bytes, ordinal, line, accession, reason, raw text)
@@ -131,7 +131,7 @@ cdef class Scanner:
         for i, (_, width) in enumerate(_WIDTHS):
             self.s.cols[i].width = width
         self.out = []
-        self.spares = Spares()
+        self.pool = BufferPool()
         self.head = b""
         self.quarantine = []
         self.preamble = []
@@ -272,7 +272,7 @@ cdef class Scanner:
     cdef int _emit_records(self) except -1:
         cdef int at = 0
         cdef Col* cols = self.s.cols
-        arrays = [take_array(cols, &at, field.type, self.spares, 0) for field in RECORD_SCHEMA]
+        arrays = [take_array(cols, &at, field.type, self.pool, 0) for field in RECORD_SCHEMA]
         self.out.append(("records", pa.RecordBatch.from_arrays(arrays, schema=RECORD_SCHEMA)))
         self.s.pending_bytes = 0
         return 0
@@ -280,7 +280,7 @@ cdef class Scanner:
     cdef int _emit_sequences(self) except -1:
         cdef int at = 0
         cdef Col* cols = self.s.cols + RECORD_COLS
-        arrays = [take_array(cols, &at, field.type, self.spares, RECORD_COLS) for field in CHUNK_SCHEMA]
+        arrays = [take_array(cols, &at, field.type, self.pool, RECORD_COLS) for field in CHUNK_SCHEMA]
         self.out.append(("sequences", pa.RecordBatch.from_arrays(arrays, schema=CHUNK_SCHEMA)))
         return 0
 

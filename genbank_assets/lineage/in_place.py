@@ -39,7 +39,7 @@ _CODE_VERSIONS: dict[Stage, str] = {
 }
 
 
-def partitions_in_place(settings: Settings, keys: Sequence[PartitionKey], *, source: Path) -> set[PartitionKey]:
+def complete_partitions(settings: Settings, keys: Sequence[PartitionKey], *, source: Path) -> set[PartitionKey]:
     """Those of the partitions that a run would find nothing to do for.
 
     Args:

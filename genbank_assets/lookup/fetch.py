@@ -27,7 +27,7 @@ from genbank_assets.objects.store import open_objects
 from genbank_assets.settings import Settings
 
 LINE_RESIDUES = 60
-NAMES_AT_ONCE = 5000
+BATCH_NAMES = 5000
 # Shorter sequences are read whole, several at a time, before they are printed.
 MAX_READ_AHEAD_RESIDUES = 1024 * 1024
 _OF_RESIDUES = ("sequence_sha256", "molecule_class")
@@ -101,7 +101,7 @@ def fetch_all(
         raise NotFoundError("a range selects residues: use --format fasta or raw")
     lookup = Lookup(settings)
     waiting = iter(names)
-    while batch := list(dict.fromkeys(itertools.islice(waiting, NAMES_AT_ONCE))):
+    while batch := list(dict.fromkeys(itertools.islice(waiting, BATCH_NAMES))):
         if format_ == "genbank":
             yield from _texts(list(_records(lookup, batch, missing, columns=_OF_TEXTS)), missing)
         else:

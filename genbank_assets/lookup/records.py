@@ -137,13 +137,13 @@ class Lookup:
 
     def searched(self) -> str:
         """Where :meth:`find` looked, in words."""
-        told = []
+        places = []
         for collection in COLLECTIONS.values():
             partitions = self._current[collection.name]
             if partitions:
                 releases = ", ".join(sorted({partition.release for partition in partitions}))
-                told.append(f"{len(partitions)} division(s) of {collection.title} {releases}")
-        return ", ".join(told) if told else "no division is materialized yet"
+                places.append(f"{len(partitions)} division(s) of {collection.title} {releases}")
+        return ", ".join(places) if places else "no division is materialized yet"
 
     def _rows(
         self, partitions: Iterable[PartitionRelease], names: Sequence[str], *, columns: Sequence[str] | None = None

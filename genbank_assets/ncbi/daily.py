@@ -26,7 +26,7 @@ from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 CODE_VERSION = "1"
 DAILY = "daily"
 # As long as NCBI surely keeps a day's files: one that is missing in that time was never made.
-SURELY_KEPT = {"genbank": dt.timedelta(days=150), "refseq": dt.timedelta(days=20)}
+MIN_KEPT = {"genbank": dt.timedelta(days=150), "refseq": dt.timedelta(days=20)}
 _GENBANK_FILE = re.compile(r"nc(\d{2})(\d{2})\.flat\.gz")
 _REFSEQ_FILE = re.compile(r"rsnc\.(\d{2})(\d{2})\.(\d{4})\.g[bp]ff\.gz")
 
@@ -112,7 +112,7 @@ def _paths(source: Source, *, collection: Collection, day: dt.date) -> list[str]
     if not days or max(days) < day:
         newest = f"the newest is of {max(days)}" if days else f"{source.url(folder)} has none"
         raise NotFoundError(f"{absent}: {newest}; it may come later today")
-    if min(days) > day and max(days) - day > SURELY_KEPT[collection.name]:
+    if min(days) > day and max(days) - day > MIN_KEPT[collection.name]:
         raise NotFoundError(f"{absent} any more: the oldest is of {min(days)}; load a full release that has it")
     return []
 

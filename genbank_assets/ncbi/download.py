@@ -33,7 +33,7 @@ __all__ = ["FetchedFile", "GzipCheck", "PosixCksum", "check_space", "fetch_file"
 ATTEMPTS = 5
 RETRY_SECONDS = 1.0
 # A file that changes, or whose joined parts are no whole, is begun anew so often.
-NEW_STARTS = 1
+MAX_RESTARTS = 1
 PROGRESS_SECONDS = 5.0
 SPARE_BYTES = 256 * 1024 * 1024
 
@@ -103,7 +103,7 @@ class _Fetch:
         self._check: FileCheck | None = None  # of the bytes in ``part``; None when they were not looked at yet
         self._farthest = 0
         self._failures = 0
-        self._new_starts = 0
+        self._restarts = 0
         self._resumed = False
         self._unsized = False
         self._transferred = 0
@@ -142,7 +142,7 @@ class _Fetch:
             if offset:
                 self._check.read(self._part)
         if remote.bytes is None or offset < remote.bytes:
-            with self._source.place(lambda: self._progress(f"{self._name}: waiting for a download slot")):
+            with self._source.download_slot(lambda: self._progress(f"{self._name}: waiting for a download slot")):
                 self._append(remote, check=self._check)
         self._check.finish()
         return self._check
@@ -187,9 +187,9 @@ class _Fetch:
         self._check = None
         self._farthest = 0
         promising = isinstance(error, RemoteFileChangedError) or self._resumed or self._unsized
-        if not promising or self._new_starts >= NEW_STARTS:
+        if not promising or self._restarts >= MAX_RESTARTS:
             raise error
-        self._new_starts += 1
+        self._restarts += 1
         self._progress(f"{self._name}: {error}; starting over")
 
 

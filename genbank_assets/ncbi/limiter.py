@@ -119,8 +119,8 @@ class Limiter:
             raise SourceBusyError(f"{url}: the source answers too slowly, or asked to slow down; try again later")
 
     @contextmanager
-    def place(self, on_wait: Callable[[], None]) -> Iterator[None]:
-        """Hold one of the places for files on their way; waits until one is free. A killed process gives its up.
+    def download_slot(self, on_wait: Callable[[], None]) -> Iterator[None]:
+        """Hold one of the machine's download slots; waits until one is free. A killed process frees its own.
 
         Args:
             on_wait: called every few seconds while all are taken; may raise to give up.

@@ -60,14 +60,14 @@ class Transfers:
         self._spare = [source]
         self._check_space(files)
 
-        def told(line: str) -> None:
+        def report(line: str) -> None:
             if self._stopped.is_set():
                 raise CancelledError  # what came stays, to be taken up again
             progress(line)
 
         try:
             with ThreadPoolExecutor(workers, thread_name_prefix="fetch") as pool:
-                futures = [pool.submit(self._one, remote.name, progress=told) for remote in files]
+                futures = [pool.submit(self._one, remote.name, progress=report) for remote in files]
                 try:
                     _raise_first_failure(futures)
                 finally:

@@ -28,7 +28,7 @@ from obstore.store import ObjectStore
 
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.objects.keys import is_lease_key, lease_key
-from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.processes import process_space, started
 
 Purpose = Literal["publish", "prune"]
@@ -58,7 +58,7 @@ class Lease:
     """
 
     def __init__(
-        self, store: ObjectStore, *, purpose: Purpose, work: str, progress: Callable[[str], None] = nobody
+        self, store: ObjectStore, *, purpose: Purpose, work: str, progress: Callable[[str], None] = no_progress
     ) -> None:
         self._store = store
         self._purpose = purpose
@@ -170,8 +170,8 @@ class Lease:
             content = retried(
                 lambda: bytes(obstore.get(self._store, key).bytes()), doing=f"read {key}", may_be_absent=True
             )
-            told = json.loads(content)
-            return None if _is_gone(told) else str(told["who"])
+            holder = json.loads(content)
+            return None if _has_ended(holder) else str(holder["who"])
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
@@ -194,16 +194,16 @@ def _process() -> dict[str, Any]:
     return {"space": process_space(), "pid": os.getpid(), "started": started(os.getpid())}
 
 
-def _is_gone(told: dict[str, Any]) -> bool:
+def _has_ended(holder: dict[str, Any]) -> bool:
     """Whether a lease's process ran here and has ended."""
-    if not process_space() or told.get("space") != process_space():
+    if not process_space() or holder.get("space") != process_space():
         return False
-    return started(int(told["pid"])) != str(told["started"])
+    return started(int(holder["pid"])) != str(holder["started"])
 
 
 @contextlib.contextmanager
 def leased(
-    store: ObjectStore, *, purpose: Purpose, work: str, progress: Callable[[str], None] = nobody
+    store: ObjectStore, *, purpose: Purpose, work: str, progress: Callable[[str], None] = no_progress
 ) -> Iterator[Lease]:
     """A lease for the time of a block."""
     lease = Lease(store, purpose=purpose, work=work, progress=progress)

@@ -16,13 +16,13 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from genbank_assets.objects.keys import MOLECULE_CLASSES, is_content_key, is_manifest_key
-from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.retry import no_progress, retried
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
 
 # Sets up to this many listed objects are compared in one go, larger ones by the first two digits of the digest.
-KEYS_AT_ONCE = 1_000_000
+MAX_KEYS_IN_MEMORY = 1_000_000
 _LISTED: dict[str, Any] = {
     "key": pl.String,
     "size": pl.Int64,
@@ -59,11 +59,11 @@ class Range:
 
 def ranges(rows: int) -> list[Range]:
     """Ranges that together hold every object of residues of a set with so many listed sequences; packs are few."""
-    bytes_ = range(256) if rows > KEYS_AT_ONCE else (None,)
+    bytes_ = range(256) if rows > MAX_KEYS_IN_MEMORY else (None,)
     return [Range(kind, byte) for kind in MOLECULE_CLASSES for byte in bytes_] + [Range("packs", None)]
 
 
-def objects_under(store: ObjectStore, prefix: str, *, progress: Callable[[str], None] = nobody) -> pl.DataFrame:
+def objects_under(store: ObjectStore, prefix: str, *, progress: Callable[[str], None] = no_progress) -> pl.DataFrame:
     """Key, size, time and ETag of the residues' objects below a prefix.
 
     Raises:
@@ -77,7 +77,7 @@ def objects_under(store: ObjectStore, prefix: str, *, progress: Callable[[str], 
     return pl.DataFrame(found, schema=_LISTED, orient="row")
 
 
-def manifest_objects(store: ObjectStore, *, progress: Callable[[str], None] = nobody) -> list[ObjectMeta]:
+def manifest_objects(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> list[ObjectMeta]:
     """The manifests in the set, whichever machine wrote them.
 
     Raises:
@@ -86,7 +86,7 @@ def manifest_objects(store: ObjectStore, *, progress: Callable[[str], None] = no
     return [meta for meta in listed(store, "manifests/", progress=progress) if is_manifest_key(meta["path"])]
 
 
-def listed(store: ObjectStore, prefix: str, *, progress: Callable[[str], None] = nobody) -> list[ObjectMeta]:
+def listed(store: ObjectStore, prefix: str, *, progress: Callable[[str], None] = no_progress) -> list[ObjectMeta]:
     """Everything below a prefix; a listing that breaks off goes on where it was.
 
     Raises:

@@ -26,8 +26,8 @@ def about(table: Path) -> dict[str, Any]:
         OSError: likewise.
         pyarrow.ArrowException: likewise.
     """
-    told = (pq.read_metadata(table).metadata or {}).get(METADATA.encode())
-    found: dict[str, Any] = json.loads(told) if told else {}
+    text = (pq.read_metadata(table).metadata or {}).get(METADATA.encode())
+    found: dict[str, Any] = json.loads(text) if text else {}
     return found
 
 

@@ -24,7 +24,7 @@ from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.daily import DAILY
 from genbank_assets.objects.keys import MOLECULE_CLASSES
 from genbank_assets.objects.listing import manifest_objects
-from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.objects.store import read_range
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, releases_in_store
@@ -76,7 +76,7 @@ def published_tables(
     store: ObjectStore,
     *,
     first: PartitionKey | None = None,
-    progress: Callable[[str], None] = nobody,
+    progress: Callable[[str], None] = no_progress,
 ) -> list[Path]:
     """Tables whose manifest object is in the set as this store published it: one listing for all of them.
 
@@ -101,7 +101,7 @@ def is_published(
     partition: PartitionRelease,
     manifest: Manifest,
     *,
-    progress: Callable[[str], None] = nobody,
+    progress: Callable[[str], None] = no_progress,
 ) -> bool:
     """Whether a division's manifest object is in the set: its size, and its last bytes, which describe all the others.
 

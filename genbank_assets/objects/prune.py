@@ -31,12 +31,12 @@ from genbank_assets.objects.memberships import memberships_of
 from genbank_assets.objects.prune_plan import Orphan, Plan, Planned
 from genbank_assets.objects.requests import copy_object
 from genbank_assets.objects.resume import forget_sent
-from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.objects.store import lock_objects, open_objects, reason_of
 from genbank_assets.objects.unfinished import abort_uploads, unfinished_files, unfinished_uploads
 from genbank_assets.settings import Settings
 
-DELETE_AT_ONCE = 1000
+MAX_DELETED_PER_REQUEST = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ def prune_objects(
     dry_run: bool = False,
     announce: Callable[[Orphan], None] = lambda orphan: None,
     announced: Callable[[], None] = lambda: None,
-    progress: Callable[[str], None] = nobody,
+    progress: Callable[[str], None] = no_progress,
 ) -> Pruned:
     """Delete residues and memberships that no manifest in the set lists; keys of other kinds are never touched.
 

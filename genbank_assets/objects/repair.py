@@ -19,7 +19,7 @@ from genbank_assets.locks import exclusive
 from genbank_assets.objects.object_index import Compared, published, table_path
 from genbank_assets.objects.publish import OpenStore, publish_division
 from genbank_assets.objects.requests import copy_object
-from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.verify import Comparison, Problem
 from genbank_assets.settings import Settings
@@ -54,7 +54,7 @@ def repair_objects(
     partitions: Sequence[PartitionKey] = (),
     sample: int = 100,
     run_id: str = "repair",
-    progress: Callable[[str], None] = nobody,
+    progress: Callable[[str], None] = no_progress,
     open_store: OpenStore | None = None,
 ) -> Repair:
     """Find what is missing or damaged, send it again, and look once more.

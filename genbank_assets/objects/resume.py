@@ -17,7 +17,7 @@ from obstore.store import ObjectStore
 
 from genbank_assets.objects.listing import objects_under, ranges
 from genbank_assets.objects.requests import Stored, stored_as
-from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.settings import Settings
 from genbank_assets.store import temporary_beside
 
@@ -52,7 +52,7 @@ class SentFiles:
         return path
 
     def drop_missing(
-        self, store: ObjectStore, *, set_rows: int, concurrency: int, progress: Callable[[str], None] = nobody
+        self, store: ObjectStore, *, set_rows: int, concurrency: int, progress: Callable[[str], None] = no_progress
     ) -> int:
         """Forget what is not in the store as it was sent.
 

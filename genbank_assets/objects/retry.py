@@ -19,20 +19,20 @@ from genbank_assets.objects.requests import is_transient
 
 FIRST_WAIT_SECONDS = 0.5
 MAX_WAIT_SECONDS = 20.0
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-def nobody(line: str) -> None:
+def no_progress(line: str) -> None:
     """A progress for those who do not listen."""
 
 
 def retried(
-    request: Callable[[], Answer],
+    request: Callable[[], Result],
     *,
     doing: str,
-    progress: Callable[[str], None] = nobody,
+    progress: Callable[[str], None] = no_progress,
     may_be_absent: bool = False,
-) -> Answer:
+) -> Result:
     """The store's answer, asked for again while its errors are such as may pass.
 
     Args:

@@ -24,7 +24,7 @@ from genbank_assets.objects.packs import MAX_PACKED_RESIDUES, PACK_BYTES, Pack, 
 from genbank_assets.objects.requests import Outgoing, Stored
 from genbank_assets.objects.upload import Uploader
 
-ROWS_AT_ONCE = 20_000
+BATCH_ROWS = 20_000
 # What has to be known of a sequence that is to be sent: where its residues are, and what they have to be.
 WANTED = {
     "record_ordinal": pl.Int64,
@@ -117,7 +117,7 @@ class FileSender:
         targets: list[_Target] = []
         for position, first in stream:
             if not targets or position > targets[-1].position:
-                rows = wanted.slice(position, ROWS_AT_ONCE).select(list(WANTED)[1:]).iter_rows()
+                rows = wanted.slice(position, BATCH_ROWS).select(list(WANTED)[1:]).iter_rows()
                 targets = [_Target(number, *row) for number, row in enumerate(rows, position)]
             target = targets[position - targets[0].position]
             if len(first) < target.length:
@@ -171,7 +171,7 @@ class FileSender:
         """Keep a row, in the order of :data:`_SENT`; frames take a tenth of the room of rows."""
         with self._lock:
             self._rows.append(row)
-            if len(self._rows) >= ROWS_AT_ONCE:
+            if len(self._rows) >= BATCH_ROWS:
                 self._frames.append(_frame(self._rows))
                 self._rows = []
 

@@ -18,7 +18,7 @@ ANNOUNCE_SECONDS = 15.0
 
 
 class Throttle:
-    """The places of one run; used by many threads.
+    """The request slots of one run; used by many threads.
 
     Args:
         concurrency: most requests in flight.
@@ -37,7 +37,7 @@ class Throttle:
         self._stopped = threading.Event()
 
     def wait(self, size: int = 0) -> bool:
-        """Wait for a free place and for room for so many bytes; False when there is nothing to wait for any more."""
+        """Wait for a free slot and for room for so many bytes; False when there is nothing to wait for any more."""
 
         def free() -> bool:
             if self._requests == 0 or self._stopped.is_set():

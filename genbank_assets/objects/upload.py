@@ -24,7 +24,7 @@ from obstore.store import ObjectStore
 from genbank_assets.errors import ObjectStoreBusyError, ObjectStoreError
 from genbank_assets.objects.etags import Etags, Parts, md5_of
 from genbank_assets.objects.requests import Counts, Outgoing, Stored, is_transient, put_parts, status_of, stored_as
-from genbank_assets.objects.retry import nobody
+from genbank_assets.objects.retry import no_progress
 from genbank_assets.objects.store import reason_of
 from genbank_assets.objects.throttle import Outage, Throttle
 
@@ -55,7 +55,7 @@ class Uploader:
         retrying_store: ObjectStore,
         concurrency: int,
         overwrite: frozenset[str] = frozenset(),
-        progress: Callable[[str], None] = nobody,
+        progress: Callable[[str], None] = no_progress,
     ) -> None:
         self._overwrite = overwrite
         self._outage = Outage(progress)
@@ -130,7 +130,7 @@ class Uploader:
                 self._throttle.leave(len(outgoing.content))
 
     def _next(self, objects: Iterator[Outgoing]) -> Outgoing | None:
-        """The next object, as soon as there is a free place for it; None when there is nothing more to do."""
+        """The next object, as soon as there is a free slot for it; None when there is nothing more to do."""
         with self._turn:
             if not self._throttle.wait():
                 return None
@@ -193,7 +193,7 @@ class Uploader:
                 stored = self._put(outgoing)
             except (BaseError, FileNotFoundError) as error:
                 reason = f"cannot store {outgoing.key}: {reason_of(error)}"
-                if not self._heed(error):
+                if not self._slowed_down(error):
                     raise ObjectStoreError(reason) from error
                 # While nothing at all succeeds the store is away, and its return is waited for.
                 first_failure = first_failure or time.monotonic()
@@ -262,7 +262,7 @@ class Uploader:
                 self._conditional = False
         return obstore.put(self._store, key, content, use_multipart=False)["e_tag"]
 
-    def _heed(self, error: Exception) -> bool:
+    def _slowed_down(self, error: Exception) -> bool:
         """Whether a later try may succeed; a plea for fewer requests is heeded on the way."""
         if is_transient(error) and status_of(error) in _SLOW_DOWN_STATUSES:
             self._count(slow_downs=1)

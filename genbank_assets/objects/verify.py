@@ -27,14 +27,14 @@ from genbank_assets.objects.memberships import memberships_of
 from genbank_assets.objects.object_index import published, table_path
 from genbank_assets.objects.read import residues
 from genbank_assets.objects.requests import stored_as
-from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.objects.store import open_objects
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 from genbank_assets.tables.writer import file_sha256
 
 # Problems that are told one by one: where a whole bucket is gone, a million lines say no more than a thousand.
-MAX_TOLD_PROBLEMS = 100_000
+MAX_LISTED_PROBLEMS = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Verification:
         sequences: sequences their manifests list.
         rehashed: sequences of the sample that were read again.
         problem_count: how much is wrong.
-        problems: what is wrong; the first :data:`MAX_TOLD_PROBLEMS` of it.
+        problems: what is wrong; the first :data:`MAX_LISTED_PROBLEMS` of it.
         unlisted: objects of residues in the set that no manifest lists; None where the set has manifests of other
             stores, which ``prune`` reads.
     """
@@ -87,7 +87,11 @@ class Comparison:
     """
 
     def __init__(
-        self, settings: Settings, *, partitions: Sequence[PartitionKey] = (), progress: Callable[[str], None] = nobody
+        self,
+        settings: Settings,
+        *,
+        partitions: Sequence[PartitionKey] = (),
+        progress: Callable[[str], None] = no_progress,
     ) -> None:
         self._settings = settings
         self._progress = progress
@@ -119,7 +123,7 @@ class Comparison:
     def _wrong(self, partition: PartitionRelease, key: str, what: str) -> None:
         self.broken[partition].append(key)
         self.problem_count += 1
-        if len(self.problems) < MAX_TOLD_PROBLEMS:
+        if len(self.problems) < MAX_LISTED_PROBLEMS:
             self.problems.append(Problem(key, what, f"{partition.key} {partition.release}"))
 
     def _tables_are_right(self, partition: PartitionRelease, manifest: Manifest) -> bool:
@@ -222,7 +226,7 @@ def verify_objects(
     *,
     partitions: Sequence[PartitionKey] = (),
     sample: int = 100,
-    progress: Callable[[str], None] = nobody,
+    progress: Callable[[str], None] = no_progress,
 ) -> Verification:
     """Compare the bucket with the manifests of divisions (all by default) and read a sample of sequences again.
 

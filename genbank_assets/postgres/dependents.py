@@ -44,8 +44,8 @@ COMMENT ON TABLE genbank.view_aside IS 'Views of other people that an upgrade co
 
 
 @dataclasses.dataclass(frozen=True)
-class Aside:
-    """A view of somebody else's that was taken aside."""
+class DroppedView:
+    """A view of somebody else's that was taken dropped."""
 
     schema: str
     name: str
@@ -61,19 +61,19 @@ class Aside:
         return sql.Identifier(self.schema, self.name)
 
 
-def take_aside(session: Session, ours: Sequence[str]) -> list[Aside]:
+def drop_dependents(session: Session, ours: Sequence[str]) -> list[DroppedView]:
     """Drop the views that others made on these tables and views of ours, directly or not; those below come first."""
     found = []
     for schema, name, kind, definition, owner, comment in session.execute(_FIND, {"ours": list(ours)}):
         grants = tuple(session.execute(_GRANTS, [f'"{schema}"."{name}"']))
-        found.append(Aside(schema, name, kind == "m", definition, owner, comment, grants))
+        found.append(DroppedView(schema, name, kind == "m", definition, owner, comment, grants))
     for view in reversed(found):
         kind = "MATERIALIZED VIEW" if view.is_materialized else "VIEW"
         _run(session, sql.SQL(f"DROP {kind} {{}}").format(view.identifier))
     return found
 
 
-def restore(session: Session, views: Sequence[Aside], *, progress: Callable[[str], None]) -> None:
+def restore(session: Session, views: Sequence[DroppedView], *, progress: Callable[[str], None]) -> None:
     """Make the views again; what cannot be made stays as text in ``genbank.view_aside``."""
     for view in views:
         try:
@@ -89,7 +89,7 @@ def restore(session: Session, views: Sequence[Aside], *, progress: Callable[[str
             progress(f"the view {view.schema}.{view.name} cannot be made again ({reason}): see genbank.view_aside")
 
 
-def _create(session: Session, view: Aside) -> None:
+def _create(session: Session, view: DroppedView) -> None:
     kind = "MATERIALIZED VIEW" if view.is_materialized else "VIEW"
     text = f"CREATE {kind} {{}} AS {{}}"
     _run(session, sql.SQL(text).format(view.identifier, sql.SQL(view.definition)))

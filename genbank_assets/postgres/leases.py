@@ -1,10 +1,10 @@
 """Leases: who may work on what, agreed in PostgreSQL by all processes and hosts that share the database.
 
 A lease is a row with its holder, a heartbeat and a fencing token, not a lock of a session: it goes through a pooler in
-transaction mode, and a connection that dies takes nothing with it. A holder that is gone loses it: at once when it was
-a process of this machine, else when its heartbeat has been silent for :data:`SILENCE_SECONDS`. Every transaction that
-writes under a lease begins with :func:`assert_held`, so that one who lost it without noticing cannot write any more,
-and who takes it over waits until the last such transaction has ended. What is exclusive belongs to the callers.
+transaction mode, and a connection that dies takes nothing with it. A holder that has ended loses it: at once when it
+was a process of this machine, else :data:`LEASE_TIMEOUT_SECONDS` after its last heartbeat. Every transaction under a
+lease begins with :func:`assert_held`, so that one who lost it without noticing cannot write any more, and who takes it
+over waits until the last such transaction has ended. What is exclusive belongs to the callers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.processes import process_space, started
 
-SILENCE_SECONDS = 60.0  # without a heartbeat, after which a holder counts as gone
+LEASE_TIMEOUT_SECONDS = 60.0  # without a heartbeat, after which a holder counts as gone
 HEARTBEAT_SECONDS = 10.0
 ANNOUNCE_SECONDS = 60.0  # between two lines that say who is waited for
 _MAX_POLL_SECONDS = 2.0
@@ -93,9 +93,9 @@ class Holder:
         where = f"process {self.process.split(':')[0]} on {self.host.split('/')[0]}"
         return f"{f'run {self.run_id}, ' if self.run_id else ''}{where}, since {self.since:%Y-%m-%d %H:%M:%S}"
 
-    def is_gone(self) -> bool:
+    def has_expired(self) -> bool:
         """Whether it is silent for too long, or was a process of this machine that has ended."""
-        if self.silent_seconds > SILENCE_SECONDS:
+        if self.silent_seconds > LEASE_TIMEOUT_SECONDS:
             return True
         return self.host == this_host() and not _is_running(self.process)
 
@@ -174,7 +174,7 @@ def _try(database: Database, name: str, *, run_id: str, totals: SqlTotals) -> tu
         session.execute("INSERT INTO genbank.lease (name) VALUES (%s) ON CONFLICT DO NOTHING", [name])
         rows = session.execute(_FREE_ROW, [name])
         token = None
-        if rows and (not rows[0][1] or _holder(rows[0]).is_gone()):
+        if rows and (not rows[0][1] or _holder(rows[0]).has_expired()):
             token = int(session.execute(_TAKE, [this_host(), this_process(), run_id, name])[0][0])
         elif not rows:
             rows = session.execute(_ROW, [name])

@@ -14,7 +14,7 @@ from importlib.resources import files
 from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.ddl import record_columns
-from genbank_assets.postgres.dependents import restore, take_aside
+from genbank_assets.postgres.dependents import drop_dependents, restore
 from genbank_assets.postgres.partitions import partition_name, table_statement
 from genbank_assets.postgres.statements import PARTITIONED, indexes, table_statements
 
@@ -161,7 +161,7 @@ def _swap(
             "an earlier version of this package has loaded while the schema was brought to version 5: stop it and run "
             "this again"
         )
-    aside = take_aside(session, [*_OLD, "release_changes", "record_lineage"])
+    dropped = drop_dependents(session, [*_OLD, "release_changes", "record_lineage"])
     _run(session, (files("genbank_assets.postgres") / "migrations" / "0005_partitions.sql").read_text("utf-8"))
     for table in _OLD:
         _run(session, f"DROP TABLE genbank.{table}")
@@ -186,7 +186,7 @@ def _swap(
     session.execute("ALTER SEQUENCE genbank_next.record_number SET SCHEMA genbank")
     session.execute("DROP SCHEMA genbank_next CASCADE")
     finish(session)
-    restore(session, aside, progress=progress)
+    restore(session, dropped, progress=progress)
 
 
 def _run(session: Session, statement: str) -> None:

@@ -19,7 +19,7 @@ from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres import leases
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.ddl import comment_statement
-from genbank_assets.postgres.dependents import restore, take_aside
+from genbank_assets.postgres.dependents import drop_dependents, restore
 from genbank_assets.postgres.repartition import repartition
 from genbank_assets.postgres.statements import REFRESHED, sql_text, table_statements
 
@@ -121,11 +121,11 @@ def _replace_views(session: Session, progress: Callable[[str], None]) -> None:
             _run(session, sql_text("views"))
     except psycopg.errors.InvalidTableDefinition:
         names = _VIEW.findall(sql_text("views"))
-        aside = take_aside(session, names)
+        dropped = drop_dependents(session, names)
         for name in reversed(names):
             _run(session, f"DROP VIEW IF EXISTS genbank.{name}")
         _run(session, sql_text("views"))
-        restore(session, aside, progress=progress)
+        restore(session, dropped, progress=progress)
 
 
 def _description() -> str:

@@ -83,8 +83,8 @@ def _take(file: IO[str], store: Path, *, kind: int) -> bool:
 def _told(file: IO[str]) -> tuple[str, str]:
     file.seek(0)
     try:
-        told = json.loads(file.read())
-        return str(told["host"]), str(told["space"])
+        noted = json.loads(file.read())
+        return str(noted["host"]), str(noted["space"])
     except (ValueError, KeyError, TypeError):
         return "that it does not name", ""
 

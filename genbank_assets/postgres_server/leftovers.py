@@ -28,8 +28,8 @@ from genbank_assets.postgres_server.cluster_paths import (
     processes_in,
 )
 
-LOOK_SECONDS = 2.0
-END_SECONDS = 10.0
+POLL_SECONDS = 2.0
+SHUTDOWN_TIMEOUT_SECONDS = 10.0
 _LOCK = "watcher.lock"
 
 
@@ -102,7 +102,7 @@ def watch(store_file: Path, home: Path, data: Path, socket_folder: Path, *, watc
     postmaster = postmaster_of(data)
     with (home / "lock").open("a") as home_lock:
         while True:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
             if file.is_deleted():
                 _end(postmaster, data)
                 if is_outside:
@@ -125,7 +125,9 @@ def _end(postmaster: int | None, data: Path) -> None:
     begun = time.monotonic()
     while postmaster is not None and postmaster in processes_in(data):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(postmaster, signal.SIGQUIT if time.monotonic() - begun < END_SECONDS else signal.SIGKILL)
+            os.kill(
+                postmaster, signal.SIGQUIT if time.monotonic() - begun < SHUTDOWN_TIMEOUT_SECONDS else signal.SIGKILL
+            )
         time.sleep(0.2)
 
 

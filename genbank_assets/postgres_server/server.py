@@ -43,8 +43,8 @@ from genbank_assets.postgres_url import sqlalchemy_url
 
 START_SECONDS = 300.0  # recovery after a kill may have gigabytes of log to replay
 STOP_SECONDS = 300.0  # the last checkpoint may have gigabytes to write
-GIVE_UP_SECONDS = 20.0  # without any process of the server to wait for
-TELL_SECONDS = 5.0
+NO_PROCESS_TIMEOUT_SECONDS = 20.0  # without any process of the server to wait for
+ANNOUNCE_SECONDS = 5.0
 _SETTINGS = {
     "listen_addresses": "''",
     "max_connections": "200",
@@ -192,12 +192,12 @@ def _locked(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _tell(f"another process starts or stops the embedded PostgreSQL in {home}: waiting for it")
+            _report(f"another process starts or stops the embedded PostgreSQL in {home}: waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _tell(line: str) -> None:
+def _report(line: str) -> None:
     logging.getLogger("genbank_assets.progress").info(line)
 
 
@@ -244,7 +244,7 @@ def _start(paths: ClusterPaths, server: EmbeddedServer, *, store: Path) -> None:
     log = paths.home / "server.log"
     log.touch()
     paths.give(log)
-    begun, told = time.monotonic(), False
+    begun, announced = time.monotonic(), False
     while True:
         _remove_stale_pid(paths)
         socket_option = f'-c unix_socket_directories="{paths.socket_folder}"'
@@ -255,13 +255,13 @@ def _start(paths: ClusterPaths, server: EmbeddedServer, *, store: Path) -> None:
         if _answers(server):
             return
         waited = time.monotonic() - begun
-        if waited > (START_SECONDS if processes_in(paths.data) else GIVE_UP_SECONDS):
+        if waited > (START_SECONDS if processes_in(paths.data) else NO_PROCESS_TIMEOUT_SECONDS):
             said = (done.stdout or done.stderr).strip()[-200:] if done else "its last processes have not ended"
             tail = log.read_text(encoding="utf-8", errors="replace")[-600:].strip()
             raise DatabaseError(f"the embedded PostgreSQL did not start ({said}); {log} ends: {tail}")
-        if waited > TELL_SECONDS and not told:
-            told = True
-            _tell(f"waiting for the embedded PostgreSQL to recover; its log is {log}")
+        if waited > ANNOUNCE_SECONDS and not announced:
+            announced = True
+            _report(f"waiting for the embedded PostgreSQL to recover; its log is {log}")
         time.sleep(0.3)
 
 

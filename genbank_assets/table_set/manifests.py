@@ -26,7 +26,7 @@ from genbank_assets.catalog.table_layout import (
 from genbank_assets.errors import IntegrityError, ObjectStoreError, SettingsError
 from genbank_assets.objects.listing import listed
 from genbank_assets.objects.requests import status_of
-from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.objects.store import open_objects
 from genbank_assets.settings import Settings
 from genbank_assets.table_set.card import CARD_KEY, card
@@ -61,7 +61,7 @@ def tables_settings(settings: Settings) -> Settings:
 
 
 def read_manifest(
-    store: ObjectStore, key: str, *, progress: Callable[[str], None] = nobody
+    store: ObjectStore, key: str, *, progress: Callable[[str], None] = no_progress
 ) -> tuple[TablesManifest, str] | None:
     """A manifest and its ETag; None where there is none.
 
@@ -78,7 +78,7 @@ def read_manifest(
     return TablesManifest.from_json(content, key=key), etag
 
 
-def published_manifests(store: ObjectStore, *, progress: Callable[[str], None] = nobody) -> list[Published]:
+def published_manifests(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> list[Published]:
     """Every manifest that is there.
 
     Raises:
@@ -88,7 +88,7 @@ def published_manifests(store: ObjectStore, *, progress: Callable[[str], None] =
     return [one for one in found if one is not None]
 
 
-def update_index(store: ObjectStore, *, progress: Callable[[str], None] = nobody) -> bool:
+def update_index(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> bool:
     """Make the index list the manifests that are there; readers see the old one or all of the new one.
 
     Where the store compares (If-Match) an index that another replaced meanwhile is not overwritten. Where it does not,
@@ -120,7 +120,7 @@ def _index(store: ObjectStore, *, progress: Callable[[str], None]) -> tuple[byte
         return None
 
 
-def index_is_right(store: ObjectStore, *, progress: Callable[[str], None] = nobody) -> bool:
+def index_is_right(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> bool:
     """Whether the index lists the manifests that are there."""
     there = _index(store, progress=progress)
     published = published_manifests(store, progress=progress)
@@ -148,7 +148,9 @@ def put_object(store: ObjectStore, key: str, content: bytes) -> None:
     obstore.put(store, key, content, use_multipart=False)
 
 
-def put_manifest(store: ObjectStore, manifest: TablesManifest, *, progress: Callable[[str], None] = nobody) -> None:
+def put_manifest(
+    store: ObjectStore, manifest: TablesManifest, *, progress: Callable[[str], None] = no_progress
+) -> None:
     """Publish a release of a division: readers who ask now get its tables.
 
     Raises:

@@ -24,7 +24,7 @@ from genbank_assets.objects.lease import leased
 from genbank_assets.objects.listing import listed
 from genbank_assets.objects.prune import Pruned, carry_out
 from genbank_assets.objects.prune_plan import Orphan, Plan, Planned
-from genbank_assets.objects.retry import nobody
+from genbank_assets.objects.retry import no_progress
 from genbank_assets.objects.unfinished import unfinished_files, unfinished_uploads
 from genbank_assets.settings import Settings
 from genbank_assets.table_set.manifests import open_tables, read_manifest, tables_settings, update_index
@@ -37,7 +37,7 @@ def prune_tables(
     dry_run: bool = False,
     announce: Callable[[Orphan], None] = lambda orphan: None,
     announced: Callable[[], None] = lambda: None,
-    progress: Callable[[str], None] = nobody,
+    progress: Callable[[str], None] = no_progress,
 ) -> Pruned:
     """Delete tables that no manifest in the place lists.
 

@@ -19,7 +19,7 @@ from genbank_assets.catalog.table_layout import TableObject
 from genbank_assets.errors import IntegrityError
 from genbank_assets.objects.etags import PART_BYTES, Etags, Parts, md5_of
 from genbank_assets.objects.requests import Stored, put_parts
-from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.retry import no_progress, retried
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class TableSender:
         there: dict[str, tuple[int, str]],
         known: dict[str, str],
         at_once: int,
-        progress: Callable[[str], None] = nobody,
+        progress: Callable[[str], None] = no_progress,
     ) -> None:
         self._store = store
         self._there = there

@@ -17,7 +17,7 @@ from genbank_assets.catalog.table_layout import TABLES_PREFIX, Published, TableO
 from genbank_assets.errors import IntegrityError
 from genbank_assets.objects.etags import Etags
 from genbank_assets.objects.listing import listed
-from genbank_assets.objects.retry import nobody, retried
+from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
 from genbank_assets.table_set.manifests import index_is_right, open_tables, published_manifests, read_manifest
@@ -60,7 +60,7 @@ def verify_tables(
     partitions: Sequence[PartitionKey] = (),
     release: str | None = None,
     sample: int = 1,
-    progress: Callable[[str], None] = nobody,
+    progress: Callable[[str], None] = no_progress,
     store: ObjectStore | None = None,
 ) -> TablesVerified:
     """Compare a listing of the place with the manifests in it; needs no store of tables on this machine.

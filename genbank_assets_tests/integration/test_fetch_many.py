@@ -58,7 +58,7 @@ def asked(settings: Settings, names: list[str], format_: str) -> tuple[bytes, di
 def test_many_are_what_each_is_in_the_order_of_the_names(
     mirrored: Settings, monkeypatch: pytest.MonkeyPatch, format_: str, at_once: int
 ) -> None:
-    monkeypatch.setattr(fetch_module, "NAMES_AT_ONCE", at_once)
+    monkeypatch.setattr(fetch_module, "BATCH_NAMES", at_once)
     names = names_of(mirrored, PLN, VRL)
     names[3:3] = [names[40].partition(".")[0], names[41].lower(), "ZZ999999"]  # the same record by other names
     one_by_one = [b"".join(fetch(mirrored, name, format_=format_)) for name in names if name != "ZZ999999"]

@@ -116,7 +116,8 @@ def test_the_sources_rate_holds_over_all_hosts(tmp_path: Path) -> None:
         "limiter = Limiter(pathlib.Path(sys.argv[1]), requests_per_second=20, files=1)\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "for _ in range(15): limiter.wait_for_turn(); print(time.time())\n"
-        "with limiter.place(lambda: None): begun = time.time(); time.sleep(0.3); print('place', begun, time.time())\n"
+        "with limiter.download_slot(lambda: None): begun = time.time(); time.sleep(0.3); ended = time.time()\n"
+        "print('slot', begun, ended)\n"
     )
     hosts = [python_on_host(f"host{n}", script, str(tmp_path)) for n in range(2)]
     for one in hosts:
@@ -135,7 +136,7 @@ def test_the_sources_rate_holds_over_all_hosts(tmp_path: Path) -> None:
     assert len(moments) == 30
     assert moments[-1] - moments[0] > 29 / 20 * 0.9
     (begun, ended), (other_begun, other_ended) = sorted(
-        tuple(map(float, re.findall(r"place ([\d.]+) ([\d.]+)", out)[0])) for out in said
+        tuple(map(float, re.findall(r"slot ([\d.]+) ([\d.]+)", out)[0])) for out in said
     )
     assert ended <= other_begun + 0.01, (begun, other_ended)
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from genbank_assets.lineage import in_place
-from genbank_assets.lineage.in_place import partitions_in_place
+from genbank_assets.lineage.in_place import complete_partitions
 from genbank_assets.ncbi.sample import SAMPLE, sample_source
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.settings import Settings
@@ -34,7 +34,7 @@ def mirrored(settings: Settings, tmp_path: Path) -> tuple[Settings, Path]:
 
 def in_place_now(mirrored: tuple[Settings, Path]) -> set[PartitionKey]:
     settings, source = mirrored
-    return partitions_in_place(settings, [PHAGES, TAGS, PartitionKey("genbank", "bct")], source=source)
+    return complete_partitions(settings, [PHAGES, TAGS, PartitionKey("genbank", "bct")], source=source)
 
 
 def test_all_that_ran_is_in_place(mirrored: tuple[Settings, Path]) -> None:
@@ -43,7 +43,7 @@ def test_all_that_ran_is_in_place(mirrored: tuple[Settings, Path]) -> None:
 
 def test_nothing_is_in_place_in_a_new_store_and_none_is_made(tmp_path: Path) -> None:
     store = tmp_path / "store"
-    assert partitions_in_place(Settings(store=store), [PHAGES], source=SAMPLE) == set()
+    assert complete_partitions(Settings(store=store), [PHAGES], source=SAMPLE) == set()
     assert not store.exists()
 
 

@@ -85,7 +85,7 @@ def test_a_process_that_was_killed_loses_its_lease_at_once(database: Database, p
     assert ready.wait(30)
     now = leases.holder(database, "load x")
     assert now is not None
-    assert not now.is_gone()
+    assert not now.has_expired()
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
@@ -115,14 +115,14 @@ def test_a_holder_elsewhere_that_falls_silent_is_replaced_and_cannot_write_any_m
 
 def test_a_heartbeat_keeps_the_lease(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr(leases, "SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr(leases, "LEASE_TIMEOUT_SECONDS", 1.0)
     monkeypatch.setattr(leases, "this_host", lambda: "elsewhere/boot/1")
     with hold(database, "load x", progress=print):
         time.sleep(1.5)
         monkeypatch.setattr(leases, "this_host", lambda: "here/boot/1")
         now = leases.holder(database, "load x")
         assert now is not None
-        assert not now.is_gone()
+        assert not now.has_expired()
 
 
 def test_who_takes_over_waits_for_what_is_being_written(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -259,7 +259,7 @@ def test_verify_finds_what_is_missing_short_or_wrong(sampled: Settings, bucket: 
 def test_prune_deletes_what_no_manifest_lists_and_nothing_else(
     sampled: Settings, bucket: Bucket, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "KEYS_AT_ONCE", at_once)
+    monkeypatch.setattr(listing, "MAX_KEYS_IN_MEMORY", at_once)
     mirror(VRL, sampled)
     mirror(PartitionKey("genbank", "phg"), dataclasses.replace(sampled, object_layout="pack"))
     whole = set(bucket.listing())

@@ -24,7 +24,7 @@ from genbank_assets.postgres.connection import Database, open_database
 from genbank_assets.postgres.lookup import changes, last_states, record_row
 from genbank_assets.postgres_server.account import run_as
 from genbank_assets.postgres_server.cluster_paths import TWIN, processes_in
-from genbank_assets.postgres_server.leftovers import LOOK_SECONDS
+from genbank_assets.postgres_server.leftovers import POLL_SECONDS
 from genbank_assets.postgres_server.programs import PACKAGE
 from genbank_assets.postgres_server.server import ensure_server, remove_server, stop_server
 from genbank_assets.settings import Settings
@@ -186,7 +186,7 @@ def test_a_deleted_store_leaves_no_data_elsewhere(
     server, process = ensure_server(store), pid_of(store)
     assert (server.data.parent / TWIN).exists() == (kept_by == "hard link")
     store = store.rename(tmp_path / "moved")
-    time.sleep(2 * LOOK_SECONDS)
+    time.sleep(2 * POLL_SECONDS)
     assert is_alive(process)  # a store that only moved keeps its server and its data
     assert ensure_server(store).data == server.data
     shutil.rmtree(store)

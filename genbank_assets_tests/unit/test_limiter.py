@@ -69,11 +69,11 @@ def test_places_are_as_many_as_asked_for_and_waiting_is_told(tmp_path: Path) -> 
         if len(told) == 2:
             raise TimeoutError
 
-    with limiter.place(give_up), limiter.place(give_up):
-        with pytest.raises(TimeoutError), limiter.place(give_up):
+    with limiter.download_slot(give_up), limiter.download_slot(give_up):
+        with pytest.raises(TimeoutError), limiter.download_slot(give_up):
             pass
         assert len(slept) == 50
-    with limiter.place(give_up):
+    with limiter.download_slot(give_up):
         assert len(slept) == 50, "a place that was given back is free at once"
 
 
@@ -150,7 +150,11 @@ def test_the_settings_reach_the_limiter(tmp_path: Path) -> None:
     limiter = Limiter.of(settings)
     turns = [limiter.wait_for_turn(), limiter.wait_for_turn()]
     assert 0.2 < turns[1] - turns[0] < 0.3
-    with limiter.place(pytest.fail), pytest.raises(TimeoutError), Limiter.of(settings).place(raise_timeout):
+    with (
+        limiter.download_slot(pytest.fail),
+        pytest.raises(TimeoutError),
+        Limiter.of(settings).download_slot(raise_timeout),
+    ):
         pass
     limiter.slow_down(7, url="x", sent=time.time())
     with pytest.raises(SourceBusyError, match="2 times"):

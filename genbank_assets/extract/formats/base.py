@@ -74,12 +74,12 @@ class Format(abc.ABC):
     suffix: ClassVar[str]
     whole_files: ClassVar[bool] = False
     needs_taxonomy: ClassVar[bool] = False
-    #: Fields of :class:`FormatOptions` that it heeds.
-    heeds: ClassVar[frozenset[str]] = frozenset()
+    #: Fields of :class:`FormatOptions` that it supports.
+    supports: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
         for field in dataclasses.fields(options):
-            if getattr(options, field.name) != field.default and field.name not in self.heeds:
+            if getattr(options, field.name) != field.default and field.name not in self.supports:
                 raise SettingsError(f"the format {self.name} has no use for --{field.name}")
         self.selection = selection
         self.options = options

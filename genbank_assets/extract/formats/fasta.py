@@ -35,7 +35,7 @@ class Fasta(Format):
 
     name = "fasta"
     suffix = "fasta"
-    heeds = frozenset({"header", "width", "kraken"})
+    supports = frozenset({"header", "width", "kraken"})
     #: What the header of a record says of others with the same residues, whose names come with commas.
     others = "also={}"
 

@@ -39,7 +39,7 @@ class FeatureFasta(Format):
 
     name = "feature"
     suffix = "fasta"
-    heeds = frozenset({"header", "width", "kraken"})
+    supports = frozenset({"header", "width", "kraken"})
     keys: tuple[str, ...] = ()
     template = "{tags}"
     #: Fields that the first word is made of, besides record, key and number.

@@ -42,7 +42,7 @@ class LineageFormat(FeatureFasta):
     """What the three have in common; a line is made of the columns ``name``, ``organism``, ``taxon_id`` and ranks."""
 
     needs_taxonomy = True
-    heeds = frozenset({"ranks"})
+    supports = frozenset({"ranks"})
 
     def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
         super().__init__(selection, options, taxonomy)

@@ -34,7 +34,7 @@ _SAMPLE_NEEDS = ("features.list.element.key", "features.list.element.location", 
 class Columns(Format):
     """Chosen columns of the records."""
 
-    heeds = frozenset({"columns"})
+    supports = frozenset({"columns"})
 
     def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
         super().__init__(selection, options, taxonomy)

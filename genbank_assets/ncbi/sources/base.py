@@ -109,9 +109,9 @@ class Source(abc.ABC):
             SourceError: the source refused.
         """
 
-    def place(self, on_wait: Callable[[], None]) -> AbstractContextManager[None]:
-        """One of the machine's places for files on their way; to be held while a large file is streamed."""
-        return self._limiter.place(on_wait)
+    def download_slot(self, on_wait: Callable[[], None]) -> AbstractContextManager[None]:
+        """One of the machine's download slots; to be held while a large file is streamed."""
+        return self._limiter.download_slot(on_wait)
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file.
