@@ -104,7 +104,12 @@ class Alert:
 
 @dataclasses.dataclass(frozen=True)
 class Delivery:
-    """What became of an alert: ways it went, and a sentence for each way it did not."""
+    """What became of an alert: ways it went, and a sentence for each way it did not.
+
+    Attributes:
+        sent: names of the ways it went: ``webhook``, ``e-mail``.
+        failed: a sentence for each way it did not go.
+    """
 
     sent: tuple[str, ...]
     failed: tuple[str, ...]

@@ -76,7 +76,13 @@ def readable_manifests(partition: PartitionRelease, stage: Stage) -> Iterator[Ma
 
 @dataclasses.dataclass(frozen=True)
 class ListedFile:
-    """A file of a generation as its manifest lists it; size in bytes and digest in hex where the manifest has them."""
+    """A file of a generation as its manifest lists it; size in bytes and digest in hex where the manifest has them.
+
+    Attributes:
+        name: path relative to the generation's folder.
+        bytes: size; None where the manifest has none.
+        sha256: hex SHA-256; None likewise.
+    """
 
     name: str
     bytes: int | None

@@ -97,7 +97,13 @@ class StageReport:
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """What a figure of the report is: docs/metadata.md and the metrics say it from here."""
+    """What a figure of the report is: docs/metadata.md and the metrics say it from here.
+
+    Attributes:
+        name: the report's field.
+        unit: what it counts.
+        meaning: one line for people.
+    """
 
     name: str
     unit: str

@@ -26,6 +26,7 @@ from genbank_assets.measure import StageReport
 
 __all__ = [
     "FURTHER_STAGES",
+    "INPUT_STAGES",
     "MANIFEST",
     "STAGES",
     "Manifest",
@@ -48,12 +49,24 @@ Stage = Literal[
 STAGES: tuple[Stage, ...] = ("raw_files", "records", "unique_records", "postgres_table", "object_set")
 # Made of records for those who want them; a release is complete without. Search databases stand beside: no tables.
 FURTHER_STAGES: tuple[Stage, ...] = ("samples", "cds")
+#: Each stage's input: its manifest's ``input_digest`` is the digest of that stage's manifest.
+INPUT_STAGES: dict[Stage, Stage] = {
+    "records": "raw_files",
+    "unique_records": "records",
+    "postgres_table": "unique_records",
+    "object_set": "unique_records",
+}
 MANIFEST = "manifest.json"
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class PartitionKey:
-    """One division of one collection, such as ``genbank/phg``."""
+    """One division of one collection, such as ``genbank/phg``.
+
+    Attributes:
+        collection: ``genbank`` or ``refseq``.
+        division: a GenBank division such as ``phg``, or a RefSeq section such as ``viral``.
+    """
 
     collection: str
     division: str
@@ -64,7 +77,13 @@ class PartitionKey:
 
 @dataclasses.dataclass(frozen=True)
 class PartitionRelease:
-    """One division of one collection in one release, and its folders under the store."""
+    """One division of one collection in one release, and its folders under the store.
+
+    Attributes:
+        store: the store's root folder.
+        key: collection and division.
+        release: release number such as ``273.0``, or a day as ``YYYYMMDD``.
+    """
 
     store: Path
     key: PartitionKey

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
+import io
 import re
 import subprocess
 import sys
@@ -94,6 +96,61 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
     purpose = ast.get_docstring(ast.parse(path.read_text()))
     assert purpose is not None
     assert len(purpose) > 40
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_is_public_is_documented(path: Path) -> None:
+    """Modules, classes, functions and methods by a docstring, fields of dataclasses by a line or a ``meaning``."""
+    missing = []
+    tree = ast.parse(path.read_text())
+    for node in [tree, *(n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and not n.name.startswith("_"))]:
+        if node not in (tree, *tree.body):
+            continue  # made inside of a function
+        inherits = isinstance(node, ast.ClassDef) and bool(node.bases)
+        for member in node.body:
+            if (
+                isinstance(member, ast.FunctionDef | ast.ClassDef)
+                and not member.name.startswith("_")
+                and not ast.get_docstring(member)
+                and not (inherits and member.name in documented_methods())
+            ):
+                missing.append(member.name)
+        if isinstance(node, ast.ClassDef) and any("dataclass" in ast.unparse(d) for d in node.decorator_list):
+            missing += [f"{node.name}.{field}" for field in undocumented_fields(node)]
+    assert not missing
+
+
+@functools.cache
+def documented_methods() -> set[str]:
+    """Methods that a class of the package or of ``io`` documents: those that override one need not say it again."""
+    classes = (n for path in MODULES for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ClassDef))
+    members = (member for node in classes for member in node.body if isinstance(member, ast.FunctionDef))
+    return {member.name for member in members if ast.get_docstring(member)} | set(dir(io.RawIOBase))
+
+
+def undocumented_fields(node: ast.ClassDef) -> list[str]:
+    text = ast.get_docstring(node) or ""
+    fields = [n for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+    return [
+        name
+        for field in fields
+        if not (name := ast.unparse(field.target)).startswith("_")
+        and "_figure(" not in ast.unparse(field)  # its meaning is text for users
+        and "ClassVar" not in ast.unparse(field.annotation)
+        and not re.search(rf"^ *(\w+, )*{name}(, \w+)*:|``{name}``", text, re.M)
+    ]
+
+
+def test_the_map_of_the_documents_names_every_module() -> None:
+    shown = re.search(r"## The map\n+```\n(.*?)```", (ROOT / "docs" / "architecture.md").read_text(), re.S)
+    assert shown is not None
+    words = set(re.findall(r"[\w.]+", shown[1]))
+    absent = [
+        str(path.relative_to(PACKAGE))
+        for path in MODULES
+        if not path.name.startswith("__") and not {path.stem, path.name} & words
+    ]
+    assert not absent
 
 
 def test_long_modules_have_a_reason() -> None:

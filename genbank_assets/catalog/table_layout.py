@@ -124,7 +124,13 @@ class TablesManifest:
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Published:
-    """A release of a division that the index lists."""
+    """A release of a division that the index lists.
+
+    Attributes:
+        collection: ``genbank`` or ``refseq``.
+        section: the partition's division or section.
+        release: its release, such as ``273.0``.
+    """
 
     collection: str
     section: str

@@ -32,6 +32,7 @@ class TerminalText:
         self._stream = stream
 
     def write(self, text: str) -> int:
+        """Write text; returns its length as it was given."""
         self._stream.write(text.translate(_CONTROLS))
         return len(text)
 

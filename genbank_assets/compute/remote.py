@@ -45,7 +45,7 @@ class Executor(Protocol):
         """In words, that an error means a lost worker; "" for an error of the task itself."""
 
 
-class PlainExecutor:
+class PlainExecutor(Executor):
     """An executor of another package, such as Parsl's or executorlib's; its workers prove themselves with each task."""
 
     def __init__(self, executor: concurrent.futures.Executor, *, title: str) -> None:

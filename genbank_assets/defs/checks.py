@@ -33,7 +33,15 @@ Look = Callable[[PartitionRelease, Manifest, Settings], Finding]
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One check of a stage."""
+    """One check of a stage.
+
+    Attributes:
+        name: the check's name in Dagster.
+        stage: the stage whose asset it checks.
+        blocking: whether a failure stops the stages after it.
+        description: what it compares; shown in the UI.
+        look: computes the finding from the stage's manifest.
+    """
 
     name: str
     stage: Stage

@@ -32,7 +32,13 @@ MIN_SECONDS_FOR_RATE = 1.0
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What a check found: whether it is well, a sentence, and the figures behind it."""
+    """What a check found: whether it is well, a sentence, and the figures behind it.
+
+    Attributes:
+        passed: whether it is as it should be.
+        sentence: what was found, for people.
+        figures: the numbers it was decided by: metadata of the check.
+    """
 
     passed: bool
     sentence: str

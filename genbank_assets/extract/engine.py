@@ -22,7 +22,12 @@ BLOCKS_AHEAD = 3  # of one stretch; each has a few MiB
 
 @dataclasses.dataclass(frozen=True)
 class Done:
-    """The end of a stretch: what was left out of it, by reason."""
+    """The end of a stretch: what was left out of it, by reason.
+
+    Attributes:
+        stretch: the stretch that is finished.
+        counts: records left out, by reason.
+    """
 
     stretch: Stretch
     counts: Counter[str]

@@ -36,7 +36,11 @@ class SourceFile:
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """A partition's release and its files."""
+    """A partition's release and its files.
+
+    Attributes:
+        tables: the release of the partition that is read.
+    """
 
     tables: ReadableRelease
 

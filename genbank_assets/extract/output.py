@@ -25,7 +25,14 @@ from genbank_assets.store import write_atomically
 
 @dataclasses.dataclass(frozen=True)
 class WrittenFile:
-    """A finished file: name, size, digest as it lies on disk, and the entries that begin in it."""
+    """A finished file: name, size, digest as it lies on disk, and the entries that begin in it.
+
+    Attributes:
+        name: file name without folder.
+        bytes: size on disk.
+        sha256: hex SHA-256 of the file as it is on disk.
+        entries: entries that begin in it.
+    """
 
     name: str
     bytes: int

@@ -45,7 +45,12 @@ class FilePlan:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The files of a query in order, and the accessions that no table has."""
+    """The files of a query in order, and the accessions that no table has.
+
+    Attributes:
+        files: record tables to read, in order of output.
+        not_found: accessions that were asked for and that no table has.
+    """
 
     files: tuple[FilePlan, ...]
     not_found: tuple[str, ...]

@@ -28,7 +28,11 @@ STRETCH_BYTES = 48 * 1024 * 1024
 
 @dataclasses.dataclass(frozen=True)
 class Stretch:
-    """Row groups ``first`` to ``last`` (exclusive) of a file's record table."""
+    """Row groups ``first`` to ``last`` (exclusive) of a file's record table.
+
+    Attributes:
+        plan: the file.
+    """
 
     plan: FilePlan
     first: int

@@ -20,16 +20,10 @@ from genbank_assets.objects.verify import verify_objects
 from genbank_assets.postgres import load
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, Stage, current_release
+from genbank_assets.store import INPUT_STAGES, Manifest, PartitionKey, PartitionRelease, Stage, current_release
 from genbank_assets.tables import dedup, records
 from genbank_assets.tables.unique_tables import memberships_table
 
-_MADE_FROM: dict[Stage, Stage] = {
-    "records": "raw_files",
-    "unique_records": "records",
-    "postgres_table": "unique_records",
-    "object_set": "unique_records",
-}
 _CODE_VERSIONS: dict[Stage, str] = {
     "raw_files": fetch.CODE_VERSION,
     "records": records.CODE_VERSION,
@@ -70,7 +64,7 @@ def _files_are_in_place(partition: PartitionRelease, digests: dict[str, str]) ->
         manifest = partition.manifest(stage)
         if manifest is None or manifest.code_version != version:
             return False
-        if stage in _MADE_FROM and manifest.input_digest != manifests[_MADE_FROM[stage]].digest:
+        if stage in INPUT_STAGES and manifest.input_digest != manifests[INPUT_STAGES[stage]].digest:
             return False
         manifests[stage] = manifest
     raw = manifests["raw_files"]

@@ -27,13 +27,9 @@ from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.record_table import RecordTable, Wanted
 from genbank_assets.postgres.staging import Origin, row_copies
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionRelease, Stage
+from genbank_assets.store import INPUT_STAGES, Manifest, PartitionRelease, Stage
 from genbank_assets.tables.writer import file_sha256
 
-_INPUTS: dict[Stage, Stage] = {
-    "records": "raw_files", "unique_records": "records", "postgres_table": "unique_records",
-    "object_set": "unique_records",
-}  # fmt: skip
 # Columns that say where a row stands, not what the record is.
 _PLACE = {"section", "source_file", "record_offset", "record_ordinal", "release"}
 # Columns that the load decides, and those of the release that last brought a change.
@@ -65,11 +61,11 @@ WHERE to_jsonb(here) - 'section' IS DISTINCT FROM to_jsonb(again) - 'section'
 
 def broken_chain(partition: PartitionRelease, stage: Stage) -> str:
     """Whether a stage's manifest was made from the manifest that its input has now."""
-    manifest, source = partition.manifest(stage), partition.manifest(_INPUTS[stage])
+    manifest, source = partition.manifest(stage), partition.manifest(INPUT_STAGES[stage])
     if source is None:
-        return f"the manifest of {_INPUTS[stage]}, from which it was made, is gone"
+        return f"the manifest of {INPUT_STAGES[stage]}, from which it was made, is gone"
     if manifest is not None and manifest.input_digest != source.digest:
-        return f"it was made from other {_INPUTS[stage]} than are here now: materialize {stage}"
+        return f"it was made from other {INPUT_STAGES[stage]} than are here now: materialize {stage}"
     return ""
 
 

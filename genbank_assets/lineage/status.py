@@ -6,17 +6,28 @@ import dataclasses
 
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.settings import Settings
-from genbank_assets.store import STAGES, PartitionKey, PartitionRelease, Stage, current_release
-
-MADE_FROM: dict[Stage, Stage] = {
-    "records": "raw_files", "unique_records": "records", "postgres_table": "unique_records",
-    "object_set": "unique_records",
-}  # fmt: skip
+from genbank_assets.store import INPUT_STAGES, STAGES, PartitionKey, PartitionRelease, Stage, current_release
 
 
 @dataclasses.dataclass(frozen=True)
 class PartitionStatus:
-    """A partition's newest release in the store; figures of stages that are not published are None."""
+    """A partition's newest release in the store; figures of stages that are not published are None.
+
+    Attributes:
+        collection: ``genbank`` or ``refseq``.
+        division: its division or section.
+        release: the newest release with raw files.
+        files: raw files.
+        records: rows of the record tables.
+        residues: sum of the LOCUS lengths in bp or aa.
+        distinct_sequences: different sequences.
+        quarantined: blocks that could not become a record.
+        rows_loaded: records that are current in PostgreSQL.
+        objects: objects of the division in the object set.
+        seconds: wall time of all stages.
+        peak_memory_bytes: resident memory of the largest worker of any stage.
+        sql_statements: statements that the load sent.
+    """
 
     collection: str
     division: str
@@ -75,7 +86,7 @@ def is_whole(partition: PartitionRelease) -> bool:
     digests: dict[Stage, str] = {}
     for stage in STAGES:
         manifest = partition.manifest(stage)
-        if manifest is None or (stage != "raw_files" and manifest.input_digest != digests[MADE_FROM[stage]]):
+        if manifest is None or (stage != "raw_files" and manifest.input_digest != digests[INPUT_STAGES[stage]]):
             return False
         digests[stage] = manifest.digest
     return True

@@ -77,7 +77,12 @@ class StoreCheck:
 
 @dataclasses.dataclass(frozen=True)
 class StoreRepair:
-    """What was made again, and what is still wrong."""
+    """What was made again, and what is still wrong.
+
+    Attributes:
+        done: a sentence for each thing that was made again.
+        check: what the check found afterwards.
+    """
 
     done: tuple[str, ...]
     check: StoreCheck

@@ -28,7 +28,12 @@ from genbank_assets.tables.unique_tables import memberships_table
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """A record in the store: its partition and its row of the membership table."""
+    """A record in the store: its partition and its row of the membership table.
+
+    Attributes:
+        partition: the release of the division it was found in.
+        row: its row of the membership table, by column.
+    """
 
     partition: PartitionRelease
     row: dict[str, Any]

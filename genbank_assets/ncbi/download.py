@@ -40,7 +40,16 @@ SPARE_BYTES = 256 * 1024 * 1024
 
 @dataclasses.dataclass(frozen=True)
 class FetchedFile:
-    """A file that is in place: name, size and digest in bytes and hex, and the first bytes of its text."""
+    """A file that is in place: name, size and digest in bytes and hex, and the first bytes of its text.
+
+    Attributes:
+        name: file name.
+        size_bytes: size as stored, compressed where NCBI compresses.
+        sha256: hex SHA-256 of these bytes.
+        remote: the state of the remote file that was fetched.
+        head: the first bytes of its uncompressed text.
+        bytes_transferred: bytes this call received; fewer than the size when it resumed.
+    """
 
     name: str
     size_bytes: int

@@ -37,7 +37,12 @@ _ACCESSION = re.compile(r"([A-Z]{2,3}_?[A-Z0-9]+)(?:\.\d+)?", re.IGNORECASE)
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """What the lists say of a division: rows, and a digest of them that does not depend on how they are stored."""
+    """What the lists say of a division: rows, and a digest of them that does not depend on how they are stored.
+
+    Attributes:
+        evidence_rows: rows of the evidence table.
+        evidence_sha256: hex digest of the rows, whatever file format they are stored in.
+    """
 
     evidence_rows: int
     evidence_sha256: str

@@ -40,7 +40,13 @@ ANNOUNCE_SECONDS = 60.0
 
 @dataclasses.dataclass(frozen=True)
 class Holder:
-    """A lease that another has: its key, who it is, and how long ago it was renewed."""
+    """A lease that another has: its key, who it is, and how long ago it was renewed.
+
+    Attributes:
+        key: the lease's object.
+        who: host, process and work, for people.
+        renewed_seconds_ago: age of its last renewal by the store's clock.
+    """
 
     key: str
     who: str

@@ -33,7 +33,11 @@ _LISTED: dict[str, Any] = {
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """A range of keys: objects of one kind, all or those whose digest begins with ``byte``."""
+    """A range of keys: objects of one kind, all or those whose digest begins with ``byte``.
+
+    Attributes:
+        kind: a molecule class, or ``packs``.
+    """
 
     kind: str
     byte: int | None

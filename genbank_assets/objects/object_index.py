@@ -129,7 +129,12 @@ def is_published(
 
 @dataclasses.dataclass(frozen=True)
 class Compared:
-    """What is known of the set beyond its manifests: tables that can be read, and keys of what is not as they say."""
+    """What is known of the set beyond its manifests: tables that can be read, and keys of what is not as they say.
+
+    Attributes:
+        tables: object tables that can be read.
+        broken: keys of objects that are missing or not as their table says.
+    """
 
     tables: list[Path]
     broken: pl.Series

@@ -50,7 +50,13 @@ def is_packed(layout: str, *, rows: int, residues: int) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Packed:
-    """Where a sequence lies in its pack: ``bytes`` of the object from ``offset`` on are its frame."""
+    """Where a sequence lies in its pack: ``bytes`` of the object from ``offset`` on are its frame.
+
+    Attributes:
+        digest: SHA-256 of the residues, 32 bytes.
+        molecule_class: ``nucleotide`` or ``protein``.
+        length: residues.
+    """
 
     digest: bytes
     molecule_class: str
@@ -61,7 +67,14 @@ class Packed:
 
 @dataclasses.dataclass(frozen=True)
 class Pack:
-    """A finished pack: its bytes, and offset and bytes of the frames in the order in which they were added."""
+    """A finished pack: its bytes, and offset and bytes of the frames in the order in which they were added.
+
+    Attributes:
+        content: the object's bytes.
+        sha256: their SHA-256, 32 bytes.
+        offsets: where each frame begins, in order of addition.
+        sizes: bytes of each frame.
+    """
 
     content: bytearray
     sha256: bytes

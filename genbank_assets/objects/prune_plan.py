@@ -21,7 +21,13 @@ _PLAN = pa.schema([
 
 @dataclasses.dataclass(frozen=True)
 class Orphan:
-    """What no manifest lists: an object, an unfinished upload (``KEY?uploads``) or an unfinished file (``KEY#1``)."""
+    """What no manifest lists: an object, an unfinished upload (``KEY?uploads``) or an unfinished file (``KEY#1``).
+
+    Attributes:
+        key: the object's key.
+        bytes: its size.
+        modified: when it was written, ISO 8601.
+    """
 
     key: str
     bytes: int
@@ -30,7 +36,14 @@ class Orphan:
 
 @dataclasses.dataclass(frozen=True)
 class Planned:
-    """A row of the plan; ``kind`` says how it is deleted."""
+    """A row of the plan; ``kind`` says how it is deleted.
+
+    Attributes:
+        key: the object's key.
+        bytes: its size.
+        modified: when it was written, ISO 8601.
+        upload_id: of an unfinished upload, what aborts it.
+    """
 
     kind: Literal["object", "upload", "file"]
     key: str

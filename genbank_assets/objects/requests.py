@@ -28,7 +28,13 @@ _LASTING = re.compile("LocalFileSystem|certificate|UnknownIssuer|dns error.*not 
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """An object that is in the store now."""
+    """An object that is in the store now.
+
+    Attributes:
+        key: the object's key.
+        bytes: its size.
+        etag: its ETag, where the store gives one.
+    """
 
     key: str
     bytes: int
@@ -62,10 +68,16 @@ class Counts:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An object to send; ``on_stored`` is called when it is in the store, by the thread that sent it."""
+    """An object to send; ``on_stored`` is called when it is in the store, by the thread that sent it.
+
+    Attributes:
+        key: the object's key.
+        content: ``bytes``, ``bytearray`` or a ``memoryview`` of bytes.
+        sha256: SHA-256 of the content, 32 bytes.
+    """
 
     key: str
-    content: Any  # bytes, bytearray or a memoryview of bytes
+    content: Any
     sha256: bytes
     on_stored: Callable[[Stored], None]
 

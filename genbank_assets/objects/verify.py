@@ -39,7 +39,13 @@ MAX_LISTED_PROBLEMS = 100_000
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: the object's key, what it is, and a division that needs it."""
+    """One thing that is wrong: the object's key, what it is, and a division that needs it.
+
+    Attributes:
+        key: the object's key.
+        what: what is wrong with it.
+        partition: a division that needs it, ``COLLECTION/SECTION``.
+    """
 
     key: str
     what: str

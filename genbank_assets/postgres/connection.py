@@ -36,12 +36,19 @@ _REFUSED_FOR_GOOD = re.compile(
 
 @dataclasses.dataclass
 class SqlTotals:
-    """What went through a connection: BEGIN and COMMIT count as statements, as they do in the server's log."""
+    """What went through a connection: BEGIN and COMMIT count as statements, as they do in the server's log.
+
+    Attributes:
+        statements: statements sent.
+        rows_copied: rows sent by COPY.
+        rows_merged: rows that merges inserted or updated.
+        seconds: time inside transactions.
+    """
 
     statements: int = 0
     rows_copied: int = 0
     rows_merged: int = 0
-    seconds: float = 0.0  # inside transactions
+    seconds: float = 0.0
 
     def add(self, other: SqlTotals) -> None:
         """Add another connection's totals."""

@@ -45,7 +45,17 @@ COMMENT ON TABLE genbank.view_aside IS 'Views of other people that an upgrade co
 
 @dataclasses.dataclass(frozen=True)
 class DroppedView:
-    """A view of somebody else's that was taken dropped."""
+    """A view of somebody else's that stands on ours and was dropped, to be made again.
+
+    Attributes:
+        schema: its schema.
+        name: its name there.
+        is_materialized: whether it is a materialized view.
+        definition: its SELECT, as PostgreSQL prints it.
+        owner: its owner's role.
+        comment: its comment, if it has one.
+        grants: (grantee, privilege, whether it may be granted on).
+    """
 
     schema: str
     name: str

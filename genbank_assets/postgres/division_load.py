@@ -42,7 +42,14 @@ _STATES = ("new", "sequence_changed", "annotation_changed", "unchanged", "return
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """The division as PostgreSQL has it after a load."""
+    """The division as PostgreSQL has it after a load.
+
+    Attributes:
+        rows: records that are current.
+        absent: records that the release lacks.
+        superseded: records that another of the same accession stands for.
+        states: records by change state: new, sequence_changed and so on.
+    """
 
     rows: int
     absent: int

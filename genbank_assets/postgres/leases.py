@@ -81,7 +81,15 @@ class Lease:
 
 @dataclasses.dataclass(frozen=True)
 class Holder:
-    """Who has a lease."""
+    """Who has a lease.
+
+    Attributes:
+        host: its host.
+        process: pid and start of its process, so that a reused pid is another.
+        run_id: its Dagster run.
+        since: when it took the lease.
+        silent_seconds: age of its last heartbeat, by the server's clock.
+    """
 
     host: str
     process: str

@@ -34,7 +34,27 @@ _RETRIES = 3
 
 @dataclasses.dataclass(frozen=True)
 class LoadTask:
-    """One file to load; small and picklable."""
+    """One file to load; small and picklable.
+
+    Attributes:
+        settings: how to reach the database.
+        collection: ``genbank`` or ``refseq``.
+        division: the partition's section.
+        release: release of the file, or day.
+        run_id: the run that the rows are noted with.
+        records_path: the file's record table.
+        name: the raw file's name.
+        raw_sha256: hex digest of the raw file.
+        code_version: version of the values in the table.
+        records: rows of the table.
+        quarantined: blocks of the file that are no rows.
+        residues: sum of the LOCUS lengths.
+        ordinals: LOCUS blocks of the file, which number its records.
+        point: the release, or day, in the order of states.
+        lease: the lease it is written under; None outside of a division's load.
+        is_first: whether the division's tables stand by themselves, without indexes.
+        superseded: ordinals of records that another of the same accession stands for.
+    """
 
     settings: Settings
     collection: str
@@ -48,10 +68,10 @@ class LoadTask:
     records: int
     quarantined: int
     residues: int
-    ordinals: int  # LOCUS blocks of the file, which number its records
-    point: int = 0  # of the release, or the day of a daily update, in the order of states
-    lease: Lease | None = None  # under which it is written
-    is_first: bool = False  # whether the division's tables stand by themselves, without indexes
+    ordinals: int
+    point: int = 0
+    lease: Lease | None = None
+    is_first: bool = False
     superseded: tuple[int, ...] = ()
 
     def __str__(self) -> str:
@@ -60,12 +80,19 @@ class LoadTask:
 
 @dataclasses.dataclass(frozen=True)
 class LoadedFile:
-    """What loading one file took; what it changed is in the ledger."""
+    """What loading one file took; what it changed is in the ledger.
+
+    Attributes:
+        name: the raw file's name.
+        sent: records sent; the others were loaded in this state.
+        totals: statements, rows and seconds.
+        overtaken: whether it is a day no later than the division's release: nothing was changed.
+    """
 
     name: str
-    sent: int  # records sent, the others were loaded in that state
+    sent: int
     totals: SqlTotals
-    overtaken: bool = False  # a day that is not later than the division's release: nothing was changed
+    overtaken: bool = False
 
 
 def load_file(task: LoadTask) -> LoadedFile:

@@ -39,7 +39,14 @@ _FEATURE_COLUMNS = [f"features.list.element.{field.name}" for field in FEATURE i
 
 @dataclasses.dataclass(frozen=True)
 class Copy:
-    """One COPY: its table, columns, and a source of Arrow batches."""
+    """One COPY: its table, columns, and a source of Arrow batches.
+
+    Attributes:
+        table: the table, with schema.
+        columns: its columns in the order of the batches.
+        batches: called once per attempt; yields record batches.
+        json_columns: columns of the batches that hold JSON text.
+    """
 
     table: str
     columns: tuple[str, ...]

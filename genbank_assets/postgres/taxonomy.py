@@ -32,7 +32,14 @@ _TABLES = {
 
 @dataclasses.dataclass(frozen=True)
 class TaxonomyLoad:
-    """What a load did: whether the date is the one in the database now, rows written and removed, SQL totals."""
+    """What a load did: whether the date is the one in the database now, rows written and removed, SQL totals.
+
+    Attributes:
+        is_current: whether the database has this date's taxonomy now.
+        written: rows inserted or changed.
+        removed: rows deleted.
+        totals: statements, rows and seconds.
+    """
 
     is_current: bool
     written: int

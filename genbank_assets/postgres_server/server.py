@@ -62,7 +62,12 @@ _SETTINGS = {
 
 @dataclasses.dataclass(frozen=True)
 class EmbeddedServer:
-    """A running server: where its data and its socket are."""
+    """A running server: where its data and its socket are.
+
+    Attributes:
+        data: the cluster's data folder.
+        socket_folder: folder of its unix socket.
+    """
 
     data: Path
     socket_folder: Path

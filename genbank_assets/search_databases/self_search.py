@@ -34,7 +34,13 @@ _MIN_LETTERS = {NUCLEOTIDE: 4, PROTEIN: 10}
 
 @dataclasses.dataclass(frozen=True)
 class Query:
-    """What is looked for: a name, its taxa in the division, and residues from its beginning."""
+    """What is looked for: a name, its taxa in the division, and residues from its beginning.
+
+    Attributes:
+        name: its identifier in the database.
+        taxa: taxon ids it is listed under in the division.
+        residues: the beginning of its sequence.
+    """
 
     name: str
     taxa: frozenset[int]

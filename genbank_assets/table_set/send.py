@@ -24,7 +24,12 @@ from genbank_assets.objects.retry import no_progress, retried
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OutgoingTable:
-    """A table to send: where it is on this machine, and what it will be in the bucket."""
+    """A table to send: where it is on this machine, and what it will be in the bucket.
+
+    Attributes:
+        path: the file on this machine.
+        table: key, size and digest it will have in the bucket.
+    """
 
     path: Path
     table: TableObject

@@ -27,7 +27,12 @@ INDEX_DIFFERS = "does not list the manifests that are there; publish any divisio
 
 @dataclasses.dataclass(frozen=True)
 class TableProblem:
-    """What is wrong with one object."""
+    """What is wrong with one object.
+
+    Attributes:
+        key: the object's key.
+        what: what is wrong with it.
+    """
 
     key: str
     what: str

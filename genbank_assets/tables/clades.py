@@ -26,7 +26,15 @@ MAX_CANDIDATES = 10
 
 @dataclasses.dataclass(frozen=True)
 class Taxon:
-    """A taxon, and its interval in the nested set."""
+    """A taxon, and its interval in the nested set.
+
+    Attributes:
+        taxon_id: NCBI's id; of a merged taxon, the id it was merged into.
+        scientific_name: its scientific name.
+        rank: its rank, such as ``species``.
+        left_value: left end of its interval.
+        right_value: right end; taxa below it lie between.
+    """
 
     taxon_id: int
     scientific_name: str

@@ -48,7 +48,13 @@ _ORDER = ["accession", "version", "source_file", "record_ordinal"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Totals:
-    """Records of a division, those of them that have no residues, and distinct sequences of the others."""
+    """Records of a division, those of them that have no residues, and distinct sequences of the others.
+
+    Attributes:
+        members: records of the division.
+        without_sequence: those that have no residues.
+        distinct_sequences: different sequences of the others.
+    """
 
     members: int
     without_sequence: int

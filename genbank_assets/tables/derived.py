@@ -38,7 +38,16 @@ _STATISTICS = ["accession", "accession_version", "record_ordinal", "taxon_id", "
 
 @dataclasses.dataclass(frozen=True)
 class DerivedTask:
-    """One flat file's table to make; small and picklable."""
+    """One flat file's table to make; small and picklable.
+
+    Attributes:
+        stage: which table: ``samples`` or ``cds``.
+        name: the raw file's name.
+        records: the file's record table.
+        sequences: the file's sequence table.
+        out: the generation's folder.
+        section: the partition's section.
+    """
 
     stage: Derived
     name: str

@@ -19,11 +19,17 @@ from genbank_assets.store import PartitionRelease, write_atomically
 
 @dataclasses.dataclass(frozen=True)
 class KnownTable:
-    """The tables of one raw file: the folder their names are relative to, and their manifest entry with its run."""
+    """The tables of one raw file: the folder their names are relative to, and their manifest entry with its run.
+
+    Attributes:
+        folder: folder that the entry's names are relative to.
+        entry: the tables' manifest entry with the run that made them.
+        replaced: whether its manifest was replaced, perhaps because files are damaged.
+    """
 
     folder: Path
     entry: dict[str, Any] = dataclasses.field(hash=False)
-    replaced: bool = False  # of a manifest that was replaced, perhaps because files are damaged
+    replaced: bool = False
 
     def linked_into(self, folder: Path, *, receipt: Path) -> dict[str, Any]:
         """Let a generation have the same files; returns their entry."""

@@ -35,7 +35,19 @@ CODE_VERSION = f"{PARSER_VERSION}.{TABLE_FORMAT}"
 
 @dataclasses.dataclass(frozen=True)
 class ParseTask:
-    """One raw file to parse; small and picklable, because it travels to a worker process."""
+    """One raw file to parse; small and picklable, because it travels to a worker process.
+
+    Attributes:
+        raw_path: the raw file.
+        raw_sha256: its hex digest.
+        out: the generation's folder.
+        stem: what the tables are named by.
+        collection: ``genbank`` or ``refseq``.
+        section: the partition's section.
+        release: the release its rows carry.
+        run_id: the run that the entry is noted with.
+        known: tables of an older format to rewrite instead of parsing.
+    """
 
     raw_path: Path
     raw_sha256: str
@@ -45,7 +57,7 @@ class ParseTask:
     section: str
     release: str
     run_id: str
-    known: KnownTable | None = None  # tables of an older format to rewrite
+    known: KnownTable | None = None
 
     @property
     def receipt(self) -> Path:

@@ -62,7 +62,14 @@ WGS_RANGE = pa.struct([pa.field("key", TEXT), pa.field("value", TEXT)])
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One column: its name, Arrow type, whether it may be null, and one line of meaning."""
+    """One column: its name, Arrow type, whether it may be null, and one line of meaning.
+
+    Attributes:
+        name: its name.
+        type: its Arrow type.
+        nullable: whether it may be null.
+        meaning: one line for people: comments and the data dictionary.
+    """
 
     name: str
     type: pa.DataType

@@ -48,6 +48,15 @@ class ParsedFile:
         stray_lines: non-blank lines outside of any record.
         seconds: wall time.
         header: the division header's fields, or None.
+        stray_line: 1-based number of the first of them, or None.
+        sequence_sha256_xor: hex XOR of the residues' SHA-256 of all rows that carry some.
+        record_sha256_xor: hex XOR of the texts' SHA-256 of all rows.
+        records_bytes: size of the record table.
+        sequences_bytes: size of the sequence table.
+        records_file_sha256: hex SHA-256 of the record table's file.
+        sequences_file_sha256: hex SHA-256 of the sequence table's file.
+        quarantine_bytes: size of the quarantine table; 0 when there is none.
+        quarantine_file_sha256: hex SHA-256 of its file, or None.
     """
 
     file: str
