@@ -38,10 +38,10 @@ from genbank_assets.objects.object_index import (
     split_known,
     table_path,
 )
+from genbank_assets.schema.tables import MEMBERSHIP_SCHEMA, OBJECT_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
 from genbank_assets.tables.buckets import sorted_writer, write_sorted
-from genbank_assets.tables.schema import MEMBERSHIP_SCHEMA, OBJECT_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
 
 ROOT = Path(__file__).parent.parent
 PARTITIONS = [PartitionKey(c.name, division) for c in COLLECTIONS.values() for division in c.divisions]

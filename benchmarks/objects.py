@@ -41,8 +41,8 @@ from genbank_assets.objects.keys import sequence_key
 from genbank_assets.objects.send_file import WANTED, FileSender, chunks
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.upload import Uploader
+from genbank_assets.schema.tables import SEQUENCE_SCHEMA
 from genbank_assets.settings import Settings
-from genbank_assets.tables.schema import SEQUENCE_SCHEMA
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # the tests and their servers are not installed with the package

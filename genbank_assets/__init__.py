@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from genbank_assets.lineage.trace import trace
     from genbank_assets.lookup.fetch import fetch
     from genbank_assets.postgres.lookup import changes
+    from genbank_assets.schema.tables import RECORD_SCHEMA, SEQUENCE_SCHEMA
     from genbank_assets.settings import Settings, settings_from_environment
-    from genbank_assets.tables.schema import RECORD_SCHEMA, SEQUENCE_SCHEMA
     from genbank_assets.tables.writer import ParsedFile, parse_file
 
 # Before pyarrow is imported: its own allocator keeps much of what was freed, a tenth of a worker's memory, at the same
@@ -56,8 +56,8 @@ __all__ = [
 ]
 # Where each lies; a name that is added here is added to __all__, to the imports above and to docs/api.md.
 _MODULES = {
-    "RECORD_SCHEMA": "tables.schema",
-    "SEQUENCE_SCHEMA": "tables.schema",
+    "RECORD_SCHEMA": "schema.tables",
+    "SEQUENCE_SCHEMA": "schema.tables",
     "FlatFileReader": "flatfile.reader",
     "GenbankAssetsError": "errors",
     "ParsedFile": "tables.writer",

@@ -7,24 +7,24 @@ from pathlib import Path
 
 from genbank_assets.catalog import views
 from genbank_assets.postgres.ddl import comment_statement, record_columns, sql_type
-from genbank_assets.tables import derived_schema, schema, taxonomy_schema
+from genbank_assets.schema import derived, tables, taxonomy
 
 TARGET = Path(__file__).parent.parent / "docs" / "data-dictionary.md"
 _COMMENT = re.compile(r"COMMENT ON (?P<kind>TABLE|VIEW|COLUMN|FUNCTION) (?P<name>.+?) IS E?'(?P<text>.*)'", re.S)
 TABLES = (
-    ("records (`records/NAME.parquet`, `genbank.record`)", schema.RECORD_COLUMNS),
-    ("sequences (`sequences/NAME.parquet`)", schema.SEQUENCE_COLUMNS),
-    ("quarantine (`quarantine/NAME.parquet`)", schema.QUARANTINE_COLUMNS),
-    ("unique sequences (`unique_records`: `sequences/sequences.parquet`)", schema.UNIQUE_SEQUENCE_COLUMNS),
-    ("memberships (`unique_records`: `memberships/memberships.parquet`)", schema.MEMBERSHIP_COLUMNS),
-    ("evidence (`raw_files`: `evidence.parquet`)", schema.EVIDENCE_COLUMNS),
-    ("objects (`object_set`: `objects.parquet` and the manifest object)", schema.OBJECT_COLUMNS),
-    ("samples (`samples/GENERATION/NAME.parquet`)", derived_schema.SAMPLE_COLUMNS),
-    ("coding sequences (`cds/GENERATION/NAME.parquet`)", derived_schema.CDS_COLUMNS),
-    ("taxa (`STORE/taxonomy/DATE/…/nodes.parquet`, `genbank.taxon`)", taxonomy_schema.NODE_COLUMNS),
-    ("names of taxa (`names.parquet`, `genbank.taxon_name`)", taxonomy_schema.NAME_COLUMNS),
-    ("merged taxa (`merged.parquet`, `genbank.merged_taxon`)", taxonomy_schema.MERGED_COLUMNS),
-    ("deleted taxa (`deleted.parquet`, `genbank.deleted_taxon`)", taxonomy_schema.DELETED_COLUMNS),
+    ("records (`records/NAME.parquet`, `genbank.record`)", tables.RECORD_COLUMNS),
+    ("sequences (`sequences/NAME.parquet`)", tables.SEQUENCE_COLUMNS),
+    ("quarantine (`quarantine/NAME.parquet`)", tables.QUARANTINE_COLUMNS),
+    ("unique sequences (`unique_records`: `sequences/sequences.parquet`)", tables.UNIQUE_SEQUENCE_COLUMNS),
+    ("memberships (`unique_records`: `memberships/memberships.parquet`)", tables.MEMBERSHIP_COLUMNS),
+    ("evidence (`raw_files`: `evidence.parquet`)", tables.EVIDENCE_COLUMNS),
+    ("objects (`object_set`: `objects.parquet` and the manifest object)", tables.OBJECT_COLUMNS),
+    ("samples (`samples/GENERATION/NAME.parquet`)", derived.SAMPLE_COLUMNS),
+    ("coding sequences (`cds/GENERATION/NAME.parquet`)", derived.CDS_COLUMNS),
+    ("taxa (`STORE/taxonomy/DATE/…/nodes.parquet`, `genbank.taxon`)", taxonomy.NODE_COLUMNS),
+    ("names of taxa (`names.parquet`, `genbank.taxon_name`)", taxonomy.NAME_COLUMNS),
+    ("merged taxa (`merged.parquet`, `genbank.merged_taxon`)", taxonomy.MERGED_COLUMNS),
+    ("deleted taxa (`deleted.parquet`, `genbank.deleted_taxon`)", taxonomy.DELETED_COLUMNS),
 )
 
 
@@ -46,7 +46,7 @@ def dictionary() -> str:
             "|---|---|---|---|---|",
         ]
         for column in columns:
-            name, type_ = in_database.get(column.name, ("", "")) if columns is schema.RECORD_COLUMNS else ("", "")
+            name, type_ = in_database.get(column.name, ("", "")) if columns is tables.RECORD_COLUMNS else ("", "")
             shown = "" if not type_ else type_ if name == column.name else f"{name} {type_}"
             arrow = str(column.type).replace("|", "&#124;").replace("<", "&lt;")
             null = "yes" if column.nullable else ""

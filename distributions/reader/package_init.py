@@ -12,7 +12,7 @@ __version__ = "@VERSION@"  # the modules below ask for it
 
 from genbank_assets_reader.errors import FlatFileError, GenbankAssetsError
 from genbank_assets_reader.flatfile.reader import FlatFileReader
-from genbank_assets_reader.tables.schema import RECORD_SCHEMA, SEQUENCE_SCHEMA
+from genbank_assets_reader.schema.tables import RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets_reader.tables.writer import ParsedFile, parse_file
 
 __all__ = [

@@ -28,9 +28,9 @@ from genbank_assets.catalog.duck import connect, literal, transaction
 from genbank_assets.catalog.steps import Step, is_current_layout, steps_of
 from genbank_assets.catalog.views import COMMENTS, VIEWS
 from genbank_assets.errors import IntegrityError
+from genbank_assets.schema.derived import CDS_SCHEMA, SAMPLE_SCHEMA
+from genbank_assets.schema.tables import MEMBERSHIP_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.store import PartitionKey, temporary_beside
-from genbank_assets.tables.derived_schema import CDS_SCHEMA, SAMPLE_SCHEMA
-from genbank_assets.tables.schema import MEMBERSHIP_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 
 if TYPE_CHECKING:
     import duckdb

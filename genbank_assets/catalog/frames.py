@@ -14,8 +14,8 @@ import polars as pl
 
 from genbank_assets.catalog.divisions import ReadableRelease
 from genbank_assets.errors import NotFoundError
-from genbank_assets.tables.derived_schema import CDS_SCHEMA, SAMPLE_SCHEMA
-from genbank_assets.tables.schema import FEATURE, MEMBERSHIP_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
+from genbank_assets.schema.derived import CDS_SCHEMA, SAMPLE_SCHEMA
+from genbank_assets.schema.tables import FEATURE, MEMBERSHIP_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 
 _DERIVED = {"samples": SAMPLE_SCHEMA, "cds": CDS_SCHEMA}
 IDENTITY = ["collection", "section", "release"]

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from genbank_assets.catalog.divisions import ReadableRelease
 from genbank_assets.catalog.frames import lacks
 from genbank_assets.ncbi.releases import first_fetched, release_date
+from genbank_assets.schema.tables import RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.store import PartitionKey, release_sort_key
-from genbank_assets.tables.schema import RECORD_SCHEMA, SEQUENCE_SCHEMA
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from genbank_assets.tables.schema import FEATURE
+from genbank_assets.schema.tables import FEATURE
 
 _FIELDS = ", ".join(f'feature."{field.name}"' for field in FEATURE)
 

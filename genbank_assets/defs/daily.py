@@ -27,9 +27,9 @@ from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 from genbank_assets.objects import object_index
 from genbank_assets.objects.publish import publish_division
 from genbank_assets.postgres import daily
+from genbank_assets.schema.tables import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
 from genbank_assets.store import PartitionRelease, Stage
 from genbank_assets.tables import dedup, records
-from genbank_assets.tables.schema import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
 
 RECHECK_DAYS = 7  # NCBI keeps RefSeq's days for four weeks
 

@@ -20,11 +20,11 @@ from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.stages import OWNERS, latest, wanted_release
 from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.catalog import Collection
+from genbank_assets.schema.derived import CDS_COLUMNS, SAMPLE_COLUMNS
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 from genbank_assets.tables import cds
 from genbank_assets.tables.derived import CODE_VERSIONS, Derived, build_derived
-from genbank_assets.tables.derived_schema import CDS_COLUMNS, SAMPLE_COLUMNS
 from genbank_assets.tables.splicing import REASONS
 
 MAX_DIFFERING_FRACTION = 0.01

@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from genbank_assets.measure import FIGURES
 from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.schema.tables import Column
 from genbank_assets.store import Manifest, PartitionRelease, releases_in_store
-from genbank_assets.tables.schema import Column
 
 CONSOLE = logging.getLogger("genbank_assets.progress")
 SAMPLE_ROWS = 3

@@ -29,6 +29,7 @@ from genbank_assets.ncbi.releases import release_date, same_number
 from genbank_assets.ncbi.unknown import read_unknown
 from genbank_assets.objects import object_index, publish
 from genbank_assets.postgres import load
+from genbank_assets.schema.tables import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
 from genbank_assets.settings import Settings
 from genbank_assets.store import (
     Manifest,
@@ -39,7 +40,6 @@ from genbank_assets.store import (
     releases_in_store,
 )
 from genbank_assets.tables import dedup, records
-from genbank_assets.tables.schema import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
 
 OWNERS = ["team:genbank-assets"]
 

@@ -18,10 +18,10 @@ from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.taxonomy import fetch_taxonomy
 from genbank_assets.ncbi.taxonomy_files import taxonomy_folder
 from genbank_assets.postgres.taxonomy import load_taxonomy
+from genbank_assets.schema.taxonomy import NODE_COLUMNS
 from genbank_assets.tables import taxonomy as tables
 from genbank_assets.tables.clades import open_taxonomy
 from genbank_assets.tables.taxon_audit import MAX_LISTED, NamedTaxon, audit_taxa
-from genbank_assets.tables.taxonomy_schema import NODE_COLUMNS
 
 TAXONOMY_KEY = dg.AssetKey(["ncbi", "taxonomy"])
 TAXONOMY_JOB = "update_taxonomy"

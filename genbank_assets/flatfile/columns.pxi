@@ -1,6 +1,6 @@
 # Growable Arrow columns in C. One Col holds what Arrow keeps in up to three buffers: values, 32-bit offsets and
 # validity (a byte a row here, packed to bits when a batch is handed out). Columns are numbered in depth-first
-# order of RECORD_SCHEMA and CHUNK_SCHEMA (tables/schema.py); the module checks that at import.
+# order of RECORD_SCHEMA and CHUNK_SCHEMA (schema/tables.py); the module checks that at import.
 # Does not belong here: anything that knows what a flat file is.
 
 cdef struct Col:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from genbank_assets.errors import CorruptGzipError
 from genbank_assets.flatfile.inflate import BUFFER_BYTES, inflated
 from genbank_assets.flatfile.scanner import Scanner
-from genbank_assets.tables.schema import QUARANTINE_SCHEMA
+from genbank_assets.schema.tables import QUARANTINE_SCHEMA
 
 Table = Literal["records", "sequences"]
 QUARANTINE_BYTES = 16 * 1024 * 1024

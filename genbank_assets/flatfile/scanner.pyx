@@ -19,7 +19,7 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy, memmove, memset, strlen
 
-from genbank_assets.tables.schema import CHUNK_SCHEMA, RECORD_SCHEMA
+from genbank_assets.schema.tables import CHUNK_SCHEMA, RECORD_SCHEMA
 
 cdef extern from *:
     """
@@ -87,7 +87,7 @@ LIMITS = {"raw_bytes": RAW_LIMIT, "line_bytes": LINE_LIMIT, "first_line_bytes": 
 
 _WIDTHS = _widths(RECORD_SCHEMA) + _widths(CHUNK_SCHEMA)
 if len(_WIDTHS) != ALL_COLS:
-    raise ImportError(f"the scanner knows {ALL_COLS} columns, tables.schema has {len(_WIDTHS)}: rebuild the scanner")
+    raise ImportError(f"the scanner knows {ALL_COLS} columns, schema.tables has {len(_WIDTHS)}: rebuild the scanner")
 
 
 cdef class Scanner:

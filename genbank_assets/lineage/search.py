@@ -19,9 +19,9 @@ from genbank_assets.lookup.records import Found, find_record, rows_named, rows_w
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.daily import DAILY
 from genbank_assets.postgres.lookup import last_states
+from genbank_assets.schema.tables import MEMBERSHIP_COLUMNS, QUARANTINE_COLUMNS
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease, releases_in_store
-from genbank_assets.tables.schema import MEMBERSHIP_COLUMNS, QUARANTINE_COLUMNS
 
 MAX_PRIMARIES = 5  # a whole-genome project's master is a secondary accession of thousands of records
 _OF_A_BLOCK = tuple(column.name for column in QUARANTINE_COLUMNS if column.name != "raw_text")

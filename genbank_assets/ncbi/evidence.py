@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 from genbank_assets.ncbi.catalog import GENBANK, Collection
 from genbank_assets.ncbi.download import fetch_file
 from genbank_assets.ncbi.sources import Source
+from genbank_assets.schema.tables import EVIDENCE_SCHEMA
 from genbank_assets.store import temporary_beside
-from genbank_assets.tables.schema import EVIDENCE_SCHEMA
 
 EVIDENCE_FILE = "evidence.parquet"
 MAX_LINE_BYTES = 4096

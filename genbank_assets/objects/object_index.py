@@ -26,9 +26,9 @@ from genbank_assets.objects.keys import MOLECULE_CLASSES
 from genbank_assets.objects.listing import manifest_objects
 from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.objects.store import read_range
+from genbank_assets.schema.tables import OBJECT_SCHEMA
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, releases_in_store
-from genbank_assets.tables.schema import OBJECT_SCHEMA
 
 CODE_VERSION = "3"
 # Sets of version 0.1.0 ("2") have no memberships in the bucket; their tables are as good.

@@ -31,6 +31,7 @@ from genbank_assets.objects.resume import SentFiles
 from genbank_assets.objects.send_file import WANTED, FileSender
 from genbank_assets.objects.store import lock_objects, open_objects
 from genbank_assets.objects.upload import Uploader
+from genbank_assets.schema.tables import OBJECT_SCHEMA
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest
 from genbank_assets.tables.buckets import (
@@ -41,7 +42,6 @@ from genbank_assets.tables.buckets import (
     sorted_writer,
     write_sorted,
 )
-from genbank_assets.tables.schema import OBJECT_SCHEMA
 from genbank_assets.tables.unique_tables import unique_sequences_table
 
 MULTIPART_RETRIES = 12  # by the client, because it alone sees the parts; some two minutes

@@ -9,8 +9,8 @@ itself is in ``sql/``; how an older schema becomes this one belongs to ``version
 
 from __future__ import annotations
 
-from genbank_assets.tables.schema import RECORD_COLUMNS, Column
-from genbank_assets.tables.taxonomy_schema import TAXONOMY_TABLES
+from genbank_assets.schema.tables import RECORD_COLUMNS, Column
+from genbank_assets.schema.taxonomy import TAXONOMY_TABLES
 
 # Columns of the record table that live elsewhere in the database, or are named otherwise because SQL reserves the word.
 _ELSEWHERE = {"section", "features", "references", "record_offset", "record_bytes", "record_ordinal"}

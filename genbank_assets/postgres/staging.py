@@ -24,8 +24,8 @@ from genbank_assets.postgres.ddl import record_columns, sql_type
 from genbank_assets.postgres.digests import Digest
 from genbank_assets.postgres.jsonpairs import pairs_json
 from genbank_assets.postgres.record_table import RecordTable, Wanted
+from genbank_assets.schema.tables import FEATURE
 from genbank_assets.store import PartitionRelease
-from genbank_assets.tables.schema import FEATURE
 
 _KEY_COLUMNS = [
     "record_ordinal", "accession", "version", "accession_version", "record_sha256", "sequence_sha256",

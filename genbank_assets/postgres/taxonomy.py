@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from genbank_assets.postgres.connection import Session, SqlTotals, open_database
 from genbank_assets.postgres.staging import Copy
 from genbank_assets.postgres.versions import ensure_schema
+from genbank_assets.schema.taxonomy import TAXONOMY_TABLES
 from genbank_assets.settings import Settings
 from genbank_assets.tables.taxonomy import TaxonomyManifest, table_path
-from genbank_assets.tables.taxonomy_schema import TAXONOMY_TABLES
 
 _BATCH_ROWS = 50_000
 # Parquet table -> table of the database, and its key.

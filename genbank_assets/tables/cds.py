@@ -14,9 +14,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genbank_assets.schema.derived import CDS_SCHEMA
 from genbank_assets.tables.arrow_text import text_bytes
 from genbank_assets.tables.cutting import cut
-from genbank_assets.tables.derived_schema import CDS_SCHEMA
 from genbank_assets.tables.feature_arrays import FeatureArrays, Flags, Ints
 from genbank_assets.tables.genetic_codes import WITH_AMBIGUOUS_STOPS, code_rows, translation_tables
 from genbank_assets.tables.residue_text import translated

@@ -21,6 +21,7 @@ from genbank_assets.durable import file_sha256, store_errors
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.generations import made_before, new_generation, prune_generations
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.schema.tables import MEMBERSHIP_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
 from genbank_assets.settings import Settings
 from genbank_assets.stable_paths import STABLE_STAGES, update_stable_path
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, temporary_beside
@@ -33,7 +34,6 @@ from genbank_assets.tables.buckets import (
     split_points,
     write_sorted,
 )
-from genbank_assets.tables.schema import MEMBERSHIP_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
 from genbank_assets.tables.unique_tables import MEMBERSHIPS, UNIQUE_SEQUENCES
 
 CODE_VERSION = "2"

@@ -21,10 +21,10 @@ from genbank_assets.durable import file_sha256
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.generations import made_before, new_generation, prune_generations
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.schema.derived import CDS_SCHEMA, SAMPLE_SCHEMA
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, temporary_beside, write_atomically
 from genbank_assets.tables import cds, samples
-from genbank_assets.tables.derived_schema import CDS_SCHEMA, SAMPLE_SCHEMA
 from genbank_assets.tables.residues import ResidueReader
 from genbank_assets.tables.writer import table_stems
 

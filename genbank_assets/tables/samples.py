@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from genbank_assets.schema.derived import SAMPLE_SCHEMA
 from genbank_assets.tables.collection_date import missing_term, parse_collection_date
-from genbank_assets.tables.derived_schema import SAMPLE_SCHEMA
 from genbank_assets.tables.feature_arrays import FeatureArrays, Ints
 
 COLUMNS = (

@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import zstandard
 
+from genbank_assets.schema.tables import CHUNK_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.tables.delta import delta_lengths
 from genbank_assets.tables.record_keys import WHOSE, Ordinals, RecordKeys
-from genbank_assets.tables.schema import CHUNK_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.tables.thrift import Value, binary, i32, i64, list_of, struct
 from genbank_assets.tables.twobit import two_bit_frame
 

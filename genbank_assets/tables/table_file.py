@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Protocol, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genbank_assets.tables.schema import SEQUENCE_SCHEMA
+from genbank_assets.schema.tables import SEQUENCE_SCHEMA
 from genbank_assets.tables.sequence_file import SequenceFileWriter
 
 ZSTD_LEVEL = 1

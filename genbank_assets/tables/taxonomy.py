@@ -24,9 +24,9 @@ from genbank_assets.durable import file_sha256
 from genbank_assets.errors import IntegrityError
 from genbank_assets.ncbi.tar_stream import Member, members
 from genbank_assets.ncbi.taxonomy_files import ARCHIVE, FetchedTaxonomy, taxonomy_folder
+from genbank_assets.schema.taxonomy import SCHEMAS
 from genbank_assets.store import MANIFEST, write_atomically
 from genbank_assets.tables.nested_set import nested_set
-from genbank_assets.tables.taxonomy_schema import SCHEMAS
 
 # Bump when the bytes of the tables change.
 CODE_VERSION = "1"

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from genbank_assets.durable import file_sha256
 from genbank_assets.errors import IntegrityError
 from genbank_assets.generations import link_or_copy
+from genbank_assets.schema.tables import CHUNK_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.store import temporary_beside
-from genbank_assets.tables.schema import CHUNK_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.tables.table_file import TableFile
 
 _KEYS = ["record_ordinal", "accession_version", "sequence_sha256", "collection", "section", "release"]

@@ -22,8 +22,8 @@ from genbank_assets.durable import file_sha256
 from genbank_assets.errors import FlatFileError, IntegrityError, NotFoundError
 from genbank_assets.flatfile.reader import FlatFileReader
 from genbank_assets.measure import Stopwatch
+from genbank_assets.schema.tables import QUARANTINE_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.store import temporary_beside
-from genbank_assets.tables.schema import QUARANTINE_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.tables.table_file import TableFile
 
 

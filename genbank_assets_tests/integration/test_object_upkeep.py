@@ -17,10 +17,10 @@ from genbank_assets.errors import NotFoundError, ObjectStoreError
 from genbank_assets.lookup.fetch import fetch
 from genbank_assets.objects import object_index, publish
 from genbank_assets.objects.verify import verify_objects
+from genbank_assets.schema.tables import OBJECT_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets.tables.buckets import sorted_writer, write_sorted
-from genbank_assets.tables.schema import OBJECT_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
 from genbank_assets.tables.unique_tables import MEMBERSHIPS
 from genbank_assets_tests.fix_s3 import S3Server
 from genbank_assets_tests.integration.test_mirror import mirror

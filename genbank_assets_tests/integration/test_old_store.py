@@ -17,12 +17,12 @@ from genbank_assets.catalog.mirror import open_mirror
 from genbank_assets.errors import IntegrityError
 from genbank_assets.lookup.records import rows_named
 from genbank_assets.ncbi.fetch import fetch_division
+from genbank_assets.schema.tables import MEMBERSHIP_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets.tables import records as records_stage
 from genbank_assets.tables.dedup import build_unique_records
 from genbank_assets.tables.records import PARSER_VERSION, build_records
-from genbank_assets.tables.schema import MEMBERSHIP_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.tables.unique_tables import memberships_table, unique_sequences_table
 from genbank_assets_tests.paths import ROOT, SAMPLE
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from genbank_assets.postgres.arrays import as_json
 from genbank_assets.postgres.jsonpairs import pairs_json
-from genbank_assets.tables.schema import OTHER_LINE, QUALIFIER, STRUCTURED_COMMENT
+from genbank_assets.schema.tables import OTHER_LINE, QUALIFIER, STRUCTURED_COMMENT
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 ROWS = st.lists(st.lists(st.tuples(TEXT, st.none() | TEXT), max_size=5), max_size=8)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genbank_assets.tables.schema import CHUNK_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
+from genbank_assets.schema.tables import CHUNK_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.tables.sequence_file import SequenceFileWriter
 
 CHUNKS = st.tuples(

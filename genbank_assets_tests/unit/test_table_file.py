@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genbank_assets.tables.schema import RECORD_SCHEMA, SEQUENCE_SCHEMA
+from genbank_assets.schema.tables import RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.tables.table_file import TableFile
 
 
@@ -59,7 +59,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 import pyarrow as pa
-from genbank_assets.tables.schema import RECORD_SCHEMA
+from genbank_assets.schema.tables import RECORD_SCHEMA
 from genbank_assets.tables.table_file import TableFile
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 text = "".join(f"{number} " for number in range(50_000))

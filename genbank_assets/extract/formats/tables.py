@@ -17,10 +17,10 @@ from genbank_assets.errors import SettingsError
 from genbank_assets.extract.formats.base import Block, Format, FormatOptions, lines_block
 from genbank_assets.extract.scan import Scan
 from genbank_assets.extract.selection import Selection
+from genbank_assets.schema.derived import SAMPLE_COLUMNS
+from genbank_assets.schema.tables import RECORD_COLUMNS
 from genbank_assets.tables import samples
 from genbank_assets.tables.clades import Taxonomy
-from genbank_assets.tables.derived_schema import SAMPLE_COLUMNS
-from genbank_assets.tables.schema import RECORD_COLUMNS
 
 DEFAULT_COLUMNS = (
     "accession_version", "section", "length", "molecule_type", "taxon_id", "organism", "update_date", "definition",

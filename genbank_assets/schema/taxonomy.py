@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from genbank_assets.tables.schema import TEXT, Column
+from genbank_assets.schema.tables import TEXT, Column
 
 NODE_COLUMNS: tuple[Column, ...] = (
     Column("taxon_id", pa.int64(), False, "NCBI taxon"),

@@ -7,16 +7,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from genbank_assets.tables.schema import TEXT, Column
+from genbank_assets.schema.tables import RECORD_COLUMNS, TEXT, Column
 
+_NAMES = ("accession", "accession_version", "collection", "section", "release", "source_file", "record_ordinal")
 _RECORD = (
-    Column("accession", TEXT, False, "Primary accession of the record"),
-    Column("accession_version", TEXT, False, "accession.version as written"),
-    Column("collection", TEXT, False, "genbank or refseq"),
-    Column("section", TEXT, False, "GenBank division (phg) or RefSeq section (viral): the partition"),
-    Column("release", TEXT, False, "Release of the file, as NCBI writes it"),
-    Column("source_file", TEXT, False, "Name of the file the record was read from"),
-    Column("record_ordinal", pa.int64(), False, "0-based position of the record among the file's LOCUS blocks"),
+    *(column for name in _NAMES for column in RECORD_COLUMNS if column.name == name),
     Column("feature_ordinal", pa.int32(), False, "0-based position of the feature in its record"),
 )
 SAMPLE_COLUMNS: tuple[Column, ...] = (
