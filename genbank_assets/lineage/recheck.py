@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import Any, Final, LiteralString
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,7 @@ from genbank_assets.objects.read import residues
 from genbank_assets.objects.store import open_objects
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.record_table import RecordTable, Wanted
+from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.staging import Origin, row_copies
 from genbank_assets.settings import Settings
 from genbank_assets.store import INPUT_STAGES, Manifest, PartitionRelease, Stage
@@ -37,26 +38,6 @@ _OF_THE_LOAD = [
     "section", "is_current", "code_version", "release", "source_file", "point", "source_file_id", "record_offset",
     "record_bytes", "record_ordinal", "last_release",
 ]  # fmt: skip
-_AGAIN: Final[LiteralString] = """
-CREATE TEMP TABLE again_record (LIKE genbank.record) ON COMMIT DROP;
-CREATE TEMP TABLE again_feature (LIKE genbank.feature) ON COMMIT DROP;
-CREATE TEMP TABLE again_reference (LIKE genbank.reference) ON COMMIT DROP
-"""
-_COLUMNS_THAT_DIFFER: Final[LiteralString] = """
-SELECT here.key FROM genbank.record r, again_record a, jsonb_each(to_jsonb(r)) here, jsonb_each(to_jsonb(a)) again
-WHERE r.record_id = %(record_id)s AND here.key = again.key AND here.value IS DISTINCT FROM again.value
-  AND here.key <> ALL (%(left_out)s) ORDER BY here.key
-"""
-_FEATURES_THAT_DIFFER: Final[LiteralString] = """
-SELECT count(*) FROM (SELECT * FROM genbank.feature WHERE record_id = %(record_id)s) here
-FULL JOIN again_feature again USING (ordinal)
-WHERE to_jsonb(here) - 'section' IS DISTINCT FROM to_jsonb(again) - 'section'
-"""
-_REFERENCES_THAT_DIFFER: Final[LiteralString] = """
-SELECT count(*) FROM (SELECT * FROM genbank.reference WHERE record_id = %(record_id)s) here
-FULL JOIN again_reference again USING (ordinal)
-WHERE to_jsonb(here) - 'section' IS DISTINCT FROM to_jsonb(again) - 'section'
-"""
 
 
 def broken_chain(partition: PartitionRelease, stage: Stage) -> str:
@@ -147,13 +128,13 @@ def changed_database_row(settings: Settings, found: Found, *, table: Path, recor
     wanted.ids[int(found.row["record_ordinal"])] = record_id
     origin = Origin(collection=found.partition.key.collection, section="", code_version="")
     with RecordTable(table) as rows, open_database(settings) as database, database.transaction() as session:
-        session.execute(_AGAIN)
+        session.execute(query("recheck.tables"))
         for copy in row_copies(rows, wanted, origin=origin):
             again = dataclasses.replace(copy, table=copy.table.replace("genbank.", "again_"))
             session.copy_in(again.statement, again.stream())
         parameters = {"record_id": record_id, "left_out": _OF_THE_LOAD}
-        wrong = [str(name) for (name,) in session.execute(_COLUMNS_THAT_DIFFER, parameters)]
-        for name, statement in (("feature", _FEATURES_THAT_DIFFER), ("reference", _REFERENCES_THAT_DIFFER)):
+        wrong = [str(name) for (name,) in session.execute(query("recheck.columns"), parameters)]
+        for name, statement in (("feature", query("recheck.features")), ("reference", query("recheck.references"))):
             count = session.execute(statement, parameters)[0][0]
             wrong += [f"{count:,} {name}(s)"] if count else []
     return f"the database differs from the table in {', '.join(wrong)}" if wrong else ""

@@ -25,9 +25,9 @@ from genbank_assets.postgres.connection import Database, SqlTotals, open_databas
 from genbank_assets.postgres.daily_rows import check_year, day_rows
 from genbank_assets.postgres.leases import Lease
 from genbank_assets.postgres.load import lease_name
-from genbank_assets.postgres.merge import STAGE_ACCESSION
 from genbank_assets.postgres.one_file import LoadTask, load_file
 from genbank_assets.postgres.order import note_day
+from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.staging import Copy
 from genbank_assets.postgres.versions import ensure_schema
 from genbank_assets.settings import Settings
@@ -170,8 +170,7 @@ class _Job:
         """
         with self._database.transaction() as session:
             found = session.execute(
-                "SELECT section, finished_release, point FROM genbank.division "
-                "WHERE collection = %s AND finished_release IS NOT NULL ORDER BY section",
+                query("daily.bases"),
                 [self._collection.name],
             )
         self._totals.add(session.totals)
@@ -185,14 +184,13 @@ class _Job:
     def _placed(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows with their section: every division that has the accession; for new ones the one they belong to."""
         with self._database.transaction() as session:
-            session.execute(STAGE_ACCESSION)
+            session.execute(query("load.stage_accession"))
             copy = Copy(
                 "stage_accession", ("accession",), lambda: iter(rows.select("accession").to_arrow().to_batches())
             )
             session.copy_in(copy.statement, copy.stream())
             found = session.execute(
-                "SELECT DISTINCT r.accession, r.section FROM genbank.record r "
-                "JOIN stage_accession s USING (accession) WHERE r.collection = %s",
+                query("daily.sections_of_accessions"),
                 [self._collection.name],
             )
         self._totals.add(session.totals)
@@ -210,7 +208,7 @@ class _Job:
         """Bring a division its part of the day; False where its release is not older."""
         with self._database.transaction() as session:
             open_ = session.execute(
-                _IS_OPEN, {"collection": self._collection.name, "section": section, "point": self._point}
+                query("daily.is_open"), {"collection": self._collection.name, "section": section, "point": self._point}
             )[0][0]
         self._totals.add(session.totals)
         if not open_:
@@ -265,17 +263,6 @@ class _Job:
     def _ledger(self) -> dict[tuple[str, str], tuple[Any, ...]]:
         """(section, file) of this day → the file's digest, code version and counts."""
         with self._database.transaction() as session:
-            found = session.execute(_LEDGER, [self._collection.name, self.label])
+            found = session.execute(query("daily.ledger"), [self._collection.name, self.label])
         self._totals.add(session.totals)
         return {row[:2]: row[2:] for row in found}
-
-
-_LEDGER = (
-    "SELECT section, name, raw_sha256, code_version, records, records_new, records_sequence_changed, "
-    "records_annotation_changed, records_unchanged, records_returned, records_kept FROM genbank.source_file "
-    "WHERE collection = %s AND release = %s AND replaced_at IS NULL"
-)
-_IS_OPEN = (
-    "SELECT coalesce(bool_or(d.is_attached AND d.point < %(point)s), false) FROM genbank.division d "
-    "WHERE d.collection = %(collection)s AND d.section = %(section)s"
-)

@@ -8,39 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Final, LiteralString
 
 import psycopg
 from psycopg import sql
 
 from genbank_assets.postgres.connection import Session
-
-_FIND: Final[LiteralString] = """
-WITH RECURSIVE found AS (
-    SELECT DISTINCT w.ev_class AS oid, 1 AS depth FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid
-    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND w.ev_class <> d.refobjid
-      AND d.refobjid IN (SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'genbank'::regnamespace
-                         AND c.relname = ANY (%(ours)s))
-    UNION
-    SELECT w.ev_class, f.depth + 1 FROM found f JOIN pg_depend d ON d.refobjid = f.oid
-        JOIN pg_rewrite w ON w.oid = d.objid
-    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND w.ev_class <> f.oid)
-SELECT n.nspname, c.relname, c.relkind::text, pg_get_viewdef(c.oid), pg_get_userbyid(c.relowner),
-       obj_description(c.oid, 'pg_class')
-FROM (SELECT oid, max(depth) AS depth FROM found GROUP BY 1) f JOIN pg_class c USING (oid)
-     JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT (n.nspname = 'genbank' AND c.relname = ANY (%(ours)s))
-ORDER BY f.depth, c.oid
-"""
-_GRANTS: Final[LiteralString] = """
-SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, a.privilege_type, a.is_grantable
-FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = %s::regclass AND a.grantee <> c.relowner
-"""
-_ASIDE: Final[LiteralString] = """
-CREATE TABLE IF NOT EXISTS genbank.view_aside (
-    name text NOT NULL, definition text NOT NULL, reason text NOT NULL, at timestamptz NOT NULL DEFAULT now());
-COMMENT ON TABLE genbank.view_aside IS 'Views of other people that an upgrade could not make again, with the reason';
-"""
+from genbank_assets.postgres.sql_files import query
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +47,10 @@ class DroppedView:
 def drop_dependents(session: Session, ours: Sequence[str]) -> list[DroppedView]:
     """Drop the views that others made on these tables and views of ours, directly or not; those below come first."""
     found = []
-    for schema, name, kind, definition, owner, comment in session.execute(_FIND, {"ours": list(ours)}):
-        grants = tuple(session.execute(_GRANTS, [f'"{schema}"."{name}"']))
+    for schema, name, kind, definition, owner, comment in session.execute(
+        query("dependents.find"), {"ours": list(ours)}
+    ):
+        grants = tuple(session.execute(query("dependents.grants"), [f'"{schema}"."{name}"']))
         found.append(DroppedView(schema, name, kind == "m", definition, owner, comment, grants))
     for view in reversed(found):
         kind = "MATERIALIZED VIEW" if view.is_materialized else "VIEW"
@@ -91,7 +66,7 @@ def restore(session: Session, views: Sequence[DroppedView], *, progress: Callabl
                 _create(session, view)
         except psycopg.Error as error:
             reason = str(error).strip().splitlines()[0]
-            session.execute(_ASIDE)
+            session.execute(query("dependents.aside"))
             session.execute(
                 "INSERT INTO genbank.view_aside (name, definition, reason) VALUES (%s, %s, %s)",
                 [f"{view.schema}.{view.name}", view.definition, reason],

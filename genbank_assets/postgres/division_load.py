@@ -18,7 +18,6 @@ from genbank_assets.postgres import partitions
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.first_load import FirstLoad
 from genbank_assets.postgres.leases import Lease, assert_held
-from genbank_assets.postgres.merge import STAGE_EVIDENCE
 from genbank_assets.postgres.one_file import LoadedFile, LoadTask, load_file
 from genbank_assets.postgres.order import note_release
 from genbank_assets.postgres.preflight import (
@@ -29,6 +28,7 @@ from genbank_assets.postgres.preflight import (
     preflight,
     stage_accessions,
 )
+from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.staging import evidence_copy
 from genbank_assets.postgres.statements import PARTITIONED
 from genbank_assets.settings import Settings
@@ -252,21 +252,15 @@ class DivisionLoad:
 
     def _note_finished(self, session: Session, found: Preflight, *, files: int, unique: Manifest, run_id: str) -> None:
         if (copy := evidence_copy(self._partition)) is not None:
-            session.execute(STAGE_EVIDENCE)
+            session.execute(query("load.stage_evidence"))
             session.copy_in(copy.statement, copy.stream())
             session.execute("SELECT genbank.attach_evidence(%s, %s, %s)", self._release_key)
         session.execute(
-            "INSERT INTO genbank.division_release "
-            "(collection, section, release, input_digest, files, records, record_digest, run_id) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) "
-            "ON CONFLICT (collection, section, release) DO UPDATE SET input_digest = excluded.input_digest, "
-            "files = excluded.files, records = excluded.records, record_digest = excluded.record_digest, "
-            "run_id = excluded.run_id, finished_at = now()",
+            query("load.note_division_release"),
             [*self._release_key, unique.digest, files, found.accessions + found.overtaken, found.record_digest, run_id],
         )
         session.execute(
-            "UPDATE genbank.division SET finished_release = release, finished_point = point "
-            "WHERE collection = %s AND section = %s AND release = %s",
+            query("load.note_finished"),
             self._release_key,
         )
         self._rows = found.accessions + found.overtaken
@@ -275,17 +269,11 @@ class DivisionLoad:
         """The division's totals in this release, whichever runs brought them about."""
         with self._database.transaction() as session:
             states = session.execute(
-                "SELECT coalesce(sum(superseded), 0)::bigint, coalesce(sum(records_new), 0)::bigint, "
-                "coalesce(sum(records_sequence_changed), 0)::bigint, "
-                "coalesce(sum(records_annotation_changed), 0)::bigint, coalesce(sum(records_unchanged), 0)::bigint, "
-                "coalesce(sum(records_returned), 0)::bigint "
-                "FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s "
-                "AND replaced_at IS NULL",
+                query("load.states"),
                 self._release_key,
             )[0]
             absent = session.execute(
-                "SELECT count(*) FROM genbank.record_event "
-                "WHERE collection = %s AND section = %s AND release = %s AND state = 'absent'",
+                query("load.absent"),
                 self._release_key,
             )[0][0]
         self._totals.add(session.totals)

@@ -15,6 +15,7 @@ from genbank_assets.postgres import partitions
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.leases import Lease, assert_held
 from genbank_assets.postgres.preflight import Preflight
+from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.statements import PARTITIONED
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
@@ -22,9 +23,6 @@ from genbank_assets.store import PartitionKey
 SMALL_RECORDS = 20_000  # fewer are indexed in one transaction: they take less than its commit
 INDEX_MEMORY = "256MB"  # maintenance_work_mem of each index that is built
 _BEGUN = "SELECT point, input_digest, is_attached FROM genbank.division WHERE collection = %s AND section = %s"
-_TOTALS_OF_TABLE = """
-SELECT count(*), bit_xor(('x' || encode(record_sha256, 'hex'))::bit(256))::text FROM genbank.{name}
-"""
 
 
 class FirstLoad:
@@ -79,7 +77,7 @@ class FirstLoad:
             IntegrityError: they do not hold what the record tables hold.
         """
         name = partitions.partition_name("record", **self._name)
-        records, bits = session.execute(_TOTALS_OF_TABLE.format(name=name))[0]
+        records, bits = session.execute(query("load.totals_of_table").format(name=name))[0]
         digest = int(bits or "0", 2).to_bytes(32, "big")
         if (records, digest) != (found.accessions, found.record_digest):
             raise IntegrityError(

@@ -17,10 +17,11 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Final, LiteralString
+from typing import LiteralString
 
 from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
+from genbank_assets.postgres.sql_files import query
 from genbank_assets.processes import process_space, started
 
 LEASE_TIMEOUT_SECONDS = 60.0  # without a heartbeat, after which a holder counts as gone
@@ -28,36 +29,6 @@ HEARTBEAT_SECONDS = 10.0
 ANNOUNCE_SECONDS = 60.0  # between two lines that say who is waited for
 _MAX_POLL_SECONDS = 2.0
 _LOCK = 7_263_402_118  # any number of our own: one process at a time makes the table
-
-TABLE: Final[LiteralString] = """
-CREATE SCHEMA IF NOT EXISTS genbank;
-CREATE TABLE IF NOT EXISTS genbank.lease (
-    name text PRIMARY KEY, token bigint NOT NULL DEFAULT 0, is_held boolean NOT NULL DEFAULT false,
-    host text NOT NULL DEFAULT '', process text NOT NULL DEFAULT '', run_id text NOT NULL DEFAULT '',
-    taken_at timestamptz NOT NULL DEFAULT now(), heartbeat_at timestamptz NOT NULL DEFAULT now());
-"""
-_ROW: Final[LiteralString] = """
-SELECT token, is_held, host, process, run_id, taken_at, extract(epoch FROM clock_timestamp() - heartbeat_at)::float8
-FROM genbank.lease WHERE name = %s
-"""
-# Whoever writes under the lease holds FOR KEY SHARE on the row: one that is busy writing is skipped, never waited for.
-_FREE_ROW: Final[LiteralString] = _ROW + " FOR UPDATE SKIP LOCKED"
-_TAKE: Final[LiteralString] = """
-UPDATE genbank.lease SET token = token + 1, is_held = true, host = %s, process = %s, run_id = %s,
-       taken_at = clock_timestamp(), heartbeat_at = clock_timestamp() WHERE name = %s RETURNING token
-"""
-_BEAT: Final[LiteralString] = """
-UPDATE genbank.lease SET heartbeat_at = clock_timestamp() WHERE name = %s AND token = %s AND is_held RETURNING token
-"""
-_RELEASE: Final[LiteralString] = (
-    "UPDATE genbank.lease SET is_held = false WHERE name = %s AND token = %s AND is_held RETURNING token"
-)
-# A client whose host is gone must not keep its transaction, and with it the row, for the two hours of TCP's default.
-_ASSERT: Final[LiteralString] = """
-SELECT set_config('tcp_keepalives_idle', '30', true), set_config('tcp_keepalives_interval', '10', true),
-       set_config('tcp_keepalives_count', '3', true), l.token
-FROM genbank.lease l WHERE l.name = %s AND l.token = %s AND l.is_held FOR KEY SHARE
-"""
 
 
 class LeaseLostError(DatabaseError):
@@ -127,7 +98,7 @@ def hold(
         beating.stop()
         # Should the server be gone, the lease ends by its silence.
         with contextlib.suppress(DatabaseError):
-            _once(database, _RELEASE, [lease.name, lease.token], counted)
+            _once(database, query("leases.release"), [lease.name, lease.token], counted)
 
 
 def assert_held(session: Session, lease: Lease) -> None:
@@ -136,8 +107,8 @@ def assert_held(session: Session, lease: Lease) -> None:
     Raises:
         LeaseLostError: somebody has.
     """
-    if not session.execute(_ASSERT, [lease.name, lease.token]):
-        rows = session.execute(_ROW, [lease.name])
+    if not session.execute(query("leases.assert_held"), [lease.name, lease.token]):
+        rows = session.execute(query("leases.row"), [lease.name])
         now = f" by {_holder(rows[0])}" if rows and rows[0][1] else ""
         raise LeaseLostError(f"{lease.name} was taken over{now}: this run stops and has written nothing more")
 
@@ -147,13 +118,13 @@ def ensure_table(database: Database) -> None:
     with database.transaction() as session:
         if session.execute("SELECT to_regclass('genbank.lease')")[0][0] is None:
             session.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-            session.execute(TABLE)
+            session.execute(query("leases.table"))
 
 
 def holder(database: Database, name: str) -> Holder | None:
     """Who holds the lease of that name now, if anybody does."""
     with database.transaction() as session:
-        rows = session.execute(_ROW, [name])
+        rows = session.execute(query("leases.row"), [name])
     return _holder(rows[0]) if rows and rows[0][1] else None
 
 
@@ -180,12 +151,12 @@ def _try(database: Database, name: str, *, run_id: str, totals: SqlTotals) -> tu
     """The new token, or who has the lease."""
     with database.transaction() as session:
         session.execute("INSERT INTO genbank.lease (name) VALUES (%s) ON CONFLICT DO NOTHING", [name])
-        rows = session.execute(_FREE_ROW, [name])
+        rows = session.execute(query("leases.free_row"), [name])
         token = None
         if rows and (not rows[0][1] or _holder(rows[0]).has_expired()):
-            token = int(session.execute(_TAKE, [this_host(), this_process(), run_id, name])[0][0])
+            token = int(session.execute(query("leases.take"), [this_host(), this_process(), run_id, name])[0][0])
         elif not rows:
-            rows = session.execute(_ROW, [name])
+            rows = session.execute(query("leases.row"), [name])
     totals.add(session.totals)
     return token, _holder(rows[0]) if rows and rows[0][1] else None
 
@@ -216,7 +187,7 @@ class _Heartbeat(threading.Thread):
         while not self._ended.wait(HEARTBEAT_SECONDS):
             # A server that is away for a moment is asked again; transactions of the load fail by themselves.
             with contextlib.suppress(DatabaseError):
-                if not _once(self._database, _BEAT, [self._lease.name, self._lease.token], SqlTotals()):
+                if not _once(self._database, query("leases.beat"), [self._lease.name, self._lease.token], SqlTotals()):
                     return
 
     def stop(self) -> None:

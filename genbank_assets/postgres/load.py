@@ -2,7 +2,8 @@
 
 The ledger (``source_file``) makes a re-run skip what is loaded. Before a division's first file is touched,
 ``preflight`` counts what the release lacks; after its last one, what no file has becomes absent and the division is
-noted as finished. The order of it belongs to ``division_load``, one file to ``one_file``, the merge's SQL to ``merge``.
+noted as finished. The order of it belongs to ``division_load``, one file to ``one_file``, the merge's functions to
+``sql/merge.sql``.
 """
 
 from __future__ import annotations

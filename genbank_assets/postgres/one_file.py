@@ -23,9 +23,9 @@ from genbank_assets.ncbi.catalog import GENBANK
 from genbank_assets.postgres.connection import Session, SqlTotals, is_transient, open_database
 from genbank_assets.postgres.digests import Digest
 from genbank_assets.postgres.leases import Lease, assert_held
-from genbank_assets.postgres.merge import STAGE_KEY
 from genbank_assets.postgres.partitions import partition_name
 from genbank_assets.postgres.record_table import RecordTable, Wanted
+from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.staging import Copy, Origin, event_copy, key_copy, row_copies
 from genbank_assets.settings import Settings
 
@@ -125,7 +125,7 @@ def _load(session: Session, task: LoadTask) -> LoadedFile:
         assert_held(session, task.lease)
     digest = Digest()
     with RecordTable(task.records_path) as table:
-        session.execute(STAGE_KEY)
+        session.execute(query("load.stage_key"))
         _send(session, key_copy(table, superseded=task.superseded, digest=digest))
         disjoint = task.collection == GENBANK.name  # RefSeq's sections overlap: a plasmid is also in bacteria
         pairs, file_id, unchanged = session.execute(

@@ -9,7 +9,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, LiteralString
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,24 +20,13 @@ from genbank_assets.errors import DatabaseError, ShrinkGuardError
 from genbank_assets.ncbi.catalog import file_sort_key
 from genbank_assets.postgres.connection import Session
 from genbank_assets.postgres.digests import Digest
-from genbank_assets.postgres.merge import STAGE_ACCESSION
+from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.staging import Copy
 from genbank_assets.store import PartitionRelease
 from genbank_assets.tables.unique_tables import memberships_table
 
 MIN_ABSENT = 20  # fewer absent records than this never stop a load
 _CURRENT = "FROM genbank.record r WHERE collection = %s AND section = %s AND is_current"
-_LATER = f"SELECT r.accession {_CURRENT} AND r.point > %s ORDER BY 1"
-# By set difference, not by a join: of a table that has just grown the planner may expect one row, and compare every
-# loaded accession with every one of the release. A later day's record is not in the release yet.
-_LOADED_AND_ABSENT: Final[LiteralString] = """
-SELECT (SELECT count(*) FROM genbank.record
-        WHERE collection = %(collection)s AND section = %(section)s AND is_current),
-       count(*)
-FROM (SELECT accession FROM genbank.record r
-      WHERE collection = %(collection)s AND section = %(section)s AND is_current AND r.point <= %(point)s
-      EXCEPT ALL SELECT accession FROM stage_accession) absent
-"""
 _IDENTITY = ["accession", "version", "source_file", "record_ordinal", "record_sha256"]
 
 
@@ -120,7 +109,7 @@ def _repeated(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
 
 def later_accessions(session: Session, *, collection: str, section: str, point: int) -> list[str]:
     """Accessions whose current state is of a day after that point: the release there says nothing of them."""
-    return [str(row[0]) for row in session.execute(_LATER, [collection, section, point])]
+    return [str(row[0]) for row in session.execute(query("preflight.later_accessions"), [collection, section, point])]
 
 
 def loaded_totals(session: Session, *, collection: str, section: str, point: int) -> tuple[int, bytes]:
@@ -131,7 +120,7 @@ def loaded_totals(session: Session, *, collection: str, section: str, point: int
 
 def stage_accessions(session: Session, partition: PartitionRelease) -> None:
     """Send every accession of the release's division to the temporary table ``stage_accession``."""
-    session.execute(STAGE_ACCESSION)
+    session.execute(query("load.stage_accession"))
     copy = Copy("stage_accession", ("accession",), lambda: _memberships(partition, ["accession"]))
     session.copy_in(copy.statement, copy.stream())
     session.execute("ANALYZE stage_accession")
@@ -149,7 +138,9 @@ def check_shrinkage(session: Session, partition: PartitionRelease, *, point: int
     if not session.execute(f"SELECT EXISTS (SELECT {_CURRENT})", key)[0][0]:
         return
     stage_accessions(session, partition)
-    loaded, absent = session.execute(_LOADED_AND_ABSENT, {"collection": key[0], "section": key[1], "point": point})[0]
+    loaded, absent = session.execute(
+        query("preflight.loaded_and_absent"), {"collection": key[0], "section": key[1], "point": point}
+    )[0]
     if shrinks_too_much(absent, loaded=loaded, max_absent_fraction=max_absent_fraction):
         raise ShrinkGuardError(
             f"{partition.key} {partition.release} lacks {absent:,} of {loaded:,} loaded records "
@@ -203,8 +194,7 @@ def compared_totals(session: Session, partition: PartitionRelease) -> ComparedTo
     found = preflight(partition, later=later_accessions(session, **name, point=point))
     rows, digest = loaded_totals(session, **name, point=point)
     files = session.execute(
-        "SELECT count(*) FROM genbank.source_file WHERE collection = %s AND section = %s AND release = %s "
-        "AND replaced_at IS NULL",
+        query("preflight.files"),
         [*name.values(), partition.release],
     )[0][0]
     return ComparedTotals(found.accessions, rows, digest == found.record_digest, files)
@@ -236,11 +226,7 @@ def absences(session: Session, partition: PartitionRelease) -> Absences:
     """
     key = [partition.key.collection, partition.key.division]
     absent, entered = session.execute(
-        "SELECT count(DISTINCT e.record_id) FILTER (WHERE e.state = 'absent' AND NOT r.is_current), "
-        "count(DISTINCT e.record_id) FILTER (WHERE r.is_current "
-        "AND (e.state IN ('new', 'returned') OR e.evidence LIKE 'moved from %%')) "
-        "FROM genbank.record_event e JOIN genbank.record r USING (record_id) "
-        "WHERE r.collection = %s AND r.section = %s AND e.release = %s",
+        query("preflight.absences"),
         [*key, partition.release],
     )[0]
     current = session.execute(f"SELECT count(*) {_CURRENT}", key)[0][0]

@@ -16,6 +16,7 @@ from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.ddl import record_columns
 from genbank_assets.postgres.dependents import drop_dependents, restore
 from genbank_assets.postgres.partitions import partition_name, table_statement
+from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.statements import PARTITIONED, indexes, table_statements
 
 # Columns of today that databases of version 4 lack; they are null there.
@@ -24,34 +25,6 @@ _OLD = ("record_presence", "record_event", "feature", "reference", "record", "se
         "source_file", "release")  # fmt: skip
 _SMALL = ("release", "division", "division_release", "source_file")
 _LEDGER = "SELECT coalesce(max(source_file_id), 0), count(*) FROM genbank.source_file"
-# The order of the releases that are there: those without a date stand where they were first loaded, and of two the one
-# with the lower number is the earlier (see genbank.note_release).
-_POINTS = """
-CREATE TABLE genbank_next.old_point AS
-SELECT r.*, CASE WHEN r.release ~ '\\.[0-9]{8}$' THEN (coalesce(r.release_date, r.first_loaded_at::date)
-                                                     - date '1970-01-01')::bigint * 4294967296
-            ELSE ((max(coalesce(r.release_date, r.first_loaded_at::date)) FILTER (WHERE r.release !~ '\\.[0-9]{8}$')
-            OVER (
-                       PARTITION BY r.collection ORDER BY r.release_major, r.release_minor)
-                   - date '1970-01-01')::bigint * 2 + 1) * 2147483648
-                 + r.release_major::bigint * 1000 + r.release_minor END AS point
-FROM genbank.release r
-"""
-# A state stands where the newest release that has it stands; an absent one, where the release that lacked it does.
-_RECORD = """
-SELECT {columns}, coalesce(greatest(o.point, a.point), 0), coalesce(p.source_file_id, 0), coalesce(p.record_offset, 0),
-       coalesce(p.record_bytes, 0), coalesce(p.record_ordinal, 0), CASE WHEN NOT r.is_current THEN p.last_release END
-FROM genbank.record r LEFT JOIN genbank.record_presence p USING (record_id)
-     LEFT JOIN genbank_next.old_point o ON o.collection = r.collection AND o.release = p.last_release
-     LEFT JOIN LATERAL (
-         SELECT max(l.point) AS point
-         FROM genbank.record_event e JOIN genbank_next.old_point l USING (collection, release)
-         WHERE e.record_id = r.record_id AND e.state = 'absent' AND NOT r.is_current) a ON true
-"""
-_EVENT = """
-SELECT {columns}, o.point FROM genbank.record_event r LEFT JOIN genbank_next.old_point o USING (collection, release)
-"""
-_PART = "SELECT r.collection, r.section, {columns} FROM genbank.{table} t JOIN genbank.record r USING (record_id)"
 _MARK_COPIED = "INSERT INTO genbank_next.copied (name) VALUES (%s)"
 _EXCLUSIVE = "LOCK TABLE genbank.source_file, genbank.record, genbank.record_event IN ACCESS EXCLUSIVE MODE"
 
@@ -109,7 +82,7 @@ def _begin(session: Session, progress: Callable[[str], None]) -> None:
     session.execute("CREATE SCHEMA genbank_next")
     for statement in table_statements():
         _run(session, statement.replace("genbank.", "genbank_next."))
-    _run(session, _POINTS)
+    _run(session, query("repartition.points"))
     session.execute("CREATE TABLE genbank_next.copied (name text PRIMARY KEY)")
     session.execute("CREATE TABLE genbank_next.begun AS SELECT %s::bigint AS files_to, %s::bigint AS files", ledger)
 
@@ -135,7 +108,9 @@ def _selection(session: Session, table: str) -> tuple[str, str]:
         kept = ("record_id", "section", "is_current", "molecule_class", "code_version")
         names = [*kept, *(name for name, _ in record_columns() if name not in _LATER)]
         new = ", point, source_file_id, record_offset, record_bytes, record_ordinal, last_release"
-        return ", ".join(names) + new, _RECORD.replace("{columns}", ", ".join(f"r.{name}" for name in names))
+        return ", ".join(names) + new, query("repartition.record").replace(
+            "{columns}", ", ".join(f"r.{name}" for name in names)
+        )
     rows = session.execute(
         "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped "
         "ORDER BY attnum",
@@ -143,9 +118,13 @@ def _selection(session: Session, table: str) -> tuple[str, str]:
     )
     names = [str(row[0]) for row in rows]
     if table == "record_event":
-        return ", ".join(names) + ", point", _EVENT.replace("{columns}", ", ".join(f"r.{name}" for name in names))
+        return ", ".join(names) + ", point", query("repartition.event").replace(
+            "{columns}", ", ".join(f"r.{name}" for name in names)
+        )
     chosen = ", ".join(f"t.{name}" for name in names)
-    return "collection, section, " + ", ".join(names), _PART.replace("{columns}", chosen).replace("{table}", table)
+    return "collection, section, " + ", ".join(names), query("repartition.part").replace("{columns}", chosen).replace(
+        "{table}", table
+    )
 
 
 def _swap(

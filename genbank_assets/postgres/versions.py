@@ -21,6 +21,7 @@ from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.ddl import comment_statement
 from genbank_assets.postgres.dependents import drop_dependents, restore
 from genbank_assets.postgres.repartition import repartition
+from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.statements import REFRESHED, sql_text, table_statements
 
 OLDEST_SERVER = 140000  # PostgreSQL 14
@@ -72,7 +73,7 @@ def ensure_schema(database: Database, *, progress: Callable[[str], None] = lambd
                 "INSERT INTO genbank.schema_version (version) VALUES (%s) ON CONFLICT DO NOTHING",
                 [_PARTITIONED_VERSION - 1],
             )
-        session.execute(leases.TABLE)
+        session.execute(query("leases.table"))
     totals = session.totals
     if version < _PARTITIONED_VERSION:
         progress(
@@ -92,7 +93,7 @@ def ensure_schema(database: Database, *, progress: Callable[[str], None] = lambd
 def _create(session: Session, progress: Callable[[str], None]) -> None:
     _check_server(session)
     statements = [
-        leases.TABLE,
+        query("leases.table"),
         "CREATE TABLE genbank.schema_version (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())",
         *table_statements(),
     ]
