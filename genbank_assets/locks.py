@@ -8,23 +8,12 @@ in it, where ``GENBANK_ASSETS_POSTGRES_URL`` names one. What is exclusive belong
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
-import fcntl
-import json
-import os
-import socket
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import IO
 
-from genbank_assets.durable import store_errors
+from genbank_assets.file_lock import file_lock
 from genbank_assets.postgres import leases
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.settings import Settings
-
-ANNOUNCE_SECONDS = 60.0
-_MAX_POLL_SECONDS = 1.0
 
 
 @contextlib.contextmanager
@@ -42,70 +31,9 @@ def exclusive(settings: Settings, name: str, *, progress: Callable[[str], None],
         StoreError: the store's disk is full or refuses.
     """
     with contextlib.ExitStack() as held:
-        held.enter_context(_file_lock(lock_path(settings.store, name), name, progress=progress, run_id=run_id))
+        held.enter_context(file_lock(settings.store, name, progress=progress, run_id=run_id))
         if settings.postgres_url is not None:
             database = held.enter_context(open_database(settings))
             leases.ensure_table(database)
             held.enter_context(leases.hold(database, name, progress=progress, run_id=run_id))
         yield
-
-
-def lock_path(store: Path, name: str) -> Path:
-    """``genbank/phg`` → ``STORE/genbank/locks/phg.lock``."""
-    *folders, last = name.split("/")
-    return store.joinpath(*folders, "locks", f"{last}.lock")
-
-
-@contextlib.contextmanager
-def _file_lock(path: Path, name: str, *, progress: Callable[[str], None], run_id: str) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        with store_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context(path.open("a+"))
-        _wait(file, name, progress=progress)
-        _sign(file, run_id=run_id)
-        yield
-
-
-def _sign(file: IO[str], *, run_id: str) -> None:
-    """Write who holds the lock; a disk that is full does not keep the holder from it, only its name from others."""
-    since = f"{dt.datetime.now():%Y-%m-%d %H:%M:%S}"
-    said = {"pid": os.getpid(), "host": socket.gethostname(), "run_id": run_id, "since": since}
-    with contextlib.suppress(OSError):
-        os.ftruncate(file.fileno(), 0)
-        os.write(file.fileno(), json.dumps(said).encode())
-
-
-def _wait(file: IO[str], name: str, *, progress: Callable[[str], None]) -> None:
-    begun = announced = time.monotonic()
-    pause, said = 0.05, False
-    while not _taken(file):
-        now = time.monotonic()
-        if not said or now - announced >= ANNOUNCE_SECONDS:
-            waited = f", waiting for {now - begun:,.0f} s" if said else ": waiting"
-            progress(f"another run works on {name} ({_holder(file)}){waited}")
-            said, announced = True, now
-        time.sleep(pause)
-        pause = min(pause * 1.5, _MAX_POLL_SECONDS)
-    if said:
-        progress(f"{name} is free after {time.monotonic() - begun:,.0f} s of waiting")
-
-
-def _taken(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _holder(file: IO[str]) -> str:
-    """Who wrote into the lock file, as far as it says; locks of earlier versions say nothing."""
-    file.seek(0)
-    try:
-        said = json.loads(file.read())
-        run = f"run {said['run_id']}, " if said["run_id"] else ""
-        where = f" on {said['host']}" if "host" in said else ""
-        return f"{run}process {said['pid']}{where}, since {said['since']}"
-    except (ValueError, KeyError, TypeError):
-        return "which does not say who it is"

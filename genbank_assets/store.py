@@ -8,19 +8,16 @@ replaced belongs to ``generations``, what they hold to the stages.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime as dt
-import fcntl
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from genbank_assets import __version__
-from genbank_assets.durable import store_errors, sweep_temporaries, temporary_beside, write_atomically
+from genbank_assets.durable import sweep_temporaries, temporary_beside, write_atomically
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.measure import StageReport
 
@@ -34,7 +31,6 @@ __all__ = [
     "PartitionRelease",
     "Stage",
     "current_release",
-    "lock_partition",
     "publish_manifest",
     "read_manifest",
     "release_sort_key",
@@ -233,24 +229,6 @@ def publish_manifest(manifest: Manifest, *, partition: PartitionRelease) -> Mani
     write_atomically(partition.manifest_path(manifest.stage), content)
     sweep_temporaries(partition.stage_folder(manifest.stage))
     return manifest
-
-
-@contextlib.contextmanager
-def lock_partition(
-    store: Path, key: PartitionKey, *, progress: Callable[[str], None] = lambda line: None
-) -> Iterator[None]:
-    """Wait until no other process works on the partition; the lock ends with the process that holds it."""
-    path = store / key.collection / "locks" / f"{key.division}.lock"
-    with store_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress(f"waiting: another process is working on {key}")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def release_sort_key(release: str) -> tuple[int, int]:

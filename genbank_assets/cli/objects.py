@@ -8,14 +8,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from genbank_assets.cli.commands import Commands
 from genbank_assets.cli.partitions import chosen_partitions
 from genbank_assets.cli.progress import show_progress
+from genbank_assets.cli.pruning import add_prune, run_prune
 from genbank_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,19 +55,16 @@ def add_commands(commands: Commands) -> None:
     )
     repair.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
     repair.add_argument("--sample", type=int, default=100, help="sequences to read again per division (default 100)")
-    prune = verbs.add(
-        "prune",
+    add_prune(
+        verbs,
         run=_prune,
         summary="delete residues that no manifest lists",
         description=(
             "Deletes residues that no manifest in the set lists, and unfinished uploads, once they are old. All of "
             "them are printed before the first one is deleted."
         ),
-        examples=["objects prune --dry-run", "objects prune --older-than 48"],
-        json=True,
+        group="objects",
     )
-    prune.add_argument("--dry-run", action="store_true", help="only list them")
-    prune.add_argument("--older-than", type=float, default=24.0, metavar="HOURS", help="least age (default 24)")
 
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
@@ -113,28 +109,8 @@ def _repair(options: argparse.Namespace, settings: Settings) -> int:
 
 def _prune(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.objects.prune import prune_objects
-    from genbank_assets.objects.prune_plan import Orphan
 
-    def announce(orphan: Orphan) -> None:
-        if options.json:
-            print(json.dumps(dataclasses.asdict(orphan)))
-        else:
-            print(f"{orphan.key}  {orphan.bytes:,} bytes  {orphan.modified}")
-
-    def announced() -> None:
-        sys.stdout.flush()  # whoever reads no further stops the command here, before anything is deleted
-
-    pruned = prune_objects(
-        settings,
-        older_than=timedelta(hours=options.older_than),
-        dry_run=options.dry_run,
-        announce=announce,
-        announced=announced,
-        progress=show_progress(options),
-    )
-    done = "would be deleted" if pruned.dry_run else "deleted"
-    print(f"{pruned.objects:,} objects with {pruned.bytes:,} bytes {done}", file=sys.stderr)
-    return 0
+    return run_prune(options, settings, prune=prune_objects, what="objects")
 
 
 def _print_problems(problems: Iterable[Problem]) -> None:

@@ -8,18 +8,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 import uuid
-from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from genbank_assets.cli.commands import Commands
 from genbank_assets.cli.partitions import all_partitions, chosen_partitions, chosen_release
 from genbank_assets.cli.progress import show_progress
+from genbank_assets.cli.pruning import add_prune, run_prune
 from genbank_assets.settings import Settings
-
-if TYPE_CHECKING:
-    from genbank_assets.objects.prune_plan import Orphan
 
 
 def add_commands(commands: Commands) -> None:
@@ -68,19 +63,16 @@ def add_commands(commands: Commands) -> None:
     verify.add_argument(
         "--sample", type=int, default=1, help="tables to read again of each release of a division (default 1)"
     )
-    prune = verbs.add(
-        "prune",
+    add_prune(
+        verbs,
         run=_prune,
         summary="delete tables that no manifest lists",
         description=(
             "Deletes published tables that no manifest lists, and unfinished uploads, once they and the last "
             "publication of their division are old. All are printed before the first one is deleted."
         ),
-        examples=["tables prune --dry-run", "tables prune --older-than 48"],
-        json=True,
+        group="tables",
     )
-    prune.add_argument("--dry-run", action="store_true", help="only list them")
-    prune.add_argument("--older-than", type=float, default=24.0, metavar="HOURS", help="least age (default 24)")
 
 
 def _publish(options: argparse.Namespace, settings: Settings) -> int:
@@ -138,23 +130,4 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
 def _prune(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.table_set.prune import prune_tables
 
-    def announce(orphan: Orphan) -> None:
-        if options.json:
-            print(json.dumps(dataclasses.asdict(orphan)))
-        else:
-            print(f"{orphan.key}  {orphan.bytes:,} bytes  {orphan.modified}")
-
-    def announced() -> None:
-        sys.stdout.flush()  # whoever reads no further stops the command here, before anything is deleted
-
-    pruned = prune_tables(
-        settings,
-        older_than=timedelta(hours=options.older_than),
-        dry_run=options.dry_run,
-        announce=announce,
-        announced=announced,
-        progress=show_progress(options),
-    )
-    done = "would be deleted" if pruned.dry_run else "deleted"
-    print(f"{pruned.objects:,} tables with {pruned.bytes:,} bytes {done}", file=sys.stderr)
-    return 0
+    return run_prune(options, settings, prune=prune_tables, what="tables")

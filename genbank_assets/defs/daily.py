@@ -27,8 +27,8 @@ from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 from genbank_assets.objects import object_index
 from genbank_assets.objects.publish import publish_division
 from genbank_assets.postgres import daily
-from genbank_assets.schema.tables import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
-from genbank_assets.store import PartitionRelease, Stage
+from genbank_assets.schema.tables import MEMBERSHIP_COLUMNS, RECORD_COLUMNS, Column
+from genbank_assets.store import Manifest, PartitionRelease, Stage
 from genbank_assets.tables import dedup, records
 
 RECHECK_DAYS = 7  # NCBI keeps RefSeq's days for four weeks
@@ -116,40 +116,46 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
     return day_files
 
 
+def _tables(
+    collection: Collection, stage: Stage, build: Callable[..., Manifest], *, columns: tuple[Column, ...], **options: Any
+) -> dg.AssetsDefinition:
+    """A stage that makes tables of the day's files by one function of the core."""
+
+    @_asset(collection, stage, **options)
+    def day_tables(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
+        with _working(context, collection, mirror) as (partition, given):
+            manifest = build(partition, **given)
+        return result(manifest, partition=partition, columns=columns)
+
+    return day_tables
+
+
 def _records(collection: Collection) -> dg.AssetsDefinition:
-    @_asset(
+    return _tables(
         collection,
         "records",
+        records.build_records,
+        columns=RECORD_COLUMNS,
         after="raw_files",
         kinds={"parquet", "arrow"},
         tags={"stage": "parse"},
         code_version=records.CODE_VERSION,
         description="The day's entries as a Parquet table, one row per record, like the table of a release.",
     )
-    def day_records(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
-        with _working(context, collection, mirror) as (partition, options):
-            manifest = records.build_records(partition, **options)
-        return result(manifest, partition=partition, columns=RECORD_COLUMNS)
-
-    return day_records
 
 
 def _unique_records(collection: Collection) -> dg.AssetsDefinition:
-    @_asset(
+    return _tables(
         collection,
         "unique_records",
+        dedup.build_unique_records,
+        columns=MEMBERSHIP_COLUMNS,
         after="records",
         kinds={"parquet", "polars"},
         tags={"stage": "dedup"},
         code_version=dedup.CODE_VERSION,
         description="Which of the day's records have the same residues: distinct sequences and their members.",
     )
-    def day_unique(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
-        with _working(context, collection, mirror) as (partition, options):
-            manifest = dedup.build_unique_records(partition, **options)
-        return result(manifest, partition=partition, columns=MEMBERSHIP_COLUMNS)
-
-    return day_unique
 
 
 def _postgres_table(collection: Collection) -> dg.AssetsDefinition:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from genbank_assets.durable import store_errors
 from genbank_assets.errors import ReleaseError, ReleaseFlippedError
+from genbank_assets.file_lock import file_lock
 from genbank_assets.generations import prune_releases
 from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.catalog import COLLECTIONS, GENBANK, Collection
@@ -40,7 +41,6 @@ from genbank_assets.store import (
     PartitionKey,
     PartitionRelease,
     current_release,
-    lock_partition,
     release_sort_key,
 )
 
@@ -98,7 +98,7 @@ def fetch_division(
             partition, collection=collection, release=current, settings=settings, limiter=limiter, recheck=recheck
         )
         entries, transferred, fetched = job.run(source, files, progress=progress)
-        with lock_partition(settings.store, PartitionKey(key.collection, "lists"), progress=progress):
+        with file_lock(settings.store, f"{key.collection}/lists", progress=progress, run_id=run_id):
             evidence = fetch_evidence(
                 source,
                 collection=collection,

@@ -17,9 +17,10 @@ from genbank_assets.defs import checks
 from genbank_assets.defs.findings import Finding
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.run import materialize_partitions
+from genbank_assets.file_lock import file_lock
 from genbank_assets.locks import exclusive
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey, PartitionRelease, lock_partition
+from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets.tables.unique_tables import memberships_table
 from genbank_assets_tests.paths import SAMPLE
 
@@ -177,7 +178,7 @@ def test_a_division_at_work_is_waited_for(mirror: MirrorResource) -> None:
     key = PartitionKey("genbank", "phg")
     spans: list[tuple[str, float]] = []
     with dg.DagsterInstance.ephemeral() as instance:
-        with lock_partition(store, key):
+        with file_lock(store, str(key), progress=pytest.fail):
             thread = threading.Thread(target=lambda: spans.append((str(run(mirror, instance).success), time.time())))
             thread.start()
             time.sleep(3)

@@ -19,6 +19,7 @@ from genbank_assets.defs.checks import DAY_CHECKS
 from genbank_assets.defs.findings import day_totals
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.errors import DatabaseError, NotFoundError, ReleaseError
+from genbank_assets.file_lock import file_lock
 from genbank_assets.lineage.trace import trace
 from genbank_assets.lookup.fetch import fetch
 from genbank_assets.ncbi.catalog import GENBANK, REFSEQ, Collection
@@ -28,7 +29,7 @@ from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.daily import apply_day
 from genbank_assets.postgres.lookup import changes
 from genbank_assets.settings import Settings
-from genbank_assets.store import STAGES, Manifest, PartitionKey, lock_partition
+from genbank_assets.store import STAGES, Manifest, PartitionKey
 from genbank_assets.tables.dedup import build_unique_records
 from genbank_assets.tables.records import build_records
 from genbank_assets_tests.defs.test_runs import QUIET
@@ -366,7 +367,7 @@ def test_a_day_waits_while_another_of_its_collection_is_at_work(
             ended.append(job.execute_in_process(partition_key="2026-09-02", **options).success)
 
         thread = threading.Thread(target=work)
-        with lock_partition(mirrored.store, PartitionKey("genbank", "daily")):
+        with file_lock(mirrored.store, "genbank/daily", progress=pytest.fail):
             thread.start()
             time.sleep(3)
             partition = daily_partition(mirrored, collection=GENBANK, day=DAY)

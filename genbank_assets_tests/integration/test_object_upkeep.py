@@ -221,9 +221,11 @@ def test_two_runs_on_one_division_at_once_leave_one_whole_set(sampled: Settings,
     mirror(VRL, sampled, stages=4)
     program = (
         "import sys; from genbank_assets.settings import settings_from_environment as s;"
-        "from genbank_assets.store import PartitionKey as K, PartitionRelease as P, lock_partition as l;"
+        "from genbank_assets.store import PartitionKey as K, PartitionRelease as P;"
+        "from genbank_assets.file_lock import file_lock as l;"
         "from genbank_assets.objects.publish import publish_division as p; x = s(); k = K('genbank', sys.argv[1]);\n"
-        "with l(x.store, k): p(P(x.store, k, '1.0'), settings=x, progress=lambda l: None, run_id='k')"
+        "with l(x.store, str(k), progress=print):\n"
+        "    p(P(x.store, k, '1.0'), settings=x, progress=lambda l: None, run_id='k')"
     )
     environment = os.environ | {
         "GENBANK_ASSETS_STORE": str(sampled.store),

@@ -18,6 +18,7 @@ import pytest
 from genbank_assets import __version__
 from genbank_assets.durable import DAY_SECONDS, sweep_temporaries
 from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.file_lock import file_lock
 from genbank_assets.measure import StageReport
 from genbank_assets.processes import space_digest
 from genbank_assets.store import (
@@ -26,7 +27,6 @@ from genbank_assets.store import (
     PartitionKey,
     PartitionRelease,
     current_release,
-    lock_partition,
     publish_manifest,
     release_sort_key,
     releases_in_store,
@@ -163,7 +163,7 @@ def test_what_is_no_release_number_is_refused(release: str) -> None:
 
 def test_a_partition_of_a_new_store_can_be_locked_again_and_again(tmp_path: Path) -> None:
     for _ in range(2):
-        with lock_partition(tmp_path / "new" / "store", KEY):
+        with file_lock(tmp_path / "new" / "store", str(KEY), progress=pytest.fail):
             assert (tmp_path / "new" / "store" / "genbank" / "locks" / "phg.lock").is_file()
 
 

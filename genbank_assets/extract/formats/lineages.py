@@ -7,6 +7,7 @@ or said, as the programs want it.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterator
 from typing import Any
 
@@ -91,9 +92,9 @@ class LineageFormat(FeatureFasta):
         line = frame.with_columns(**columns, taxon_id=now).select(line=self.line()).to_series()
         return text_buffer(line.to_arrow())
 
+    @abc.abstractmethod
     def line(self) -> pl.Expr:
         """What stands before the residues of an entry, its line end included where it has one."""
-        raise NotImplementedError
 
     def _ranks(self) -> list[pl.Expr]:
         return [pl.col(f"rank_{n}").str.replace_all(r"[\x00-\x1f;,]+", " ") for n in range(len(self.ranks))]
