@@ -5,6 +5,7 @@ The records go through the real reader and the real deduplication; only the rele
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import hashlib
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -58,6 +60,35 @@ class Entry:
             f'                     /gene="g{self.accession}"',
         ]
         return "\n".join(lines) + "\n" + origin(self.residues) + "//\n"
+
+
+@contextlib.contextmanager
+def stopped_where_files_are_noted(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """While it is open, every worker of a load waits before it notes its file in the ledger; its rows are written.
+
+    A lock on the ledger would stop the load before it has workers.
+    """
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_STOP)
+        connection.execute("SELECT pg_advisory_lock(2026)")
+        try:
+            yield connection
+        finally:
+            connection.execute("SELECT pg_advisory_unlock(2026)")
+            connection.execute("DROP FUNCTION public.wait_for_test CASCADE")
+
+
+def waiting_there(connection: psycopg.Connection[Any]) -> int:
+    """Sessions that wait in :func:`stopped_where_files_are_noted`."""
+    row = connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchone()
+    return int(row[0]) if row else 0
+
+
+_STOP = """
+CREATE FUNCTION public.wait_for_test() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_advisory_xact_lock_shared(2026); RETURN NEW; END $$;
+CREATE TRIGGER wait_for_test BEFORE INSERT ON genbank.source_file FOR EACH ROW EXECUTE FUNCTION public.wait_for_test()
+"""
 
 
 class Divisions:

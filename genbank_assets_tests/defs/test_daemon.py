@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from genbank_assets.database_url import genbank_url
@@ -25,6 +24,7 @@ from genbank_assets.postgres_server.server import stop_server
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets_tests.fix_ncbi import HttpMirror
+from genbank_assets_tests.fix_postgres import stopped_where_files_are_noted, waiting_there
 from genbank_assets_tests.fix_s3 import free_port
 from genbank_assets_tests.paths import MIRROR_273, MIRROR_274, ROOT
 
@@ -174,18 +174,16 @@ def test_workers_end_with_a_run_of_the_daemon_that_is_killed(busy_service: Servi
     command = [str(SCRIPTS / "genbank-assets"), "materialize", "genbank/una"]  # makes the schema
     done = subprocess.run(command, env=service.environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    with psycopg.connect(genbank_url(Settings(store=service.store), create=False)) as blocker:
-        blocker.execute("LOCK TABLE genbank.reference IN SHARE MODE")
+    with stopped_where_files_are_noted(genbank_url(Settings(store=service.store), create=False)) as blocker:
         service.turn_on("genbank_release_sensor")
-        service.until(lambda: (blocker.execute(waiting).fetchone() or (0,))[0] >= 2, seconds=200)
+        service.until(lambda: waiting_there(blocker) == 2, seconds=200)
         there = processes()
         spawned = {pid: parent for pid, (parent, command) in there.items() if "spawn_main" in command}
         workers = {pid: parent for pid, parent in spawned.items() if parent in spawned}
         assert len(workers) == 2
         (run,) = set(workers.values())
         os.kill(run, signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while set(workers) & processes().keys():
             assert time.monotonic() < deadline, "a worker goes on without its run"
             time.sleep(0.1)

@@ -135,26 +135,34 @@ def test_an_update_stops_before_the_next_day(store: Path) -> None:
 
 
 def test_the_second_wish_ends_at_once_what_does_not_end() -> None:
+    """The script says when a signal has been noticed, and is told when the time of one wish is over."""
     script = (
-        "import time\nfrom genbank_assets.stopping import StopSignals\n"
-        "with StopSignals(lambda line: print(line, flush=True)) as stop:\n"
+        "import signal, time\nfrom genbank_assets import stopping\n"
+        "class Told(stopping.StopSignals):\n"
+        "    def _noticed(self, number):\n"
+        "        super()._noticed(number)\n        print('noticed', number, flush=True)\n"
+        "stopping.SAME_WISH_SECONDS = 3600.0\n"
+        "def later(*_):\n    stopping.SAME_WISH_SECONDS = 0.0\n    print('later', flush=True)\n"
+        "signal.signal(signal.SIGUSR1, later)\n"
+        "with Told(lambda line: print(line, flush=True)) as stop, stop.shielded():\n"
         "    print('ready', flush=True)\n"
-        "    while True:\n"
-        "        try:\n            time.sleep(60)\n"
-        "        except KeyboardInterrupt:\n            print('again', flush=True)\n"
+        "    while True:\n        time.sleep(60)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process.stdout as lines:
         assert lines.readline() == "ready\n"
-        for _ in range(2):  # the same wish, by way of the group and of a parent
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        assert lines.readline().startswith("stopping cleanly; press Ctrl-C again")
+        assert lines.readline() == "noticed 2\n"
+        process.send_signal(signal.SIGINT)  # the same wish, by way of the group and of a parent
+        assert lines.readline() == "noticed 2\n"
         assert process.poll() is None
-        time.sleep(1.2)
+        process.send_signal(signal.SIGUSR1)
+        assert lines.readline() == "later\n"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 143
-        assert lines.read().count("stopping") == 1
+        assert process.wait(60) == 143
+        assert lines.read() == ""
 
 
 def test_what_is_ignored_stays_ignored(store: Path) -> None:

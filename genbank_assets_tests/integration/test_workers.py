@@ -19,13 +19,8 @@ import pytest
 from genbank_assets.compute.lifetime import end_with_parent
 from genbank_assets.compute.local import run_tasks
 from genbank_assets.errors import WorkerLostError
-from genbank_assets_tests.fix_postgres import Divisions
-from genbank_assets_tests.integration.test_postgres_faults import (
-    SPAWN,
-    load_in_process,
-    records,
-    wait_until_blocked,
-)
+from genbank_assets_tests.fix_postgres import Divisions, stopped_where_files_are_noted, waiting_there
+from genbank_assets_tests.integration.test_postgres_faults import SPAWN, load_in_process, records
 from genbank_assets_tests.paths import ROOT
 
 
@@ -139,11 +134,10 @@ def test_a_killed_load_leaves_no_worker_in_the_database(divisions: Divisions) ->
     files = {f"gbbct{n}.seq.gz": records(10 * n, 5) for n in range(1, 5)}
     partition = divisions.make("genbank/bct", "1.0", files)
     settings = dataclasses.replace(divisions.settings, workers=2)
-    with psycopg.connect(url) as blocker:
-        blocker.execute("LOCK TABLE genbank.source_file IN SHARE MODE")  # a worker notes its file there
+    with stopped_where_files_are_noted(url) as blocker:
         process = SPAWN.Process(target=load_in_process, args=(settings, partition))
         process.start()
-        wait_until_blocked(url)
+        assert wait_for(lambda: waiting_there(blocker) == 2, seconds=120)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()
