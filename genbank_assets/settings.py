@@ -181,6 +181,15 @@ class Settings:
         """Where the object set goes."""
         return self.objects or (self.store.resolve() / "objects").as_uri()
 
+    def has_objects_of(self, url: str) -> bool:
+        """Whether what was published at ``url`` is in the object set of these settings.
+
+        A store that was moved, or is mounted elsewhere, has the set within it under another URL than before.
+        """
+        ours, theirs = self.objects_url.rstrip("/"), url.rstrip("/")
+        within = (self.store.resolve() / "objects").as_uri()
+        return ours == theirs or (ours == within and theirs.startswith("file://") and theirs.endswith("/objects"))
+
 
 def settings_from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from ``GENBANK_ASSETS_<FIELD>`` variables; unset or empty ones keep their defaults.

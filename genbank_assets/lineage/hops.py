@@ -244,7 +244,9 @@ class Hops:
         row = object_row(self._settings, self._found)
         facts: dict[str, Any] = {"url": self._settings.objects_url}
         if manifest is not None:
-            facts |= {"url": manifest.extra["url"], "manifest_key": manifest.extra["manifest_key"]}
+            if not self._settings.has_objects_of(str(manifest.extra["url"])):
+                facts["url"] = manifest.extra["url"]
+            facts["manifest_key"] = manifest.extra["manifest_key"]
             facts |= self._run(manifest.run_id)
         if row is None:
             return Hop("object", "missing", facts, "no object table lists the sequence")

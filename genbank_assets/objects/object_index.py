@@ -61,7 +61,7 @@ def is_readable(settings: Settings, partition: PartitionRelease, manifest: Manif
     return (
         manifest is not None
         and manifest.code_version in _READABLE_VERSIONS
-        and manifest.extra["url"] == settings.objects_url
+        and settings.has_objects_of(str(manifest.extra["url"]))
         and (partition.folder_of(manifest) / TABLE).is_file()
     )
 

@@ -151,7 +151,7 @@ def _still_good(previous: Manifest, unique: Manifest, settings: Settings) -> boo
     return (
         previous.input_digest == unique.digest
         and previous.code_version == CODE_VERSION
-        and previous.extra["url"] == settings.objects_url
+        and settings.has_objects_of(str(previous.extra["url"]))
         and (previous.extra["refget"] or not settings.refget)
     )
 
