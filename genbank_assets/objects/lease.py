@@ -72,6 +72,7 @@ class Lease:
         self.key = lease_key(purpose, uuid.uuid4().hex)
         who = f"{work} (process {os.getpid()} on {socket.gethostname()})"
         self._content = json.dumps({"who": who, **_process()}).encode()
+        self._written_at = (0.0, 0.0)
         self._ended = threading.Event()
         self._lost = threading.Event()
         self._renewing: threading.Thread | None = None
@@ -121,12 +122,22 @@ class Lease:
                 transient=True,
             )
 
+    def is_fresh(self) -> bool:
+        """Whether it was renewed lately, so that nobody can have taken it away; asks nobody.
+
+        By two clocks: one stands still while the machine sleeps, the other may be set back.
+        """
+        passed = max(now - then for now, then in zip(_clocks(), self._written_at, strict=True))
+        return not self._lost.is_set() and passed < EXPIRY_SECONDS / 2
+
     def _write(self) -> None:
+        at = _clocks()  # before the request: the store's time of it is later
         retried(
             lambda: obstore.put(self._store, self.key, self._content, use_multipart=False),
             doing=f"store {self.key}",
             progress=self._progress,
         )
+        self._written_at = at
 
     def _is_there(self) -> bool:
         try:
@@ -144,15 +155,10 @@ class Lease:
                 self._write()
 
     def _remove(self) -> None:
-        try:
-            obstore.delete(self._store, self.key)
-        except FileNotFoundError:
-            return
-        except BaseError:  # whoever may not delete says by an empty object that he has ended
-            obstore.put(self._store, self.key, b"", use_multipart=False)
+        _take_away(self._store, self.key)
 
     def _others(self, purpose: Purpose) -> list[Holder]:
-        """Those who work for a purpose; leases of the dead are removed."""
+        """Those who work for a purpose; leases of the dead are taken away, so that one who only slept finds out."""
         metas = retried(lambda: _listed(self._store), doing="list leases/", progress=self._progress)
         now: dt.datetime = next(
             (meta["last_modified"] for meta in metas if meta["path"] == self.key), dt.datetime.now(dt.UTC)
@@ -166,8 +172,8 @@ class Lease:
             who = self._alive(key) if meta["size"] and age < EXPIRY_SECONDS else None
             if who is not None and key.startswith(f"leases/{purpose}/"):
                 found.append(Holder(key, who, max(0.0, age)))
-            elif who is None and self._purpose == "prune":
-                _delete(self._store, key)
+            elif who is None:
+                _take_away(self._store, key)
         return found
 
     def _alive(self, key: str) -> str | None:
@@ -184,9 +190,18 @@ class Lease:
             return "an unknown program"
 
 
-def _delete(store: ObjectStore, key: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        retried(lambda: obstore.delete(store, key), doing=f"delete {key}", may_be_absent=True)
+def _take_away(store: ObjectStore, key: str) -> None:
+    """Delete a lease, or empty it where the store lets nobody delete."""
+    try:
+        obstore.delete(store, key)
+    except FileNotFoundError:
+        return
+    except BaseError:
+        obstore.put(store, key, b"", use_multipart=False)
+
+
+def _clocks() -> tuple[float, float]:
+    return time.monotonic(), time.time()
 
 
 def _listed(store: ObjectStore) -> list[dict[str, Any]]:

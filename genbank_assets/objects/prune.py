@@ -138,7 +138,7 @@ def carry_out(
             anew.
     """
     for number, batch in enumerate(plan.batches()):
-        if number % 100 == 0:
+        if number % 100 == 0 or not lease.is_fresh():
             lease.check()
         keys = [row.key for row in batch if row.kind == "object"]
         _delete(store, keys, progress=progress)

@@ -6,6 +6,7 @@ What gets into it and how it is carried out belongs to ``prune``.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -73,7 +74,7 @@ class Plan:
     def write(self, rows: Iterator[Planned]) -> None:
         """Write all rows."""
         with self._path.open("wb") as file, pa.ipc.new_stream(file, _PLAN) as writer:
-            while batch := [row for row, _ in zip(rows, range(BATCH_ROWS), strict=False)]:
+            while batch := list(itertools.islice(rows, BATCH_ROWS)):
                 self.objects += len(batch)
                 self.bytes += sum(row.bytes for row in batch)
                 writer.write_batch(pa.RecordBatch.from_pylist([dataclasses.asdict(row) for row in batch], _PLAN))

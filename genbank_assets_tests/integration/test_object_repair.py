@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import obstore
 import polars as pl
 import pytest
 
 from genbank_assets.errors import IntegrityError, ObjectStoreError
-from genbank_assets.objects import lease, prune, publish, store
+from genbank_assets.objects import lease, prune, prune_plan, publish, store
 from genbank_assets.objects.memberships import memberships_of
 from genbank_assets.objects.object_index import table_path
 from genbank_assets.objects.prune import prune_objects
@@ -354,6 +355,63 @@ def test_a_publication_waits_for_a_prune_and_a_lease_is_not_written_anew(
     assert caught.value.transient
     waiting.release()
     assert not [key for key in bucket.listing() if key.startswith("leases/")]
+
+
+def test_a_prune_that_slept_past_its_lease_deletes_nothing_beside_a_publication(
+    sampled: Settings, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that slept, a run that was stopped: what it planned may be what the publication found in the set."""
+    mirror(VRL, sampled)
+    orphan = f"nucleotide/ab/{'ab' * 32}"
+    bucket.put(orphan, b"ACGT")
+    publication = lease.Lease(open_objects(sampled, retries=0), purpose="publish", work="x")
+
+    def slept() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(lease, "EXPIRY_SECONDS", -1.0)
+            publication.acquire()
+
+    with pytest.raises(ObjectStoreError, match="run it again") as caught:
+        prune_objects(sampled, older_than=AT_ONCE, announced=slept)
+    assert caught.value.transient
+    publication.check()
+    publication.release()
+    assert orphan in bucket.listing()
+    assert [one.key for one in pruned(sampled, older_than=AT_ONCE)] == [orphan]
+
+
+def test_a_plan_has_every_row_however_many_batches_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prune_plan, "BATCH_ROWS", 3)
+    rows = [prune_plan.Planned("object", f"nucleotide/{number}", number, "2026-01-01") for number in range(10)]
+    plan = prune_plan.Plan(tmp_path / "plan")
+    plan.write(iter(rows))
+    assert [row for batch in plan.batches() for row in batch] == rows
+    assert (plan.objects, plan.bytes) == (10, 45)
+
+
+def test_a_prune_that_slept_between_two_deletions_asks_before_the_next(
+    sampled: Settings, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror(VRL, sampled)
+    orphans = [f"nucleotide/{byte}/{byte * 32}" for byte in ("ab", "cd")]
+    for key in orphans:
+        bucket.put(key, b"ACGT")
+    monkeypatch.setattr(prune_plan, "BATCH_ROWS", 1)
+    publication = lease.Lease(open_objects(sampled, retries=0), purpose="publish", work="x")
+    delete, clocks = prune._delete, lease._clocks
+
+    def slept(*arguments: Any, **options: Any) -> None:
+        delete(*arguments, **options)
+        with monkeypatch.context() as patch:
+            patch.setattr(lease, "EXPIRY_SECONDS", -1.0)
+            publication.acquire()
+        monkeypatch.setattr(lease, "_clocks", lambda: (clocks()[0], clocks()[1] + 601.0))
+
+    monkeypatch.setattr(prune, "_delete", slept)
+    with pytest.raises(ObjectStoreError, match="run it again"):
+        prune_objects(sampled, older_than=AT_ONCE)
+    publication.release()
+    assert [key for key in orphans if key in bucket.listing()] == orphans[1:]
 
 
 def test_a_publication_whose_lease_was_taken_does_not_publish(
