@@ -13,7 +13,7 @@ import pytest
 from genbank_assets.compute.results import TaskResult
 from genbank_assets.errors import DatabaseError, ShrinkGuardError
 from genbank_assets.postgres import division_load, lookup
-from genbank_assets.postgres.connection import Session
+from genbank_assets.postgres.connection import Session, open_database
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
 from genbank_assets_tests.fix_postgres import Divisions, Entry
@@ -69,6 +69,49 @@ def test_every_state_is_told_and_unchanged_ones_are_not(divisions: Divisions) ->
     assert [len(divisions.query(as_of, release)) for release in ("1.0", "2.0", "3.0")] == [5, 5, 3]
     assert divisions.query(as_of, "2.0")[3] == ("AB000003.2",)
     assert rows_of(divisions)[1] == ("bct", "AB000001.1", "Another title", True)
+
+
+def test_of_a_release_that_is_issued_again_the_last_issue_tells_what_changed(divisions: Divisions) -> None:
+    """Whether an issue in between was seen, in part or not at all, makes no difference."""
+    back, gone, changed, same = (Entry(f"AB00000{n}", residues="acgt" * (n + 3)) for n in range(4))
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: [back, gone, changed, same]}))
+    between = [
+        dataclasses.replace(back, title="Another title"), dataclasses.replace(changed, version=2, residues="ttttt"),
+        same, Entry("AB000008"),
+    ]  # fmt: skip
+    divisions.load(divisions.make("genbank/bct", "2.0", {ONE: between}))
+    last = dataclasses.replace(changed, version=3, residues="ggggg")
+    for _ in range(2):  # and back and forth
+        divisions.load(divisions.make("genbank/bct", "2.0", {ONE: [back, gone, last, same, Entry("AB000009")]}))
+        divisions.load(divisions.make("genbank/bct", "2.0", {ONE: between}))
+    divisions.load(divisions.make("genbank/bct", "2.0", {ONE: [back, gone, last, same, Entry("AB000009")]}))
+    told = divisions.query(
+        "SELECT accession, state, accession_version, previous_accession_version FROM genbank.release_changes "
+        "WHERE release = '2.0' ORDER BY 1, at"
+    )
+    assert told == [
+        ("AB000002", "sequence_changed", "AB000002.3", "AB000002.1"),
+        # No other release has it: that it was there is not forgotten.
+        ("AB000008", "new", "AB000008.1", None), ("AB000008", "absent", "AB000008.1", "AB000008.1"),
+        ("AB000009", "new", "AB000009.1", None),
+    ]  # fmt: skip
+    as_of = "SELECT accession_version FROM genbank.records_as_of('genbank', %s) ORDER BY 1"
+    first = ["AB000000.1", "AB000001.1", "AB000002.1", "AB000003.1"]
+    assert [row for (row,) in divisions.query(as_of, "1.0")] == first
+    assert [row for (row,) in divisions.query(as_of, "2.0")] == [*first[:2], "AB000002.3", first[3], "AB000009.1"]
+
+
+def test_the_later_issue_counts_though_the_clock_was_set_back(divisions: Divisions) -> None:
+    first, other = Entry("AB000001"), Entry("AB000002")
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: [first, other]}))
+    with open_database(divisions.settings) as database, database.transaction() as session:
+        session.execute("UPDATE genbank.record_event SET at = at + interval '3 days'")
+    again = {ONE: [dataclasses.replace(first, version=2, residues="ttttt")]}
+    divisions.load(divisions.make("genbank/bct", "1.0", again))
+    as_of = "SELECT accession_version FROM genbank.records_as_of('genbank', '1.0')"
+    assert divisions.query(as_of) == [("AB000001.2",)]
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: [first, other]}))
+    assert sorted(divisions.query(as_of)) == [("AB000001.1",), ("AB000002.1",)]
 
 
 def test_a_record_keeps_its_number_and_its_features_are_replaced(divisions: Divisions) -> None:

@@ -219,7 +219,15 @@ CREATE OR REPLACE FUNCTION genbank.finish_file(
     LANGUAGE plpgsql AS $$
 DECLARE
     kept bigint[] := ARRAY(SELECT record_id FROM stage_change WHERE state = 'kept' ORDER BY 1);
+    again bigint[] := '{}';
 BEGIN
+    IF EXISTS (SELECT FROM genbank.division d WHERE d.collection = in_collection AND d.section = in_section
+               AND d.finished_point = in_point)
+       OR EXISTS (SELECT FROM genbank.source_file f WHERE f.collection = in_collection AND f.section = in_section
+                  AND f.release = in_release AND f.name = in_entry ->> 'name') THEN
+        again := genbank.issued_again(ARRAY(SELECT record_id FROM stage_change WHERE state NOT IN ('unchanged', 'kept')),
+                                      in_collection, in_point);
+    END IF;
     -- A division that was loaded before this one may have called a record absent that had only moved here.
     DELETE FROM genbank.record_event e USING stage_change c
         WHERE c.moved_from IS NOT NULL AND e.collection = in_collection AND e.record_id = c.record_id
@@ -237,6 +245,9 @@ BEGIN
             record_sha256 = excluded.record_sha256, sequence_sha256 = excluded.sequence_sha256,
             evidence = excluded.evidence, run_id = excluded.run_id, at = excluded.at;
     GET DIAGNOSTICS merged = ROW_COUNT;
+    IF cardinality(again) > 0 THEN
+        PERFORM genbank.retell(again, in_collection);
+    END IF;
     IF cardinality(kept) > 0 THEN
         -- What the later day repeated left no event, but changes what comes in before it.
         INSERT INTO genbank.record_event (record_id, release, state, collection, section, accession, version,
@@ -289,17 +300,42 @@ BEGIN
             record_digest = excluded.record_digest;
 END $$;
 
+-- Those of some records that have events of this point already, because the release or day was issued before. What is
+-- noted of them from here on is the last word, whatever the clock said then: it may have been set back meanwhile.
+CREATE OR REPLACE FUNCTION genbank.issued_again(ids bigint[], in_collection text, in_point bigint) RETURNS bigint[]
+    LANGUAGE plpgsql AS $$
+DECLARE
+    again bigint[];
+BEGIN
+    again := ARRAY(SELECT DISTINCT e.record_id FROM genbank.record_event e
+                   WHERE e.collection = in_collection AND e.record_id = ANY (ids) AND e.point = in_point ORDER BY 1);
+    UPDATE genbank.record_event e SET at = now() - interval '1 microsecond'
+        WHERE e.collection = in_collection AND e.record_id = ANY (again) AND e.point = in_point AND e.at >= now();
+    RETURN again;
+END $$;
+
 -- The history of records told anew in the order of states: a day or a release that came in late belongs between others,
--- and what followed it has to be compared with it.
+-- and what followed it has to be compared with it. Of a release that was issued more than once the last issue counts: what
+-- an earlier one changed and it does not is no change. Only a record that no other release has keeps that it was there.
 CREATE OR REPLACE FUNCTION genbank.retell(ids bigint[], in_collection text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     WITH taken AS (
         DELETE FROM genbank.record_event e
             WHERE e.collection = in_collection AND e.record_id = ANY (ids) RETURNING e.*),
+    ranked AS (
+        SELECT t.*, row_number() OVER same AS back, first_value(t.state) OVER same AS last_state,
+               row_number() OVER (PARTITION BY t.record_id, t.point, t.state = 'absent' ORDER BY t.at DESC) AS back_of_kind,
+               t.point = min(t.point) OVER (PARTITION BY t.record_id) AS is_first
+        FROM taken t
+        WINDOW same AS (PARTITION BY t.record_id, t.point ORDER BY t.at DESC, t.state = 'absent')),
+    counting AS (
+        SELECT r.* FROM ranked r
+        WHERE r.back = 1
+           OR r.is_first AND r.last_state = 'absent' AND r.state <> 'absent' AND r.back_of_kind = 1),
     placed AS (
         SELECT t.*, lag(t.state) OVER w AS before_state, lag(t.record_sha256) OVER w AS before_sha256,
                lag(t.sequence_sha256) OVER w AS before_sequence, lag(t.accession_version) OVER w AS before_version
-        FROM taken t WINDOW w AS (PARTITION BY t.record_id ORDER BY t.point, t.at, t.state <> 'absent')),
+        FROM counting t WINDOW w AS (PARTITION BY t.record_id ORDER BY t.point, t.at, t.state <> 'absent')),
     told AS (
         SELECT p.*, CASE WHEN p.state = 'absent' THEN 'absent' WHEN p.before_state IS NULL THEN 'new'
                          WHEN p.before_state = 'absent' THEN 'returned'
@@ -325,12 +361,14 @@ CREATE OR REPLACE FUNCTION genbank.mark_absent(
     RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     gone bigint;
+    again bigint[];
 BEGIN
     CREATE TEMP TABLE stage_gone ON COMMIT DROP AS
         SELECT r.record_id FROM genbank.record r
         WHERE r.collection = in_collection AND r.section = in_section AND r.is_current AND r.point <= in_point
           AND NOT EXISTS (SELECT FROM stage_accession s WHERE s.accession = r.accession);
     ANALYZE stage_gone;
+    again := genbank.issued_again(ARRAY(SELECT record_id FROM stage_gone), in_collection, in_point);
     PERFORM 1 FROM genbank.record r
         WHERE r.collection = in_collection AND r.section = in_section
           AND r.record_id IN (SELECT record_id FROM stage_gone)
@@ -354,6 +392,9 @@ BEGIN
         ON CONFLICT (record_id, release, state, collection, section) DO UPDATE SET
             evidence = excluded.evidence, run_id = excluded.run_id, at = excluded.at;
     GET DIAGNOSTICS gone = ROW_COUNT;
+    IF cardinality(again) > 0 THEN
+        PERFORM genbank.retell(again, in_collection);
+    END IF;
     RETURN gone;
 END $$;
 
