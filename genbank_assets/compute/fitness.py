@@ -49,7 +49,11 @@ class Demands:
 
 @contextlib.contextmanager
 def demands(settings: Settings, *, database: bool) -> Iterator[Demands]:
-    """What workers of a run have to show, while the block runs; the tokens are removed behind it."""
+    """What workers of a run have to show, while the block runs; the tokens are removed behind it.
+
+    Raises:
+        WorkerRefusedError: locks of the store do not hold on this host already, or the database cannot be reached.
+    """
     token = secrets.token_hex(8)
     store = settings.store.absolute()
     folder = store / FOLDER / token
@@ -59,6 +63,11 @@ def demands(settings: Settings, *, database: bool) -> Iterator[Demands]:
             file.write(token)
             file.flush()
             fcntl.flock(file, fcntl.LOCK_EX)
+            if not _is_locked(folder / "token"):
+                raise WorkerRefusedError(
+                    f"locks on files of the store {store} do not hold on this host: mount it so that they do "
+                    "(docs/machines.md)"
+                )
             url = settings.postgres_url
             yield Demands(
                 version=__version__, store=store, token=token, database=_identity(url) if database and url else ""
@@ -89,10 +98,10 @@ def prove(wanted: Demands) -> str:
 
 
 def _is_locked(path: Path) -> bool:
-    """Whether another process, maybe of another host, has the lock on a file."""
+    """Whether another, maybe of another host, has the lock on a file; others that only look at it do not count."""
     with path.open("r+", encoding="ascii") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False
