@@ -24,6 +24,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="gba-faults-", ignore_cleanup_errors=True) as folder:
         result = run_suite(Path(folder), points=options.points, seed=seed, tell=lambda line: print(line, flush=True))
     print(f"{result.points} points in {time.monotonic() - begun:,.0f} s: {dict(result.ways)}, {dict(result.outcomes)}")
+    print(f"stages: {dict(result.stages)}; {result.missed} attempts were over before they could be disturbed")
     for problem in result.problems:
         print(f"PROBLEM {problem}")
     return 1 if result.problems else 0

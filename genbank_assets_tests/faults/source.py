@@ -1,4 +1,4 @@
-"""A small source made of a seed: two releases of two divisions and two days, with every kind of change between them."""
+"""A small source made of a seed: two releases, each issued twice, and two days, with every kind of change between."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import gzip
 import os
 import random
 import shutil
+import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from genbank_assets_tests.fix_postgres import Entry
 
 OLDER_DAY, LATER_DAY = dt.date(2026, 9, 2), dt.date(2026, 10, 20)
 RECORDS = 24  # in a file
+LONG = 20_000_000  # residues: more than two parts of a multipart upload
 
 
 class Source:
@@ -29,16 +32,33 @@ class Source:
         self.vrl = [_entry(draw, f"CD{n:06}", "VRL") for n in range(2 * RECORDS)]
         self.vrl[3] = dataclasses.replace(self.vrl[3], residues=self.bct[5].residues)  # in both divisions
         self.new = [_entry(draw, f"EF{n:06}", "BCT") for n in range(8)]
+        self.vrl[7] = dataclasses.replace(self.vrl[7], residues=(self.vrl[7].residues * LONG)[:LONG])
         self._days()
 
     def first(self) -> None:
         """Release 1.0, of August."""
-        self._release("1.0", "August 15 2026", bct=_files(self.bct, 3), vrl=_files(self.vrl, 2))
+        self._first(self.bct)
+
+    def first_again(self) -> None:
+        """Release 1.0 issued again: under its number and date some records are otherwise, one is gone."""
+        bct = [dataclasses.replace(entry, title="Issued again") for entry in self.bct[:3]]
+        bct.append(dataclasses.replace(self.bct[3], version=2, residues=self.bct[3].residues[::-1]))
+        self._first([*bct, *self.bct[4:-1]])
+
+    def _first(self, bct: Sequence[Entry]) -> None:
+        self._release("1.0", "August 15 2026", bct=_files(bct, 3), vrl=_files(self.vrl, 2))
 
     def second(self) -> None:
         """Release 2.0, of October: changed, replaced, new and gone records, one in the other division."""
+        self._second("The release changed it")
+
+    def second_again(self) -> None:
+        """Release 2.0 issued again, with one record otherwise."""
+        self._second("The release issued again changed it")
+
+    def _second(self, title: str) -> None:
         bct = list(self.bct)
-        bct[0] = dataclasses.replace(bct[0], title="The release changed it")
+        bct[0] = dataclasses.replace(bct[0], title=title)
         bct[30] = dataclasses.replace(bct[30], version=2, residues=bct[30].residues[::-1] + "acgt")
         moved = dataclasses.replace(bct.pop(40), division="VRL")
         bct.pop(50)
@@ -54,7 +74,7 @@ class Source:
 
     def _day(self, day: dt.date, entries: Sequence[Entry]) -> None:
         path = self.folder / "genbank" / "daily-nc" / f"nc{day:%m%d}.flat.gz"
-        _write(path, gzip.compress("".join(entry.text() for entry in entries).encode(), mtime=0))
+        _write(path, gzip.compress("".join(map(_text, entries)).encode(), mtime=0))
 
     def _release(self, number: str, date: str, **divisions: list[list[Entry]]) -> None:
         genbank = self.folder / "genbank"
@@ -66,8 +86,7 @@ class Source:
         ]
         for place, (name, part, entries) in enumerate(files, start=1):
             lines.append(f"{place}. {name} - sequences, part {part}.")
-            text = "".join(entry.text() for entry in entries)
-            _write(genbank / f"{name}.gz", gzip.compress(text.encode(), mtime=0))
+            _write(genbank / f"{name}.gz", _packed("".join(map(_text, entries))))
         _write(genbank / "GB_Release_Number", f"{number}\n".encode())
         _write(genbank / "gbrel.txt", ("\n".join(lines) + "\n").encode())
 
@@ -75,6 +94,16 @@ class Source:
 def _entry(draw: random.Random, accession: str, division: str) -> Entry:
     residues = "".join(draw.choices("acgt", k=draw.randrange(60, 3000)))
     return Entry(accession, residues=residues, division=division)
+
+
+@lru_cache(maxsize=1000)
+def _text(entry: Entry) -> str:
+    return entry.text()
+
+
+@lru_cache(maxsize=20)
+def _packed(text: str) -> bytes:
+    return gzip.compress(text.encode(), compresslevel=1, mtime=0)
 
 
 def _files(entries: Sequence[Entry], count: int) -> list[list[Entry]]:
@@ -85,4 +114,4 @@ def _files(entries: Sequence[Entry], count: int) -> list[list[Entry]]:
 def _write(path: Path, content: bytes) -> None:
     """With the time of its content: the same content made again is the same file."""
     path.write_bytes(content)
-    os.utime(path, (1_780_000_000, 1_780_000_000 + len(content)))
+    os.utime(path, (1_780_000_000, 1_780_000_000 + zlib.crc32(content) % 1_000_000))

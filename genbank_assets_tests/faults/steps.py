@@ -1,34 +1,48 @@
 """One step of the scenario in a process of its own, as Dagster's assets do it: what the fault suite kills.
 
-``python -m genbank_assets_tests.faults.steps STEP``: ``release``, ``prune``, or a day such as ``2026-09-02``. It prints
-``begun`` when everything is imported. Ends with 3 and a sentence after an error of the package; anything else is a
-traceback, which the suite counts as a failure.
+``python -m genbank_assets_tests.faults.steps STEP``: ``release``, ``prune``, ``refused`` (the source offers an older
+release), ``verify``, or a day such as ``2026-09-02``. It prints ``begun`` when everything is imported, ``stage NAME``
+before each stage. Ends with 3 and a sentence after an error of the package; anything else is a traceback, which the
+suite counts as a failure.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.errors import GenbankAssetsError, ReleaseError
+from genbank_assets.lineage.store_check import verify_store
 from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.catalog import GENBANK
 from genbank_assets.ncbi.daily import daily_partition, fetch_daily
 from genbank_assets.ncbi.fetch import fetch_division
 from genbank_assets.objects.prune import prune_objects
 from genbank_assets.objects.publish import publish_division
+from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.daily import apply_day
 from genbank_assets.postgres.load import load_division
+from genbank_assets.postgres.survey import compared_totals
 from genbank_assets.settings import Settings, settings_from_environment
-from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets.store import PartitionKey, PartitionRelease, current_release
 from genbank_assets.tables.dedup import build_unique_records
 from genbank_assets.tables.records import build_records
 
 SECTIONS = ("bct", "vrl")
 FAILED = 3
+# The stages of a step, in the order in which it says them.
+_NAMES = ("raw_files", "records", "unique_records", "postgres_table", "object_set")
+STAGES = {
+    "release": tuple(f"{section} {name}" for section in SECTIONS for name in _NAMES),
+    "refused": tuple(f"{section} raw_files" for section in SECTIONS),
+    "prune": ("prune",),
+}
+DAY_STAGES = tuple(f"daily {name}" for name in _NAMES)
 Stage = Callable[..., Any]
+say = functools.partial(print, flush=True)
 
 
 def release(settings: Settings) -> None:
@@ -41,26 +55,55 @@ def release(settings: Settings) -> None:
             manifest = fetch_division(key, **options)
             found.append(PartitionRelease(settings.store, key, manifest.release))
 
-        _alone(settings, key, fetch)
-        for stage in (build_records, build_unique_records, load_division, publish_division):
-            _alone(settings, key, stage, found[0])
+        _alone(settings, key, "raw_files", fetch)
+        stages = (build_records, build_unique_records, load_division, publish_division)
+        for name, stage in zip(_NAMES[1:], stages, strict=True):
+            _alone(settings, key, name, stage, found[0])
 
 
 def day(settings: Settings, wanted: dt.date) -> None:
     """All five stages of a daily update."""
     partition = daily_partition(settings, collection=GENBANK, day=wanted)
-    _alone(settings, partition.key, lambda **options: fetch_daily(GENBANK, day=wanted, **options))
-    for stage in (build_records, build_unique_records, apply_day, publish_division):
-        _alone(settings, partition.key, stage, partition)
+    _alone(settings, partition.key, "raw_files", lambda **options: fetch_daily(GENBANK, day=wanted, **options))
+    stages = (build_records, build_unique_records, apply_day, publish_division)
+    for name, stage in zip(_NAMES[1:], stages, strict=True):
+        _alone(settings, partition.key, name, stage, partition)
+
+
+def refused(settings: Settings) -> None:
+    """A source that has fallen back to an older release gets nothing into the store."""
+    for section in SECTIONS:
+        key = PartitionKey("genbank", section)
+        try:
+            _alone(settings, key, "raw_files", functools.partial(fetch_division, key))
+        except ReleaseError as error:
+            if "is here already: nothing was fetched" not in str(error):
+                raise
+        else:
+            raise AssertionError(f"{key}: an older release was taken")
+
+
+def verify(settings: Settings) -> None:
+    """Look at everything from the side: each byte against its manifest, the database and the set against the tables."""
+    problems = [str(problem) for problem in verify_store(settings, sample=20).problems]
+    with open_database(settings) as database, database.transaction() as session:
+        for section in SECTIONS:
+            partition = current_release(settings.store, key=PartitionKey("genbank", section), stage="postgres_table")
+            if partition is None or not compared_totals(session, partition).agree:
+                problems.append(f"{section}: the database does not hold what the tables hold")
+    if problems:
+        raise AssertionError(problems)
 
 
 def prune(settings: Settings) -> None:
     """What no manifest lists, however new."""
-    prune_objects(settings, older_than=dt.timedelta(seconds=-900), progress=print)
+    say("stage prune")
+    prune_objects(settings, older_than=dt.timedelta(seconds=-900), progress=say)
 
 
-def _alone(settings: Settings, key: PartitionKey, stage: Stage, *arguments: PartitionRelease) -> None:
-    options: dict[str, Any] = {"progress": print, "run_id": "faults"}
+def _alone(settings: Settings, key: PartitionKey, name: str, stage: Stage, *arguments: PartitionRelease) -> None:
+    say(f"stage {key.division} {name}")
+    options: dict[str, Any] = {"progress": say, "run_id": "faults"}
     with exclusive(settings, str(key), **options):
         stage(*arguments, settings=settings, **options)
 
@@ -68,16 +111,15 @@ def _alone(settings: Settings, key: PartitionKey, stage: Stage, *arguments: Part
 def main() -> int:
     """Run the step that the command line names."""
     settings = settings_from_environment()
-    print("begun", flush=True)
+    steps = {"release": release, "prune": prune, "refused": refused, "verify": verify}
+    say("begun")
     try:
-        if sys.argv[1] == "release":
-            release(settings)
-        elif sys.argv[1] == "prune":
-            prune(settings)
+        if sys.argv[1] in steps:
+            steps[sys.argv[1]](settings)
         else:
             day(settings, dt.date.fromisoformat(sys.argv[1]))
     except GenbankAssetsError as error:
-        print(f"{type(error).__name__}: {error}", flush=True)
+        say(f"{type(error).__name__}: {error}")
         return FAILED
     return 0
 

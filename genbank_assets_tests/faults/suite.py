@@ -1,10 +1,11 @@
 """The fault suite: a scenario of releases, days and prunes, disturbed at random points, ends as the undisturbed one.
 
-A round runs the scenario once. Each step is begun some times and disturbed each time, at a moment and in a way that the
-round's seed chooses: one such attempt is a point. Then the step runs undisturbed. After the last one everything runs
-once more, and store, database and bucket are compared with those of a round without any disturbance; nothing of a
-killed run may be left. In every other round steps that were disturbed are not run again in their turn (``skips``):
-what follows has to make it right.
+A round runs the scenario once. Each step is begun some times and disturbed each time, in a stage, at a moment of it and
+in a way that the round's seed chooses, until an attempt comes to its end all the same: one such attempt is a point. One
+that was over before it could be disturbed is none. Then the step runs undisturbed. After the last one everything runs
+once more and is verified, and store, database and bucket are compared with those of a round without any disturbance;
+nothing of a killed run may be left. In every other round steps that were disturbed are not run again in their turn
+(``skips``): what follows has to make it right.
 """
 
 from __future__ import annotations
@@ -22,19 +23,21 @@ from typing import Any
 
 from genbank_assets_tests.faults.end_state import differences, without_history
 from genbank_assets_tests.faults.source import LATER_DAY, OLDER_DAY
-from genbank_assets_tests.faults.steps import FAILED
+from genbank_assets_tests.faults.steps import DAY_STAGES, FAILED, STAGES
 from genbank_assets_tests.faults.world import Step, World, postgres, world
 
 OLDER, LATER = OLDER_DAY.isoformat(), LATER_DAY.isoformat()
 # What the source offers, and what runs then.
 SCENARIO = (
-    ("first", "release"), ("first", OLDER), ("first", "prune"),
-    ("second", "release"), ("second", LATER), ("second", "prune"),
+    ("first", "release"), ("first_again", "release"), ("first", "release"), ("first", OLDER), ("first", "prune"),
+    ("second", "release"), ("first_again", "refused"), ("second_again", "release"), ("second_again", LATER),
+    ("second", "release"), ("second", "prune"),
 )  # fmt: skip
 ONCE_MORE = ("release", OLDER, LATER, "prune")
 # A way and how often it is chosen; those that need a file system of the store's own are left out without.
 WAYS = {
-    "run": 5, "all": 3, "worker": 3, "stop": 1, "postgres": 4, "backend": 2, "s3": 4, "full": 4, "read-only": 1,
+    "run": 5, "all": 3, "worker": 3, "stop": 1, "postgres": 4, "backend": 2, "s3": 4, "both servers": 1, "full": 4,
+    "read-only": 1, "clock": 2,
 }  # fmt: skip
 DATA_SEED = 11
 
@@ -46,6 +49,8 @@ class Result:
     points: int = 0
     ways: Counter[str] = dataclasses.field(default_factory=Counter)
     outcomes: Counter[str] = dataclasses.field(default_factory=Counter)
+    stages: Counter[str] = dataclasses.field(default_factory=Counter)
+    missed: int = 0  # attempts that were over before they could be disturbed
     problems: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -53,7 +58,13 @@ class Round:
     """One run through the scenario, disturbed as the seed says."""
 
     def __init__(
-        self, there: World, *, seed: int, seconds: dict[str, float], tell: Callable[[str], None], result: Result
+        self,
+        there: World,
+        *,
+        seed: int,
+        seconds: dict[tuple[str, str], float],
+        tell: Callable[[str], None],
+        result: Result,
     ) -> None:
         self._world = there
         self._draw = random.Random(seed)
@@ -67,14 +78,18 @@ class Round:
         done: list[str] = []
         for offered, step in SCENARIO:
             getattr(self._world.source, offered)()
-            attempts = min(self._draw.choice([1, 2, 3, 4, 5, 6]), points)
+            before = self._result.points
+            for _ in range(min(self._draw.choice([1, 2, 3, 4, 5]), points)):
+                if self._attempt(step, beside=self._draw.choice(["prune", step, *done, None, None, None, None])):
+                    break
+            attempts = self._result.points - before
             points -= attempts
-            for _ in range(attempts):
-                self._attempt(step, beside=self._draw.choice(["prune", step, *done, None, None, None, None]))
             if not (attempts and self.skips and step != "release"):
                 self.undisturbed(step)
-            done.append(step if step != "release" else "prune")
+            if step not in {"release", "refused"}:
+                done.append(step)
         self.once_more()
+        self.undisturbed("verify")
 
     def once_more(self) -> None:
         """Everything once more."""
@@ -85,36 +100,57 @@ class Round:
         """Run a step to its end."""
         step = self._world.start(name)
         step.wait_begun()
-        begun = time.monotonic()
         code = step.end()
-        self._seconds.setdefault(name, time.monotonic() - begun)
+        moments = [*step.stages.values(), time.monotonic()]
+        for stage, begun, ended in zip(step.stages, moments, moments[1:], strict=False):
+            self._seconds[name, stage] = max(ended - begun, self._seconds.get((name, stage), 0.0))
         if code != 0:
             self._problem(f"{name}, undisturbed, ended with {code}: {step.lines[-4:]}")
 
-    def _attempt(self, name: str, *, beside: str | None) -> None:
+    def _attempt(self, name: str, *, beside: str | None) -> bool:
+        """Whether it came to its end all the same, so that there is nothing left to disturb."""
         way = self._draw.choice([way for way, weight in WAYS.items() for _ in range(weight) if self._possible(way)])
-        # Early moments more often: a step that goes on after an attempt has less to do.
-        moment = self._seconds.get(name, 3.0) * self._draw.random() ** 2
+        stage = self._draw.choice(STAGES.get(name, DAY_STAGES))
+        # Early moments more often: a stage that goes on after an attempt has less to do.
+        moment = self._seconds.get((name, stage), 1.0) * self._draw.random() ** 2
         # Drawn before anything runs, so that a seed always says the same.
         size, pause = self._draw.choice([0, 4, 16, 64, 128, 256, 512, 1024]), self._draw.uniform(0, 1.5)
+        off = self._draw.choice([-1, 1]) * 10 ** self._draw.uniform(1, 7)
         if way == "read-only":
             self._world.remount("ro")
         step = self._world.start(name)
         step.wait_begun()
         other = self._world.start(beside) if beside else None
         if way != "read-only":
+            step.wait_stage(stage)
             step.wait_ended(moment)
-        self._disturb(way, step, pause=pause, left_kilobytes=size)
+        hit, missed = step.stage(), step.process.poll() is not None
+        if not missed:
+            self._disturb(way, step, pause=pause, left_kilobytes=size, off=off)
         code = step.end()
         codes = [(step, code), *([(other, other.end())] if other else [])]
         if self._world.is_mounted:
             self._world.empty()
         self._world.start_postgres()
-        self._result.points += 1
-        self._result.ways[way] += 1
-        self._result.outcomes["done" if code == 0 else "failed" if code == FAILED else "killed"] += 1
+        self._world.step_clock(0)
+        self._note(step, hit, way=way, moment=moment, missed=missed and way != "read-only", beside=beside, codes=codes)
+        return codes[0][1] == 0
+
+    def _note(
+        self, step: Step, hit: str, *, way: str, moment: float, missed: bool, beside: str | None,
+        codes: list[tuple[Step, int]],
+    ) -> None:  # fmt: skip
+        name, code = step.name, codes[0][1]
+        self._result.missed += missed
+        if not missed:
+            self._result.points += 1
+            self._result.ways[way] += 1
+            self._result.stages[f"{name if name in STAGES else 'day'} {hit.rpartition(' ')[2]}"] += 1
+            self._result.outcomes["done" if code == 0 else "failed" if code == FAILED else "killed"] += 1
         also = f" beside {beside}" if beside else ""
-        self._tell(f"  {name}{also}: {way} at {moment:.2f} s: {code}, {step.lines[-1][:150] if step.lines else ''}")
+        last = step.lines[-1][:150] if step.lines else ""
+        over = " (over already)" if missed else ""
+        self._tell(f"  {name}{also}, {hit}: {way} at {moment:.2f} s{over}: {code}, {last}")
         for one, ended in codes:
             if any("Traceback" in line for line in one.lines):
                 self._problem(f"{name}{also}, {way}: a traceback in {one.name}, code {ended}: {one.lines[-12:]}")
@@ -124,7 +160,7 @@ class Round:
     def _possible(self, way: str) -> bool:
         return self._world.is_mounted or way not in {"full", "read-only"}
 
-    def _disturb(self, way: str, step: Step, *, pause: float, left_kilobytes: int) -> None:
+    def _disturb(self, way: str, step: Step, *, pause: float, left_kilobytes: int, off: float) -> None:
         workers = step.children()
         if way == "run" or (way == "worker" and not workers):
             step.kill(signal.SIGKILL)
@@ -141,8 +177,13 @@ class Round:
             self._world.start_postgres()
         elif way == "full":
             self._world.fill(left_kilobytes=left_kilobytes)
-        elif way == "s3":
+        elif way == "clock":
+            self._world.step_clock(off)
+        elif way in {"s3", "both servers"}:
             self._world.kill_s3()
+            if way == "both servers":
+                self._world.kill_postgres(only_a_backend=False)
+                self._world.start_postgres()
             time.sleep(pause)
             self._world.start_s3()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import queue
 import shutil
 import signal
 import subprocess
@@ -20,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
+from botocore.exceptions import ClientError
 from psycopg import sql
 
 from genbank_assets.postgres_server.cluster_paths import existing_paths, postmaster_of, processes_in
@@ -27,9 +27,11 @@ from genbank_assets.postgres_server.server import EmbeddedServer, ensure_server,
 from genbank_assets_tests.faults.end_state import State, end_state
 from genbank_assets_tests.faults.source import Source
 from genbank_assets_tests.fix_s3 import KEY, SECRET, S3Server, free_port
+from genbank_assets_tests.paths import ROOT
 
 STEP_SECONDS = 180.0
-MARK = "GENBANK_ASSETS_TEST_FAULTS_WORLD"
+MARK = "FAULTS_WORLD"
+CLOCK = Path(__file__).parent / "clock"
 STORE_MEGABYTES = 1000  # in memory, and only what is used of it
 
 
@@ -44,21 +46,38 @@ class Step:
             start_new_session=True,
         )  # fmt: skip
         self.lines: list[str] = []
-        self._begun: queue.Queue[float] = queue.Queue()
+        self.stages: dict[str, float] = {}  # name → when it began
+        self._came = threading.Condition()
+        self._is_closed = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-            if self.lines[-1] == "begun":
-                self._begun.put(time.monotonic())
-        self._begun.put(time.monotonic())
+            with self._came:
+                self.lines.append(line.rstrip())
+                if line.startswith("stage "):
+                    self.stages[line.split(" ", 1)[1].strip()] = time.monotonic()
+                self._came.notify_all()
+        with self._came:
+            self._is_closed = True
+            self._came.notify_all()
 
     def wait_begun(self) -> None:
         """Until its imports are done."""
-        self._begun.get(timeout=STEP_SECONDS)
+        with self._came:
+            self._came.wait_for(lambda: self._is_closed or "begun" in self.lines, STEP_SECONDS)
+
+    def wait_stage(self, name: str) -> None:
+        """Until the stage of this name begins, or until it has ended."""
+        with self._came:
+            self._came.wait_for(lambda: self._is_closed or name in self.stages, STEP_SECONDS)
+
+    def stage(self) -> str:
+        """The stage it is at."""
+        with self._came:
+            return next(reversed(self.stages), "")
 
     def wait_ended(self, seconds: float) -> None:
         """So long, or until it has ended."""
@@ -123,6 +142,22 @@ class World:
         """The bucket's folder, as the S3 server keeps it."""
         return self.folder / "s3" / "mirror"
 
+    @property
+    def scratch(self) -> Path:
+        """Where steps have their temporary files."""
+        return self.folder / "scratch"
+
+    @property
+    def clock(self) -> Path:
+        """The file that says by how many seconds the steps' clock is off."""
+        return self.folder / "clock"
+
+    def step_clock(self, seconds: float) -> None:
+        """Set the steps' clock so much off the true time."""
+        temporary = self.clock.with_suffix(".next")
+        temporary.write_text(str(seconds))
+        temporary.replace(self.clock)
+
     def environment(self) -> dict[str, str]:
         """Of a step."""
         s3 = S3Server(f"http://127.0.0.1:{self.s3_port}", "mirror")
@@ -140,6 +175,9 @@ class World:
             "GENBANK_ASSETS_REQUESTS_PER_SECOND": "10000",
             "GENBANK_ASSETS_OBJECT_LAYOUT": "record",
             MARK: self.mark,
+            "TMPDIR": str(self.scratch),
+            "PYTHONPATH": os.pathsep.join([str(CLOCK), str(ROOT)]),
+            "FAULTS_CLOCK": str(self.clock),
         }
         return ours
 
@@ -227,7 +265,19 @@ class World:
 
     def state(self) -> State:
         """What store, database and bucket are now."""
-        return end_state(self.store, database=self.server.url(self.database), objects=self.objects)
+        found = end_state(self.store, database=self.server.url(self.database), objects=self.objects)
+        scratch = {str(path.relative_to(self.scratch)): "there" for path in self.scratch.rglob("*")}
+        return found | {"scratch": scratch, "multipart uploads": dict.fromkeys(self.uploads(), "there")}
+
+    def uploads(self) -> list[str]:
+        """Keys of multipart uploads that were begun and neither completed nor aborted."""
+        s3 = S3Server(f"http://127.0.0.1:{self.s3_port}", "mirror")
+        try:
+            return [upload["Key"] for upload in s3.client().list_multipart_uploads(Bucket=s3.bucket).get("Uploads", [])]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchUpload":  # rclone says this where there are none
+                raise
+            return []
 
 
 @contextlib.contextmanager
@@ -251,6 +301,8 @@ def world(folder: Path, *, server: EmbeddedServer, server_folder: Path, seed: in
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
     made = World(folder, server, server_folder, Source(folder.parent / "ncbi", seed=seed), database, mounted)
+    made.scratch.mkdir()
+    made.step_clock(0)
     made.start_s3()
     try:
         yield made

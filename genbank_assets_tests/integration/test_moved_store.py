@@ -10,10 +10,13 @@ import pyarrow.parquet as pq
 
 from genbank_assets.lineage.trace import trace
 from genbank_assets.lookup.fetch import fetch
+from genbank_assets.ncbi.fetch import fetch_division
 from genbank_assets.objects.publish import publish_division
 from genbank_assets.objects.verify import verify_objects
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets.store import PartitionKey, PartitionRelease, Stage
+from genbank_assets.tables.dedup import build_unique_records
+from genbank_assets.tables.records import build_records
 from genbank_assets.tables.unique_tables import memberships_table
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.paths import SAMPLE
@@ -47,3 +50,23 @@ def test_another_set_is_not_taken_for_the_one_within_the_store(settings: Setting
     assert verify_objects(elsewhere).partitions == 1
     assert verify_objects(dataclasses.replace(elsewhere, objects=f"{elsewhere.objects}/")).partitions == 1
     assert verify_objects(dataclasses.replace(elsewhere, objects=(tmp_path / "other").as_uri())).partitions == 0
+
+
+def test_two_stores_of_one_release_have_the_same_digests_and_may_share_a_set(
+    settings: Settings, tmp_path: Path
+) -> None:
+    ours = dataclasses.replace(settings, source=SAMPLE.as_uri(), objects=(tmp_path / "set").as_uri())
+    theirs = dataclasses.replace(ours, store=tmp_path / "theirs")
+    found = []
+    for one in (ours, theirs):
+        release = fetch_division(PHG, settings=one, progress=print, run_id=str(one.store)).release
+        partition = PartitionRelease(one.store, PHG, release)
+        for stage in (build_records, build_unique_records, publish_division):
+            stage(partition, settings=one, progress=print, run_id=str(one.store))
+        stages: tuple[Stage, ...] = ("raw_files", "records", "unique_records", "object_set")
+        found.append(
+            {stage: manifest.digest for stage in stages if (manifest := partition.manifest(stage)) is not None}
+        )
+        assert len(found[-1]) == 4
+    assert found[0] == found[1]
+    assert [verify_objects(one).problems for one in (ours, theirs)] == [(), ()]
