@@ -1,9 +1,10 @@
 """Deduplication out of core: time and memory against the number of rows.
 
-    python benchmarks/dedup.py [--rows 1000000 10000000]
+    python benchmarks/dedup.py [--rows 1000000 10000000] [--engines buckets duckdb]
 
 Rows are made up (accessions in random order, one sequence in eight known before), with the columns deduplication
-reads; each size is a process of its own. The table goes to benchmarks/results/.
+reads; each size and engine is a process of its own. ``duckdb`` makes the same two tables, in the same order, by SQL in
+a database that may use 1 GB. The table goes to benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -65,41 +66,82 @@ def make_tables(folder: Path, rows: int) -> list[Path]:
     return paths
 
 
-def measure(rows: int, folder: Path) -> dict[str, float]:
-    """Deduplicate tables that are there; runs in a process of its own."""
-    from genbank_assets.measure import peak_memory_bytes
+def by_buckets(paths: list[Path], out: Path, rows: int) -> int:
+    """As the stage does it; returns the number of distinct sequences."""
+    from genbank_assets.store import PartitionKey, PartitionRelease
     from genbank_assets.tables.dedup import deduplicate
 
+    partition = PartitionRelease(out, PartitionKey("genbank", "vrl"), "1.0")
+    return deduplicate(paths, out=out, rows=rows, partition=partition).distinct_sequences
+
+
+def by_duckdb(paths: list[Path], out: Path, rows: int) -> int:
+    """The same tables by SQL."""
+    import duckdb
+
+    del rows
+    out.mkdir()
+    order = "accession, version, source_file, record_ordinal"
+    where = "'genbank' AS collection, 'vrl' AS section, '1.0' AS release"
+    parquet = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 65536)"
+    with duckdb.connect(str(out / "scratch.duckdb")) as connection:
+        connection.execute("SET memory_limit = '1GB'")
+        connection.execute(f"SET temp_directory = '{out}'")
+        connection.execute(
+            "CREATE TABLE members AS SELECT * EXCLUDE (length_unit), "
+            "CASE WHEN length_unit = 'aa' THEN 'protein' ELSE 'nucleotide' END AS molecule_class, "
+            f"sequence_sha256 IS NOT NULL AND row_number() OVER (PARTITION BY sequence_sha256, length_unit = 'aa' "
+            f"ORDER BY {order}) = 1 AS is_representative FROM read_parquet($1)",
+            [[str(path) for path in paths]],
+        )
+        connection.execute(
+            f"COPY (SELECT *, {where} FROM members ORDER BY {order}) TO '{out}/memberships.parquet' {parquet}"
+        )
+        connection.execute(
+            "COPY (SELECT sequence_sha256, molecule_class, length, c.member_count, accession_version, source_file, "
+            f"record_ordinal, {where} FROM members JOIN (SELECT sequence_sha256, molecule_class, "
+            "count(*) AS member_count FROM members WHERE sequence_sha256 IS NOT NULL GROUP BY ALL) c "
+            "USING (sequence_sha256, molecule_class) WHERE is_representative ORDER BY 1, 2) "
+            f"TO '{out}/sequences.parquet' {parquet}"
+        )
+    return pq.read_metadata(out / "sequences.parquet").num_rows
+
+
+ENGINES = {"buckets": by_buckets, "duckdb": by_duckdb}
+
+
+def measure(engine: str, rows: int, folder: Path) -> dict[str, float]:
+    """Deduplicate tables that are there; runs in a process of its own."""
+    from genbank_assets.measure import peak_memory_bytes
+
     begun = time.perf_counter()
-    totals = deduplicate(sorted(folder.glob("*.records.parquet")), out=folder / "out", rows=rows)
-    return {
-        "rows": rows,
-        "seconds": time.perf_counter() - begun,
-        "peak": peak_memory_bytes(),
-        "distinct": totals.distinct_sequences,
-    }
+    distinct = ENGINES[engine](sorted(folder.glob("*.records.parquet")), folder / engine, rows)
+    seconds = time.perf_counter() - begun
+    return {"rows": rows, "seconds": seconds, "peak": peak_memory_bytes(), "distinct": distinct}
 
 
 def main() -> None:
     """Measure each size and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["buckets"])
     parser.add_argument("--one", type=Path)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(options.rows[0], options.one)))
+        print(json.dumps(measure(options.engines[0], options.rows[0], options.one)))
         return
-    lines = ["| rows | distinct | seconds | rows/s | peak MB |", "|--:|--:|--:|--:|--:|"]
+    lines = ["| engine | rows | distinct | seconds | rows/s | peak MB |", "|---|--:|--:|--:|--:|--:|"]
     for rows in options.rows:
         with tempfile.TemporaryDirectory() as name:
             make_tables(Path(name), rows)
-            command = [sys.executable, __file__, "--rows", str(rows), "--one", name]
-            found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        lines.append(
-            f"| {rows:,} | {found['distinct']:,} | {found['seconds']:.1f} | {rows / found['seconds']:,.0f} "
-            f"| {found['peak'] / 1e6:,.0f} |"
-        )
-        print(lines[-1], flush=True)
+            for engine in options.engines:
+                command = [sys.executable, __file__, "--rows", str(rows), "--engines", engine, "--one", name]
+                found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+                lines.append(
+                    f"| {engine} | {rows:,} | {found['distinct']:,} | {found['seconds']:.1f} "
+                    f"| {rows / found['seconds']:,.0f} | {found['peak'] / 1e6:,.0f} |"
+                )
+                print(lines[-1], flush=True)
     text = "\n".join([f"# Deduplication, {dt.datetime.now(dt.UTC).date().isoformat()}", "", *lines, ""])
     target = ROOT / "benchmarks" / "results" / f"dedup-{version('genbank-assets')}.md"
     target.parent.mkdir(exist_ok=True)
