@@ -14,12 +14,12 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from genbank_assets import __version__
 from genbank_assets.durable import sweep_temporaries, temporary_beside, write_atomically
 from genbank_assets.errors import IntegrityError, NotFoundError
-from genbank_assets.measure import StageReport
+from genbank_assets.reports import REPORTS, StageReport
 
 __all__ = [
     "FURTHER_STAGES",
@@ -53,6 +53,7 @@ INPUT_STAGES: dict[Stage, Stage] = {
     "object_set": "unique_records",
 }
 MANIFEST = "manifest.json"
+Report = TypeVar("Report", bound=StageReport)
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -179,6 +180,16 @@ class Manifest:
         """The run that made a file of this manifest."""
         return str(self.file_runs.get(entry["name"]) or entry.get("run_id") or self.run_id)
 
+    def report_as(self, kind: type[Report]) -> Report:
+        """The report with the figures of this manifest's own stage.
+
+        Raises:
+            TypeError: the stage is another.
+        """
+        if not isinstance(self.report, kind):
+            raise TypeError(f"{self.stage} reports {type(self.report).__name__}, not {kind.__name__}")
+        return self.report
+
     def to_json(self) -> str:
         """The manifest as indented JSON."""
         content = dataclasses.asdict(self)
@@ -195,7 +206,7 @@ class Manifest:
         try:
             content = json.loads(text)
             content["files"] = tuple(content["files"])
-            content["report"] = StageReport.from_dict(content["report"])
+            content["report"] = REPORTS.get(content["stage"], StageReport).from_dict(content["report"])
             return cls(**content)
         except (ValueError, KeyError, TypeError) as error:
             raise IntegrityError(f"a manifest cannot be read: {error}") from error

@@ -19,6 +19,7 @@ from genbank_assets.generations import prune_releases
 from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.fetch import fetch_division
+from genbank_assets.reports import RecordsReport
 from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets.tables.drift import unseen_forms
 from genbank_assets.tables.records import build_records
@@ -61,8 +62,8 @@ def read_a_small_division(
                 for kind, counts in unseen_forms(partition.folder_of(manifest) / entry["records_file"]).items():
                     found[kind].update(counts)
             prune_releases(settings.store, key=key, keep=1)
-    if manifest.report.quarantined:
-        found["entries that cannot be read"]["quarantined"] = manifest.report.quarantined
+    if quarantined := manifest.report_as(RecordsReport).quarantined:
+        found["entries that cannot be read"]["quarantined"] = quarantined
     text = as_markdown(found, what=f"{key} {partition.release}", records=manifest.report.records or 0)
     metadata: dict[str, Any] = {
         "canary": dg.MetadataValue.md(text),

@@ -17,6 +17,7 @@ from genbank_assets.ncbi.releases import read_number, same_number
 from genbank_assets.ncbi.sources import open_source
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.preflight import MIN_ABSENT, absences, compared_totals, shrinks_too_much
+from genbank_assets.reports import LoadReport, ObjectSetReport, RecordsReport
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease
 from genbank_assets.tables.unique_tables import memberships_table, unique_sequences_table
@@ -64,11 +65,12 @@ def control_totals(partition: PartitionRelease, manifest: Manifest, settings: Se
 
 def quarantine_share(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
     """Few blocks are quarantined."""
-    blocks = (manifest.report.records or 0) + (manifest.report.quarantined or 0)
-    share = (manifest.report.quarantined or 0) / blocks if blocks else 0.0
+    quarantined = manifest.report_as(RecordsReport).quarantined or 0
+    blocks = (manifest.report.records or 0) + quarantined
+    share = quarantined / blocks if blocks else 0.0
     return Finding(
         share <= settings.max_quarantined_fraction,
-        f"{manifest.report.quarantined:,} of {blocks:,} blocks are quarantined",
+        f"{quarantined:,} of {blocks:,} blocks are quarantined",
         {"share": share, "allowed": settings.max_quarantined_fraction},
     )
 
@@ -139,7 +141,8 @@ def shrinkage(partition: PartitionRelease, manifest: Manifest, settings: Setting
 
 def statements_per_second(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
     """The load sends fewer than 100 statements a second; runs under a second pass."""
-    statements, seconds = manifest.report.sql_statements or 0, manifest.report.seconds or 0.0
+    report = manifest.report_as(LoadReport)
+    statements, seconds = report.sql_statements or 0, report.seconds or 0.0
     rate = statements / max(seconds, MIN_SECONDS_FOR_RATE)
     return Finding(
         rate < MAX_STATEMENTS_PER_SECOND,
@@ -160,7 +163,8 @@ def object_totals(partition: PartitionRelease, manifest: Manifest, settings: Set
 
 def upload_errors(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
     """Under 1 % of uploads failed."""
-    attempts, errors = manifest.report.upload_attempts or 0, manifest.report.upload_errors or 0
+    report = manifest.report_as(ObjectSetReport)
+    attempts, errors = report.upload_attempts or 0, report.upload_errors or 0
     share = errors / attempts if attempts else 0.0
     return Finding(
         share < MAX_UPLOAD_ERROR_FRACTION, f"{errors:,} of {attempts:,} uploads failed", {"error_fraction": share}

@@ -15,8 +15,8 @@ import dagster as dg
 import polars as pl
 import pyarrow as pa
 
-from genbank_assets.measure import FIGURES
 from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.reports import FIGURES, LoadReport
 from genbank_assets.schema.tables import Column
 from genbank_assets.store import Manifest, PartitionRelease, releases_in_store
 
@@ -43,7 +43,7 @@ def result(
     }
     if report.records_per_second is not None:
         metadata["records_per_second"] = rounded(report.records_per_second)
-    if report.sql_statements_per_second is not None:
+    if isinstance(report, LoadReport) and report.sql_statements_per_second is not None:
         metadata["sql_statements_per_second"] = rounded(report.sql_statements_per_second)
     if columns:
         metadata["dagster/column_schema"] = table_schema(columns)

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, Gauge, Info, generate_latest
 
 from genbank_assets import __version__
 from genbank_assets.errors import SettingsError
-from genbank_assets.measure import FIGURES
 from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.reports import FIGURES, LoadReport
 from genbank_assets.settings import Settings
 from genbank_assets.store import STAGES, Manifest, PartitionKey, current_release, write_atomically
 
@@ -52,8 +52,9 @@ def metrics(settings: Settings) -> str:
         labels = (manifest.collection, manifest.division, manifest.stage)
         for name, value in manifest.report.as_dict().items():
             gauges[name].labels(*labels).set(value)
-        if manifest.report.sql_statements_per_second is not None:
-            rate.labels(*labels).set(manifest.report.sql_statements_per_second)
+        report = manifest.report
+        if isinstance(report, LoadReport) and report.sql_statements_per_second is not None:
+            rate.labels(*labels).set(report.sql_statements_per_second)
         if manifest.published_at:
             published.labels(*labels).set(dt.datetime.fromisoformat(manifest.published_at).timestamp())
         versions = {"code_version": manifest.code_version, "software_version": manifest.software_version}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.reports import LoadReport, ObjectSetReport, RecordsReport, UniqueRecordsReport
 from genbank_assets.settings import Settings
 from genbank_assets.store import INPUT_STAGES, STAGES, PartitionKey, PartitionRelease, Stage, current_release
 
@@ -59,24 +60,25 @@ def _status(settings: Settings, key: PartitionKey) -> PartitionStatus | None:
     partition = current_release(settings.store, key=key, stage="raw_files")
     if partition is None:
         return None
-    reports = {stage: m.report for stage in STAGES if (m := partition.manifest(stage)) is not None}
-    records = reports.get("records")
-    unique = reports.get("unique_records")
-    loaded = reports.get("postgres_table")
-    objects = reports.get("object_set")
+    manifests = {stage: found for stage in STAGES if (found := partition.manifest(stage)) is not None}
+    records = manifests["records"].report_as(RecordsReport) if "records" in manifests else None
+    unique = manifests["unique_records"].report_as(UniqueRecordsReport) if "unique_records" in manifests else None
+    loaded = manifests["postgres_table"].report_as(LoadReport) if "postgres_table" in manifests else None
+    objects = manifests["object_set"].report_as(ObjectSetReport) if "object_set" in manifests else None
+    reports = [manifest.report for manifest in manifests.values()]
     return PartitionStatus(
         collection=key.collection,
         division=key.division,
         release=partition.release,
-        files=reports["raw_files"].files or 0,
+        files=manifests["raw_files"].report.files or 0,
         records=records.records if records else None,
         residues=records.residues if records else None,
         distinct_sequences=unique.distinct_sequences if unique else None,
         quarantined=records.quarantined if records else None,
         rows_loaded=loaded.rows_loaded if loaded else None,
         objects=objects.objects if objects else None,
-        seconds=sum(report.seconds or 0.0 for report in reports.values()),
-        peak_memory_bytes=max(report.peak_memory_bytes or 0 for report in reports.values()),
+        seconds=sum(report.seconds or 0.0 for report in reports),
+        peak_memory_bytes=max(report.peak_memory_bytes or 0 for report in reports),
         sql_statements=loaded.sql_statements or 0 if loaded else 0,
     )
 

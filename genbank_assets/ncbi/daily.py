@@ -14,12 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 from genbank_assets.errors import NotFoundError
-from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.catalog import GENBANK, Collection
 from genbank_assets.ncbi.download import fetch_file
 from genbank_assets.ncbi.incoming import IncomingFiles, file_entry
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources import Source, open_source, without_credentials
+from genbank_assets.reports import StageReport
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 

@@ -17,7 +17,7 @@ from genbank_assets.durable import store_errors
 from genbank_assets.errors import ReleaseError, ReleaseFlippedError
 from genbank_assets.file_lock import file_lock
 from genbank_assets.generations import prune_releases
-from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.catalog import COLLECTIONS, GENBANK, Collection
 from genbank_assets.ncbi.evidence import EVIDENCE_FILE, fetch_evidence
 from genbank_assets.ncbi.incoming import IncomingFiles, discard_unfinished
@@ -35,6 +35,7 @@ from genbank_assets.ncbi.releases import (
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source, without_credentials
 from genbank_assets.ncbi.transfers import Transfers
 from genbank_assets.ncbi.unknown import note_unknown, unknown_sentence
+from genbank_assets.reports import StageReport
 from genbank_assets.settings import Settings
 from genbank_assets.store import (
     Manifest,

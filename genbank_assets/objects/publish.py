@@ -20,7 +20,7 @@ from obstore.store import ObjectStore
 
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.generations import prune_generations
-from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Stopwatch, peak_memory_bytes
 from genbank_assets.objects import object_index
 from genbank_assets.objects.division_tables import DivisionTables
 from genbank_assets.objects.lease import leased
@@ -31,6 +31,7 @@ from genbank_assets.objects.resume import SentFiles
 from genbank_assets.objects.send_file import WANTED, FileSender
 from genbank_assets.objects.store import lock_objects, open_objects
 from genbank_assets.objects.upload import Uploader
+from genbank_assets.reports import ObjectSetReport, UniqueRecordsReport
 from genbank_assets.schema.tables import OBJECT_SCHEMA
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest
@@ -123,7 +124,7 @@ def publish_division(
             "manifest_key": job.tables.manifest_key,
             "memberships": job.tables.memberships,
         },
-        report=StageReport(
+        report=ObjectSetReport(
             files=1,
             files_now=1,
             records=unique.report.records,
@@ -180,7 +181,9 @@ class _Job:
         self.tables = DivisionTables(partition, unique, settings=settings, progress=progress)
         self.sent = SentFiles(self._folder, input_digest=unique.digest, settings=settings)
         self.rows = int(unique.extra["distinct_sequences"])
-        self.packing = is_packed(settings.object_layout, rows=self.rows, residues=unique.report.residues or 0)
+        self.packing = is_packed(
+            settings.object_layout, rows=self.rows, residues=unique.report_as(UniqueRecordsReport).residues or 0
+        )
         self.objects = 0
         self.bytes = 0
 

@@ -22,6 +22,7 @@ from genbank_assets.objects.requests import copy_object
 from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.verify import Comparison, Problem
+from genbank_assets.reports import ObjectSetReport
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, temporary_beside
 from genbank_assets.tables.writer import file_sha256
@@ -96,7 +97,7 @@ def repair_objects(
         except (IntegrityError, NotFoundError, FileNotFoundError) as error:
             failed.append(f"{name}: {error}; genbank-assets verify {partition.key} says which table is not right")
             continue
-        put += manifest.report.objects_put or 0
+        put += manifest.report_as(ObjectSetReport).objects_put or 0
         tables[partition] = table_path(partition)
         in_place = pl.scan_parquet(tables[partition]).select(pl.col("key").unique()).collect()["key"]
         broken -= {manifest.extra["manifest_key"], manifest.extra["memberships"]["key"]}

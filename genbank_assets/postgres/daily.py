@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from genbank_assets.errors import DatabaseError, NotFoundError
-from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.catalog import COLLECTIONS, section_of_record
 from genbank_assets.ncbi.daily import DAILY, day_of
 from genbank_assets.postgres import leases
@@ -30,6 +30,7 @@ from genbank_assets.postgres.order import note_day
 from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.staging import Copy
 from genbank_assets.postgres.versions import ensure_schema
+from genbank_assets.reports import LoadReport
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest, release_sort_key
 
@@ -75,7 +76,7 @@ def apply_day(
         input_digest=unique.digest,
         files=tuple({"name": e["name"], "rows": e["records"], "raw_sha256": e["raw_sha256"]} for e in records.files),
         extra={"label": job.label, **outcome},
-        report=StageReport(
+        report=LoadReport(
             files=len(records.files),
             files_now=job.files_now,
             records=len(rows),

@@ -13,12 +13,13 @@ from collections.abc import Callable
 
 from genbank_assets.compute.results import TaskResult
 from genbank_assets.errors import NotFoundError
-from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Stopwatch, peak_memory_bytes
 from genbank_assets.postgres import leases
 from genbank_assets.postgres.connection import SqlTotals, open_database
 from genbank_assets.postgres.division_load import DivisionLoad, Outcome
 from genbank_assets.postgres.one_file import LoadedFile, LoadTask
 from genbank_assets.postgres.versions import ensure_schema
+from genbank_assets.reports import LoadReport
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
 
@@ -82,8 +83,8 @@ def _report(
     *,
     totals: SqlTotals,
     seconds: float,
-) -> StageReport:
-    return StageReport(
+) -> LoadReport:
+    return LoadReport(
         files=len(tasks),
         files_now=len(results),
         records=sum(task.records for task in tasks),

@@ -20,7 +20,8 @@ from genbank_assets.durable import file_sha256, hidden_name
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.extract.inputs import Input, find_inputs
 from genbank_assets.generations import made_before, new_generation, prune_generations, remove_folder
-from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Stopwatch, peak_memory_bytes
+from genbank_assets.reports import SearchDatabaseReport
 from genbank_assets.search_databases.nucleotides import Nucleotides
 from genbank_assets.search_databases.programs import (
     PROGRAMS,
@@ -216,7 +217,7 @@ def _manifest(
         input_digest=input_digest,
         files=files,
         extra={"databases": made, "blast_version": blast_version(), "diamond": (folder / "protein.dmnd").exists()},
-        report=StageReport(
+        report=SearchDatabaseReport(
             files=len(files),
             files_now=len(files),
             records=sum(file.rows for file in one.files),

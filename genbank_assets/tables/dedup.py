@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from genbank_assets.durable import file_sha256, store_errors
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.generations import made_before, new_generation, prune_generations
-from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Stopwatch, peak_memory_bytes
+from genbank_assets.reports import UniqueRecordsReport
 from genbank_assets.schema.tables import MEMBERSHIP_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
 from genbank_assets.settings import Settings
 from genbank_assets.stable_paths import STABLE_STAGES, update_stable_path
@@ -245,10 +246,12 @@ def _prove(totals: Totals, records: Manifest) -> None:
         )
 
 
-def _report(totals: Totals, records: Manifest, entries: tuple[dict[str, Any], ...], *, seconds: float) -> StageReport:
+def _report(
+    totals: Totals, records: Manifest, entries: tuple[dict[str, Any], ...], *, seconds: float
+) -> UniqueRecordsReport:
     with_sequence = totals.members - totals.without_sequence
     size = sum(entry["bytes"] for entry in entries)
-    return StageReport(
+    return UniqueRecordsReport(
         files=len(entries),
         files_now=len(entries),
         records=totals.members,

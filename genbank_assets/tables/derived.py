@@ -20,7 +20,8 @@ from genbank_assets.compute.tasks import run_tasks
 from genbank_assets.durable import file_sha256
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.generations import made_before, new_generation, prune_generations
-from genbank_assets.measure import StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Stopwatch, peak_memory_bytes
+from genbank_assets.reports import DerivedReport
 from genbank_assets.schema.derived import CDS_SCHEMA, SAMPLE_SCHEMA
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, temporary_beside, write_atomically
@@ -140,7 +141,7 @@ def _built(
         input_digest=records.digest,
         files=entries,
         extra={"rows": sum(entry["rows"] for entry in entries), "checks": dict(sorted(checks.items()))},
-        report=StageReport(
+        report=DerivedReport(
             files=len(entries),
             files_now=len(todo),
             records=sum(entry["records"] for entry in records.files),

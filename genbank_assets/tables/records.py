@@ -16,7 +16,8 @@ from typing import Any
 from genbank_assets.compute.tasks import TaskResult, run_tasks
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.generations import RECEIPTS, made_before, new_generation, prune_generations
-from genbank_assets.measure import Pace, StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Pace, Stopwatch, peak_memory_bytes
+from genbank_assets.reports import RecordsReport
 from genbank_assets.settings import Settings
 from genbank_assets.stable_paths import update_stable_path
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest, write_atomically
@@ -102,7 +103,7 @@ def build_records(
             report = _report(manifest.files, [], seconds=watch.seconds, files_now=0)
         else:
             manifest = _built(partition, raw, settings=settings, progress=progress, run_id=run_id, recheck=recheck)
-            report = dataclasses.replace(manifest.report, seconds=watch.seconds)
+            report = dataclasses.replace(manifest.report_as(RecordsReport), seconds=watch.seconds)
             manifest = publish_manifest(dataclasses.replace(manifest, report=report), partition=partition)
     update_stable_path(partition)
     prune_generations(partition, "records", grace_seconds=settings.keep_replaced_seconds)
@@ -244,11 +245,11 @@ def _reconcile(entry: dict[str, Any], *, raw_file: dict[str, Any], release: str)
 
 def _report(
     entries: tuple[dict[str, Any], ...], results: list[TaskResult[dict[str, Any]]], *, seconds: float, files_now: int
-) -> StageReport:
+) -> RecordsReport:
     def total(name: str) -> int:
         return sum(entry[name] for entry in entries)
 
-    return StageReport(
+    return RecordsReport(
         files=len(entries),
         files_now=files_now,
         records=total("records"),

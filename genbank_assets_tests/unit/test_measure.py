@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import multiprocessing
 import time
 
 import pytest
 
-from genbank_assets.measure import Pace, StageReport, Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Pace, Stopwatch, peak_memory_bytes
+from genbank_assets.reports import REPORTS, StageReport
+from genbank_assets.store import Manifest
 
 
 def test_a_report_shows_what_applies_and_reads_back() -> None:
     report = StageReport(files=2, files_now=0, records=10, seconds=2.5)
     assert report.as_dict() == {"files": 2, "files_now": 0, "records": 10, "seconds": 2.5}
     assert StageReport.from_dict(report.as_dict()) == report
+
+
+@pytest.mark.parametrize(("stage", "kind"), REPORTS.items())
+def test_a_manifest_has_the_report_of_its_stage(stage: str, kind: type[StageReport]) -> None:
+    figures = {field.name: 1 for field in dataclasses.fields(kind)}
+    empty = {"code_version": "1", "collection": "genbank", "release": "1.0", "division": "phg", "input_digest": ""}
+    manifest = Manifest.from_json(json.dumps({"stage": stage, **empty, "files": [], "report": figures}))
+    assert type(manifest.report) is kind
+    assert manifest.report_as(kind).as_dict() == figures
+    with pytest.raises(TypeError, match=stage):
+        manifest.report_as(dataclasses.make_dataclass("Other", [], bases=(StageReport,), frozen=True))
 
 
 def test_figures_of_a_later_version_are_ignored() -> None:

@@ -19,8 +19,8 @@ from genbank_assets import __version__
 from genbank_assets.durable import DAY_SECONDS, sweep_temporaries
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.file_lock import file_lock
-from genbank_assets.measure import StageReport
 from genbank_assets.processes import space_digest
+from genbank_assets.reports import RecordsReport
 from genbank_assets.store import (
     STAGES,
     Manifest,
@@ -46,7 +46,7 @@ def manifest(*, stage: str = "records", release: str = "273.0", rows: int = 1) -
         division="phg",
         input_digest="",
         files=({"name": "a", "rows": rows},),
-        report=StageReport(files=1),
+        report=RecordsReport(files=1),
         run_id="test",
     )
 
