@@ -14,8 +14,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from genbank_assets.postgres.survey import compared_totals
-
 from genbank_assets.errors import GenbankAssetsError, ReleaseError
 from genbank_assets.lineage.store_check import verify_store
 from genbank_assets.locks import exclusive
@@ -27,6 +25,7 @@ from genbank_assets.objects.publish import publish_division
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.daily import apply_day
 from genbank_assets.postgres.load import load_division
+from genbank_assets.postgres.preflight import compared_totals
 from genbank_assets.settings import Settings, settings_from_environment
 from genbank_assets.store import PartitionKey, PartitionRelease, current_release
 from genbank_assets.tables.dedup import build_unique_records
