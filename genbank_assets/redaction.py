@@ -27,8 +27,9 @@ SECRET_VARIABLES = (
 _URL_VARIABLE = re.compile(r"GENBANK_ASSETS_\w+|AWS_ENDPOINT_URL\w*|\w*_proxy", re.IGNORECASE)
 # Up to the last @ of the authority, and up to the last of all, for a password with / or ? in it.
 _URL_PASSWORDS = (re.compile(r"://[^:/?#\s]*:([^/?#]*)@"), re.compile(r"://[^:/?#\s]*:(.*)@", re.DOTALL))
-_URL_IN_TEXT = re.compile(r"(://[^:/?#@\s]*:)[^\s/]*@")
-_KEYWORD_PASSWORD = re.compile(r"""(\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|"[^"]*"|[^\s&'"]+)""", re.IGNORECASE)
+# Not in our own sentences that say how such an address is written.
+_URL_IN_TEXT = re.compile(r"(://[^:/?#@\s]*:)(?!PASSWORD@)[^\s/]*@")
+_KEYWORD_PASSWORD = re.compile(r"""(\bpassword\s*=\s*)(?!'…')('(?:[^'\\]|\\.)*'|"[^"]*"|[^\s&'"]+)""", re.IGNORECASE)
 # A secret that may well be part of other words is hidden where it stands alone.
 _WORD = re.compile(r"[a-z]+|.{1,5}", re.DOTALL)
 _remembered: set[str] = set()

@@ -111,6 +111,7 @@ class Settings:
     max_quarantined_fraction: float = 0.001
 
     def __post_init__(self) -> None:
+        self._check_characters()
         self._check_source()
         self._check_objects()
         for name, (least, greatest) in _BOUNDS.items():
@@ -140,6 +141,16 @@ class Settings:
         shown = (f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self) if field.repr)
         return redacted(f"Settings({', '.join(shown)})")
 
+    def _check_characters(self) -> None:
+        """Python passes on bytes that are no text in the encoding of the environment; nothing else would take them."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, str | Path) and re.search(r"[\ud800-\udfff\x00]", str(value)):
+                raise SettingsError(
+                    f"{_variable(field.name)} holds bytes that are no text in this environment's encoding: set "
+                    "LC_ALL=C.UTF-8, or choose another"
+                )
+
     def _check_source(self) -> None:
         """Each scheme is one of ours, and the rest is an address; credentials in it are hidden from now on."""
         for one in self.source.split() or [""]:
@@ -167,6 +178,10 @@ class Settings:
                 raise SettingsError(
                     f"{_variable(name)} holds credentials: leave them out and set AWS_ACCESS_KEY_ID and "
                     "AWS_SECRET_ACCESS_KEY"
+                )
+            if url and not _is_place(url):
+                raise SettingsError(
+                    f"{_variable(name)} must be s3://bucket/prefix (without ? or #) or file:///folder, not {url!r}"
                 )
         if self.tables and self.tables.rstrip("/") == self.objects_url.rstrip("/"):
             raise SettingsError(f"{_variable('tables')} and {_variable('objects')} must be different places")
@@ -233,6 +248,14 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
 
 def _variable(field: str) -> str:
     return f"{PREFIX}{field.upper()}"
+
+
+def _is_place(url: str) -> bool:
+    """Whether this names a bucket or a folder of this machine."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return parts.netloc in {"", "localhost"} and parts.path.startswith("/")
+    return parts.scheme == "s3" and bool(parts.netloc) and not parts.query and not parts.fragment
 
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number"}

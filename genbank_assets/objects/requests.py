@@ -15,6 +15,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import ObjectStore
 
+from genbank_assets.connection_reasons import is_lasting
 from genbank_assets.objects.etags import PART_BYTES, Parts
 
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -23,7 +24,7 @@ _TRANSIENT_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504}
 _TRANSIENT_CODES = re.compile(
     "<Code>(BadDigest|InvalidDigest|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch|RequestTimeout)</Code>"
 )
-_LASTING = re.compile("LocalFileSystem|certificate|UnknownIssuer|dns error.*not known", re.IGNORECASE)
+_LASTING = re.compile("LocalFileSystem|certificate|dns error.*not known", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +133,7 @@ def is_transient(error: Exception) -> bool:
 
     A full disk or a certificate that nobody vouches for are no such thing, though they have no status either.
     """
-    if not isinstance(error, GenericError | AlreadyExistsError) or _LASTING.search(str(error)):
+    if not isinstance(error, GenericError | AlreadyExistsError) or _LASTING.search(str(error)) or is_lasting(error):
         return False
     status = status_of(error)
     return status is None or status in _TRANSIENT_STATUSES or bool(_TRANSIENT_CODES.search(str(error)))

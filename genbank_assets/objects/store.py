@@ -23,6 +23,7 @@ import obstore
 from obstore.exceptions import GenericError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
+from genbank_assets.connection_reasons import connection_reason
 from genbank_assets.durable import store_errors
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.http_client import http_client
@@ -36,6 +37,7 @@ _BACKOFF = {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelt
 _STATUS = re.compile(r"status code: (\d{3}[A-Za-z ]*)")
 _CODE = re.compile(r"<Code>([^<]{1,80})</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{1,200})</Message>")
+_SERVER = re.compile(r"Error performing [A-Z]+ (https?://[^/\s?]+)")
 _NOT_PARTIAL = "non-partial response"
 # Resolved keys are asked for again after this long, so that the keys of a role may expire during a run.
 _KEYS_LAST = timedelta(minutes=5)
@@ -66,7 +68,7 @@ def open_objects(
             raise ObjectStoreError(f"the folder of the object set cannot be made: {error.strerror}: {folder}") from None
         return LocalStore(folder)
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
-        raise ObjectStoreError(f"objects must be s3://bucket/prefix (without ? or #) or file:///folder, not {url!r}")
+        raise ObjectStoreError(f"an object store is s3://bucket/prefix (without ? or #) or file:///folder, not {url!r}")
     # The body's SHA-256, twice: in the signature, which AWS and Ceph compare with what arrived, and as the checksum
     # that AWS keeps with the object. Ceph 16 passes over the second, rclone 1.75 over both; some stores refuse it.
     checksum = {"checksum_algorithm": "SHA256"} if settings.object_checksum == "sha256" else {}
@@ -286,5 +288,6 @@ def reason_of(error: BaseException) -> str:
     status, code, message = (pattern.search(text) for pattern in (_STATUS, _CODE, _MESSAGE))
     if status is not None:
         return ": ".join(found[1] for found in (status, code, message) if found)[:300]
-    lines = text.splitlines()
-    return lines[0][:300] if lines else type(error).__name__
+    server = _SERVER.search(text)
+    reason = connection_reason(error, authorities="AWS_CA_BUNDLE")
+    return f"{server[1]} failed: {reason}" if server is not None and "Generic S3" not in reason else reason

@@ -13,6 +13,7 @@ from genbank_assets.errors import DatabaseError, NoDatabaseError
 from genbank_assets.ncbi.releases import release_spellings
 from genbank_assets.postgres.connection import Session, open_database
 from genbank_assets.postgres.sql_files import query
+from genbank_assets.postgres_url import shown_postgres_url
 from genbank_assets.settings import Settings
 
 _ROW_NAMES = (
@@ -82,7 +83,8 @@ def changes(
     """
     with _reading(settings) as session:
         if session is None:
-            raise DatabaseError("nothing is loaded yet: materialize a division first")
+            where = f" into {shown_postgres_url(settings.postgres_url)}" if settings.postgres_url else ""
+            raise DatabaseError(f"nothing is loaded yet{where}: materialize a division first")
         releases = None if release is None else list(release_spellings(release))
         parameters = {"collection": collection, "section": section, "releases": releases}
         for row in session.stream(query("lookup.changes"), parameters):

@@ -18,6 +18,7 @@ import obstore
 from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 from obstore.store import S3Store
 
+from genbank_assets.connection_reasons import connection_reason, is_lasting
 from genbank_assets.errors import (
     RemoteFileChangedError,
     RemoteFileMissingError,
@@ -102,7 +103,8 @@ class BucketSource(Source):
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
             raise SourceError(f"{url}: the store does not allow it; are keys needed, or unsigned=true?") from error
         except GenericError as error:
-            raise SourceInterruptedError(f"{url}: the store failed") from error
+            kind = SourceError if is_lasting(error) else SourceInterruptedError
+            raise kind(f"{url}: the store failed: {connection_reason(error, authorities='AWS_CA_BUNDLE')}") from error
         except BaseError as error:
             raise SourceError(f"{url}: the store refused ({type(error).__name__})") from error
 

@@ -33,7 +33,7 @@ class FolderSource(Source):
             )
         self._folder = Path(unquote(parts.path))
         if not self._folder.is_dir():
-            raise SourceError(f"no such folder: {self._folder}")
+            raise SourceError(f"the source {root} cannot be read: no such folder: {self._folder}")
 
     def _listed(self, folder: str) -> list[RemoteFile]:
         path = self._folder / folder

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
+from genbank_assets.connection_reasons import connection_reason
 from genbank_assets.errors import RemoteFileMissingError, SourceError, SourceInterruptedError
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources.base import (
@@ -76,7 +77,7 @@ class FtpSource(Source):
                     self._limiter.slow_down(None, url=f"{self._root} ({error})", sent=sent)
                     continue
                 kind = SourceError if isinstance(error, ftplib.error_perm) else SourceInterruptedError
-                raise kind(f"cannot reach {self._root}: {error}") from error
+                raise kind(f"cannot reach {self._root}: {connection_reason(error)}") from error
             self._limiter.went_well(sent=sent)
         return self._connection
 
@@ -105,10 +106,12 @@ class FtpSource(Source):
         except ftplib.error_temp as error:
             if str(error).startswith(_TOO_MANY):
                 self._drop()
-            raise SourceInterruptedError(f"{self.url(path)}: the transfer broke: {error}") from error
+            raise SourceInterruptedError(f"{self.url(path)}: the transfer broke: {connection_reason(error)}") from error
         except _FAILURES as error:
             self._drop()
-            raise SourceInterruptedError(f"{self.url(path)}: the connection broke: {error}") from error
+            raise SourceInterruptedError(
+                f"{self.url(path)}: the connection broke: {connection_reason(error)}"
+            ) from error
         except BaseException:  # the reader stopped in the middle: the server's word about it is still to come
             self._drop()
             raise

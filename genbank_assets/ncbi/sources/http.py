@@ -15,13 +15,14 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from genbank_assets.connection_reasons import connection_reason, is_lasting
 from genbank_assets.errors import (
     RemoteFileChangedError,
     RemoteFileMissingError,
     SourceError,
     SourceInterruptedError,
 )
-from genbank_assets.http_client import http_client
+from genbank_assets.http_client import http_client, proxy_of
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources.base import (
     SMALL_FILE_BYTES,
@@ -30,6 +31,7 @@ from genbank_assets.ncbi.sources.base import (
     Source,
     check_same_file,
     size_of,
+    without_credentials,
 )
 from genbank_assets.ncbi.sources.index import html_index
 
@@ -38,6 +40,11 @@ _SLOW_DOWN = {429, 503}
 _GONE = {404, 410}
 _NOT_SHOWN = {401, 403, 404, 410}
 _NO_HEAD = {405, 501}
+_ADVICE = {
+    401: ": it wants a user and a password, which belong into the source's URL",
+    403: ": it does not let this machine read it; is the address right?",
+    407: ": the proxy of the environment wants a user and a password, which belong into its URL",
+}
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 
 
@@ -51,6 +58,8 @@ class HttpSource(Source):
             httpx.URL(self._root)
         except (ValueError, httpx.InvalidURL) as error:
             raise SourceError(f"the source is not a valid URL: {error}") from error
+        proxy = proxy_of(self._root)
+        self._proxied = f"by way of the proxy {without_credentials(proxy)} " if proxy else ""
         self._client = http_client(
             self._root,
             auth=(unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
@@ -153,18 +162,23 @@ class HttpSource(Source):
         if status in _GONE:
             raise RemoteFileMissingError(f"there is no {self.url(path)}: the server answered {status}")
         kind = SourceInterruptedError if status >= 500 or status == 408 else SourceError
-        raise kind(f"{self.url(path)}: the server answered {status}")
+        raise kind(f"{self.url(path)}: the server answered {status}{_ADVICE.get(status, '')}")
 
     @contextlib.contextmanager
     def _reading(self, path: str) -> Iterator[None]:
         try:
             yield
-        except (httpx.TooManyRedirects, httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.DecodingError) as error:
-            raise SourceError(f"{self.url(path)}: {error}") from error
+        except httpx.TooManyRedirects as error:
+            raise SourceError(f"{self.url(path)} leads on more than {MAX_REDIRECTS} times: look at the URL") from error
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise SourceError(f"{self.url(path)} leads to what is no https:// address: {error}") from error
+        except httpx.DecodingError as error:
+            raise SourceError(f"{self.url(path)} is not packed as the server says: {error}") from error
         except httpx.HTTPError as error:
-            raise SourceInterruptedError(
-                f"{self.url(path)}: the connection broke: {error or type(error).__name__}"
-            ) from error
+            kind = SourceError if is_lasting(error) else SourceInterruptedError
+            unmade = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
+            what = f"{self._proxied}cannot be reached" if unmade else "the connection broke"
+            raise kind(f"{self.url(path)}: {what}: {connection_reason(error)}") from error
 
 
 def refuse_downgrade(response: httpx.Response) -> None:

@@ -1,0 +1,83 @@
+"""Why a server could not be reached or read, in plain English, whichever library says it.
+
+Python's sockets and TLS, httpx, ftplib and obstore each have their own words, most of them numbers and names of
+functions. What is asked of the server, and what is tried again, belongs to the callers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+# What the libraries write -> what it means and what to do. The first that fits is said.
+_REASONS: tuple[tuple[str, str], ...] = (
+    (
+        r"Name or service not known|nodename nor servname|name resolution|No address associated|dns error",
+        "there is no such name: look at the spelling, the network and the name server",
+    ),
+    (
+        r"Hostname mismatch|doesn't match|NotValidForName|not valid for '",
+        "its certificate is for another name: look at the address",
+    ),
+    (
+        r"certificate has expired|not yet valid|\bExpired|NotValidYet",
+        "its certificate has expired or is not valid yet: look at the clock of this machine, too",
+    ),
+    (
+        r"CERTIFICATE_VERIFY_FAILED|UnknownIssuer|InvalidCertificate|UnsupportedCertVersion",
+        "its certificate is of no authority that this machine trusts: name the file of yours in {authorities}",
+    ),
+    (
+        r"WRONG_VERSION_NUMBER|InvalidContentType|UNKNOWN_PROTOCOL|RECORD_LAYER|InvalidMessage",
+        "it does not speak TLS there: is it http:// and not https://?",
+    ),
+    (r"Connection refused|ConnectionRefused", "nothing listens there, or it is not let through: look at host and port"),
+    (r"Network is unreachable|No route to host|NetworkUnreachable|HostUnreachable", "there is no way to it from here"),
+    (
+        r"reset by peer|ConnectionReset|without sending a response|Broken pipe|UnexpectedEof|IncompleteMessage"
+        r"|EOF occurred",
+        "the server ended the connection",
+    ),
+    (r"redirect without LOCATION", "the bucket is in another region: set AWS_REGION"),
+    (r"timed out|TimedOut|Timeout", "no answer in time"),
+)
+# It would be the same a moment later.
+_LASTING = re.compile(
+    r"CERTIFICATE_VERIFY_FAILED|InvalidCertificate|WRONG_VERSION_NUMBER|InvalidContentType|UNKNOWN_PROTOCOL"
+)
+_ERRNO = re.compile(r"\[Errno -?\d+\] ")
+
+
+def connection_reason(error: BaseException, *, authorities: str = "SSL_CERT_FILE") -> str:
+    """What went wrong with a connection, without a full stop.
+
+    Args:
+        error: of whatever library; what caused it is looked at, too.
+        authorities: the variable that names certificates of one's own.
+    """
+    text = _all_of(error)
+    for pattern, reason in _REASONS:
+        if re.search(pattern, text):
+            return reason.format(authorities=authorities)
+    lines = _ERRNO.sub("", str(error)).strip().splitlines()
+    return lines[0].rstrip(".")[:300] if lines else _last_words(error)
+
+
+def is_lasting(error: BaseException) -> bool:
+    """Whether trying again is of no use: certificates and protocols do not change in between."""
+    return _LASTING.search(_all_of(error)) is not None
+
+
+def _last_words(error: BaseException) -> str:
+    return "the server ended the connection" if isinstance(error, EOFError) else type(error).__name__
+
+
+def _all_of(error: BaseException) -> str:
+    return "\n".join(f"{type(one).__name__}: {one}" for one in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    one: BaseException | None = error
+    while one is not None:
+        yield one
+        one = one.__cause__ or one.__context__
