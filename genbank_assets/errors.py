@@ -13,6 +13,15 @@ from typing import Any
 from genbank_assets.redaction import redacted
 
 
+def one_line(text: str) -> str:
+    """A message of several lines, as libpq, PostgreSQL and DuckDB write them, as one; a text of one line stays."""
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    lines = [line for line in lines if line.strip("^~ ")]  # not those that point at a place in the line above
+    if len(lines) < 2:
+        return text.strip()
+    return "".join(line + (" " if line.endswith(tuple(".:;,!?")) else "; ") for line in lines).rstrip("; ")
+
+
 class GenbankAssetsError(Exception):
     """Base of all errors raised on purpose; the command line prints it without a traceback.
 
@@ -28,7 +37,7 @@ class GenbankAssetsError(Exception):
     transient: bool = False
 
     def __init__(self, message: str = "", *, transient: bool | None = None) -> None:
-        super().__init__(redacted(message))
+        super().__init__(one_line(redacted(message)))
         if transient is not None:
             self.transient = transient
 

@@ -23,6 +23,13 @@ TIMEOUT_SECONDS = 10.0
 ANNOUNCE_SECONDS = 4.0
 OLDEST_POSTGRES = 140_000
 
+# The schema is made by the first load; later ones make tables in it.
+_MAY_LOAD = """
+SELECT current_setting('transaction_read_only') = 'off',
+       coalesce(has_schema_privilege(to_regnamespace('genbank')::oid, 'CREATE'),
+                has_database_privilege(current_database(), 'CREATE'))
+"""
+
 
 def check_readiness(
     settings: Settings,
@@ -101,7 +108,7 @@ def check_database(settings: Settings) -> None:
     """Connect to the server of the settings; the embedded one is started when it is needed.
 
     Raises:
-        DatabaseError: it cannot be reached, or is too old.
+        DatabaseError: it cannot be reached, is too old or read-only, or the role may not make tables there.
     """
     if settings.postgres_url is None:
         return
@@ -113,11 +120,19 @@ def check_database(settings: Settings) -> None:
     try:
         with psycopg.connect(settings.postgres_url, connect_timeout=int(TIMEOUT_SECONDS)) as connection:
             version, encoding = connection.info.server_version, connection.info.parameter_status("server_encoding")
+            (is_writable, may_create), *_ = connection.execute(_MAY_LOAD).fetchall()
     except psycopg.Error as error:
-        raise DatabaseError(f"cannot reach PostgreSQL at {shown}: {' '.join(str(error).split())}") from None
+        raise DatabaseError(f"cannot reach PostgreSQL at {shown}: {error}") from None
     if version < OLDEST_POSTGRES or encoding != "UTF8":
         raise DatabaseError(
             f"PostgreSQL at {shown} is version {version // 10_000} with {encoding}: 14 or later with UTF8 is needed"
+        )
+    if not is_writable:
+        raise DatabaseError(f"PostgreSQL at {shown} is read-only: name the server that it follows")
+    if not may_create:
+        raise DatabaseError(
+            f"the role of {shown} may not load there: make it the owner of the database, or GRANT it CREATE "
+            "(docs/operating.md, PostgreSQL)"
         )
 
 

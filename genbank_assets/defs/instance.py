@@ -16,7 +16,7 @@ import psycopg
 
 import genbank_assets
 from genbank_assets.defs.storage import STORAGE_VARIABLE, storage_url
-from genbank_assets.errors import DatabaseError, SettingsError
+from genbank_assets.errors import DatabaseError, SettingsError, one_line
 from genbank_assets.postgres_url import normalised_postgres_url, shown_postgres_url, sqlalchemy_url
 from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
@@ -107,8 +107,7 @@ def _check_reachable(url: str) -> None:
         psycopg.connect(url, connect_timeout=10).close()
     except psycopg.Error as error:
         raise DatabaseError(
-            f"Dagster's database at {shown_postgres_url(url)} ({STORAGE_VARIABLE}) cannot be reached: "
-            f"{' '.join(str(error).split())}"
+            f"Dagster's database at {shown_postgres_url(url)} ({STORAGE_VARIABLE}) cannot be reached: {error}"
         ) from None
 
 
@@ -142,7 +141,10 @@ def open_instance(settings: Settings, *, captures_output: bool = True) -> dg.Dag
 def _root_cause(error: BaseException) -> str:
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
-    return " ".join(str(error).split())[:500]
+    said = one_line(str(error).partition("\nLINE ")[0])[:500]  # not the statement of Dagster's own
+    if "permission denied" in said:
+        said += "; its role has to own the database, or may CREATE in its schema public"
+    return said
 
 
 def _prepare_pools(instance: dg.DagsterInstance) -> None:
