@@ -36,6 +36,7 @@ from genbank_assets.postgres_server.cluster_paths import (
     processes_in,
 )
 from genbank_assets.postgres_server.host import refuse_second_host, server_lock
+from genbank_assets.postgres_server.initdb_reason import reason_of_initdb
 from genbank_assets.postgres_server.leftovers import ensure_watcher, sweep_leftovers
 from genbank_assets.postgres_server.programs import find_programs
 from genbank_assets.postgres_server.users import current_users, register_user
@@ -229,7 +230,7 @@ def _create(paths: ClusterPaths) -> None:
     done = run_as(command, paths.account)
     if done.returncode != 0:
         shutil.rmtree(partial, ignore_errors=True)
-        raise DatabaseError(f"initdb failed: {done.stderr.strip()[-500:]}")
+        raise DatabaseError(f"the embedded PostgreSQL cannot be made in {paths.home}: {reason_of_initdb(done.stderr)}")
     with (partial / "postgresql.conf").open("a", encoding="utf-8") as file:
         file.write("\n# genbank-assets\n")
         file.writelines(f"{name} = {value}\n" for name, value in _SETTINGS.items())

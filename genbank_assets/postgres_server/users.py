@@ -6,12 +6,20 @@ user holds a lock on a file of its own; the kernel lets go of it however the pro
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 from pathlib import Path
 from typing import TextIO
 
 _held: dict[Path, TextIO] = {}
+
+
+@atexit.register
+def _let_go() -> None:
+    """Closed before the interpreter warns of open files."""
+    while _held:
+        _held.popitem()[1].close()
 
 
 def register_user(home: Path, purpose: str) -> None:

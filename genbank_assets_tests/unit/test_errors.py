@@ -14,6 +14,7 @@ from genbank_assets.compute.local import run_tasks
 from genbank_assets.errors import CorruptGzipError, FlatFileError, GenbankAssetsError
 from genbank_assets.objects import requests
 from genbank_assets.postgres import connection
+from genbank_assets.postgres_server.initdb_reason import reason_of_initdb
 
 ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, GenbankAssetsError)]
 PASSING = {
@@ -104,3 +105,42 @@ def test_which_refusals_of_a_connection_is_transient(text: str, passes: bool) ->
 )
 def test_which_answers_of_a_store_is_transient(error: Exception, passes: bool) -> None:
     assert requests.is_transient(error) is passes
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        (
+            "connection failed: refused\n\tIs the server running?\n",
+            "connection failed: refused; Is the server running?",
+        ),
+        ("syntax error\nLINE 1: SELEC 1\n        ^\nHINT:  none.", "syntax error; LINE 1: SELEC 1; HINT: none."),
+        ("several causes:\n- one\n- two", "several causes: - one; - two"),
+        ("a name with  two blanks", "a name with  two blanks"),
+        ("ends\r\n", "ends"),
+    ],
+)
+def test_what_others_say_in_several_lines_is_one(said: str, line: str) -> None:
+    assert str(GenbankAssetsError(said)) == line
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            'creating files ... 2026-11-26 FATAL:  could not resize shared memory segment "/P": No space\n'
+            "child process exited with exit code 134\n",
+            'could not resize shared memory segment "/P": No space; give the machine or container more of /dev/shm '
+            "(docker run --shm-size=256m)",
+        ),
+        (
+            "initdb: error: could not look up effective user ID 12345: user does not exist",
+            "could not look up effective user ID 12345: user does not exist; give the user an entry in /etc/passwd, or "
+            "set GENBANK_ASSETS_POSTGRES_URL to a server of yours",
+        ),
+        ("something else\n", "something else"),
+        ("", "initdb failed without a word"),
+    ],
+)
+def test_the_cause_is_found_in_what_initdb_says(said: str, reason: str) -> None:
+    assert reason_of_initdb(said) == reason

@@ -1,0 +1,17 @@
+"""What initdb says when it fails, as the line that names the cause and what to do. Running it belongs to ``server``."""
+
+from __future__ import annotations
+
+import re
+
+
+def reason_of_initdb(said: str) -> str:
+    """The line of its output that names the cause, and what to do about the usual ones."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"FATAL|PANIC|error:", line)] or lines[-1:]
+    reason = re.sub(r"^.*?(FATAL|PANIC|error): +", "", telling[0]) if telling else "initdb failed without a word"
+    if "shared memory" in reason:
+        reason += "; give the machine or container more of /dev/shm (docker run --shm-size=256m)"
+    elif "does not exist" in reason and "user" in reason:
+        reason += "; give the user an entry in /etc/passwd, or set GENBANK_ASSETS_POSTGRES_URL to a server of yours"
+    return reason[:400]
