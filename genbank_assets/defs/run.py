@@ -21,11 +21,13 @@ from genbank_assets.defs.blast import blast_job_name
 from genbank_assets.defs.daily import daily_job_name
 from genbank_assets.defs.instance import open_instance
 from genbank_assets.defs.jobs import mirror_job_name
+from genbank_assets.defs.metadata import CONSOLE
 from genbank_assets.defs.origin import run_as_of_the_code_location
 from genbank_assets.defs.partitions import DAYS
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.taxonomy import TAXONOMY_JOB
 from genbank_assets.defs.upstream import RELEASE_TAG
+from genbank_assets.defs.waits import tell_pool_waits
 from genbank_assets.errors import UsageError
 from genbank_assets.settings import Settings
 from genbank_assets.stopping import StopSignals
@@ -119,6 +121,7 @@ class Runs:
     ) -> PartitionRun:
         run_id = str(uuid.uuid4())
         begun = time.monotonic()
+        tell_pool_waits(self._instance, run_id=run_id, progress=CONSOLE.info)
         with _cancelled_by(self._stop, instance=self._instance, run_id=run_id):
             result = self._definitions.resolve_job_def(job).execute_in_process(
                 instance=self._instance,
