@@ -53,7 +53,7 @@ def features_frame(records: pl.LazyFrame, *, qualifiers: Iterable[str] = ()) -> 
         records.select(*IDENTITY, *whose, "features")
         .filter(pl.col("features").list.len() > 0)
         .with_columns(feature_ordinal=pl.int_ranges(pl.col("features").list.len()))
-        .explode("features", "feature_ordinal")
+        .explode("features", "feature_ordinal", empty_as_null=False)
         .select(*IDENTITY, *whose, "feature_ordinal", *(pl.col("features").struct.field(name) for name in names))
     )
     return found.with_columns(**{name: _first_value(name) for name in qualifiers})

@@ -142,7 +142,7 @@ def _secondary(settings: Settings, name: str) -> list[Match]:
             continue
         rows = (
             frames.select("accession", listed)
-            .explode("secondary_accessions")
+            .explode("secondary_accessions", empty_as_null=False)
             .filter((listed == name) | listed.str.contains("-", literal=True))
             .collect()
         )
