@@ -161,7 +161,7 @@ def _check_wanted(settings: Settings, keys: Sequence[PartitionKey], wanted: str,
     if release_sort_key(offered) != release_sort_key(wanted):
         raise ReleaseError(
             f"{title} {wanted} is wanted, but the source offers {offered}: NCBI keeps the current release only, an "
-            "older one needs --source with a copy that somebody kept"
+            f"older one needs --source with a copy of it"
         )
     for key in keys:
         here = current_release(settings.store, key=key, stage="raw_files")

@@ -81,7 +81,7 @@ class Settings:
             about 64 MiB) or ``auto`` (packs for divisions of many short sequences). Holds for what is sent from now on.
         object_checksum: ``sha256``, or ``none`` for stores that refuse requests with ``x-amz-checksum-*``.
         refget: whether GA4GH refget digests are computed beside SHA-256.
-        max_absent_fraction: share of a division's loaded records that may be gone before a load stops.
+        max_absent_fraction: share of a division's loaded records that may be missing before a load stops.
         max_quarantined_fraction: share of quarantined blocks above which a check warns.
     """
 

@@ -65,7 +65,7 @@ GROUPS = (
     completion,
 )
 DEBUG_VARIABLE = "GENBANK_ASSETS_DEBUG"
-STOPPED = "stopped; run it again to go on where it was"
+STOPPED = "stopped; run it again to resume"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,11 +15,11 @@ def add_commands(commands: Commands) -> None:
     command = commands.add(
         "blast",
         run=_blast,
-        summary="make BLAST and DIAMOND databases of partitions",
+        summary="build BLAST and DIAMOND databases of partitions",
         description=(
-            "Makes BLAST databases of the different nucleotide sequences and proteins of partitions in the store, with "
-            "the names and taxa of all records, and DIAMOND's where it is installed; prints where they are, for "
-            "blastn -db. Needs NCBI BLAST+."
+            "Builds BLAST databases of the distinct nucleotide sequences and proteins of partitions in the store, "
+            "with the names and taxa of all records, and DIAMOND databases where DIAMOND is installed. Prints their "
+            "paths, for blastn -db. Needs NCBI BLAST+."
         ),
         examples=["blast genbank/phg", "blast genbank/phg refseq/viral"],
     )

@@ -20,20 +20,20 @@ def add_commands(commands: Commands) -> None:
     commands.add(
         "catalog",
         run=_catalog,
-        summary="bring the SQL catalog to what the store holds",
+        summary="bring the SQL catalog up to date with the store",
         description=(
             "Brings STORE/catalog/genbank.ducklake, a DuckLake catalog over the tables where they lie, to what the "
-            "manifests say: a snapshot per release of a division. It copies no tables and can be made anew at any time."
+            "manifests say: a snapshot per release of a division. It copies no tables and can be rebuilt at any time."
         ),
         examples=["catalog"],
     )
     sql = commands.add(
         "sql",
         run=_sql,
-        summary="ask the tables in SQL (DuckDB), of now or as of a release",
+        summary="query the tables in SQL (DuckDB), as they are now or as of a release",
         description=(
-            "Answers a query on the tables records, features, sequences, memberships and changes, without a database "
-            "server. Left out, queries are read from standard input, each ended by a semicolon."
+            "Runs a query on the tables records, features, sequences, memberships and changes, without a database "
+            "server. Without a query, reads queries from standard input, each ending in a semicolon."
         ),
         examples=[
             'sql "SELECT section, count(*) FROM records GROUP BY section"',
@@ -41,7 +41,9 @@ def add_commands(commands: Commands) -> None:
             "sql --out cox1.parquet \"SELECT * EXCLUDE (qualifiers, spans) FROM features WHERE gene = 'cox1'\"",
         ],
     )
-    sql.add_argument("query", nargs="?", metavar="QUERY", help="one query; left out, they come from standard input")
+    sql.add_argument(
+        "query", nargs="?", metavar="QUERY", help="one query; by default queries are read from standard input"
+    )
     sql.add_argument("--release", metavar="R", help="the mirror as of this release: 273.0, or refseq 237")
     sql.add_argument("--out", type=Path, metavar="FILE", help="write the rows to FILE.parquet or FILE.csv")
 

@@ -23,7 +23,7 @@ def add_commands(commands: Commands) -> None:
         json=True,
     )
     command.add_argument("partitions", nargs="+", metavar="PARTITION", help="such as genbank/phg")
-    command.add_argument("--release", metavar="N", help="that release instead of the newest one")
+    command.add_argument("--release", metavar="N", help="this release instead of the newest")
 
 
 def _cite(options: argparse.Namespace, settings: Settings) -> int:

@@ -30,10 +30,10 @@ def add_commands(commands: Commands) -> None:
     commands.add(
         "demo",
         run=_demo,
-        summary="materialize the bundled sample and show what came of it",
+        summary="materialize the bundled sample and show the result",
         description=(
             "Takes the bundled sample, 181 genuine records, through all five assets, with an embedded PostgreSQL, and "
-            "shows what is there now and one record's path from file to database. Run again it does nothing twice."
+            "shows the result and one record's path from file to database. Running it again repeats no work."
         ),
         examples=["demo", "demo --store /tmp/genbank-demo"],
     )

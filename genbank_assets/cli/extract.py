@@ -29,8 +29,9 @@ def add_commands(commands: Commands) -> None:
         run=_extract,
         summary="write records, features or tables of what is in the store",
         description=(
-            "Writes what the conditions leave of the partitions (all of them by default) to standard output, a file or "
-            "shards, with a manifest that says what it was made of. The exit code is 1 when an accession that was "
+            "Writes the records of the partitions (all by default) that meet the conditions to standard output, a "
+            "file or shards, with a manifest that says what they were made from. The exit code is 1 when an accession "
+            "that was "
             "asked for is not there."
         ),
         examples=[
@@ -47,11 +48,11 @@ def add_commands(commands: Commands) -> None:
 
 
 def _add_selection(command: argparse.ArgumentParser) -> None:
-    which = command.add_argument_group("which records (all of these; several values of one: any)")
-    which.add_argument("--release", metavar="N", help="that release instead of the newest one of each partition")
-    _add_several(which, "--taxon", "NAME|ID", "a taxon and all below it")
-    _add_several(which, "--not", "NAME|ID", "but not this taxon and all below it")
-    _add_several(which, "--organism", "NAME", "as in ORGANISM, whatever its case")
+    which = command.add_argument_group("which records (all conditions must hold; of several values of one, any)")
+    which.add_argument("--release", metavar="N", help="this release instead of the newest of each partition")
+    _add_several(which, "--taxon", "NAME|ID", "a taxon and everything below it")
+    _add_several(which, "--not", "NAME|ID", "leave out this taxon and everything below it")
+    _add_several(which, "--organism", "NAME", "as in ORGANISM, ignoring case")
     which.add_argument("--accessions", metavar="FILE|-", help="a file of accessions, with or without version")
     which.add_argument("--exclude", metavar="FILE", help="a file of accessions to leave out")
     which.add_argument("--length", metavar="MIN-MAX", help="length of the record: 500-2000, 500- or -2000")
@@ -59,7 +60,7 @@ def _add_selection(command: argparse.ArgumentParser) -> None:
     _add_several(which, "--country", "NAME", "country or sea of /geo_loc_name or /country")
     which.add_argument("--collected", metavar="FROM..TO", help="days of collection: 2020..2021-06, 2020.., 2020")
     _add_several(which, "--molecule-type", "TYPE", "as on the LOCUS line: DNA, RNA, mRNA")
-    which.add_argument("--changed-since", metavar="RELEASE", help="not in that release in the same state")
+    which.add_argument("--changed-since", metavar="RELEASE", help="not in this release in the same state")
     which.add_argument("--distinct", action="store_true", help="one record for each different sequence")
     features = command.add_argument_group("which features")
     _add_several(features, "--feature", "KEY", "such as CDS or rRNA")
@@ -84,8 +85,12 @@ def _add_format(command: argparse.ArgumentParser) -> None:
     how.add_argument("--ranks", metavar="A,B", help="ranks of crabs, sintax and qiime2")
     how.add_argument("--order", choices=ORDERS, default="ncbi", help="of entries (default: as NCBI has them)")
     where = command.add_argument_group("where to")
-    where.add_argument("--out", type=Path, metavar="FILE", help="packed where it ends in .gz or .zst; default: printed")
-    where.add_argument("--shard-mb", type=float, metavar="N", help="files of about N MB of text, taken up again")
+    where.add_argument(
+        "--out", type=Path, metavar="FILE", help="compressed if it ends in .gz or .zst; default: printed"
+    )
+    where.add_argument(
+        "--shard-mb", type=float, metavar="N", help="files of about N MB of text; an interrupted run resumes"
+    )
     where.add_argument("--manifest", type=Path, metavar="FILE", help="the manifest (default: beside the file)")
 
 

@@ -25,13 +25,13 @@ def add_commands(commands: Commands) -> None:
     """Add ``objects`` with its verbs."""
     verbs = commands.add_verbs(
         "objects",
-        summary="compare the object set with its manifests, remove left-overs",
-        description="Looks after the object set: is everything there that manifests list, and what does none list?",
+        summary="verify, repair and prune the object set",
+        description="Verifies, repairs and prunes the object set against its manifests.",
     )
     verify = verbs.add(
         "verify",
         run=_verify,
-        summary="is everything there that manifests list?",
+        summary="check that everything the manifests list is there",
         description=(
             "Compares the object set with the manifests: presence, bytes and ETag of every object, and the digest of a "
             "random sample. The exit code is 1 when there is a problem."
@@ -47,7 +47,7 @@ def add_commands(commands: Commands) -> None:
         summary="send again what is missing or damaged",
         description=(
             "Compares the object set with its manifests as verify does, sends again what is missing or damaged from "
-            "the sequence tables of the store, and looks once more. What is right is not touched. The exit code is 1 "
+            "the sequence tables of the store, and verifies again. What is intact is not touched. The exit code is 1 "
             "when a problem is left."
         ),
         examples=["objects repair", "objects repair genbank/phg --sample 1000"],

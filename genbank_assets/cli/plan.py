@@ -22,7 +22,7 @@ def add_commands(commands: Commands) -> None:
     plan = commands.add(
         "plan",
         run=_plan,
-        summary="what the release that the source offers now will need",
+        summary="estimate what the source's current release will need",
         description=(
             "Asks the source for its release notes and listings and says for each partition how much is downloaded, "
             "how long a first load takes, and how much room tables, database and objects take, from measured rates. "
@@ -33,9 +33,7 @@ def add_commands(commands: Commands) -> None:
     )
     plan.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; left out, all")
     plan.add_argument("--workers", type=int, metavar="N", help="processes that parse and load (GENBANK_ASSETS_WORKERS)")
-    plan.add_argument(
-        "--megabytes-per-second", type=float, metavar="MB", help="what the line to the source brings (default: 100)"
-    )
+    plan.add_argument("--megabytes-per-second", type=float, metavar="MB", help="bandwidth to the source (default: 100)")
     add_source_option(plan)
 
 

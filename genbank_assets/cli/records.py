@@ -23,7 +23,7 @@ def add_commands(commands: Commands) -> None:
     trace = commands.add(
         "trace",
         run=_trace,
-        summary="where a record came from and went to",
+        summary="trace a record from its source file to the object store",
         description=(
             "Follows a record from NCBI's file over the table row and the database row to the stored object. The exit "
             "code is 1 when something is missing or does not match, or when there is no such record."

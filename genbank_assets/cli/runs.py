@@ -24,7 +24,8 @@ def add_commands(commands: Commands) -> None:
         summary="bring partitions up to date, all five assets",
         description=(
             "Brings divisions of GenBank and sections of RefSeq up to date: raw files, tables, PostgreSQL and objects, "
-            "with their checks. What is in place is not done again; after a failure, a stop or a kill, run it again."
+            "with their checks. Finished work is not repeated; after a failure or an interruption, run it again to "
+            "resume."
         ),
         examples=[
             "materialize genbank/una",
@@ -45,7 +46,7 @@ def add_commands(commands: Commands) -> None:
         "--max-absent-fraction",
         type=float,
         metavar="F",
-        help="share of loaded records that may be gone from the release (default 0.02)",
+        help="share of loaded records that may be missing from the release (default 0.02)",
     )
 
     update = commands.add(

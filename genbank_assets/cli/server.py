@@ -25,12 +25,12 @@ def add_commands(commands: Commands) -> None:
         run=_stop,
         summary="stop the embedded PostgreSQL of the store",
         description=(
-            "Stops the embedded PostgreSQL of the store, which otherwise goes on when commands end. Refuses "
+            "Stops the embedded PostgreSQL of the store, which otherwise keeps running when commands end. Refuses "
             "while dev, a run or another program uses it."
         ),
         examples=["stop", "stop --force"],
     )
-    stop.add_argument("--force", action="store_true", help="stop it also under programs that use it")
+    stop.add_argument("--force", action="store_true", help="stop it even while programs use it")
 
 
 def _psql(options: argparse.Namespace, settings: Settings) -> int:

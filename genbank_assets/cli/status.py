@@ -31,12 +31,12 @@ def add_commands(commands: Commands) -> None:
         run=_metrics,
         summary="the store's figures in Prometheus' text format",
         description=(
-            "Prints the figures of every division and stage in Prometheus' text format, or puts them into a file at "
-            "once, for node_exporter's textfile collector."
+            "Prints the figures of every division and stage in Prometheus' text format, or writes them to a file "
+            "atomically, for node_exporter's textfile collector."
         ),
         examples=["metrics", "metrics --out /var/lib/prometheus/node-exporter/genbank_assets.prom"],
     )
-    metrics.add_argument("--out", type=Path, metavar="FILE", help="write to a file at once instead of printing")
+    metrics.add_argument("--out", type=Path, metavar="FILE", help="write to a file atomically instead of printing")
 
 
 def _status(options: argparse.Namespace, settings: Settings) -> int:

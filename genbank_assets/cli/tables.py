@@ -23,8 +23,8 @@ def add_commands(commands: Commands) -> None:
         "tables",
         summary="publish tables in the object store, compare and prune them",
         description=(
-            "Publishes divisions' tables to GENBANK_ASSETS_TABLES (s3://bucket/prefix or file:///folder), where others "
-            "read them without a store, and looks after them."
+            "Publishes divisions' tables to GENBANK_ASSETS_TABLES (s3://bucket/prefix or file:///folder), where "
+            "others read them without a store, and verifies and prunes them."
         ),
     )
     publish = verbs.add(
@@ -50,7 +50,7 @@ def add_commands(commands: Commands) -> None:
     verify = verbs.add(
         "verify",
         run=_verify,
-        summary="is everything there that manifests list?",
+        summary="check that everything the manifests list is there",
         description=(
             "Compares what is published with its manifests: presence, bytes and ETag of every table, the digest of "
             "those with another ETag than when they were sent and of a random sample, and the index. The exit code is "

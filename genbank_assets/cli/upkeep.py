@@ -25,7 +25,7 @@ def add_commands(commands: Commands) -> None:
     verify = commands.add(
         "verify",
         run=_verify,
-        summary="is everything that is published still what its manifest says?",
+        summary="check that everything published still matches its manifest",
         description=(
             "Compares everything that stages have published with its manifests: digest, bytes and rows of every file, "
             "what each was made from, and the object set. Reads every byte of the files. The exit code is 1 when there "
@@ -42,10 +42,10 @@ def add_commands(commands: Commands) -> None:
     repair = commands.add(
         "repair",
         run=_repair,
-        summary="make damaged tables again and send missing objects again",
+        summary="rebuild damaged tables and resend missing objects",
         description=(
-            "Verifies, makes damaged tables again from the stage before, sends missing or damaged objects again, and "
-            "verifies once more. What is right is not touched. The exit code is 1 when a problem is left; each is "
+            "Verifies, rebuilds damaged tables from the stage before, resends missing or damaged objects, and "
+            "verifies again. What is intact is not touched. The exit code is 1 when a problem is left; each is "
             "printed with what to do."
         ),
         examples=["repair", "repair genbank/phg"],

@@ -32,7 +32,7 @@ def _run_failure() -> dg.SensorDefinition:
         name="run_failure_alert_sensor",
         monitor_all_code_locations=True,  # runs of the command belong to no code location
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells people that a run failed, why, and which checks failed with it.",
+        description="Sends an alert when a run fails: why, and which checks failed with it.",
     )
     def run_failure_alert_sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         run = context.dagster_run
@@ -52,7 +52,7 @@ def _failed_check() -> dg.SensorDefinition:
         name="failed_check_alert_sensor",
         monitor_all_code_locations=True,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells people which checks failed in a run that went through.",
+        description="Sends an alert when checks fail in a run that succeeded.",
     )
     def failed_check_alert_sensor(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
         run = context.dagster_run
@@ -93,7 +93,7 @@ def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
             lines.append(f"{event.step_key}: {data.user_failure_data.description}")
         elif data.error is not None:
             lines.append(f"{event.step_key}: {(data.error.cause or data.error).message.strip().splitlines()[0]}")
-    return lines or [context.failure_event.message or "The run failed without a step that did."]
+    return lines or [context.failure_event.message or "The run failed although none of its steps did."]
 
 
 def _link(run_id: str) -> str:

@@ -106,7 +106,7 @@ def _key_of(name: str) -> PartitionKey:
 
 
 @dg.job(
-    description="Reads one small division and fails when NCBI's format has moved. Changes nothing of the mirror.",
+    description="Reads one small division and fails when NCBI's format has changed. The mirror is not touched.",
     config=dg.RunConfig(ops={"read_a_small_division": CanaryConfig()}),
 )
 def canary() -> None:
@@ -120,5 +120,5 @@ canary_schedule = dg.ScheduleDefinition(
     cron_schedule="0 8 * * 1",
     execution_timezone="America/New_York",
     default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Reads a small division every Monday at eight in Bethesda.",
+    description="Reads a small division every Monday at 8:00 in Bethesda.",
 )

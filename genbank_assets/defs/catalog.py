@@ -35,7 +35,7 @@ _LOCK = "catalog/catalog"
     description=(
         "A DuckLake catalog over the Parquet tables where they lie: records, features, sequences, samples, cds and "
         "changes in SQL, a snapshot per release of a division, so that an earlier version is the mirror as of an "
-        "earlier release. It is made of the manifests and can be deleted at any time."
+        "earlier release. It is made from the manifests and can be deleted at any time."
     ),
 )
 def catalog(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
@@ -89,7 +89,7 @@ def counts_of_the_manifests(mirror: MirrorResource) -> dg.AssetCheckResult:
     differing = sorted("/".join(key) for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
     sentence = f"{len(expected)} division(s) have the records that their manifests count."
     if differing:
-        sentence = f"Other counts than in the manifests: {', '.join(differing)}; materialize catalog again."
+        sentence = f"Counts differ from the manifests: {', '.join(differing)}; materialize catalog again."
     return dg.AssetCheckResult(
         passed=not differing,
         severity=dg.AssetCheckSeverity.WARN,
@@ -101,5 +101,5 @@ def counts_of_the_manifests(mirror: MirrorResource) -> dg.AssetCheckResult:
 update_catalog = dg.define_asset_job(
     CATALOG_JOB,
     selection=dg.AssetSelection.assets(CATALOG_KEY) | dg.AssetSelection.checks(counts_of_the_manifests),
-    description="Bring the SQL catalog to what the store holds.",
+    description="Brings the SQL catalog up to date with the store.",
 )

@@ -67,7 +67,7 @@ CHECKS = (
         "Few entries are unreadable. Those that could not become a record lie in the quarantine table with the reason; "
         "GENBANK_ASSETS_MAX_QUARANTINED_FRACTION says how many are allowed.", findings.quarantine_share,
     ),
-    Check("memory", "records", False, "No process that parsed took 5 GB of memory or more.", findings.memory),
+    Check("memory", "records", False, "No parsing process used 5 GB of memory or more.", findings.memory),
     Check(
         "records_per_second", "records", False,
         "Parsing kept above 100 records a second; runs of fewer than 10,000 records always pass.",

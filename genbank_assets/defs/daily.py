@@ -239,7 +239,7 @@ def _schedule(collection: Collection) -> dg.ScheduleDefinition:
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=(
             f"Asks for the daily update of the day before, and again for any of the last {RECHECK_DAYS} days that "
-            "is not in place: a file that came late, a run that failed."
+            "is not in place: a file that came late, or a run that failed."
         ),
     )
     def every_morning(

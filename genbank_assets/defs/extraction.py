@@ -27,14 +27,14 @@ class ExtractConfig(dg.Config):
     """Which records or features, in which form, where to. All conditions have to hold; of a list, any value will do."""
 
     out: str = Field(
-        description="Path of the file to write, on the machine that runs this; packed where it ends in .gz or .zst."
+        description="Path of the file to write, on the machine that runs this; compressed if it ends in .gz or .zst."
     )
     format: str = Field(default="fasta", description=f"One of {', '.join(FORMAT_NAMES)}.")
     partitions: list[str] = Field(default=[], description="Such as genbank/phg; empty for all that are in the store.")
-    release: str = Field(default="", description="That release instead of the newest one of each partition.")
+    release: str = Field(default="", description="This release instead of the newest of each partition.")
     taxa: list[str] = Field(default=[], description="Names or numbers of taxa, with everything below them.")
     not_taxa: list[str] = Field(default=[], description="Taxa to leave out, with everything below them.")
-    organisms: list[str] = Field(default=[], description="Names as in ORGANISM, whatever their case.")
+    organisms: list[str] = Field(default=[], description="Names as in ORGANISM, ignoring case.")
     accessions: list[str] = Field(default=[], description="With or without version; empty for all.")
     length: str = Field(default="", description="Length of the record: 500-2000, 500- or -2000.")
     updated_since: str = Field(default="", description="Least date on the LOCUS line, such as 2024-06-30.")

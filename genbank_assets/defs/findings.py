@@ -127,8 +127,8 @@ def shrinkage(partition: PartitionRelease, manifest: Manifest, settings: Setting
     allowed = settings.max_absent_fraction
     return Finding(
         not shrinks_too_much(found.absent, loaded=found.loaded_before, max_absent_fraction=allowed),
-        f"{found.absent:,} of {found.loaded_before:,} records that were loaded are gone ({found.fraction:.1%}; allowed "
-        f"are {allowed:.1%}, and fewer than {MIN_ABSENT} always)",
+        f"{found.absent:,} of {found.loaded_before:,} loaded records are missing from the release ("
+        f"{found.fraction:.1%}; up to {allowed:.1%} is allowed, and fewer than {MIN_ABSENT} always are)",
         {
             "absent": found.absent,
             "loaded_before": found.loaded_before,

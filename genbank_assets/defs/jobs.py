@@ -80,8 +80,8 @@ def build_mirror_jobs(collections: Iterable[Collection] = COLLECTIONS.values()) 
             mirror_job_name(collection.name),
             selection=dg.AssetSelection.groups(collection.name),
             description=(
-                f"Brings one division of {collection.title} up to date: all five assets and their checks. What is in "
-                "place is not done again."
+                f"Brings one division of {collection.title} up to date: all five assets and their checks. Finished "
+                f"work is not repeated."
             ),
             tags={"ncbi/collection": collection.name},
         )

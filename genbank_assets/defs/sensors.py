@@ -47,9 +47,9 @@ def _build(collection: Collection) -> dg.SensorDefinition:
         minimum_interval_seconds=TICK_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=(
-            f"Looks for a new release of {collection.title}. When one is whole and stands still between two looks, it "
-            "asks for a run per division that is not in place; one that failed is asked for again, a few times and "
-            "ever later."
+            f"Looks for a new release of {collection.title}. When one is complete and unchanged between two polls, it "
+            f"requests a run for each division that is not up to date; a failed run is requested again a few times, "
+            f"after growing pauses."
         ),
     )
     def release_sensor(context: dg.SensorEvaluationContext, mirror: MirrorResource) -> dg.SensorResult | dg.SkipReason:

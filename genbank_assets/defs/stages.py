@@ -54,7 +54,7 @@ class LoadConfig(dg.Config):
     max_absent_fraction: float | None = Field(
         default=None,
         description=(
-            "Share of the division's loaded records, 0 to 1, that may be gone from the release. Left out, it is "
+            "Share of the division's loaded records, 0 to 1, that may be missing from the release. Left out, it is "
             "GENBANK_ASSETS_MAX_ABSENT_FRACTION."
         ),
     )
@@ -148,8 +148,8 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
             "broken transfer is resumed, every file verified to the last byte. Either all files of one coherent "
             "release are here or the release before it stays. Freshness: NCBI builds a release every two months and "
             "now and then leaves one out, so a warning after 75 days without any fetch may be NCBI's doing; a failure "
-            "after 140 days means that nobody fetches. Whether a division is NCBI's newest says the check "
-            "is_current_release."
+            "after 140 days means that nobody fetches. The check is_current_release says whether a division is NCBI's "
+            "newest."
         ),
     )
     def raw_files(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:

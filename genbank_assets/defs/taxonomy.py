@@ -135,5 +135,5 @@ taxonomy_schedule = dg.ScheduleDefinition(
     cron_schedule="0 7 * * 1",
     execution_timezone="America/New_York",
     default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Asks for NCBI's taxonomy every Monday at seven in Bethesda.",
+    description="Fetches NCBI's taxonomy every Monday at 7:00 in Bethesda.",
 )

@@ -1,7 +1,7 @@
 """Where an extract goes: standard output, a file, or shards; plain, gzip (in blocks, as bgzip writes it) or zstd.
 
 A file gets its name when it is whole. Shards end between entries; with each one that is finished a note is kept of
-where it ended, so that a run that was stopped goes on behind it. What is in the files belongs to ``formats``.
+where it ended, so that a run that was stopped resumes after it. What is in the files belongs to ``formats``.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def _written(
     if output.resumed is not None:
         begin = output.resumed["stretch"]
         counts.update(output.resumed["counts"])
-        progress(f"goes on behind {len(output.resumed['files'])} finished shard(s)")
+        progress(f"resumes after {len(output.resumed['files'])} finished shard(s)")
     numbered = _from(every, begin)
     number = begin
     file = ""

@@ -214,7 +214,7 @@ class Hops:
         if problem or not self._verify:
             return self._verified(stage, row, problem)
         if self._table is None:
-            return Hop(stage, "ok", row, "not compared again, because the table row is not what it was")
+            return Hop(stage, "ok", row, "not compared: the table row has changed")
         return self._verified(stage, row, *self._reread_database(self._table, row["record_id"]))
 
     def _wrong_state(self, row: dict[str, Any]) -> str:

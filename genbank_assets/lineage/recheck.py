@@ -144,7 +144,9 @@ def changed_object(settings: Settings, row: dict[str, Any], found: Found, manife
     """Whether the division's list is in the object set, and the sequence's object has its residues."""
     try:
         if manifest is not None and not is_published(open_objects(settings), found.partition, manifest):
-            return f"the object set has not the division's list {manifest.extra['manifest_key']} as it was published"
+            return (
+                f"the object set no longer has the division's list {manifest.extra['manifest_key']} as it was published"
+            )
         for _ in residues(settings, row):
             pass
     except GenbankAssetsError as error:

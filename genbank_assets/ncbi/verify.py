@@ -145,7 +145,7 @@ class GzipCheck:
         if len(self.head) < HEADER_BYTES:
             self.head += piece[: HEADER_BYTES - len(self.head)]
             if self.head.startswith(b"\x1f\x8b"):
-                raise IntegrityError(f"{self._name} is packed twice: the server packed it once more for the way")
+                raise IntegrityError(f"{self._name} is compressed twice: the server compressed it again in transit")
         if self.inflated_bytes > MAX_INFLATED_TIMES * self._taken + ALLOWED_INFLATED_BYTES:
             raise IntegrityError(f"{self._name} inflates more than {MAX_INFLATED_TIMES} times: refused")
 

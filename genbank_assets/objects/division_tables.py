@@ -142,5 +142,5 @@ def put_file(store: ObjectStore, key: str, path: Path, *, sha256: bytes, at_once
     parts = Parts(pieces())
     stored = put_parts(store, key, parts, length=length, at_once=at_once)
     if not Etags(store).verify_stored(key, stored.etag, sha256=sha256, expected=parts.etag):
-        raise GenericError(f"the store keeps other bytes of {key} than were sent")
+        raise GenericError(f"the store returned different bytes for {key} than were sent")
     return stored

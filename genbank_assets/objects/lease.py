@@ -118,7 +118,7 @@ class Lease:
         """
         if self._lost.is_set() or not self._is_there():
             raise ObjectStoreError(
-                "this run was not heard of for too long, and the object set was given to another; run it again",
+                "this run's lease on the object set expired and another run took it; run it again",
                 transient=True,
             )
 

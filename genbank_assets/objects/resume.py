@@ -1,4 +1,4 @@
-"""What a publication that did not end has sent, kept file by file so that the next one goes on behind it.
+"""What a publication that did not end has sent, kept file by file so that the next one resumes after it.
 
 It is a note, not a proof: objects may have been pruned or damaged since. So a publication that finds such notes
 compares them with the store before it believes them. Sending belongs to ``publish``.

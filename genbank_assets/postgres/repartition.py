@@ -76,7 +76,7 @@ def _begin(session: Session, progress: Callable[[str], None]) -> None:
     ledger = session.execute(_LEDGER)[0]
     if session.execute("SELECT to_regclass('genbank_next.begun') IS NOT NULL")[0][0]:
         if session.execute("SELECT files_to, files FROM genbank_next.begun") == [ledger]:
-            progress("schema version 5: going on with a migration that was cut short")
+            progress("schema version 5: resuming an interrupted migration")
             return
         session.execute("DROP SCHEMA genbank_next CASCADE")
     session.execute("CREATE SCHEMA genbank_next")

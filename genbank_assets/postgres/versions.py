@@ -76,10 +76,7 @@ def ensure_schema(database: Database, *, progress: Callable[[str], None] = lambd
         session.execute(query("leases.table"))
     totals = session.totals
     if version < _PARTITIONED_VERSION:
-        progress(
-            "the database is brought to schema version 5: this may take long, and goes on where it was when it is "
-            "cut short"
-        )
+        progress("the database is brought to schema version 5: this may take long, and resumes if it is interrupted")
         with leases.hold(database, "schema", progress=progress, totals=totals):
             with database.transaction() as session:
                 version = session.execute("SELECT max(version) FROM genbank.schema_version")[0][0]

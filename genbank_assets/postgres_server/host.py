@@ -73,9 +73,9 @@ def _take(file: IO[str], store: Path, *, kind: int) -> bool:
             return False
         if time.monotonic() - begun > SETTLE_SECONDS:
             raise DatabaseError(
-                f"the embedded PostgreSQL of {store} runs on the host or container {host}, and one at a time can use "
-                "it: set GENBANK_ASSETS_POSTGRES_URL to a server that all hosts reach, or end it there with "
-                "`genbank-assets stop`"
+                f"the embedded PostgreSQL of {store} runs on the host or container {host}, and only one host at a "
+                f"time can use it: set GENBANK_ASSETS_POSTGRES_URL to a server that all hosts reach, or stop it there "
+                f"with `genbank-assets stop`"
             )
         time.sleep(0.05)
 

@@ -143,8 +143,8 @@ def stop_server(store: Path, *, force: bool = False) -> bool:
         users = [] if force else _users(paths)
         if users:
             raise DatabaseInUseError(
-                f"the embedded PostgreSQL of {store} is in use by {', '.join(users)}: end that first, or stop "
-                "the server all the same with --force"
+                f"the embedded PostgreSQL of {store} is in use by {', '.join(users)}: end that first, or stop the "
+                f"server anyway with --force"
             )
         with contextlib.suppress(ProcessLookupError):
             os.kill(postmaster, signal.SIGINT)  # PostgreSQL's fast shutdown: what was committed is kept

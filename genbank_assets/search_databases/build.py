@@ -67,7 +67,7 @@ def build_blast_database(
 
     manifest = made_before(partition, STAGE, same, recheck=False)
     if manifest is not None:
-        progress("nothing changed: the databases were made of the same records before")
+        progress("nothing changed: the databases were made from the same records before")
         now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0)
         manifest = dataclasses.replace(manifest, report=now)
     else:

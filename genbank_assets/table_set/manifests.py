@@ -108,7 +108,7 @@ def update_index(store: ObjectStore, *, progress: Callable[[str], None] = no_pro
             retried(text, doing=f"store {CARD_KEY}", progress=progress)
             return number > 0
         _put_index(store, wanted, etag=None if there is None else there[1], progress=progress)
-    raise ObjectStoreError(f"{INDEX_KEY} is replaced by others again and again; run it again", transient=True)
+    raise ObjectStoreError(f"{INDEX_KEY} was replaced by other runs again and again; run it again", transient=True)
 
 
 def _index(store: ObjectStore, *, progress: Callable[[str], None]) -> tuple[bytes, str] | None:

@@ -86,7 +86,7 @@ def build_derived(
 
     manifest = made_before(partition, stage, same, recheck=False)
     if manifest is not None:
-        progress("nothing changed: the table was made of the same records before")
+        progress("nothing changed: the table was made from the same records before")
         now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0)
         manifest = dataclasses.replace(manifest, report=now)
     else:

@@ -191,8 +191,8 @@ def test_a_release_that_lacks_loaded_records(
             "fewest_absent": 20,
         }  # fmt: skip
         assert found.sentence == (
-            f"{before - after} of {before} records that were loaded are gone ({fraction:.1%}; allowed are 2.0%, and "
-            "fewer than 20 always)"
+            f"{before - after} of {before} loaded records are missing from the release ({fraction:.1%}; up to 2.0% is "
+            "allowed, and fewer than 20 always are)"
         )
         divisions.load(second)
 
@@ -230,4 +230,4 @@ def test_an_allowed_load_goes_through_with_a_warning(divisions: Divisions, monke
         (found,) = [e for e in result.get_asset_check_evaluations() if e.check_name == "shrink"]
         assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
         assert found.metadata["absent_fraction"].value == 0.75
-        assert "30 of 40 records that were loaded are gone (75.0%" in (found.description or "")
+        assert "30 of 40 loaded records are missing from the release (75.0%" in (found.description or "")

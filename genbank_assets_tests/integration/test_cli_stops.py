@@ -20,7 +20,7 @@ from genbank_assets_tests.paths import SAMPLE
 
 COMMAND = str(Path(sys.executable).parent / "genbank-assets")
 PARTITIONS = ["genbank/phg", "genbank/pln", "genbank/vrl"]
-SENTENCE = "genbank-assets: stopped; run it again to go on where it was"
+SENTENCE = "genbank-assets: stopped; run it again to resume"
 pytestmark = pytest.mark.slow
 
 
