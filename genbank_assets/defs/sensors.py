@@ -47,9 +47,10 @@ def _build(collection: Collection) -> dg.SensorDefinition:
         minimum_interval_seconds=TICK_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=(
-            f"Looks for a new release of {collection.title}. When one is complete and unchanged between two polls, it "
-            f"requests a run for each division that is not up to date; a failed run is requested again a few times, "
-            f"after growing pauses."
+            f"Looks for a new release of {collection.title} once an hour (GENBANK_ASSETS_POLL_SECONDS); ticks between "
+            "say when the next poll is due. When a release is complete and unchanged between two polls, it requests a "
+            "run for each division that is not up to date; a failed run is requested again, five times, after growing "
+            "pauses."
         ),
     )
     def release_sensor(context: dg.SensorEvaluationContext, mirror: MirrorResource) -> dg.SensorResult | dg.SkipReason:

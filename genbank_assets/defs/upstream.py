@@ -33,7 +33,7 @@ def build_releases(collections: Iterable[Collection] = COLLECTIONS.values()) -> 
             owners=["team:genbank-assets"],
             description=(
                 f"{collection.title}'s current release on NCBI's server: its number, date, file count and bytes, "
-                "as the release sensor or the last fetch saw it."
+                "as the release sensor saw it; number and date alone, as the last fetch saw it."
             ),
         )
         for collection in collections

@@ -161,7 +161,10 @@ class GzipCheck:
                 break
             self._take(piece)
         if not (self._complete or self._inflater.eof):
-            raise IntegrityError(f"{self._name} ends before its gzip stream does")
+            raise IntegrityError(
+                f"{self._name} ends before its gzip stream does: the source's copy is cut off; nothing was published, "
+                "try again when it is whole"
+            )
 
 
 class PosixCksum:
