@@ -88,7 +88,7 @@ setup(
         "httpx>=0.27",
         "zstandard>=0.23",
         "prov>=3.2",
-        "shtab>=1.7",
+        "shtab>=1.9.3",
         "prometheus-client>=0.22",
         "duckdb>=1.5.5,<1.6",  # of one version with its extension, which would be downloaded otherwise
         "duckdb-extension-ducklake>=1.5.5,<1.6",

@@ -248,7 +248,8 @@ def is_bucket_url(text: str) -> bool:
 def _opened(url: str) -> ObjectStore:
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if set(options) - _OPTIONS or parts.fragment or (parts.scheme == "file" and options):
+    is_wrong = bool(options) if parts.scheme == "file" else not parts.netloc
+    if set(options) - _OPTIONS or parts.fragment or is_wrong:
         raise ObjectStoreError(
             f"tables are at s3://bucket/prefix, with ?endpoint=, &region= and &unsigned=true behind it, or at "
             f"file:///folder, not at {url}"

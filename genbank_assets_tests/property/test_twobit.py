@@ -7,7 +7,7 @@ import random
 import pyarrow as pa
 import pytest
 import zstandard
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from genbank_assets.tables.twobit import two_bit_frame
@@ -26,6 +26,7 @@ OTHERS = st.builds(
 TEXTS = st.lists(RUNS | OTHERS, max_size=6).map(b"".join)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # making the texts is, on a busy machine
 @given(text=TEXTS, head=st.binary(max_size=40))
 @example(text=letters(2 * BLOCK), head=bytes(BLOCK + 1))
 @example(text=letters(BLOCK) + b"N" * BLOCK, head=b"")
