@@ -116,11 +116,11 @@ class TableBucket:
             return pl.DataFrame(pl.from_arrow(file.read_row_groups(groups)))
 
     def _groups(self, keys: Sequence[str], columns: list[str] | None) -> Iterator[pl.DataFrame]:
-        places = ((key, group) for key in keys for group in range(self._metadata(key)[1].num_row_groups))
+        groups_of_keys = ((key, group) for key in keys for group in range(self._metadata(key)[1].num_row_groups))
         with ThreadPoolExecutor(_AHEAD, thread_name_prefix="tables") as pool:
             waiting: list[Future[pl.DataFrame]] = []
             try:
-                for key, group in places:
+                for key, group in groups_of_keys:
                     waiting.append(pool.submit(self._group, key, group, columns))
                     if len(waiting) == _AHEAD:
                         yield waiting.pop(0).result()

@@ -66,7 +66,7 @@ def _extension(version: str) -> Path:
         SettingsError: it is not installed.
     """
     spec = find_spec("duckdb_extension_ducklake")
-    folders = [Path(place) for place in spec.submodule_search_locations or ()] if spec is not None else []
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()] if spec is not None else []
     for folder in folders:
         path = folder / "extensions" / f"v{version}" / "ducklake.duckdb_extension"
         if path.is_file():

@@ -65,11 +65,11 @@ class SortedOutput(Output):
         size = text.tell()
         index.seek(0)
         lines = [line.rstrip(b"\n").rpartition(b"\t") for line in index]
-        places = [int(place) for _, _, place in lines]
-        ends = [*places[1:], size]
+        offsets = [int(offset) for _, _, offset in lines]
+        ends = [*offsets[1:], size]
         for entry in sorted(range(len(lines)), key=lambda n: (lines[n][0], n)):
-            text.seek(places[entry])
-            left, first = ends[entry] - places[entry], True
+            text.seek(offsets[entry])
+            left, first = ends[entry] - offsets[entry], True
             while left:
                 piece = text.read(min(left, COPY_BYTES))
                 left -= len(piece)

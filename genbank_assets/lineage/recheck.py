@@ -32,7 +32,7 @@ from genbank_assets.store import INPUT_STAGES, Manifest, PartitionRelease, Stage
 from genbank_assets.tables.writer import file_sha256
 
 # Columns that say where a row stands, not what the record is.
-_PLACE = {"section", "source_file", "record_offset", "record_ordinal", "release"}
+_POSITION = {"section", "source_file", "record_offset", "record_ordinal", "release"}
 # Columns that the load decides, and those of the release that last brought a change.
 _OF_THE_LOAD = [
     "section", "is_current", "code_version", "release", "source_file", "point", "source_file_id", "record_offset",
@@ -79,7 +79,7 @@ def changed_row(found: Found, table: Path) -> str:
     stored = _row(table, int(found.row["record_ordinal"]))
     if row is None or stored is None:
         return "the text and the table do not both have the record"
-    wrong = [name for name in stored if name not in _PLACE and stored[name] != row[name]]
+    wrong = [name for name in stored if name not in _POSITION and stored[name] != row[name]]
     if wrong:
         return f"the text parsed again differs in {', '.join(wrong)}"
     if found.row["sequence_sha256"] is not None and digest != found.row["sequence_sha256"]:

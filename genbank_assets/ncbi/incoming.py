@@ -67,15 +67,15 @@ class IncomingFiles:
     def __init__(self, partition: PartitionRelease, *, recheck: bool = False) -> None:
         self._partition = partition
         self._recheck = recheck
-        self._place = partition.stage_folder("raw_files")
-        self.folder = self._place / INCOMING
+        self._stage_folder = partition.stage_folder("raw_files")
+        self.folder = self._stage_folder / INCOMING
         self._known: dict[str, list[tuple[Path, dict[str, Any], bool]]] = {}
         published = partition.manifest("raw_files")
         for manifest in readable_manifests(partition, "raw_files"):
             # What was replaced may have been so because it is damaged.
-            place, check = partition.folder_of(manifest), recheck or manifest != published
+            folder, check = partition.folder_of(manifest), recheck or manifest != published
             for entry in manifest.files:
-                self._known.setdefault(str(entry["name"]), []).append((place, entry, check))
+                self._known.setdefault(str(entry["name"]), []).append((folder, entry, check))
         self._linked: dict[str, Path] = {}
 
     def has(self, name: str) -> bool:
@@ -89,12 +89,12 @@ class IncomingFiles:
             if ListedFile(name, entry["bytes"], entry["sha256"]).is_whole(self.folder, recheck=self._recheck):
                 return entry
             if self._was_moved(name, entry):
-                self._linked[name] = self._place / name
+                self._linked[name] = self._stage_folder / name
                 return entry
-        for place, entry, check in self._known.get(name, ()):
+        for folder, entry, check in self._known.get(name, ()):
             listed = ListedFile(name, entry["bytes"], entry["sha256"])
-            if _same(entry, remote, checksum=checksum) and listed.is_whole(place, recheck=check):
-                self._linked[name] = place / name
+            if _same(entry, remote, checksum=checksum) and listed.is_whole(folder, recheck=check):
+                self._linked[name] = folder / name
                 return entry
         return None
 
@@ -112,7 +112,7 @@ class IncomingFiles:
             self.discard()
             prune_generations(self._partition, "raw_files", grace_seconds=grace_seconds)
             return None
-        with store_errors(self._place):
+        with store_errors(self._stage_folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             for entry in manifest.files:
                 name = str(entry["name"])
@@ -129,7 +129,7 @@ class IncomingFiles:
             manifest = dataclasses.replace(manifest, generation=generation)
             write_atomically(self.folder / MANIFEST, manifest.to_json().encode())
             self.folder.replace(self._partition.folder_of(manifest))
-            sync_folder(self._place)
+            sync_folder(self._stage_folder)
         manifest = publish_manifest(manifest, partition=self._partition)
         prune_generations(self._partition, "raw_files", grace_seconds=grace_seconds)
         return manifest
@@ -156,8 +156,8 @@ class IncomingFiles:
 
     def _was_moved(self, name: str, entry: dict[str, Any]) -> bool:
         """Whether version 0.1.0 was killed between its rename and its manifest: the file is read to be sure."""
-        path = self._place / name
-        if not ListedFile(name, entry["bytes"], None).is_whole(self._place, recheck=False):
+        path = self._stage_folder / name
+        if not ListedFile(name, entry["bytes"], None).is_whole(self._stage_folder, recheck=False):
             return False
         check = FileCheck(name, checksum=None)
         try:

@@ -60,18 +60,18 @@ def chunks(path: Path, ordinals: np.ndarray[Any, np.dtype[np.int64]]) -> Iterato
                 continue
             for batch in file.read_row_group(group).to_batches():
                 found = batch["record_ordinal"].to_numpy()
-                places = np.minimum(np.searchsorted(ordinals, found), len(ordinals) - 1)
-                rows = np.flatnonzero(ordinals[places] == found)
+                positions = np.minimum(np.searchsorted(ordinals, found), len(ordinals) - 1)
+                rows = np.flatnonzero(ordinals[positions] == found)
                 if not len(rows):
                     continue
                 residues = batch["residues"].cast("large_string")
                 _, offsets, letters = residues.buffers()
                 begins = np.frombuffer(offsets, np.int64, count=len(residues) + 1, offset=residues.offset * 8)
                 text = memoryview(letters).cast("B")
-                for place, begin, end in zip(
-                    places[rows].tolist(), begins[rows].tolist(), begins[rows + 1].tolist(), strict=True
+                for position, begin, end in zip(
+                    positions[rows].tolist(), begins[rows].tolist(), begins[rows + 1].tolist(), strict=True
                 ):
-                    yield place, text[begin:end]
+                    yield position, text[begin:end]
 
 
 class FileSender:

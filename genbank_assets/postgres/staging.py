@@ -32,7 +32,7 @@ _KEY_COLUMNS = [
     "molecule_class", "length", "record_offset", "record_bytes",
 ]  # fmt: skip
 # Spans stay in Parquet: reading them would take as long as all the rest of a feature.
-_PLACE_COLUMNS = ("record_offset", "record_bytes", "record_ordinal")
+_POSITION_COLUMNS = ("record_offset", "record_bytes", "record_ordinal")
 _EVENT_COLUMNS = ["accession", "version", "accession_version", "record_sha256", "sequence_sha256"]
 _FEATURE_COLUMNS = [f"features.list.element.{field.name}" for field in FEATURE if field.name != "spans"]
 
@@ -129,7 +129,7 @@ class Origin:
 
 def row_copies(table: RecordTable, wanted: Wanted, *, origin: Origin) -> tuple[Copy, Copy, Copy]:
     """The wanted records, their features and their references, each to be streamed once and in this order."""
-    columns = [*(column.name for _, column in record_columns()), *_PLACE_COLUMNS]
+    columns = [*(column.name for _, column in record_columns()), *_POSITION_COLUMNS]
     records, features, references = table.wanted([columns, _FEATURE_COLUMNS, ["references"]], wanted)
     return _record_copy(records, origin), _feature_copy(features, origin), _reference_copy(references, origin)
 
@@ -159,14 +159,14 @@ def _record_copy(rows: _Rows, origin: Origin) -> Copy:
         "section": origin.section, "is_current": True, "code_version": origin.code_version, "point": origin.point,
         "source_file_id": origin.source_file_id,
     }  # fmt: skip
-    names = ("record_id", "molecule_class", *said, *_PLACE_COLUMNS, *(name for name, _ in columns))
+    names = ("record_id", "molecule_class", *said, *_POSITION_COLUMNS, *(name for name, _ in columns))
     json_columns = frozenset(name for name, column in columns if sql_type(column) == "jsonb")
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch, ids in rows:
             found = {"record_id": ids, "molecule_class": _key_column(batch, "molecule_class")}
             found |= {name: _repeated(value, ids) for name, value in said.items()}
-            found |= {name: batch[name] for name in _PLACE_COLUMNS}
+            found |= {name: batch[name] for name in _POSITION_COLUMNS}
             for name, column in columns:
                 found[name] = as_json(batch[column.name]) if name in json_columns else batch[column.name]
             yield _batch(found)

@@ -69,8 +69,8 @@ def sql_text(name: str) -> str:
         "current_record_columns": shown.replace("r.organism,", "left(r.organism, 255) AS organism,"),
         "max_indexed_bytes": str(MAX_INDEXED_BYTES),
     }
-    for place, filling in fillings.items():
-        text = text.replace("{" + place + "}", filling)
+    for field, filling in fillings.items():
+        text = text.replace("{" + field + "}", filling)
     return text
 
 

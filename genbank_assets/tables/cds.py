@@ -132,17 +132,17 @@ def _checked(
         if piece.pieces is not None:
             residues = b"".join(piece.pieces)
             offsets = np.array([0, len(residues)])
-        letters, places, cut_short = translated(
+        letters, letter_offsets, cut_short = translated(
             residues, offsets, frames[features], codes[features],
             begins_here[features] & (frames[features] == 0), *tables,
         )  # fmt: skip
         text = memoryview(letters)
         wanted = given.take(pa.array(features))
-        same = _equal_text(letters, places, cut_short, wanted)
+        same = _equal_text(letters, letter_offsets, cut_short, wanted)
         state[features[same]] = at[SAME]
         for n in np.flatnonzero(~same).tolist():
             feature = int(features[n])
-            made = bytes(text[int(places[n]) : int(places[n + 1])]).decode()
+            made = bytes(text[int(letter_offsets[n]) : int(letter_offsets[n + 1])]).decode()
             mark = _applied(made, excepted.get(feature, []), spans, feature, int(frames[feature]))
             reason = _difference(mark, wanted[n].as_py(), cut_short=bool(cut_short[n]))
             if reason != SAME and columns["genetic_code"][feature] in WITH_AMBIGUOUS_STOPS:
@@ -154,20 +154,20 @@ def _checked(
     return names
 
 
-def _equal_text(letters: bytes, places: Ints, cut_short: Any, wanted: pa.Array) -> Flags:
+def _equal_text(letters: bytes, offsets: Ints, cut_short: Any, wanted: pa.Array) -> Flags:
     """Whether a translation is the given one, its stop or the letter of a codon that is cut short left out, (n,)."""
     codes = np.frombuffer(letters, np.uint8)
-    ends = places[1:].copy()
-    filled = ends > places[:-1]
+    ends = offsets[1:].copy()
+    filled = ends > offsets[:-1]
     last = codes[np.maximum(ends - 1, 0)] if len(codes) else np.zeros(len(ends), np.uint8)
     given_lengths = pc.binary_length(wanted).to_numpy(zero_copy_only=False)
-    dropped = filled & ((last == ord("*")) | (cut_short & (ends - places[:-1] == given_lengths + 1)))
-    sizes = ends - places[:-1] - dropped
+    dropped = filled & ((last == ord("*")) | (cut_short & (ends - offsets[:-1] == given_lengths + 1)))
+    sizes = ends - offsets[:-1] - dropped
     same: Flags = sizes == given_lengths
     # Compared as one run of bytes: the letters that count, against all given letters.
     keep = np.ones(len(codes), np.bool_)
     keep[ends[dropped] - 1] = False
-    keep[np.repeat(~same, ends - places[:-1])] = False
+    keep[np.repeat(~same, ends - offsets[:-1])] = False
     mine = codes[keep]
     theirs = text_bytes(wanted.filter(pa.array(same)))
     differs = np.concatenate([[0], np.cumsum(mine != theirs)])
@@ -184,8 +184,8 @@ def _applied(made: str, exceptions: list[str], spans: Spans, feature: int, frame
         letter = _THREE.get(found[2].upper()) if found else None
         if found is None or letter is None:
             continue
-        place = _place_in_cds(spans, feature, int(found[1]))
-        codon = (place - frame) // 3 if place is not None else -1
+        offset = _offset_in_cds(spans, feature, int(found[1]))
+        codon = (offset - frame) // 3 if offset is not None else -1
         if 0 <= codon < len(letters):
             letters[codon] = letter
         elif codon == len(letters) and letter != "*":
@@ -193,7 +193,7 @@ def _applied(made: str, exceptions: list[str], spans: Spans, feature: int, frame
     return "".join(letters)
 
 
-def _place_in_cds(spans: Spans, feature: int, residue: int) -> int | None:
+def _offset_in_cds(spans: Spans, feature: int, residue: int) -> int | None:
     """0-based place of a residue of the record in the coding sequence: of the codon's, the one that is named first."""
     before = 0
     for span in range(int(spans.offsets[feature]), int(spans.offsets[feature + 1])):

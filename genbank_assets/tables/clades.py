@@ -184,17 +184,17 @@ class Taxonomy:
         at, known = _look_up(ids, taxon_ids)
         rank_of = self._nodes["rank"].replace_strict(list(ranks), list(range(len(ranks))), default=-1).to_numpy()
         rows = np.full((len(taxon_ids), len(ranks)), -1, np.int64)
-        place, active = at.copy(), known.copy()
+        node, active = at.copy(), known.copy()
         while active.any():
             here = np.flatnonzero(active)
-            rank = rank_of[place[here]]
+            rank = rank_of[node[here]]
             marked = here[rank >= 0]
             column = rank[rank >= 0]
             empty = rows[marked, column] < 0
-            rows[marked[empty], column[empty]] = place[marked[empty]]
-            above = self._parents[place[here]]
-            active[here] = above != place[here]
-            place[here] = above
+            rows[marked[empty], column[empty]] = node[marked[empty]]
+            above = self._parents[node[here]]
+            active[here] = above != node[here]
+            node[here] = above
         names = self._nodes["scientific_name"]
         used = {int(row): names[int(row)] for row in np.unique(rows) if row >= 0}
         return [tuple(used.get(int(cell)) for cell in row) for row in rows]

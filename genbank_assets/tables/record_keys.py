@@ -67,10 +67,10 @@ class RecordKeys:
         found = np.zeros(len(at), bool)
         inside = at < len(known)
         found[inside] = known[at[inside]] == ordinals[inside]
-        places = pa.array(at, mask=~found)
+        positions = pa.array(at, mask=~found)
         return (
-            pc.fill_null(accessions.take(places), ""),
-            pc.fill_null(digests.take(places), pa.scalar(bytes(32), pa.binary(32))),
+            pc.fill_null(accessions.take(positions), ""),
+            pc.fill_null(digests.take(positions), pa.scalar(bytes(32), pa.binary(32))),
             set(ordinals[~found].tolist()),
         )
 

@@ -89,12 +89,12 @@ class ResidueReader:
         column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
         width = np.int64 if pa.types.is_large_string(column.type) else np.int32
         offsets = np.frombuffer(column.buffers()[1], width)[column.offset : column.offset + len(column) + 1]
-        places = offsets.astype(np.int64)
+        bounds = offsets.astype(np.int64)
         return Chunks(
             text=column.buffers()[2] or b"",
             ordinal=table.column("record_ordinal").to_numpy(),
-            start=places[:-1],
-            end=places[1:],
+            start=bounds[:-1],
+            end=bounds[1:],
             is_first=table.column("chunk_ordinal").to_numpy() == 0,
         )
 
@@ -108,7 +108,7 @@ class ResidueReader:
         self._cache.move_to_end(group)
         return self._cache[group]
 
-    def _groups_with_places(self, ordinal: int) -> list[tuple[int, int, int]]:
+    def _groups_with_bounds(self, ordinal: int) -> list[tuple[int, int, int]]:
         """(row group, residues before it, residues in it) of a record; read once."""
         if ordinal not in self._places:
             self._places = {}  # records are asked for one after another
@@ -128,11 +128,11 @@ class ResidueReader:
         Raises:
             IntegrityError: the table has fewer.
         """
-        places = [
-            place for place in self._groups_with_places(ordinal) if place[1] < end and place[1] + place[2] >= start
+        bounds = [
+            bound for bound in self._groups_with_bounds(ordinal) if bound[1] < end and bound[1] + bound[2] >= start
         ]
         got = 0
-        for group, before, size in reversed(places) if reverse else places:
+        for group, before, size in reversed(bounds) if reverse else bounds:
             chunks = self._cached(group)
             mine = np.flatnonzero(chunks.ordinal == ordinal)
             text = memoryview(chunks.text)[int(chunks.start[mine[0]]) : int(chunks.end[mine[-1]])]

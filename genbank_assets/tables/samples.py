@@ -87,8 +87,8 @@ def _typed(raw: pl.DataFrame) -> pl.DataFrame:
         lambda text: dict(zip(("from", "to", "precision"), parse_collection_date(text) or (None,) * 3, strict=True)),
         pl.Struct({"from": pl.Date, "to": pl.Date, "precision": pl.String}),
     )
-    place = pl.when(pl.col("geo_loc_name_missing").is_null()).then(pl.col("geo_loc_name"))
-    behind = place.str.extract(r"^[^:]*:(.*)$").str.strip_chars()
+    locality = pl.when(pl.col("geo_loc_name_missing").is_null()).then(pl.col("geo_loc_name"))
+    behind = locality.str.extract(r"^[^:]*:(.*)$").str.strip_chars()
     parts = [pl.col("lat_lon").str.extract(_LAT_LON, group) for group in (1, 2, 3, 4)]
     latitude = parts[0].cast(pl.Float64) * pl.when(parts[1].str.to_uppercase() == "S").then(-1.0).otherwise(1.0)
     longitude = parts[2].cast(pl.Float64) * pl.when(parts[3].str.to_uppercase() == "W").then(-1.0).otherwise(1.0)
@@ -97,7 +97,7 @@ def _typed(raw: pl.DataFrame) -> pl.DataFrame:
         dates.struct.field("from").alias("collected_from"),
         dates.struct.field("to").alias("collected_to"),
         dates.struct.field("precision").alias("collection_precision"),
-        country=_text(place.str.extract(r"^([^:]*)")),
+        country=_text(locality.str.extract(r"^([^:]*)")),
         region=_text(behind.str.extract(r"^([^,]*)")),
         locality=_text(behind.str.extract(r"^[^,]*,(.*)$")),
         latitude=pl.when(on_earth).then(latitude),
