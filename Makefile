@@ -18,7 +18,7 @@ BIN := .venv/bin
 # Whatever changes the built environment; anything else is used in place.
 BUILT_FROM := setup.py pyproject.toml constraints.txt scripts/setup-venv $(wildcard $(addprefix genbank_assets/*/*.,pyx pxi h))
 
-.PHONY: help setup demo dev test test-fast test-wheel test-versions test-ceph test-postgres test-readers test-faults test-packages \
+.PHONY: help setup demo dev test test-fast test-wheel test-versions test-ceph test-slurm test-postgres test-readers test-faults test-packages \
 	lint type docs \
 	bench fuzz dictionary lock clean
 
@@ -59,6 +59,10 @@ test-postgres: setup  ## the PostgreSQL tests against servers 14 to 18 from npm 
 
 test-readers: setup  ## every kind of table read by old and new versions of other readers (pyarrow, DuckDB, polars, pandas, Spark)
 	@scripts/test-readers
+
+test-slurm: setup  ## the scripts of deploy/slurm on a throw-away Slurm of one node (Debian's packages: needs root or sudo)
+	@variables=$$(scripts/serve-slurm start) || exit 1; trap 'scripts/serve-slurm stop' EXIT; eval "$$variables"; \
+		$(BIN)/python -m pytest genbank_assets_tests/packaging/test_slurm.py
 
 test-faults: setup  ## kill runs, workers and servers at POINTS=200 random moments and compare the end (SEED=N repeats a run)
 	@$(BIN)/python -m genbank_assets_tests.faults --points $(POINTS) $(if $(SEED),--seed $(SEED))

@@ -113,7 +113,7 @@ def test_slurm_scripts_name_what_exists(script: Path) -> None:
     subprocess.run(["bash", "-n", script], check=True)
     text = script.read_text(encoding="utf-8").replace("\\\n", " ")
     assert set(re.findall(r"GENBANK_ASSETS_[A-Z_]+[A-Z]", text)) <= KNOWN
-    for line in re.findall(r"(?m)^(?:srun )?(dask .*?) &$", text):
+    for line in re.findall(r"(?m)^(?:srun (?:--\S+ +)*)?(dask .*?) &$", text):
         check_options(re.sub(r"\"[^\"]*\"", "x", line).replace("=", " ").split())
     # What an unset variable of Dask would be is told by Dask's own configuration.
     import dask
@@ -129,7 +129,9 @@ def test_a_run_with_dask_on_a_cluster_of_one_node(tmp_path: Path, postgres_url: 
     pytest.importorskip("distributed")
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "srun").write_text('#!/bin/bash\ntrap "kill \\$(jobs -p)" TERM\n"$@" &\n"$@" &\nwait\n')
+    (programs / "srun").write_text(
+        '#!/bin/bash\nwhile [[ $1 == --* ]]; do shift; done\ntrap "kill \\$(jobs -p)" TERM\n"$@" &\n"$@" &\nwait\n'
+    )
     (programs / "srun").chmod(0o755)
     done = subprocess.run(
         ["bash", ROOT / "deploy" / "slurm" / "dask.sbatch", "genbank/phg"],

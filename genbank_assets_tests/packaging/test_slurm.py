@@ -1,0 +1,127 @@
+"""The scripts of deploy/slurm on a real Slurm: ``make test-slurm`` starts a cluster of one node and runs this."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from genbank_assets.postgres_server.server import EmbeddedServer
+from genbank_assets_tests.faults.end_state import State, differences, end_state
+from genbank_assets_tests.paths import ROOT, SAMPLE
+
+BIN = Path(sys.executable).parent
+SCRIPTS = ROOT / "deploy" / "slurm"
+PARTITIONS = ["genbank/pln", "refseq/viral"]
+psutil = pytest.importorskip("psutil")  # Dask's
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (os.environ.get("SLURM_CONF") and shutil.which("sbatch")), reason="no Slurm: see make test-slurm"
+    ),
+]
+
+
+class Cluster:
+    """Runs jobs for one store and one database."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.store, self.url, self._folder = folder / "store", url, folder
+        self.environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"} | {
+            "PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]),
+            "PYTHONPATH": str(ROOT),
+            "GENBANK_ASSETS_STORE": str(self.store),
+            "GENBANK_ASSETS_SOURCE": SAMPLE.as_uri(),
+            "GENBANK_ASSETS_POSTGRES_URL": url,
+            "GENBANK_ASSETS_REQUESTS_PER_SECOND": "1000",
+        }
+
+    def local(self) -> None:
+        command = [BIN / "genbank-assets", "materialize", *PARTITIONS]
+        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=300)
+
+    def sbatch(self, *arguments: str) -> subprocess.Popen[bytes]:
+        output = f"--output={self._folder}/job-%A-%a.log"
+        return subprocess.Popen(
+            ["sbatch", "--wait", output, *arguments], env=self.environment, stdout=subprocess.DEVNULL
+        )
+
+    def finished(self, job: subprocess.Popen[bytes]) -> str:
+        assert job.wait(300) == 0, self.logs()
+        return self.logs()
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text() for path in sorted(self._folder.glob("job-*.log")))
+
+    def state(self) -> State:
+        state = end_state(self.store, database=self.url, objects=self.store / "objects")
+        # Manifests name runs and places; tables, rows and objects do not.
+        tables = {n: o for n, o in state["files"].items() if n.endswith(".parquet") and "/object_set/" not in n}
+        assert tables
+        return state | {"files": tables}
+
+
+@pytest.fixture
+def databases(server: EmbeddedServer) -> Iterator[list[str]]:
+    names = [f"slurm_{number}_{os.getpid()}" for number in range(2)]
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        for name in names:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield [server.url(name) for name in names]
+        for name in names:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def clusters(databases: list[str], tmp_path: Path) -> tuple[Cluster, Cluster]:
+    """One whose divisions a local run has made, and one for jobs."""
+    local, jobs = (Cluster(tmp_path / name, url) for name, url in zip(("local", "jobs"), databases, strict=True))
+    for cluster in (local, jobs):
+        cluster.store.parent.mkdir()
+    local.local()
+    return local, jobs
+
+
+def test_a_dask_cluster_comes_to_the_end_of_a_local_run(clusters: tuple[Cluster, Cluster]) -> None:
+    """One of its workers, with its nanny, is killed while it works."""
+    local, jobs = clusters
+    job = jobs.sbatch("--ntasks=3", "--cpus-per-task=1", "--mem-per-cpu=1G", str(SCRIPTS / "dask.sbatch"), *PARTITIONS)
+    deadline = time.monotonic() + 120
+    while "parsed" not in jobs.logs() and job.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    nannies = _nannies(jobs.store)
+    assert len(nannies) == 3, jobs.logs()
+    for process in [nannies[0], *nannies[0].children(recursive=True)]:
+        process.kill()
+    log = jobs.finished(job)
+    assert "file tasks go to dask://" in log
+    assert "tls://" in log
+    assert not list(jobs.store.glob(".dask-*"))
+    assert not (found := differences(jobs.state(), local.state())), "\n".join(found)
+
+
+def test_an_array_comes_to_the_end_of_a_local_run(clusters: tuple[Cluster, Cluster]) -> None:
+    local, jobs = clusters
+    script = str(SCRIPTS / "array.sbatch")
+    jobs.finished(jobs.sbatch("--array=0-1%2", "--cpus-per-task=1", "--mem-per-cpu=2G", script, *PARTITIONS))
+    assert not (found := differences(jobs.state(), local.state())), "\n".join(found)
+
+
+def _nannies(store: Path) -> list[Any]:
+    """The processes that Slurm runs as tasks of a job on this store."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        of_the_job = any(part.startswith(str(store)) for part in command)
+        if of_the_job and command[1:3] == [str(BIN / "dask"), "worker"]:
+            found.append(process)
+    return found
