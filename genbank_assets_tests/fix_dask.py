@@ -1,7 +1,11 @@
-"""A scheduler and workers of dask.distributed on loopback, each a process that a test may kill."""
+"""A scheduler and workers of dask.distributed, each a process that a test may kill.
+
+Each worker has a network namespace of its own where this machine allows it, else all are on loopback.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -13,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from genbank_assets_tests.fix_networks import Network, why_no_networks
 from genbank_assets_tests.paths import ROOT
 
 
@@ -25,32 +30,36 @@ def free_port() -> int:
 class Cluster:
     """One scheduler; workers are added one by one."""
 
-    def __init__(self, folder: Path, *, allowed_failures: int = 2) -> None:
+    def __init__(self, folder: Path, *, allowed_failures: int = 2, network: Network | None = None) -> None:
+        self._network = network
+        self._host = network.address if network else "127.0.0.1"
         self._folder = folder
         self._port = free_port()
         self._allowed_failures = allowed_failures
-        self.address = f"127.0.0.1:{self._port}"
+        self.address = f"{self._host}:{self._port}"
         self.url = f"dask://{self.address}"
         self._scheduler: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
         self._scheduler = self._run(
-            "scheduler", "--host", "127.0.0.1", "--port", str(self._port), "--no-dashboard",
+            "scheduler", "--host", self._host, "--port", str(self._port), "--no-dashboard",
             DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=str(self._allowed_failures),
         )  # fmt: skip
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             with socket.socket() as asking:
-                if asking.connect_ex(("127.0.0.1", self._port)) == 0:
+                if asking.connect_ex((self._host, self._port)) == 0:
                     return
             time.sleep(0.1)
         raise AssertionError("the scheduler did not start")
 
     def worker(self, name: str, *options: str, nanny: bool = True, **environment: str) -> subprocess.Popen[bytes]:
+        host, on = self._network.host() if self._network else (self._host, [])
         one = self._run(
-            "worker", self.address, "--host", "127.0.0.1", "--name", name, "--nthreads", "1", "--no-dashboard",
-            "--nanny" if nanny else "--no-nanny", "--local-directory", str(self._folder), *options, **environment,
+            "worker", self.address, "--host", host, "--name", name, "--nthreads", "1", "--no-dashboard",
+            "--nanny" if nanny else "--no-nanny", "--local-directory", str(self._folder), *options,
+            on=on, **environment,
         )  # fmt: skip
         self.workers.append(one)
         return one
@@ -63,13 +72,13 @@ class Cluster:
         for process in [*self.workers, self._scheduler]:
             self._end(process)
 
-    def _run(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    def _run(self, *arguments: str, on: list[str] | None = None, **environment: str) -> subprocess.Popen[bytes]:
         paths = [environment.pop("PYTHONPATH", ""), str(ROOT)]
         environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
         log = (self._folder / f"{arguments[0]}-{time.monotonic_ns()}.log").open("wb")
         with log:
             return subprocess.Popen(
-                [str(Path(sys.executable).parent / "dask"), *arguments],
+                [*(on or []), str(Path(sys.executable).parent / "dask"), *arguments],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **environment},
@@ -85,13 +94,20 @@ class Cluster:
 
 @pytest.fixture
 def dask_cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A scheduler without workers, started; skipped where distributed is not installed."""
+    """A scheduler without workers, started; skipped where distributed is not installed.
+
+    Where there are network namespaces, the test is in that of the scheduler.
+    """
     pytest.importorskip("distributed")
     folder = tmp_path / "dask"
     folder.mkdir()
-    cluster = Cluster(folder)
-    try:
+    with contextlib.ExitStack() as stack:
+        network = None
+        if not why_no_networks():
+            network = Network()
+            stack.callback(network.close)
+            stack.enter_context(network.entered())
+        cluster = Cluster(folder, network=network)
+        stack.callback(cluster.stop)
         cluster.start()
         yield cluster
-    finally:
-        cluster.stop()
