@@ -69,11 +69,17 @@ class Buckets:
         path = self._folder / f"{number}.arrows"
         if not path.exists():
             return None
-        with path.open("rb") as file, pa.ipc.open_stream(file) as reader:
-            frame = pl.from_arrow(reader.read_all())
-        assert isinstance(frame, pl.DataFrame)
+        frame = read_stream(path)
         path.unlink()
         return frame
+
+
+def read_stream(path: Path) -> pl.DataFrame:
+    """The rows of a bucket's file."""
+    with path.open("rb") as file, pa.ipc.open_stream(file) as reader:
+        frame = pl.from_arrow(reader.read_all())
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 def digest_bucket(digests: pl.Series, *, count: int) -> pl.Series:

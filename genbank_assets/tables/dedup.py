@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genbank_assets.durable import file_sha256, store_errors
@@ -35,16 +36,13 @@ from genbank_assets.tables.buckets import (
     split_points,
     write_sorted,
 )
+from genbank_assets.tables.dedup_spread import spread_rows
+from genbank_assets.tables.rows_of_records import grouped, in_order, rows_of, sampled
 from genbank_assets.tables.unique_tables import MEMBERSHIPS, UNIQUE_SEQUENCES
 
 CODE_VERSION = "2"
-BATCH_ROWS = 250_000
-SAMPLE_EVERY = 64
-_READ = [
-    "accession", "version", "accession_version", "source_file", "record_ordinal", "record_offset", "record_bytes",
-    "length", "length_unit", "record_sha256", "sequence_sha256",
-]  # fmt: skip
-_ORDER = ["accession", "version", "source_file", "record_ordinal"]
+# A division of fewer buckets is not worth the files that pass between machines.
+MIN_SPREAD_BUCKETS = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,7 +74,7 @@ def build_unique_records(
 
     Args:
         partition: the division and release; the caller holds its lock.
-        settings: how long replaced tables stay.
+        settings: how long replaced tables stay, and where a big division's work is done.
         progress: called with lines for people.
         run_id: the run that asks.
         recheck: whether tables that are here are read to see if they still have their digests.
@@ -99,7 +97,7 @@ def build_unique_records(
         now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0)
         manifest = dataclasses.replace(manifest, report=now)
     else:
-        manifest = _built(partition, records, progress=progress, run_id=run_id)
+        manifest = _built(partition, records, settings=settings, progress=progress, run_id=run_id)
         manifest = publish_manifest(manifest, partition=partition)
     update_stable_path(partition)
     for stage in STABLE_STAGES:  # record tables, too: until now the stable path held those of before
@@ -107,14 +105,26 @@ def build_unique_records(
     return manifest
 
 
-def _built(partition: PartitionRelease, records: Manifest, *, progress: Callable[[str], None], run_id: str) -> Manifest:
+def _built(
+    partition: PartitionRelease,
+    records: Manifest,
+    *,
+    settings: Settings,
+    progress: Callable[[str], None],
+    run_id: str,
+) -> Manifest:
     """The manifest of a generation whose tables are there."""
     generation = new_generation(partition, "unique_records", input_digest=records.digest, code_version=CODE_VERSION)
     folder = partition.generation_folder("unique_records", generation)
     with Stopwatch() as watch, store_errors(folder):
         paths = [partition.folder_of(records) / entry["records_file"] for entry in records.files]
         totals = deduplicate(
-            paths, out=folder, rows=sum(entry["records"] for entry in records.files), partition=partition
+            paths,
+            out=folder,
+            rows=sum(entry["records"] for entry in records.files),
+            partition=partition,
+            settings=settings,
+            progress=progress,
         )
         _prove(totals, records)
     progress(
@@ -138,21 +148,44 @@ def _built(partition: PartitionRelease, records: Manifest, *, progress: Callable
 
 
 def deduplicate(
-    paths: list[Path], *, out: Path, rows: int, partition: PartitionRelease, scratch: Path | None = None
+    paths: list[Path],
+    *,
+    out: Path,
+    rows: int,
+    partition: PartitionRelease,
+    scratch: Path | None = None,
+    settings: Settings | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Totals:
     """Write both tables below ``out``, for record tables of ``rows`` rows in all.
 
-    Memory is bounded by the bucket size, not by ``rows``. Each table appears under its name when it is complete.
+    Memory is bounded by the bucket size, not by ``rows``. Each table appears under its name when it is complete. Where
+    the settings name an executor, a big division's work is spread over it, with the same tables at the end.
     """
     scratch = scratch or out / ".scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     count = bucket_count(rows)
+    where = {
+        "collection": pl.lit(partition.key.collection),
+        "section": pl.lit(partition.key.division),
+        "release": pl.lit(partition.release),
+    }
+    if settings is not None and settings.executor != "local" and count >= MIN_SPREAD_BUCKETS:
+        spread = spread_rows(paths, scratch=scratch, count=count, settings=settings, progress=progress)
+        _written(spread.sequences, out / UNIQUE_SEQUENCES, UNIQUE_SEQUENCE_SCHEMA, "sequence_sha256", where)
+        written = _written(spread.members, out / MEMBERSHIPS, MEMBERSHIP_SCHEMA, "accession", where)
+        shutil.rmtree(scratch, ignore_errors=True)
+        return Totals(
+            members=written,
+            without_sequence=spread.without_sequence,
+            distinct_sequences=spread.distinct_sequences,
+        )
     by_digest = Buckets(scratch / "digest", count=count)
     without = 0
     sample: list[pl.Series] = []
     alone = Buckets(scratch / "alone", count=1)  # records without residues
-    for frame in _frames(paths):
-        sample.append(frame["accession"].gather_every(SAMPLE_EVERY))
+    for frame in rows_of(paths):
+        sample.append(sampled(frame))
         with_sequence = frame.filter(pl.col("sequence_sha256").is_not_null())
         by_digest.add(with_sequence, digest_bucket(with_sequence["sequence_sha256"], count=count))
         rest = frame.filter(pl.col("sequence_sha256").is_null())
@@ -162,67 +195,38 @@ def deduplicate(
     alone.close()
     splits = split_points(pl.concat(sample) if sample else pl.Series([], dtype=pl.String), count=count)
     by_accession = Buckets(scratch / "accession", count=len(splits) + 1)
-    where = {
-        "collection": pl.lit(partition.key.collection),
-        "section": pl.lit(partition.key.division),
-        "release": pl.lit(partition.release),
-    }
     distinct = 0
-    with (
-        temporary_beside(out / UNIQUE_SEQUENCES) as temporary,
-        sorted_writer(temporary, UNIQUE_SEQUENCE_SCHEMA, sorted_by=["sequence_sha256"]) as writer,
-    ):
+
+    def sequences_of_buckets() -> Iterator[pl.DataFrame]:
+        nonlocal distinct
         for bucket in by_digest.frames():
-            members, sequences = _grouped(bucket)
+            members, sequences = grouped(bucket)
             distinct += len(sequences)
-            write_sorted(writer, sequences.with_columns(**where), UNIQUE_SEQUENCE_SCHEMA)
             by_accession.add(members, range_bucket(members["accession"], splits=splits))
+            yield sequences
+
+    _written(sequences_of_buckets(), out / UNIQUE_SEQUENCES, UNIQUE_SEQUENCE_SCHEMA, "sequence_sha256", where)
     for bucket in alone.frames():
         by_accession.add(bucket, range_bucket(bucket["accession"], splits=splits))
     by_accession.close()
-    written = 0
-    with (
-        temporary_beside(out / MEMBERSHIPS) as temporary,
-        sorted_writer(temporary, MEMBERSHIP_SCHEMA, sorted_by=["accession"]) as writer,
-    ):
-        for bucket in by_accession.frames():
-            written += len(bucket)
-            write_sorted(writer, bucket.sort(_ORDER).with_columns(**where), MEMBERSHIP_SCHEMA)
+    written = _written(map(in_order, by_accession.frames()), out / MEMBERSHIPS, MEMBERSHIP_SCHEMA, "accession", where)
     shutil.rmtree(scratch, ignore_errors=True)
     return Totals(members=written, without_sequence=without, distinct_sequences=distinct)
 
 
-def _frames(paths: list[Path]) -> Iterator[pl.DataFrame]:
-    for path in paths:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=_READ):
-                frame = pl.from_arrow(batch)
-                assert isinstance(frame, pl.DataFrame)
-                protein = pl.col("length_unit") == "aa"
-                yield frame.with_columns(
-                    molecule_class=pl.when(protein).then(pl.lit("protein")).otherwise(pl.lit("nucleotide"))
-                ).drop("length_unit")
-
-
-def _grouped(bucket: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """A digest bucket's members, marked, and its distinct sequences in order of digest."""
-    identity = ["sequence_sha256", "molecule_class"]
-    members = bucket.sort([*identity, *_ORDER]).with_columns(is_representative=pl.struct(identity).is_first_distinct())
-    sizes = members.group_by(identity).agg(pl.len().cast(pl.Int64).alias("member_count"))
-    sequences = (
-        members.filter("is_representative")
-        .join(sizes, on=identity, how="left")
-        .select(
-            *identity,
-            "length",
-            "member_count",
-            pl.col("accession_version").alias("representative_accession_version"),
-            pl.col("source_file").alias("representative_source_file"),
-            pl.col("record_ordinal").alias("representative_record_ordinal"),
-        )
-        .sort(identity)
-    )
-    return members, sequences
+def _written(
+    frames: Iterator[pl.DataFrame], path: Path, schema: pa.Schema, sorted_by: str, where: dict[str, pl.Expr]
+) -> int:
+    """Write sorted rows into a table that appears when it is complete; returns how many there are."""
+    rows = 0
+    with (
+        temporary_beside(path) as temporary,
+        sorted_writer(temporary, schema, sorted_by=[sorted_by]) as writer,
+    ):
+        for frame in frames:
+            rows += len(frame)
+            write_sorted(writer, frame.with_columns(**where), schema)
+    return rows
 
 
 def _entry(folder: Path, name: str) -> dict[str, Any]:
