@@ -1,0 +1,121 @@
+"""A division of very many small files: what its run leaves in Dagster's event log, in manifests and in memory.
+
+    python benchmarks/small_files.py [--files 10000] [--division una]
+
+The division goes through all five stages as ``genbank-assets materialize`` does it, from a folder that is the source,
+into an embedded PostgreSQL; a tenth of the files first, so that growth is seen. Memory is the highest resident set of
+the process that hands the tasks out, workers not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from genbank_assets.postgres_server.server import remove_server
+
+RECORD = """\
+LOCUS       {name:<16} 60 bp    DNA     linear   UNA 01-JAN-2020
+DEFINITION  A record of a small file.
+ACCESSION   {name}
+VERSION     {name}.1
+SOURCE      unidentified
+  ORGANISM  unidentified
+            unclassified sequences.
+FEATURES             Location/Qualifiers
+     source          1..60
+                     /organism="unidentified"
+                     /mol_type="genomic DNA"
+ORIGIN
+        1 {residues}
+//
+"""
+
+
+def make_source(folder: Path, *, files: int, division: str) -> None:
+    """A release with so many files of one record each."""
+    genbank = folder / "genbank"
+    genbank.mkdir(parents=True)
+    (genbank / "GB_Release_Number").write_text("900.0\n")
+    notes = [f"{'':25}August 15 2026", "", "                NCBI-GenBank Flat File Release 900.0", ""]
+    for number in range(1, files + 1):
+        notes.append(f"{number}. gb{division}{number}.seq - sequences, part {number}.")
+        bases = "".join("acgt"[number >> 2 * place & 3] for place in range(60))
+        residues = " ".join(bases[at : at + 10] for at in range(0, 60, 10))
+        text = RECORD.format(name=f"ZZ{number:06}", residues=residues).replace("UNA", division.upper())
+        (genbank / f"gb{division}{number}.seq.gz").write_bytes(gzip.compress(text.encode(), 1))
+    (genbank / "gbrel.txt").write_text("\n".join(notes) + "\n")
+
+
+def run(folder: Path, *, files: int, division: str) -> dict[str, float]:
+    """Materialize such a division and measure."""
+    make_source(folder / "source", files=files, division=division)
+    store = folder / "store"
+    environment = os.environ | {
+        "GENBANK_ASSETS_STORE": str(store),
+        "GENBANK_ASSETS_SOURCE": (folder / "source").as_uri(),
+        "GENBANK_ASSETS_REQUESTS_PER_SECOND": "100000",
+    }
+    begun = time.perf_counter()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "genbank_assets.cli", "materialize", f"genbank/{division}", "-q"], env=environment
+        )
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, resident_bytes(process.pid))
+            time.sleep(0.2)
+        if process.returncode:
+            raise SystemExit(f"the run failed with exit code {process.returncode}")
+        seconds = time.perf_counter() - begun
+        logs = [path for path in (store / "dagster").rglob("*") if path.is_file()]
+        partition = store / "genbank" / "900.0" / division
+        found = {
+            "seconds": seconds,
+            "peak memory of the client, MB": peak / 1e6,
+            "Dagster's folder, MB": sum(path.stat().st_size for path in logs) / 1e6,
+        }
+        for stage in ("raw_files", "records", "unique_records", "postgres_table", "object_set"):
+            found[f"manifest of {stage}, MB"] = (partition / stage / "manifest.json").stat().st_size / 1e6
+        return found
+    finally:
+        remove_server(store)
+
+
+def resident_bytes(pid: int) -> int:
+    """What a process holds in memory."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    match = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return int(match[1]) * 1024 if match else 0
+
+
+def main() -> None:
+    """Measure and print a Markdown table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--division", default="una")
+    options = parser.parse_args()
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    sizes = [max(1, options.files // 10), options.files]
+    columns = []
+    for files in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            columns.append(run(Path(folder), files=files, division=options.division))
+    print(f"| figure (open files: {soft}) | {' | '.join(f'{files:,} files' for files in sizes)} |\n|---|---|---|")
+    for name in columns[0]:
+        print(f"| {name} | {' | '.join(f'{column[name]:,.1f}' for column in columns)} |")
+
+
+if __name__ == "__main__":
+    main()
