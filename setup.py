@@ -92,6 +92,7 @@ setup(
         "prometheus-client>=0.22",
         "duckdb>=1.5.5,<1.6",  # of one version with its extension, which would be downloaded otherwise
         "duckdb-extension-ducklake>=1.5.5,<1.6",
+        "fsspec>=2024.2",
     ],
     extras_require={
         "dev": [

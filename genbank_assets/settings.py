@@ -224,6 +224,11 @@ def settings_from_environment(environment: Mapping[str, str] | None = None) -> S
         except ValueError:
             kind = _KINDS[type(field.default)]
             raise SettingsError(f"{variable} must be {kind}, not {text!r}") from None
+    if "://" in str(values.get("store", "")):
+        raise SettingsError(
+            f"{_variable('store')} must be a folder, not {values['store']!r}: published tables are read with "
+            f"{_variable('tables')} or --store"
+        )
     if "store" in values:
         values["store"] = Path(str(values["store"])).expanduser()
     return Settings(**values)  # type: ignore[arg-type]

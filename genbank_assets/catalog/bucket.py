@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import io
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -24,18 +22,26 @@ import pyarrow.parquet as pq
 from obstore.store import ObjectStore
 from polars.io.plugins import register_io_source
 
+from genbank_assets.catalog.address import open_address
+from genbank_assets.catalog.bundle_layout import BUNDLE_MANIFEST, LATEST, Bundle, bundle_folder, is_bundle_name
 from genbank_assets.catalog.divisions import ReadableRelease
-from genbank_assets.catalog.row_groups import groups_with
-from genbank_assets.catalog.table_layout import INDEX_KEY, TablesManifest, read_index
-from genbank_assets.errors import NotFoundError, ObjectStoreError
+from genbank_assets.catalog.range_file import RangeFile
+from genbank_assets.catalog.table_layout import (
+    INDEX_KEY,
+    PublishedTaxonomy,
+    TableObject,
+    TablesManifest,
+    read_index,
+    read_taxonomies,
+    taxonomy_key,
+)
+from genbank_assets.errors import IntegrityError, NotFoundError, ObjectStoreError
 from genbank_assets.objects.retry import retried
-from genbank_assets.objects.store import open_objects, read_range
-from genbank_assets.settings import Settings
 from genbank_assets.store import FURTHER_STAGES as DERIVED
-from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, Stage
+from genbank_assets.tables.clades import Taxonomy
+from genbank_assets.tables.taxonomy import TaxonomyManifest
 
-SCHEMES = ("s3", "file")
-_OPTIONS = {"endpoint", "region", "unsigned"}
 # Row groups on their way at a time: a request takes longer than what is done with the answer.
 _AHEAD = 4
 
@@ -44,16 +50,24 @@ class TableBucket:
     """A bucket of published tables, opened for reading.
 
     Args:
-        url: ``s3://bucket/prefix?endpoint=…&region=…&unsigned=true`` or ``file:///folder``.
+        url: ``s3://bucket/prefix?endpoint=…&region=…&unsigned=true`` or ``file:///folder``; ``bundle=2026-11-26`` or
+            ``bundle=latest`` reads what that bundle lists instead of what is newest.
+        store: the place, where it is open already.
 
     Raises:
         ObjectStoreError: the URL cannot be used.
         NotFoundError: the folder is not there.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url.partition("?")[0]
-        self._store = _opened(url)
+    def __init__(self, url: str, *, store: ObjectStore | None = None) -> None:
+        self.address = url
+        self.url = url.partition("?")[0].rstrip("/")
+        self._bundle = parse_qs(urlsplit(url).query).get("bundle", [""])[-1]
+        if self._bundle and not is_bundle_name(self._bundle):
+            raise ObjectStoreError(
+                f"a bundle is named by its date, such as 2026-11-26, or latest, not {self._bundle!r}"
+            )
+        self._store = store or open_address(url)
         self._metadata = functools.lru_cache(maxsize=4096)(self._read_metadata)
 
     def releases(self) -> dict[PartitionKey, list[ReadableRelease]]:
@@ -65,14 +79,99 @@ class TableBucket:
             ObjectStoreError: the store failed.
         """
         found: dict[PartitionKey, list[ReadableRelease]] = {}
-        index = read_index(self._read(INDEX_KEY))
+        bundle = self.bundle(self._bundle) if self._bundle else None
+        index = read_index(self._read(INDEX_KEY)) if bundle is None else bundle.divisions
+        keys = [one.manifest if bundle is None else bundle.copy_of(one) for one in index]
         with ThreadPoolExecutor(_AHEAD * 2) as pool:
-            texts = pool.map(self._read_if_there, [one.manifest for one in index])
-            for one, text in zip(index, texts, strict=True):
-                if text is not None:  # None: it was removed since the index was read
-                    release = _release(self, TablesManifest.from_json(text, key=one.manifest))
-                    found.setdefault(release.key, []).append(release)
+            for one, key, text in zip(index, keys, pool.map(self._read_if_there, keys), strict=True):
+                if text is None and bundle is None:
+                    continue  # it was removed since the index was read
+                if text is None or (bundle is not None and not bundle.has(key, text)):
+                    raise IntegrityError(f"{key} in {self.url} is not what its bundle lists")
+                release = self.release_of(TablesManifest.from_json(text, key=one.manifest))
+                found.setdefault(release.key, []).append(release)
         return found
+
+    def release_of(self, manifest: TablesManifest) -> BucketRelease:
+        """The release that a manifest describes."""
+        key = PartitionKey(manifest.collection, manifest.section)
+        return BucketRelease(
+            partition=PartitionRelease(Path(), key, manifest.release),
+            records=manifest.stages["records"],
+            unique=manifest.stages["unique_records"],
+            derived={name: one for name, one in manifest.stages.items() if name in DERIVED},
+            bucket=self,
+            published=manifest,
+        )
+
+    def bundle(self, name: str = LATEST) -> Bundle:
+        """What a bundle lists.
+
+        Raises:
+            NotFoundError: there is no such bundle.
+            IntegrityError: its manifest cannot be read.
+            ObjectStoreError: the store failed.
+        """
+        key = f"{bundle_folder(name)}/{BUNDLE_MANIFEST}"
+        return Bundle.from_json(self._read(key), key=key)
+
+    def read_listed(self, bundle: Bundle, name: str) -> bytes:
+        """One of a bundle's own files, compared with its digest.
+
+        Raises:
+            IntegrityError: it has another.
+            NotFoundError: it is not there.
+            ObjectStoreError: the store failed.
+        """
+        key = f"{bundle_folder(bundle.name)}/{name}"
+        content = self._read(key)
+        if not bundle.has(key, content):
+            raise IntegrityError(f"{key} in {self.url} is not what its bundle lists")
+        return content
+
+    def location(self, key: str) -> str:
+        """An object as SQL names it: its address, or a path."""
+        root = self.url if self.url.startswith("s3:") else unquote(urlsplit(self.url).path)
+        return f"{root}/{key}"
+
+    def taxonomy(self) -> Taxonomy:
+        """The newest taxonomy that is published.
+
+        Raises:
+            NotFoundError: there is none.
+            IntegrityError: its manifest cannot be read.
+            ObjectStoreError: the store failed.
+        """
+        dates = self.bundle(self._bundle).taxonomies if self._bundle else read_taxonomies(self._read(INDEX_KEY))
+        if not dates:
+            raise NotFoundError(
+                f"no taxonomy is published at {self.url}: run genbank-assets taxonomy --update, then tables publish, "
+                "where the store is"
+            )
+        key = taxonomy_key(dates[-1])
+        copy = f"{bundle_folder(self._bundle)}/{key}" if self._bundle else key
+        found = PublishedTaxonomy.from_json(self._read(copy), key=key)
+        files = tuple(found.manifest["files"])
+        manifest = TaxonomyManifest(**(found.manifest | {"files": files}))
+        return Taxonomy(manifest, scan=lambda table: self.scan([found.tables[table].key]))
+
+    def size(self, key: str) -> int:
+        """Bytes of an object.
+
+        Raises:
+            NotFoundError: it is not there.
+            ObjectStoreError: the store failed.
+        """
+        return int(self._asked(lambda: obstore.head(self._store, key)["size"], key))
+
+    def file(self, key: str) -> RangeFile:
+        """An object as a file that can be read anywhere.
+
+        Raises:
+            NotFoundError: it is not there.
+            ObjectStoreError: the store failed.
+        """
+        return RangeFile(self._store, key, size=self.size(key))
 
     def open(self, key: str) -> pq.ParquetFile:
         """A table for reading; its footer is read once.
@@ -85,7 +184,7 @@ class TableBucket:
         return pq.ParquetFile(RangeFile(self._store, key, size=size), metadata=metadata, pre_buffer=True)
 
     def _read_metadata(self, key: str) -> tuple[int, pq.FileMetaData]:
-        size = int(self._asked(lambda: obstore.head(self._store, key)["size"], key))
+        size = self.size(key)
         with pq.ParquetFile(RangeFile(self._store, key, size=size)) as file:
             return size, file.metadata
 
@@ -108,12 +207,6 @@ class TableBucket:
                     return
 
         return register_io_source(source, schema=empty.schema)
-
-    def read_where(self, key: str, column: str, values: list[str]) -> pl.DataFrame:
-        """The row groups of a table that can have one of these values in a column."""
-        groups = groups_with(self._metadata(key)[1], column, values)
-        with self.open(key) as file:
-            return pl.DataFrame(pl.from_arrow(file.read_row_groups(groups)))
 
     def _groups(self, keys: Sequence[str], columns: list[str] | None) -> Iterator[pl.DataFrame]:
         groups_of_keys = ((key, group) for key in keys for group in range(self._metadata(key)[1].num_row_groups))
@@ -151,6 +244,7 @@ class TableBucket:
             return retried(request, doing=f"read {key} in {self.url}", may_be_absent=True)
         except FileNotFoundError:
             why = "no tables are published there" if key == INDEX_KEY else "it was replaced; open the mirror again"
+            why = "no such bundle was made" if key.endswith(f"/{BUNDLE_MANIFEST}") else why
             raise NotFoundError(f"there is no {key} in {self.url}: {why}") from None
 
 
@@ -170,6 +264,17 @@ class BucketRelease(ReadableRelease):
     def memberships(self) -> Path:
         return self.tables("memberships")[0]
 
+    @property
+    def place(self) -> str:
+        return self.memberships.parent.parent.as_posix()
+
+    @property
+    def raw_folder(self) -> None:
+        return None
+
+    def manifest(self, stage: Stage) -> Manifest | None:
+        return self.published.stages.get(stage)
+
     def tables(self, kind: str) -> list[Path]:
         return [Path(one.key) for one in self.published.of_kind(kind)]
 
@@ -177,96 +282,18 @@ class BucketRelease(ReadableRelease):
         return self.bucket.scan([table.as_posix() for table in tables])
 
     def memberships_named(self, accessions: Sequence[str]) -> pl.LazyFrame:
-        found = self.bucket.read_where(self.memberships.as_posix(), "accession", list(accessions))
+        found = self.rows_where(self.memberships, "accession", list(accessions))
         return found.lazy().filter(pl.col("accession").is_in(list(accessions)))
 
     def open(self, table: Path) -> pq.ParquetFile:
         return self.bucket.open(table.as_posix())
 
+    def size(self, table: Path) -> int:
+        return self.object_of(table).bytes
 
-def _release(bucket: TableBucket, manifest: TablesManifest) -> BucketRelease:
-    """The release that a manifest describes."""
-    key = PartitionKey(manifest.collection, manifest.section)
-    return BucketRelease(
-        partition=PartitionRelease(Path(), key, manifest.release),
-        records=manifest.stages["records"],
-        unique=manifest.stages["unique_records"],
-        derived={name: one for name, one in manifest.stages.items() if name in DERIVED},
-        bucket=bucket,
-        published=manifest,
-    )
+    def location(self, table: Path) -> str:
+        return self.bucket.location(table.as_posix())
 
-
-class RangeFile(io.RawIOBase):
-    """An object as a file that can be read anywhere, a request per read."""
-
-    def __init__(self, store: ObjectStore, key: str, *, size: int) -> None:
-        self._store, self._key, self._size, self._position = store, key, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = base + offset
-        return self._position
-
-    def read(self, size: int | None = -1) -> bytes:
-        """The next bytes.
-
-        Raises:
-            ObjectStoreError: the store failed.
-        """
-        start = self._position
-        end = self._size if size is None or size < 0 else min(self._size, start + size)
-        if start >= end:
-            return b""
-        content = retried(lambda: read_range(self._store, self._key, start=start, end=end), doing=f"read {self._key}")
-        self._position = end
-        return content
-
-    def readall(self) -> bytes:
-        return self.read()
-
-    def readinto(self, buffer: Any) -> int:
-        content = self.read(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)
-
-
-def is_bucket_url(text: str) -> bool:
-    """Whether this is the address of published tables rather than a folder's path."""
-    return text.partition("://")[0].lower() in SCHEMES and "://" in text
-
-
-def _opened(url: str) -> ObjectStore:
-    parts = urlsplit(url)
-    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    is_wrong = bool(options) if parts.scheme == "file" else not parts.netloc
-    if set(options) - _OPTIONS or parts.fragment or is_wrong:
-        raise ObjectStoreError(
-            f"tables are at s3://bucket/prefix, with ?endpoint=, &region= and &unsigned=true behind it, or at "
-            f"file:///folder, not at {url}"
-        )
-    address = url.partition("?")[0]
-    if parts.scheme == "file":
-        if not Path(unquote(parts.path)).is_dir():
-            raise NotFoundError(f"there is no folder {unquote(parts.path)}")
-        return open_objects(Settings(objects=address))
-    chosen: dict[str, str] = {name: options[name] for name in sorted(options.keys() & {"endpoint", "region"})}
-    credentials = None
-    if options.get("unsigned", "").lower() in {"1", "true", "yes"}:
-        chosen["skip_signature"] = "true"
-    elif not os.environ.get("AWS_ACCESS_KEY_ID"):
-        import boto3  # slow to import, and only wanted without keys in the environment
-
-        credentials = boto3.Session().get_credentials()
-        if credentials is None:
-            chosen["skip_signature"] = "true"
-    return open_objects(Settings(objects=address), options=chosen, credentials=credentials)
+    def object_of(self, table: Path) -> TableObject:
+        """What the manifest says of a table."""
+        return next(one for one in self.published.tables if one.key == table.as_posix())

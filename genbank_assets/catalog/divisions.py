@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import polars as pl
 import pyarrow.parquet as pq
 
+from genbank_assets.catalog.row_groups import groups_with
 from genbank_assets.errors import NotFoundError
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.store import (
@@ -22,6 +24,7 @@ from genbank_assets.store import (
     Manifest,
     PartitionKey,
     PartitionRelease,
+    Stage,
     release_sort_key,
     releases_in_store,
 )
@@ -59,6 +62,21 @@ class ReadableRelease:
         """The table of all records of the division, in order of accession."""
         return memberships_table(self.partition, self.unique)
 
+    @property
+    def place(self) -> str:
+        """Where the generation of its record tables is, in words that differ between two of them."""
+        return str(self.partition.folder_of(self.records))
+
+    @property
+    def raw_folder(self) -> Path | None:
+        """The folder of the raw files, which may have been pruned; None where there are never any."""
+        raw = self.partition.manifest("raw_files")
+        return self.partition.folder_of(raw) if raw is not None else self.partition.stage_folder("raw_files")
+
+    def manifest(self, stage: Stage) -> Manifest | None:
+        """The manifest of any stage; None where it is not published."""
+        return self.partition.manifest(stage)
+
     def tables(self, kind: str) -> list[Path]:
         """The tables of one kind in the order of the raw files; none where the kind was not made.
 
@@ -80,17 +98,44 @@ class ReadableRelease:
         """The memberships of these accessions (without version)."""
         return self.scan([self.memberships]).filter(pl.col("accession").is_in(list(accessions)))
 
+    def rows_where(self, table: Path, column: str, values: Sequence[Any]) -> pl.DataFrame:
+        """The row groups of a table that can have one of these values in a column, all columns."""
+        with self.open(table) as file:
+            groups = groups_with(file.metadata, column, values)
+            return pl.DataFrame(pl.from_arrow(file.read_row_groups(groups)))
+
     def open(self, table: Path) -> pq.ParquetFile:
         """One table, to read parts of."""
         return pq.ParquetFile(table)
 
+    def size(self, table: Path) -> int:
+        """Bytes of a table."""
+        return table.stat().st_size
 
-def readable_releases(store: Path) -> dict[PartitionKey, list[ReadableRelease]]:
+    def location(self, table: Path) -> str:
+        """A table as SQL names it."""
+        return str(table.resolve())
+
+
+class Published(Protocol):
+    """Tables in another place than a store's folder, such as a bucket."""
+
+    def releases(self) -> dict[PartitionKey, list[ReadableRelease]]:
+        """What :func:`readable_releases` answers."""
+        ...
+
+
+def readable_releases(store: Path | Published) -> dict[PartitionKey, list[ReadableRelease]]:
     """Every division of the store with the releases that can be read, oldest first; divisions without any are left out.
+
+    Args:
+        store: the folder; or where tables are published, which answers itself.
 
     Raises:
         NotFoundError: the folder is not there.
     """
+    if not isinstance(store, Path):
+        return store.releases()
     if not store.is_dir():
         raise NotFoundError(f"there is no store at {store}: name the folder that GENBANK_ASSETS_STORE names")
     found = {}

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from genbank_assets.catalog.bucket import TableBucket
+
 _INSTALL = 'install them: pip install "genbank-assets[catalog]"'
 
 
@@ -40,6 +42,21 @@ def connect() -> duckdb.DuckDBPyConnection:
     except duckdb.Error as error:
         raise SettingsError(f"DuckDB {duckdb.__version__} cannot load its extension DuckLake: {error}") from error
     return connection
+
+
+def connect_bucket(connection: duckdb.DuckDBPyConnection, tables: TableBucket) -> None:
+    """Let a connection read ``s3://…`` of published tables by our own client.
+
+    Raises:
+        SettingsError: the package fsspec is not installed.
+    """
+    if not tables.url.startswith("s3:"):
+        return
+    try:
+        from genbank_assets.catalog.duck_files import BucketFiles
+    except ImportError:
+        raise SettingsError(f"SQL over a bucket needs the package fsspec; {_INSTALL}") from None
+    connection.register_filesystem(BucketFiles(tables))
 
 
 def literal(text: str | Path) -> str:

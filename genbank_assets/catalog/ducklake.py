@@ -18,16 +18,17 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
+from genbank_assets.catalog.bucket import TableBucket
 from genbank_assets.catalog.changes import CHANGE_SCHEMA, changes_frame
+from genbank_assets.catalog.counts import counted_by_manifests, prove
 from genbank_assets.catalog.divisions import ReadableRelease, readable_releases
-from genbank_assets.catalog.duck import connect, literal, transaction
+from genbank_assets.catalog.duck import connect, connect_bucket, literal, transaction
 from genbank_assets.catalog.steps import Step, is_current_layout, steps_of
 from genbank_assets.catalog.views import COMMENTS, VIEWS
-from genbank_assets.errors import IntegrityError
 from genbank_assets.schema.derived import CDS_SCHEMA, SAMPLE_SCHEMA
 from genbank_assets.schema.tables import MEMBERSHIP_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.store import PartitionKey, temporary_beside
@@ -45,6 +46,8 @@ _TABLES = {
     "samples": SAMPLE_SCHEMA,
     "cds": CDS_SCHEMA,
 }
+# Takes a file of changes, and answers where it lies from now on.
+KeepChanges = Callable[[Path], str]
 _There = Mapping[PartitionKey, Sequence[ReadableRelease]]
 
 
@@ -74,10 +77,23 @@ def catalog_path(store: Path) -> Path:
     return store / FOLDER / FILE
 
 
-def build_catalog(store: Path, *, progress: Callable[[str], None] = lambda _: None) -> CatalogReport:
+def build_catalog(
+    store: Path | TableBucket,
+    *,
+    path: Path | None = None,
+    keep_changes: KeepChanges | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> CatalogReport:
     """Bring the catalog to what the manifests say; the file of before stays until the new one is proved.
 
     Steps that it has already stay; where the manifests tell another past than it has, it is made anew.
+
+    Args:
+        store: the store, or where tables are published; the catalog lists them where they lie.
+        path: the catalog's file; None is the store's own.
+        keep_changes: takes a file of changes between two releases, and answers where it is from now on;
+            None keeps it beside the catalog.
+        progress: called with lines for people.
 
     Raises:
         NotFoundError: there is no store.
@@ -86,23 +102,30 @@ def build_catalog(store: Path, *, progress: Callable[[str], None] = lambda _: No
     """
     there = readable_releases(store)
     steps, left_out = steps_of(there)
-    path = catalog_path(store)
+    if path is None:
+        assert isinstance(store, Path)
+        path = catalog_path(store)
     path.parent.mkdir(parents=True, exist_ok=True)
-    done = _steps_made(path, steps)
+    tables = None if isinstance(store, Path) else store
+    done = _steps_made(path, steps, tables)
     todo = steps[done or 0 :]
+    if done is not None and not todo:  # it was proved when it was made, and the tables do not change
+        files, records = counted_by_manifests(there)
+        names = tuple(f"{one.key} {one.release}" for one in left_out)
+        return CatalogReport(path=path, steps=len(steps), steps_now=0, files=files, records=records, left_out=names)
     with tempfile.TemporaryDirectory(prefix=".building-", dir=path.parent) as scratch:
         new = Path(scratch) / FILE
         if done is not None:
             shutil.copyfile(path, new)
-        with attached(new, writing=True) as connection:
+        with attached(new, writing=True, tables=tables) as connection:
             if done is None:
                 _create(connection)
             for number, step in enumerate(todo, start=1):
                 progress(f"catalog: {step.label} ({number} of {len(todo)})")
                 _apply(connection, step)
             for group in _groups(there, todo):
-                _apply_changes(connection, group, folder=path.parent / "changes")
-            files, records = _prove(connection, there)
+                _apply_changes(connection, group, folder=path.parent / "changes", keep=keep_changes)
+            files, records = prove(connection, there)
         with new.open("rb") as written:
             os.fsync(written.fileno())
         new.replace(path)
@@ -111,14 +134,25 @@ def build_catalog(store: Path, *, progress: Callable[[str], None] = lambda _: No
 
 
 @contextlib.contextmanager
-def attached(path: Path, *, writing: bool = False, snapshot: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the catalog attached as ``mirror``, of a snapshot if one is named."""
+def attached(
+    path: Path, *, writing: bool = False, snapshot: int | None = None, tables: TableBucket | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the catalog attached as ``mirror``, of a snapshot if one is named.
+
+    Args:
+        path: the catalog's file.
+        writing: whether it is changed.
+        snapshot: which one; None is the last.
+        tables: the bucket with the tables that it lists; None where they are files.
+    """
     options = [] if writing else ["READ_ONLY"]
     if writing and not path.exists():
         options.append(f"DATA_PATH {literal(f'{path.parent}/unused/')}")
     if snapshot is not None:
         options.append(f"SNAPSHOT_VERSION {int(snapshot)}")
     connection = connect()
+    if tables is not None:
+        connect_bucket(connection, tables)
     try:
         chosen = f" ({', '.join(options)})" if options else ""
         connection.execute(f"ATTACH {literal(f'ducklake:{path}')} AS mirror{chosen}")
@@ -135,11 +169,18 @@ def snapshots(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, dict[str
     return [(int(number), json.loads(facts)) for number, facts in rows]
 
 
-def _steps_made(path: Path, steps: Sequence[Step]) -> int | None:
+def files_of(path: Path, *, tables: TableBucket | None = None) -> list[str]:
+    """Every file that a catalog lists, in any of its snapshots."""
+    with attached(path, tables=tables) as connection:
+        rows = connection.execute("SELECT path FROM __ducklake_metadata_mirror.ducklake_data_file").fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def _steps_made(path: Path, steps: Sequence[Step], tables: TableBucket | None) -> int | None:
     """How many of the steps the catalog has; None where there is none, or its past is another."""
     if not path.is_file():
         return None
-    with attached(path) as connection:
+    with attached(path, tables=tables) as connection:
         made = [facts for _, facts in snapshots(connection) if "section" in facts]
     wanted = [step.facts for step in steps]
     return len(made) if made == wanted[: len(made)] else None
@@ -169,14 +210,16 @@ def _apply(connection: duckdb.DuckDBPyConnection, step: Step) -> None:
             if step.replaces:
                 whose = [one.key.collection, one.key.division]
                 connection.execute(f"DELETE FROM mirror.{name} WHERE collection = ? AND section = ?", whose)  # noqa: S608
-            _add(connection, name, paths)
+            for table in paths:
+                with one.open(table) as file:
+                    rows = file.metadata.num_rows
+                _add(connection, name, one.location(table), rows=rows)
         _sign(connection, step.label, step.facts)
 
 
-def _add(connection: duckdb.DuckDBPyConnection, table: str, paths: Sequence[Path]) -> None:
-    for path in paths:
-        if pq.read_metadata(path).num_rows:
-            connection.execute(f"CALL ducklake_add_data_files('mirror', '{table}', {literal(path.resolve())})")
+def _add(connection: duckdb.DuckDBPyConnection, table: str, location: str, *, rows: int) -> None:
+    if rows:
+        connection.execute(f"CALL ducklake_add_data_files('mirror', '{table}', {literal(location)})")
 
 
 def _sign(connection: duckdb.DuckDBPyConnection, label: str, facts: Mapping[str, str]) -> None:
@@ -204,7 +247,9 @@ def _groups(there: _There, todo: Sequence[Step]) -> list[list[_Pair]]:
     return [group for group in groups if group]
 
 
-def _apply_changes(connection: duckdb.DuckDBPyConnection, pairs: Sequence[_Pair], *, folder: Path) -> None:
+def _apply_changes(
+    connection: duckdb.DuckDBPyConnection, pairs: Sequence[_Pair], *, folder: Path, keep: KeepChanges | None
+) -> None:
     """One snapshot: what a release changed in all its divisions together, because records move between them."""
     later = pairs[0][1]
     digest = hashlib.sha256("".join(one.unique.digest for pair in pairs for one in pair).encode()).hexdigest()
@@ -215,35 +260,10 @@ def _apply_changes(connection: duckdb.DuckDBPyConnection, pairs: Sequence[_Pair]
     with transaction(connection):
         whose = [later.key.collection, later.release]
         connection.execute("DELETE FROM mirror.changes WHERE collection = ? AND release = ?", whose)
-        _add(connection, "changes", [path])
+        location = str(path.resolve()) if keep is None else keep(path)
+        _add(connection, "changes", location, rows=pq.read_metadata(path).num_rows)
         _sign(
             connection,
             f"{later.key.collection} {later.release}: changes",
             {"collection": whose[0], "release": whose[1]},
         )
-
-
-def _prove(connection: duckdb.DuckDBPyConnection, there: _There) -> tuple[int, int]:
-    """Files and records of the newest state, each division's compared with its manifest.
-
-    Raises:
-        IntegrityError: a division has other counts than its manifest.
-    """
-    counted: dict[tuple[str, str], tuple[Any, ...]] = {
-        (collection, section): tuple(rest)
-        for collection, section, *rest in connection.execute(
-            "SELECT collection, section, release, count(*) FROM mirror.records GROUP BY ALL"
-        ).fetchall()
-    }
-    files = records = 0
-    for key, releases in there.items():
-        ours = [one for one in releases if is_current_layout(one)]
-        expected = sum(int(entry["records"]) for entry in ours[-1].records.files) if ours else 0
-        found = counted.pop((key.collection, key.division), None)
-        if (found or (None, 0)) != ((ours[-1].release, expected) if expected else (None, 0)):
-            raise IntegrityError(f"{key}: the catalog has {found}, the manifest counts {expected:,} records")
-        files += len(ours[-1].records.files) if ours else 0
-        records += expected
-    if counted:
-        raise IntegrityError(f"the catalog has divisions that no manifest names: {', '.join(map('/'.join, counted))}")
-    return files, records

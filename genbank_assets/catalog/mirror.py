@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from genbank_assets.catalog.bucket import TableBucket, is_bucket_url
+from genbank_assets.catalog.address import is_bucket_url
+from genbank_assets.catalog.bucket import TableBucket
 from genbank_assets.catalog.changes import changes_frame
 from genbank_assets.catalog.divisions import ReadableRelease, choose, readable_releases
 from genbank_assets.catalog.frames import (
@@ -86,7 +87,7 @@ class Mirror:
 
     @cached_property
     def _there(self) -> dict[PartitionKey, list[ReadableRelease]]:
-        return self.store.releases() if isinstance(self.store, TableBucket) else readable_releases(self.store)
+        return readable_releases(self.store)
 
     def divisions(self) -> pl.DataFrame:
         """Which releases can be read: collection, section, release, is_newest, files, records, residues."""

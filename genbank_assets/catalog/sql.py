@@ -7,41 +7,69 @@ catalog belongs to ``ducklake``.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import hashlib
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genbank_assets.catalog.bucket import TableBucket
+from genbank_assets.catalog.bundle_layout import CATALOG
 from genbank_assets.catalog.duck import literal
-from genbank_assets.catalog.ducklake import attached, catalog_path, snapshots
+from genbank_assets.catalog.ducklake import FILE, CatalogReport, attached, build_catalog, catalog_path, snapshots
 from genbank_assets.errors import NotFoundError, QueryError
-from genbank_assets.store import release_sort_key, temporary_beside
+from genbank_assets.store import release_sort_key, temporary_beside, write_atomically
 
 if TYPE_CHECKING:
     import duckdb
 
 
 @contextlib.contextmanager
-def open_catalog(store: Path, *, release: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_catalog(
+    store: Path | TableBucket, *, release: str | None = None, progress: Callable[[str], None] = lambda _: None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection whose default schema is the store's catalog, for reading.
 
     Args:
-        store: the folder.
+        store: the folder; or where tables are published, whose catalog is kept in a cache of this user.
         release: the mirror as of this release of GenBank or RefSeq, ``273.0`` or ``genbank 273.0``; None for now.
+        progress: called with lines for people.
 
     Raises:
         NotFoundError: there is no catalog yet, or it does not know the release.
         SettingsError: DuckDB or its extension DuckLake is not installed.
     """
-    path = catalog_path(store)
+    tables = None if isinstance(store, Path) else store
+    path = catalog_path(store) if isinstance(store, Path) else bucket_catalog(store, progress=progress).path
     if not path.is_file():
         raise NotFoundError(f"there is no catalog at {path} yet: make it with genbank-assets catalog")
     snapshot = None
     if release is not None:
-        with attached(path) as connection:
+        with attached(path, tables=tables) as connection:
             snapshot = _snapshot_of(connection, release)
-    with attached(path, snapshot=snapshot) as connection:
+    with attached(path, snapshot=snapshot, tables=tables) as connection:
         connection.execute("USE mirror")
         yield connection
+
+
+def bucket_catalog(tables: TableBucket, *, progress: Callable[[str], None] = lambda _: None) -> CatalogReport:
+    """Bring this user's catalog of published tables to what their manifests say.
+
+    It begins with that of the newest bundle, where there is one, so that no footer of a table has to be read for what
+    the bundle has. It lies in ``$XDG_CACHE_HOME/genbank-assets`` (``~/.cache``) and may be deleted at any time.
+
+    Raises:
+        NotFoundError: nothing is published there.
+        SettingsError: DuckDB, its extension DuckLake or fsspec is not installed.
+        IntegrityError: the catalog does not have the rows that the manifests count.
+        ObjectStoreError: the store failed.
+    """
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "genbank-assets"
+    path = caches / hashlib.sha256(tables.address.encode()).hexdigest()[:16] / FILE
+    if not path.is_file():
+        with contextlib.suppress(NotFoundError):
+            write_atomically(path, tables.read_listed(tables.bundle(), CATALOG))
+    return build_catalog(tables, path=path, progress=progress)
 
 
 def answer(connection: duckdb.DuckDBPyConnection, query: str) -> str | None:

@@ -43,7 +43,7 @@ class Step:
             "section": one.key.division,
             "release": one.release,
             "tables": " ".join(m.digest[:16] for m in (one.records, one.unique, *one.derived.values())),
-            "folder": str(one.partition.folder_of(one.records)),
+            "folder": one.place,
         }
 
 
@@ -72,5 +72,5 @@ def is_current_layout(one: ReadableRelease) -> bool:
 
 def _order(step: Step) -> tuple[dt.date, str, tuple[int, int], str]:
     one = step.release
-    date = release_date(one.partition) or first_fetched(one.partition)
+    date = release_date(one) or first_fetched(one)
     return date, one.key.collection, release_sort_key(one.release), one.key.division

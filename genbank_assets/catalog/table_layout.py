@@ -21,9 +21,12 @@ FORMAT = 1
 INDEX_KEY = "index.json"
 MANIFESTS_PREFIX = "manifests/"
 TABLES_PREFIX = "tables/"
-KINDS = ("records", "sequences", "quarantine", "memberships", "unique_sequences", "samples", "cds")
+KINDS = ("records", "sequences", "quarantine", "memberships", "unique_sequences", "samples", "cds", "objects")
+TAXONOMY_PREFIX = "taxonomy/"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _TABLE_KEY = re.compile(rf"tables/[a-z]+/\d+(\.\d+)?/[a-z_]+/[0-9a-f]{{16}}/({'|'.join(KINDS)})/{_NAME}\.parquet")
+_TAXONOMY_TABLE = re.compile(rf"taxonomy/\d{{4}}-\d\d-\d\d/[0-9a-f]{{16}}/{_NAME}\.parquet")
+_TAXONOMY_MANIFEST = re.compile(r"manifests/taxonomy/(\d{4}-\d\d-\d\d)\.json")
 _MANIFEST_KEY = re.compile(r"manifests/(?P<collection>[a-z]+)/(?P<release>\d+(\.\d+)?)/(?P<section>[a-z_]+)\.json")
 
 
@@ -78,6 +81,11 @@ class TablesManifest:
     def key(self) -> str:
         """Its own key."""
         return manifest_key(PartitionKey(self.collection, self.section), self.release)
+
+    @property
+    def published(self) -> Published:
+        """Which release of which division it is."""
+        return Published(self.collection, self.section, self.release)
 
     @property
     def content(self) -> tuple[str, frozenset[tuple[str, int, str]]]:
@@ -155,7 +163,60 @@ def published_at_key(key: str) -> Published | None:
 
 def is_table_key(key: str) -> bool:
     """Whether a key is one that this project gives to tables; others are nobody's business here."""
-    return bool(_TABLE_KEY.fullmatch(key))
+    return bool(_TABLE_KEY.fullmatch(key) or _TAXONOMY_TABLE.fullmatch(key))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PublishedTaxonomy:
+    """The taxonomy of a date in the bucket.
+
+    Attributes:
+        date: the day of NCBI's archive, ISO 8601.
+        manifest: its manifest in the store it came from, as JSON values.
+        tables: its tables, by name: nodes, names, merged, deleted.
+    """
+
+    date: str
+    manifest: dict[str, Any]
+    tables: dict[str, TableObject]
+
+    @property
+    def key(self) -> str:
+        """Its own key."""
+        return taxonomy_key(self.date)
+
+    def to_json(self) -> bytes:
+        """The manifest as indented JSON."""
+        return (json.dumps(dataclasses.asdict(self) | {"format": FORMAT}, indent=1) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, text: bytes, *, key: str) -> PublishedTaxonomy:
+        """The manifest that lies under a key.
+
+        Raises:
+            IntegrityError: the text is none, or names what is no table of its own.
+        """
+        try:
+            content = json.loads(text)
+            tables = {name: TableObject(**table) for name, table in content["tables"].items()}
+            found = cls(date=content["date"], manifest=content["manifest"], tables=tables)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise IntegrityError(f"{key} is no manifest of a taxonomy: {error}") from error
+        own = f"{TAXONOMY_PREFIX}{found.date}/"
+        if found.key != key or not all(is_table_key(t.key) and t.key.startswith(own) for t in tables.values()):
+            raise IntegrityError(f"{key} names what is not its own")
+        return found
+
+
+def taxonomy_key(date: str) -> str:
+    """``manifests/taxonomy/2026-11-01.json``."""
+    return f"{MANIFESTS_PREFIX}taxonomy/{date}.json"
+
+
+def taxonomy_at_key(key: str) -> str | None:
+    """The date of the taxonomy whose manifest has this key; None for any other key."""
+    match = _TAXONOMY_MANIFEST.fullmatch(key)
+    return match[1] if match else None
 
 
 def table_keys(files: Iterable[tuple[str, str, str]], *, key: PartitionKey, release: str) -> list[str]:
@@ -167,8 +228,13 @@ def table_keys(files: Iterable[tuple[str, str, str]], *, key: PartitionKey, rele
     return [f"{folder}/{kind}/{name}" for kind, name, _ in files]
 
 
-def index_json(published: Iterable[Published]) -> bytes:
-    """The index: every release of every division, and which is the newest; a function of the manifests there are."""
+def index_json(published: Iterable[Published], taxonomies: Iterable[str] = ()) -> bytes:
+    """The index: every release of every division, and which is the newest; a function of the manifests there are.
+
+    Args:
+        published: releases of divisions.
+        taxonomies: dates of the taxonomies.
+    """
     ordered = sorted(published, key=lambda one: (one.collection, one.section, release_sort_key(one.release)))
     newest = {(one.collection, one.section): one.release for one in ordered}
     divisions = [
@@ -179,7 +245,13 @@ def index_json(published: Iterable[Published]) -> bytes:
         }
         for one in ordered
     ]
-    return (json.dumps({"format": FORMAT, "divisions": divisions}, indent=1) + "\n").encode()
+    content = {"format": FORMAT, "divisions": divisions, "taxonomies": sorted(taxonomies)}
+    return (json.dumps(content, indent=1) + "\n").encode()
+
+
+def read_taxonomies(text: str | bytes) -> list[str]:
+    """The dates of the taxonomies that an index lists, oldest first; the index is one that :func:`read_index` read."""
+    return sorted(map(str, json.loads(text).get("taxonomies", ())))
 
 
 def read_index(text: str | bytes) -> list[Published]:

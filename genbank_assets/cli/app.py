@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import genbank_assets
 from genbank_assets.cli import (
@@ -123,12 +124,13 @@ def _settings(options: argparse.Namespace) -> Settings:
         for sentence in unknown_variables():
             say(f"warning: {sentence}")
     if not os.environ.get("GENBANK_ASSETS_DAGSTER_URL") and (
-        address := noted_address(getattr(options, "store", None) or settings.store)
+        address := noted_address(_store_of(options) or settings.store)
     ):
         os.environ["GENBANK_ASSETS_DAGSTER_URL"] = address
         settings = dataclasses.replace(settings, dagster_url=address)
     for name in ("source", "store", "max_absent_fraction"):
-        if (value := getattr(options, name, None)) is None:
+        value: Any = _store_of(options) if name == "store" else getattr(options, name, None)
+        if value is None:
             continue
         try:
             settings = dataclasses.replace(settings, **{name: value})
@@ -137,6 +139,12 @@ def _settings(options: argparse.Namespace) -> Settings:
         # The run reads its settings from the environment, in this process and in its workers.
         os.environ[f"GENBANK_ASSETS_{name.upper()}"] = str(value)
     return settings
+
+
+def _store_of(options: argparse.Namespace) -> Path | None:
+    """The folder that ``--store`` names; None also where it is the address of a bucket (``cli.reading``)."""
+    store = getattr(options, "store", None)
+    return store if isinstance(store, Path) else None
 
 
 def _failed(error: BaseException, options: argparse.Namespace) -> int:

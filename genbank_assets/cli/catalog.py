@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genbank_assets.cli.commands import Commands
+from genbank_assets.cli.progress import show_progress
+from genbank_assets.cli.reading import add_place_option, published_tables
 from genbank_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,16 +19,19 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Commands) -> None:
     """Add ``catalog`` and ``sql``."""
-    commands.add(
+    catalog = commands.add(
         "catalog",
         run=_catalog,
         summary="bring the SQL catalog up to date with the store",
         description=(
             "Brings STORE/catalog/genbank.ducklake, a DuckLake catalog over the tables where they lie, to what the "
-            "manifests say: a snapshot per release of a division. It copies no tables and can be rebuilt at any time."
+            "manifests say: a snapshot per release of a division. It copies no tables and can be rebuilt at any time. "
+            "Of published tables it is kept in this user's cache."
         ),
-        examples=["catalog"],
+        examples=["catalog", "catalog --store s3://our-bucket/genbank"],
+        store=False,
     )
+    add_place_option(catalog)
     sql = commands.add(
         "sql",
         run=_sql,
@@ -39,8 +44,11 @@ def add_commands(commands: Commands) -> None:
             'sql "SELECT section, count(*) FROM records GROUP BY section"',
             "sql --release 273.0 \"SELECT count(*) FROM features WHERE gene = 'cox1'\"",
             "sql --out cox1.parquet \"SELECT * EXCLUDE (qualifiers, spans) FROM features WHERE gene = 'cox1'\"",
+            'sql --store s3://our-bucket/genbank "SELECT count(*) FROM records"',
         ],
+        store=False,
     )
+    add_place_option(sql)
     sql.add_argument(
         "query", nargs="?", metavar="QUERY", help="one query; by default queries are read from standard input"
     )
@@ -50,8 +58,10 @@ def add_commands(commands: Commands) -> None:
 
 def _catalog(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.catalog.ducklake import build_catalog
+    from genbank_assets.catalog.sql import bucket_catalog
 
-    report = build_catalog(settings.store, progress=print)
+    tables = published_tables(options, settings)
+    report = build_catalog(settings.store, progress=print) if tables is None else bucket_catalog(tables, progress=print)
     print(
         f"{report.path}: {report.records:,} records in {report.files:,} file(s), {report.steps:,} releases of "
         f"divisions, {report.steps_now:,} added now"
@@ -64,7 +74,8 @@ def _catalog(options: argparse.Namespace, settings: Settings) -> int:
 def _sql(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.catalog.sql import open_catalog, write_rows
 
-    with open_catalog(settings.store, release=options.release) as connection:
+    place = published_tables(options, settings) or settings.store
+    with open_catalog(place, release=options.release, progress=show_progress(options)) as connection:
         if options.query is not None and options.out is not None:
             rows = write_rows(connection, options.query, out=options.out)
             print(f"{options.out}: {rows:,} rows")

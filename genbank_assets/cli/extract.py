@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from genbank_assets.cli.commands import Commands
 from genbank_assets.cli.output import say
+from genbank_assets.cli.reading import add_place_option, published_tables
 from genbank_assets.errors import SettingsError
 from genbank_assets.settings import Settings
 
@@ -40,8 +41,11 @@ def add_commands(commands: Commands) -> None:
             "extract --accessions list.txt --format genbank --out records.gb",
             "extract refseq/viral --format protein --out viral.faa.gz",
             "extract --country France --collected 2020..2021 --format tsv --columns accession_version,host",
+            "extract genbank/phg --store s3://our-bucket/genbank --out phg.fasta.gz",
         ],
+        store=False,
     )
+    add_place_option(command)
     command.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
     _add_selection(command)
     _add_format(command)
@@ -160,6 +164,7 @@ def _extract(options: argparse.Namespace, settings: Settings) -> int:
         order=options.order,
         shard_bytes=check_shard_size(options.shard_mb) if options.shard_mb is not None else None,
         manifest=options.manifest,
+        tables=published_tables(options, settings),
     )
     if not options.quiet:
         say(f"{found.entries:,} entries{'; left out:' if found.excluded else ''}")

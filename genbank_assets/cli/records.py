@@ -12,9 +12,11 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from genbank_assets.cli.commands import Commands
 from genbank_assets.cli.output import say, write_bytes
+from genbank_assets.cli.reading import add_place_option, published_tables
 from genbank_assets.settings import Settings
 
 
@@ -28,9 +30,16 @@ def add_commands(commands: Commands) -> None:
             "Follows a record from NCBI's file over the table row and the database row to the stored object. The exit "
             "code is 1 when something is missing or does not match, or when there is no such record."
         ),
-        examples=["trace J02482", "trace NC_001422.1 --verify", "trace J02482 --json"],
+        examples=[
+            "trace J02482",
+            "trace NC_001422.1 --verify",
+            "trace J02482 --json",
+            "trace J02482 --store s3://our-bucket/genbank",
+        ],
         json=True,
+        store=False,
     )
+    add_place_option(trace)
     trace.add_argument("accession", metavar="ACCESSION[.VERSION]")
     trace.add_argument("--verify", action="store_true", help="recompute every digest from the raw file on")
     trace.add_argument("--raw", action="store_true", help="print the record's original text instead")
@@ -66,8 +75,11 @@ def add_commands(commands: Commands) -> None:
             "fetch J02482 --format genbank",
             "fetch J02482 NC_001422.1",
             "fetch --from names.txt",
+            "fetch J02482 --store 's3://our-bucket/genbank?unsigned=true'",
         ],
+        store=False,
     )
+    add_place_option(fetch)
     fetch.add_argument(
         "names", nargs="*", metavar="ACCESSION[.VERSION]|DIGEST", help="a digest is a SHA-256 in hex or SQ.…"
     )
@@ -78,9 +90,13 @@ def add_commands(commands: Commands) -> None:
 
 
 def _trace(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.errors import UsageError
     from genbank_assets.lineage.render import as_text
     from genbank_assets.lineage.trace import trace
 
+    tables = published_tables(options, settings)
+    if tables is not None and (options.raw or options.prov):
+        raise UsageError("--raw and --prov need a store: a bucket of tables has neither raw files nor runs")
     if options.raw:
         from genbank_assets.lineage.search import search
         from genbank_assets.lookup.text import original_text
@@ -88,7 +104,12 @@ def _trace(options: argparse.Namespace, settings: Settings) -> int:
         for piece in original_text(search(settings, options.accession)[0].found):
             write_bytes(piece)
         return 0
-    traces = trace(settings, options.accession, verify=options.verify)
+    if tables is not None:
+        from genbank_assets.catalog.bucket_trace import trace_published
+
+        traces = trace_published(tables, options.accession, verify=options.verify)
+    else:
+        traces = trace(settings, options.accession, verify=options.verify)
     if options.prov:
         from genbank_assets.lineage.prov import as_prov_json
 
@@ -136,7 +157,13 @@ def _fetch(options: argparse.Namespace, settings: Settings) -> int:
         absent.append((name, str(error)))
 
     names = itertools.chain(options.names, _names_in(options.file) if options.file is not None else ())
-    pieces = fetch_all(settings, names, format_=options.format, start=options.start, end=options.end, missing=missing)
+    what: dict[str, Any] = {"format_": options.format, "start": options.start, "end": options.end, "missing": missing}
+    if (tables := published_tables(options, settings)) is not None:
+        from genbank_assets.catalog.bucket_fetch import fetch_published
+
+        pieces = fetch_published(tables.releases(), names, **what)
+    else:
+        pieces = fetch_all(settings, names, **what)
     for piece in pieces:
         write_bytes(piece)
     for name, reason in absent:

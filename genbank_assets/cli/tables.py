@@ -63,6 +63,21 @@ def add_commands(commands: Commands) -> None:
     verify.add_argument(
         "--sample", type=int, default=1, help="tables to read again of each release of a division (default 1)"
     )
+    bundle = verbs.add(
+        "bundle",
+        run=_bundle,
+        summary="name what is published now, with a catalog for SQL",
+        description=(
+            "Makes bundles/DATE: copies of all manifests, a DuckLake catalog, a page, a note on rights, and a manifest "
+            "with their digests; and the same as bundles/latest. A bundle never changes, and its tables stay until it "
+            "is removed. Where the newest has the same tables, nothing is made."
+        ),
+        examples=["tables bundle", "tables bundle --list", "tables bundle --remove 2026-11-26"],
+        json=True,
+    )
+    which = bundle.add_mutually_exclusive_group()
+    which.add_argument("--list", action="store_true", help="only list the bundles that are there")
+    which.add_argument("--remove", metavar="NAME", help="remove this one, such as 2026-11-26")
     add_prune(
         verbs,
         run=_prune,
@@ -125,6 +140,34 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
     if found.problems:
         print("genbank-assets tables publish sends again what is missing or damaged")
     return 1 if found.problems else 0
+
+
+def _bundle(options: argparse.Namespace, settings: Settings) -> int:
+    from genbank_assets.table_set.bundle_reading import bundle_names, read_bundle
+    from genbank_assets.table_set.bundles import make_bundle, remove_bundle
+    from genbank_assets.table_set.manifests import open_tables
+
+    progress = show_progress(options)
+    if options.remove:
+        remove_bundle(settings, options.remove, progress=progress)
+        print(f"{options.remove} is removed; genbank-assets tables prune deletes the tables that nothing else lists")
+        return 0
+    if options.list:
+        store = open_tables(settings, 8)
+        names = bundle_names(store, progress=progress)
+        found = [(bundle, "") for name in names if (bundle := read_bundle(store, name, progress=progress))]
+    else:
+        made, is_new = make_bundle(settings, progress=progress)
+        found = [(made, "" if is_new else " was made already of the same tables")]
+    for bundle, note in found:
+        if options.json:
+            print(json.dumps({"name": bundle.name, "tables": bundle.tables, "records": bundle.records}))
+        else:
+            print(
+                f"{bundle.name}{note}: {len(bundle.divisions)} release(s) of divisions, {bundle.tables:,} tables with "
+                f"{bundle.table_bytes:,} bytes, {bundle.records:,} records"
+            )
+    return 0
 
 
 def _prune(options: argparse.Namespace, settings: Settings) -> int:

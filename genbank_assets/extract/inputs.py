@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from genbank_assets.catalog.divisions import ReadableRelease, choose, readable_releases
+from genbank_assets.catalog.divisions import Published, ReadableRelease, choose, readable_releases
 from genbank_assets.store import PartitionRelease, release_sort_key
 
 
@@ -23,14 +23,14 @@ class SourceFile:
         name: the flat file's name, as NCBI has it.
         records: table of records.
         sequences: table of residues.
-        raw: the flat file itself; may have been pruned.
+        raw: the flat file itself, which may have been pruned; None where only tables are published.
         rows: records.
     """
 
     name: str
     records: Path
     sequences: Path
-    raw: Path
+    raw: Path | None
     rows: int
 
 
@@ -40,9 +40,11 @@ class Input:
 
     Attributes:
         tables: the release of the partition that is read.
+        kept: all its releases that can be read, oldest first.
     """
 
     tables: ReadableRelease
+    kept: tuple[ReadableRelease, ...] = ()
 
     @property
     def partition(self) -> PartitionRelease:
@@ -57,32 +59,32 @@ class Input:
     @cached_property
     def files(self) -> tuple[SourceFile, ...]:
         """Its files, in NCBI's order."""
-        records, raw = self.tables.records, self.partition.manifest("raw_files")
-        folder = self.partition.folder_of(records)
-        raw_folder = self.partition.folder_of(raw) if raw is not None else self.partition.stage_folder("raw_files")
+        raw_folder = self.tables.raw_folder
+        tables = zip(
+            self.tables.records.files, self.tables.tables("records"), self.tables.tables("sequences"), strict=True
+        )
         return tuple(
             SourceFile(
                 name=entry["name"],
-                records=folder / entry["records_file"],
-                sequences=folder / entry["sequences_file"],
-                raw=raw_folder / entry["name"],
+                records=records,
+                sequences=sequences,
+                raw=None if raw_folder is None else raw_folder / entry["name"],
                 rows=entry["records"],
             )
-            for entry in records.files
+            for entry, records, sequences in tables
         )
 
     @cached_property
     def coding_sequences(self) -> dict[str, Path]:
         """The tables of coding sequences by flat file, where they were made of these very records; else none."""
-        made = self.partition.manifest("cds")
-        if made is None or made.input_digest != self.tables.records.digest:
+        made = self.tables.derived.get("cds")
+        if made is None:
             return {}
-        folder = self.partition.folder_of(made)
-        return {entry["flat_file"]: folder / entry["name"] for entry in made.files}
+        return {entry["flat_file"]: path for entry, path in zip(made.files, self.tables.tables("cds"), strict=True)}
 
     def as_dict(self) -> dict[str, Any]:
         """What a manifest says of it: equal digests, equal tables."""
-        raw = self.partition.manifest("raw_files")
+        raw = self.tables.manifest("raw_files")
         return {
             "partition": str(self.partition.key),
             "release": self.partition.release,
@@ -95,19 +97,19 @@ class Input:
         }
 
 
-def find_inputs(store: Path, *, partitions: Sequence[str], release: str | None) -> list[Input]:
-    """The inputs of some partitions, or of all that are in the store, in order of the catalog.
+def find_inputs(store: Path | Published, *, partitions: Sequence[str], release: str | None) -> list[Input]:
+    """The inputs of some partitions, or of all that are in the store or published, in order of the catalog.
 
     Raises:
         NotFoundError: a partition that was named is not in the store, or not in that release; or nothing is.
     """
     there = readable_releases(store)
-    return [Input(one) for one in choose(there, partitions=partitions or None, release=release)]
+    chosen = choose(there, partitions=partitions or None, release=release)
+    return [Input(one, tuple(there[one.key])) for one in chosen]
 
 
 def earlier_input(one: Input, *, release: str) -> Input | None:
     """The same partition in another release, or None where it is not in the store."""
-    kept = readable_releases(one.partition.store).get(one.partition.key, [])
     wanted = release_sort_key(release)
-    same = [found for found in kept if release_sort_key(found.release) == wanted]
-    return Input(same[-1]) if same else None
+    same = [found for found in one.kept if release_sort_key(found.release) == wanted]
+    return Input(same[-1], one.kept) if same else None

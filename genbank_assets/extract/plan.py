@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,7 +72,7 @@ def make_plan(inputs: Sequence[Input], selection: Selection) -> Plan:
         left = _choose(inputs, plans, selection.accessions)
     for number, one in enumerate(inputs):
         if selection.excluded_accessions:
-            _leave_out(plans, number, EXCLUDED, [_named(one.memberships, selection.excluded_accessions)])
+            _leave_out(plans, number, EXCLUDED, [_named(one, selection.excluded_accessions)])
         if selection.changed_since is not None:
             _leave_out(plans, number, UNCHANGED, _unchanged(one, selection.changed_since))
         before = [other for other in inputs[:number] if other.partition.key.collection == one.partition.key.collection]
@@ -92,7 +91,7 @@ def _choose(inputs: Sequence[Input], plans: dict[tuple[int, str], FilePlan], acc
     names = {name.strip() for name in accessions if name.strip()}
     left = set(names)
     for number, one in enumerate(inputs):
-        found = _named(one.memberships, names)
+        found = _named(one, names)
         known = set(found["accession"]) | set(found["accession_version"])
         left -= {name for name in left if name in known or name.upper() in known}
         rows = _by_file(found)
@@ -102,7 +101,7 @@ def _choose(inputs: Sequence[Input], plans: dict[tuple[int, str], FilePlan], acc
     return left
 
 
-def _named(path: Path, names: Sequence[str] | set[str]) -> pl.DataFrame:
+def _named(one: Input, names: Sequence[str] | set[str]) -> pl.DataFrame:
     """The memberships of some accessions, with or without version; only row groups that can have one are read."""
     both = {*names, *(name.upper() for name in names)}
     primary = sorted({name.partition(".")[0] for name in both})
@@ -111,7 +110,7 @@ def _named(path: Path, names: Sequence[str] | set[str]) -> pl.DataFrame:
     full = pl.Series(sorted(versions), dtype=pl.String)
     keys = np.array(primary, dtype=object)
     found = [pl.DataFrame(schema=dict.fromkeys(_PLACE[:3], pl.String) | {"record_ordinal": pl.Int64})]
-    with pq.ParquetFile(path) as file:
+    with one.tables.open(one.memberships) as file:
         for group in range(file.metadata.num_row_groups):
             bounds = file.metadata.row_group(group).column(0).statistics
             if bounds is not None and bounds.has_min_max:
@@ -157,8 +156,8 @@ def _leave_out(
 class _Window:
     """The rows of another membership table whose accessions may be in a range; ranges come in ascending order."""
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        self._file = pq.ParquetFile(path)
+    def __init__(self, one: Input, columns: Sequence[str]) -> None:
+        self._file = one.tables.open(one.memberships)
         self._columns = columns
         self._group = 0
         self._held: list[tuple[str, pl.DataFrame]] = []
@@ -181,9 +180,9 @@ class _Window:
 
 def _repeated(one: Input, before: Sequence[Input]) -> Iterator[pl.DataFrame]:
     """Records whose accession.version an earlier input has, or an earlier row of this one."""
-    windows = [_Window(other.memberships, ("accession", "accession_version")) for other in before]
+    windows = [_Window(other, ("accession", "accession_version")) for other in before]
     last = ""
-    with pq.ParquetFile(one.memberships) as file:
+    with one.tables.open(one.memberships) as file:
         for group in range(file.metadata.num_row_groups):
             rows = _frame(file, group, _PLACE)
             names = rows["accession_version"]
@@ -207,8 +206,8 @@ def _unchanged(one: Input, release: str) -> Iterator[pl.DataFrame]:
             "GENBANK_ASSETS_KEEP_RELEASES says how many are kept"
         )
     state = ("accession", "accession_version", "record_sha256")
-    window = _Window(earlier.memberships, state)
-    with pq.ParquetFile(one.memberships) as file:
+    window = _Window(earlier, state)
+    with one.tables.open(one.memberships) as file:
         for group in range(file.metadata.num_row_groups):
             rows = _frame(file, group, (*_PLACE, "record_sha256"))
             for other in window.rows(rows["accession"][0], rows["accession"][-1]):

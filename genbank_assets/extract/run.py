@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from genbank_assets import __version__
+from genbank_assets.catalog.divisions import Published
 from genbank_assets.errors import NotFoundError, SettingsError
 from genbank_assets.extract.conditions import conditions_of
 from genbank_assets.extract.distinct import choose_distinct
@@ -31,6 +33,14 @@ from genbank_assets.extract.sorting import SortedOutput
 from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
 from genbank_assets.tables.clades import Taxonomy, open_taxonomy
+
+
+class PublishedTables(Published, Protocol):
+    """Tables in another place than a store's folder, with a taxonomy."""
+
+    def taxonomy(self) -> Taxonomy:
+        """The newest taxonomy there."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,6 +82,7 @@ def extract(
     shard_bytes: int | None = None,
     manifest: Path | None = None,
     progress: Callable[[str], None] = lambda line: None,
+    tables: PublishedTables | None = None,
 ) -> Extract:
     """Write the entries of a selection to a file, to shards or to a stream.
 
@@ -88,6 +99,7 @@ def extract(
         shard_bytes: write shards of so much text instead of one file.
         manifest: where the manifest goes; beside the file by default, nowhere for a stream.
         progress: called with lines for people.
+        tables: where tables are published, to read from there instead of the store.
 
     Raises:
         SettingsError: the format cannot do what is asked for.
@@ -100,15 +112,18 @@ def extract(
         raise SettingsError(f"entries come in the order {' or '.join(ORDERS)}, not {order!r}")
     options = options or FormatOptions()
     kind = FORMATS[format_]
-    inputs = find_inputs(settings.store, partitions=selection.partitions, release=selection.release)
-    taxonomy = _taxonomy(settings, selection, kind, progress)
+    inputs = find_inputs(tables or settings.store, partitions=selection.partitions, release=selection.release)
+    taxonomy = _taxonomy(
+        tables.taxonomy if tables else lambda: open_taxonomy(settings.store), selection, kind, progress
+    )
     writer = kind(selection, options, taxonomy)
     query = _query(selection, format_, options, order)
     digest = _digest(query, inputs, taxonomy)
     plan = make_plan(inputs, selection)
     conditions = conditions_of(selection, taxonomy)
     if selection.distinct:
-        plan = choose_distinct(plan, conditions, scratch=settings.store / "extract", format_=writer)
+        scratch = Path(tempfile.gettempdir()) if tables else settings.store / "extract"
+        plan = choose_distinct(plan, conditions, scratch=scratch, format_=writer)
     output = _output(to, writer, plan=plan, order=order, shard_bytes=shard_bytes, digest=digest)
     whole_files = kind.whole_files
     try:
@@ -178,14 +193,14 @@ def _from(every: Any, begin: int) -> Any:
 
 
 def _taxonomy(
-    settings: Settings, selection: Selection, kind: type[Format], progress: Callable[[str], None]
+    open_newest: Callable[[], Taxonomy], selection: Selection, kind: type[Format], progress: Callable[[str], None]
 ) -> Taxonomy | None:
     """The newest taxonomy, where it is needed or of use."""
     if selection.taxa or selection.not_taxa or kind.needs_taxonomy:
-        return open_taxonomy(settings.store)
+        return open_newest()
     if kind.name == "accession2taxid":
         try:
-            return open_taxonomy(settings.store)
+            return open_newest()
         except NotFoundError:
             progress("there is no taxonomy in the store: taxa that were merged keep their old numbers")
     return None

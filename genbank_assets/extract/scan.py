@@ -11,7 +11,6 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -44,21 +43,22 @@ def stretches(plans: Sequence[FilePlan], *, whole_files: bool) -> Iterator[Stret
     for plan in plans:
         if plan.wanted is not None and not len(plan.wanted):
             continue
-        footer = _footer(plan.file.records)
+        footer = _footer(plan)
         groups = footer.num_row_groups
         size = sum(footer.row_group(group).total_byte_size for group in range(groups))
-        size = max(size, 4 * plan.file.sequences.stat().st_size)
+        size = max(size, 4 * plan.input.tables.size(plan.file.sequences))
         parts = 1 if whole_files else max(1, min(groups, size // STRETCH_BYTES))
         bounds = [groups * part // parts for part in range(parts + 1)]
         for first, last in itertools.pairwise(bounds):
             yield Stretch(plan, first, last)
 
 
-def _footer(path: Path) -> pq.FileMetaData:
+def _footer(plan: FilePlan) -> pq.FileMetaData:
     try:
-        return pq.read_metadata(path)
+        with plan.input.tables.open(plan.file.records) as file:
+            return file.metadata
     except (OSError, pa.ArrowInvalid) as error:
-        raise IntegrityError(f"{path} cannot be read ({error}); materialize records again") from error
+        raise IntegrityError(f"{plan.file.records} cannot be read ({error}); materialize records again") from error
 
 
 class Scan:
@@ -78,7 +78,7 @@ class Scan:
     @cached_property
     def reader(self) -> ResidueReader:
         """The residues of the file."""
-        return ResidueReader(self.plan.file.sequences)
+        return ResidueReader(self.plan.file.sequences, open_table=self.plan.input.tables.open)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The wanted records with these columns, row group by row group; ``record_ordinal`` is always there."""
@@ -86,7 +86,7 @@ class Scan:
         if not self._conditions and self.plan.wanted is None:
             asked |= {*columns}  # nearly all records will be wanted
         try:
-            with pq.ParquetFile(self.plan.file.records) as file:
+            with self.plan.input.tables.open(self.plan.file.records) as file:
                 for group in range(self._stretch.first, self._stretch.last):
                     if not self._may_have(file.metadata.row_group(group)):
                         continue

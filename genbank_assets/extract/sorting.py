@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from genbank_assets.extract.formats import Block
 from genbank_assets.extract.output import Output, WrittenFile
@@ -88,8 +87,9 @@ class SortedOutput(Output):
 def _splits(plan: Plan) -> list[str]:
     """Accessions between which the ranges lie, ascending."""
     firsts: set[str] = set()
-    for path in {one.input.memberships for one in plan.files}:
-        footer = pq.read_metadata(path)
+    for one in {one.input.memberships: one.input for one in plan.files}.values():
+        with one.tables.open(one.memberships) as file:
+            footer = file.metadata
         for group in range(footer.num_row_groups):
             bounds = footer.row_group(group).column(0).statistics
             if bounds is not None and bounds.has_min_max:

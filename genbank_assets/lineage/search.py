@@ -146,7 +146,7 @@ def _secondary(settings: Settings, name: str) -> list[Match]:
             .filter((listed == name) | listed.str.contains("-", literal=True))
             .collect()
         )
-        for primary in [row[0] for row in rows.iter_rows() if _covers(row[1], name)]:
+        for primary in [row[0] for row in rows.iter_rows() if covers(row[1], name)]:
             note = f"{name} is a secondary accession of {primary}"
             matches += [Match(found, note=note) for found in rows_named(newest, primary)]
     if len(matches) > MAX_PRIMARIES:
@@ -155,7 +155,7 @@ def _secondary(settings: Settings, name: str) -> list[Match]:
     return matches
 
 
-def _covers(listed: str, name: str) -> bool:
+def covers(listed: str, name: str) -> bool:
     """Whether an entry of ACCESSION, which may be a range such as ``J00158-J00175``, has the name."""
     span = _RANGE.fullmatch(listed)
     if span is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from genbank_assets.errors import ReleaseError, RemoteFileMissingError, SourceError
 from genbank_assets.ncbi.catalog import GENBANK, Collection, division_of_file, file_sort_key
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from genbank_assets.ncbi.sources import Source
-    from genbank_assets.store import PartitionRelease
+    from genbank_assets.store import Manifest, Stage
 
 _NUMBER = re.compile(r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*")
 _NOTES_RELEASE = re.compile(r"NCBI-GenBank Flat File Release\s+(\d+(?:\.\d+)?)")
@@ -31,6 +31,14 @@ _NOTES_ENTRIES = re.compile(r"^([A-Z]{3}\d+)\s+([\d,]+)\s+([\d,]+)\s*$", re.MULT
 _NOTES_SIZE = re.compile(r"^\s*([\d,]+)\s+(gb[a-z]{3}\d+)\.s(?:eq?)?\s*$", re.MULTILINE)
 # MD5, or what cksum prints: its CRC, in some releases with the size behind it.
 _CHECKSUM = re.compile(r"[0-9a-f]{32}|[0-9]{1,10}", re.IGNORECASE)
+
+
+class HasManifests(Protocol):
+    """A division's release that can be asked for its stages' manifests, wherever they lie."""
+
+    def manifest(self, stage: Stage) -> Manifest | None:
+        """The manifest of a stage, or None."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,7 +198,7 @@ def date_of(text: str) -> dt.date | None:
         return None
 
 
-def first_fetched(partition: PartitionRelease) -> dt.date:
+def first_fetched(partition: HasManifests) -> dt.date:
     """When a release was fetched first, which stands for the date of one without; today where nothing says it."""
     raw = partition.manifest("raw_files")
     said = str(raw.extra.get("first_fetched_at") or raw.published_at) if raw is not None else ""
@@ -200,7 +208,7 @@ def first_fetched(partition: PartitionRelease) -> dt.date:
         return dt.datetime.now(dt.UTC).date()
 
 
-def release_date(partition: PartitionRelease) -> dt.date | None:
+def release_date(partition: HasManifests) -> dt.date | None:
     """The date in the release notes, as far as they say one."""
     raw = partition.manifest("raw_files")
     return date_of(str(raw.extra.get("release_date", ""))) if raw is not None else None

@@ -10,6 +10,12 @@ from collections.abc import Iterable
 from genbank_assets.catalog.table_layout import Published
 
 CARD_KEY = "README.md"
+_RIGHTS = """\
+The data come from NCBI (https://www.ncbi.nlm.nih.gov/genbank/, "Data Usage"). NCBI places no restrictions on the use or
+distribution of GenBank data; some submitters may claim patent, copyright or other intellectual property rights in all
+or a portion of the data they submitted, and NCBI cannot comment on or transfer such rights. Cite GenBank or RefSeq with
+the release. The residues and annotations are those of the flat files; errors of the conversion are not NCBI's.
+"""
 _TEXT = """\
 # GenBank and RefSeq as Parquet tables
 
@@ -23,11 +29,7 @@ or any program that reads Parquet: `tables/<collection>/<release>/*/*/records/*.
 
 ## Rights
 
-The data come from NCBI (https://www.ncbi.nlm.nih.gov/genbank/, "Data Usage"). NCBI places no restrictions on the use or
-distribution of GenBank data; some submitters may claim patent, copyright or other intellectual property rights in all
-or a portion of the data they submitted, and NCBI cannot comment on or transfer such rights. Cite GenBank or RefSeq with
-the release. The residues and annotations are those of the flat files; errors of the conversion are not NCBI's.
-
+{rights}
 ## What is here
 
 | collection | section | releases |
@@ -41,4 +43,9 @@ def card(published: Iterable[Published]) -> bytes:
     for one in published:
         releases.setdefault((one.collection, one.section), []).append(one.release)
     rows = (f"| {collection} | {section} | {', '.join(found)} |\n" for (collection, section), found in releases.items())
-    return (_TEXT + "".join(rows)).encode()
+    return (_TEXT.format(rights=_RIGHTS) + "".join(rows)).encode()
+
+
+def rights() -> bytes:
+    """The note on rights by itself."""
+    return f"# Rights in these data\n\n{_RIGHTS}".encode()

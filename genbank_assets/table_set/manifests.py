@@ -22,6 +22,7 @@ from genbank_assets.catalog.table_layout import (
     index_json,
     published_at_key,
     read_index,
+    taxonomy_at_key,
 )
 from genbank_assets.errors import IntegrityError, ObjectStoreError, SettingsError
 from genbank_assets.objects.listing import listed
@@ -71,7 +72,7 @@ def read_manifest(
     """
     try:
         content, etag = retried(
-            functools.partial(_get, store, key), doing=f"read {key}", progress=progress, may_be_absent=True
+            functools.partial(get_object, store, key), doing=f"read {key}", progress=progress, may_be_absent=True
         )
     except FileNotFoundError:
         return None
@@ -84,8 +85,23 @@ def published_manifests(store: ObjectStore, *, progress: Callable[[str], None] =
     Raises:
         ObjectStoreError: the store failed.
     """
-    found = (published_at_key(meta["path"]) for meta in listed(store, MANIFESTS_PREFIX, progress=progress))
-    return [one for one in found if one is not None]
+    return _manifests(store, progress=progress)[0]
+
+
+def published_taxonomies(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> list[str]:
+    """The dates of the taxonomies that are there, oldest first.
+
+    Raises:
+        ObjectStoreError: the store failed.
+    """
+    return _manifests(store, progress=progress)[1]
+
+
+def _manifests(store: ObjectStore, *, progress: Callable[[str], None]) -> tuple[list[Published], list[str]]:
+    """Releases of divisions, and dates of taxonomies, by one listing."""
+    keys = [meta["path"] for meta in listed(store, MANIFESTS_PREFIX, progress=progress)]
+    divisions, dates = map(published_at_key, keys), map(taxonomy_at_key, keys)
+    return [one for one in divisions if one is not None], sorted(date for date in dates if date is not None)
 
 
 def update_index(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> bool:
@@ -102,7 +118,7 @@ def update_index(store: ObjectStore, *, progress: Callable[[str], None] = no_pro
     """
     for number in range(_MAX_INDEX_TRIES):
         there = _index(store, progress=progress)
-        wanted = index_json(published_manifests(store, progress=progress))
+        wanted = index_json(*_manifests(store, progress=progress))
         if there is not None and there[0] == wanted:
             text = functools.partial(put_object, store, CARD_KEY, card(read_index(wanted)))
             retried(text, doing=f"store {CARD_KEY}", progress=progress)
@@ -114,7 +130,10 @@ def update_index(store: ObjectStore, *, progress: Callable[[str], None] = no_pro
 def _index(store: ObjectStore, *, progress: Callable[[str], None]) -> tuple[bytes, str] | None:
     try:
         return retried(
-            functools.partial(_get, store, INDEX_KEY), doing=f"read {INDEX_KEY}", progress=progress, may_be_absent=True
+            functools.partial(get_object, store, INDEX_KEY),
+            doing=f"read {INDEX_KEY}",
+            progress=progress,
+            may_be_absent=True,
         )
     except FileNotFoundError:
         return None
@@ -123,8 +142,8 @@ def _index(store: ObjectStore, *, progress: Callable[[str], None]) -> tuple[byte
 def index_is_right(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> bool:
     """Whether the index lists the manifests that are there."""
     there = _index(store, progress=progress)
-    published = published_manifests(store, progress=progress)
-    return there[0] == index_json(published) if there else not published
+    published = _manifests(store, progress=progress)
+    return there[0] == index_json(*published) if there else not any(published)
 
 
 def _put_index(store: ObjectStore, content: bytes, *, etag: str | None, progress: Callable[[str], None]) -> None:
@@ -160,11 +179,42 @@ def put_manifest(
     content = manifest.to_json().encode()
     put = functools.partial(put_object, store, manifest.key, content)
     retried(put, doing=f"store {manifest.key}", progress=progress)
-    got, _ = retried(functools.partial(_get, store, manifest.key), doing=f"read {manifest.key}", progress=progress)
+    got, _ = retried(
+        functools.partial(get_object, store, manifest.key), doing=f"read {manifest.key}", progress=progress
+    )
     if got != content and TablesManifest.from_json(got, key=manifest.key).content != manifest.content:
         raise IntegrityError(f"the store returned another {manifest.key} than was put")
 
 
-def _get(store: ObjectStore, key: str) -> tuple[bytes, str]:
+def present(
+    store: ObjectStore, prefix: str, *, progress: Callable[[str], None] = no_progress
+) -> dict[str, tuple[int, str]]:
+    """Size and ETag by key of what is there below a prefix.
+
+    Raises:
+        ObjectStoreError: the store failed.
+    """
+    there = listed(store, prefix, progress=progress)
+    return {meta["path"]: (meta["size"], str(meta["e_tag"] or "")) for meta in there}
+
+
+def remove_manifest(store: ObjectStore, key: str, *, progress: Callable[[str], None]) -> None:
+    """Take a release, or a taxonomy, out of what is published; its tables go by ``prune``."""
+    try:
+        retried(
+            functools.partial(obstore.delete, store, key), doing=f"delete {key}", progress=progress, may_be_absent=True
+        )
+    except FileNotFoundError:
+        return
+    progress(f"removed {key}: more are there than are kept")
+
+
+def get_object(store: ObjectStore, key: str) -> tuple[bytes, str]:
+    """A small object and its ETag.
+
+    Raises:
+        FileNotFoundError: there is none.
+        obstore.exceptions.BaseError: the store failed.
+    """
     answer = obstore.get(store, key)
     return bytes(answer.bytes()), str(answer.meta["e_tag"] or "")

@@ -1,6 +1,6 @@
 """Removes published tables that no manifest lists any more, and unfinished uploads.
 
-Planned, announced, carried out, while nobody publishes. A table whose division was published anew a short time ago
+Planned, announced, carried out, while no_progress publishes. A table whose division was published anew a short time ago
 stays: somebody may be reading by the manifest that was replaced. Keys of other kinds are never touched.
 """
 
@@ -14,11 +14,14 @@ from pathlib import Path
 
 from obstore.store import LocalStore, ObjectStore
 
+from genbank_assets.catalog.bundle_layout import CHANGES_PREFIX, is_changes_key
 from genbank_assets.catalog.table_layout import (
     MANIFESTS_PREFIX,
     TABLES_PREFIX,
+    TAXONOMY_PREFIX,
     is_table_key,
     published_at_key,
+    taxonomy_at_key,
 )
 from genbank_assets.objects.lease import leased
 from genbank_assets.objects.listing import listed
@@ -27,7 +30,9 @@ from genbank_assets.objects.prune_plan import Orphan, Plan, Planned
 from genbank_assets.objects.retry import no_progress
 from genbank_assets.objects.unfinished import unfinished_files, unfinished_uploads
 from genbank_assets.settings import Settings
+from genbank_assets.table_set.bundle_reading import bundled_tables
 from genbank_assets.table_set.manifests import open_tables, read_manifest, tables_settings, update_index
+from genbank_assets.table_set.taxonomy import read_taxonomy
 
 
 def prune_tables(
@@ -75,7 +80,7 @@ def prune_tables(
 def _orphans(
     store: ObjectStore, tables: Settings, *, before: datetime, progress: Callable[[str], None]
 ) -> Iterator[Planned]:
-    named: set[str] = set()
+    named = bundled_tables(store, progress=progress)
     published: dict[str, datetime] = {}
     for meta in listed(store, MANIFESTS_PREFIX, progress=progress):
         one = published_at_key(meta["path"])
@@ -84,19 +89,37 @@ def _orphans(
             named |= {table.key for table in found[0].tables}
             division = f"{one.collection}/{one.section}"
             published[division] = max(meta["last_modified"], published.get(division, meta["last_modified"]))
-    for meta in listed(store, TABLES_PREFIX, progress=progress):
-        key, modified = meta["path"], meta["last_modified"]
-        if not is_table_key(key) or key in named:
-            continue
-        _, collection, _, section, *_ = key.split("/")
-        if max(modified, published.get(f"{collection}/{section}", modified)) < before:
-            yield Planned("object", key, meta["size"], modified.isoformat(timespec="seconds"))
+        elif date := taxonomy_at_key(meta["path"]):
+            taxonomy = read_taxonomy(store, date, progress=progress)
+            named |= {table.key for table in taxonomy.tables.values()} if taxonomy else set()
+            published["taxonomy"] = max(meta["last_modified"], published.get("taxonomy", meta["last_modified"]))
+    for prefix in (TABLES_PREFIX, TAXONOMY_PREFIX, CHANGES_PREFIX):
+        yield from _unnamed(store, prefix, named, published, before=before, progress=progress)
     if isinstance(store, LocalStore):
-        folders = ("tables", "manifests")
+        folders = ("tables", "taxonomy", "manifests", "bundles")
         yield from unfinished_files(Path(str(store.prefix)), before=before, kinds=folders, is_ours=_is_ours)
     else:
         yield from unfinished_uploads(tables, before=before, is_ours=_is_ours)
 
 
+def _unnamed(
+    store: ObjectStore,
+    prefix: str,
+    named: set[str],
+    published: dict[str, datetime],
+    *,
+    before: datetime,
+    progress: Callable[[str], None],
+) -> Iterator[Planned]:
+    """Tables below a prefix that no manifest names, if they and the last publication beside them are old."""
+    for meta in listed(store, prefix, progress=progress):
+        key, modified = meta["path"], meta["last_modified"]
+        if not (is_table_key(key) or is_changes_key(key)) or key in named:
+            continue
+        whose = "/".join(key.split("/")[1:4:2]) if prefix == TABLES_PREFIX else prefix.rstrip("/")
+        if max(modified, published.get(whose, modified)) < before:
+            yield Planned("object", key, meta["size"], modified.isoformat(timespec="seconds"))
+
+
 def _is_ours(key: str) -> bool:
-    return is_table_key(key) or published_at_key(key) is not None
+    return is_table_key(key) or published_at_key(key) is not None or taxonomy_at_key(key) is not None

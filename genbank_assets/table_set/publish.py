@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import functools
 import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import obstore
 from obstore.store import ObjectStore
 
 from genbank_assets import __version__
@@ -24,18 +22,19 @@ from genbank_assets.catalog.table_layout import TABLES_PREFIX, TableObject, Tabl
 from genbank_assets.durable import file_sha256
 from genbank_assets.errors import NotFoundError
 from genbank_assets.objects.lease import leased
-from genbank_assets.objects.listing import listed
-from genbank_assets.objects.retry import retried
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, release_sort_key
 from genbank_assets.table_set.manifests import (
     open_tables,
+    present,
     published_manifests,
     put_manifest,
     read_manifest,
+    remove_manifest,
     update_index,
 )
 from genbank_assets.table_set.send import OutgoingTable, TableSender
+from genbank_assets.table_set.taxonomy import publish_taxonomy
 
 CODE_VERSION = "1"
 _FILES_AT_ONCE = 4
@@ -101,7 +100,8 @@ def publish_tables(
             put_manifest(store, manifest, progress=progress)
         retired = tuple(old for old in ordered if old not in kept)
         for old in retired:
-            _remove_manifest(store, dataclasses.replace(manifest, release=old).key, progress=progress)
+            remove_manifest(store, dataclasses.replace(manifest, release=old).key, progress=progress)
+        publish_taxonomy(store, settings=settings, progress=progress)
         update_index(store, progress=progress)
     sent = sent or []
     return PublishedTables(
@@ -131,18 +131,17 @@ def _sent(
     store: ObjectStore, one: ReadableRelease, *, settings: Settings, run_id: str, progress: Callable[[str], None]
 ) -> tuple[TablesManifest, list[TableObject] | None]:
     """The release's manifest when all tables are there, and what was sent; None for a manifest that is there too."""
-    outgoing = list(outgoing_tables(one))
+    place = str(settings.tables)
+    outgoing = list(outgoing_tables(one, place=place))
     prefix = f"{TABLES_PREFIX}{one.key.collection}/{one.release}/{one.key.division}/"
-    there = {
-        meta["path"]: (meta["size"], str(meta["e_tag"] or "")) for meta in listed(store, prefix, progress=progress)
-    }
+    there = present(store, prefix, progress=progress)
     wanted = TablesManifest(
         collection=one.key.collection,
         section=one.key.division,
         release=one.release,
-        input_digest=_input_digest(one),
+        input_digest=_input_digest(one, place=place),
         tables=tuple(item.table for item in outgoing),
-        stages=_stages(one),
+        stages=_stages(one, place=place),
         run_id=run_id,
         published_at=dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
         software_version=__version__,
@@ -174,10 +173,10 @@ def _sent(
     return manifest, sent
 
 
-def outgoing_tables(one: ReadableRelease) -> Iterator[OutgoingTable]:
+def outgoing_tables(one: ReadableRelease, *, place: str) -> Iterator[OutgoingTable]:
     """The tables of a release, with the keys they get; what a manifest does not say is taken from the file."""
-    for stage in _stages(one):
-        files = list(_files(one, stage))
+    for stage, manifest in _stages(one, place=place).items():
+        files = list(_files(one, stage, manifest))
         names = [(kind, path.name, digest) for kind, path, _, digest in files]
         for (kind, path, size, digest), key in zip(
             files, table_keys(names, key=one.key, release=one.release), strict=True
@@ -185,9 +184,11 @@ def outgoing_tables(one: ReadableRelease) -> Iterator[OutgoingTable]:
             yield OutgoingTable(path=path, table=TableObject(kind=kind, key=key, bytes=size, sha256=digest))
 
 
-def _files(one: ReadableRelease, stage: str) -> Iterator[tuple[str, Path, int, str]]:
+def _files(one: ReadableRelease, stage: str, manifest: Manifest) -> Iterator[tuple[str, Path, int, str]]:
     """Kind, path, bytes and SHA-256 of a stage's tables."""
-    folder = one.partition.folder_of(_stages(one)[stage])
+    if stage == "raw_files":
+        return
+    folder = one.partition.folder_of(manifest)
     if stage == "records":
         for kind in ("records", "sequences", "quarantine"):
             for entry in one.records.files:
@@ -201,29 +202,32 @@ def _files(one: ReadableRelease, stage: str) -> Iterator[tuple[str, Path, int, s
             entry = entries.get(path.name, {})
             yield (kind, path, *_measured(path, entry.get("bytes"), entry.get("sha256")))
     else:
-        for entry in one.derived[stage].files:
+        kind = "objects" if stage == "object_set" else stage
+        for entry in manifest.files:
             path = folder / entry["name"]
-            yield (stage, path, *_measured(path, entry.get("bytes"), entry.get("sha256")))
+            yield (kind, path, *_measured(path, entry.get("bytes"), entry.get("sha256")))
 
 
 def _measured(path: Path, size: int | None, digest: str | None) -> tuple[int, str]:
     return size or path.stat().st_size, digest or file_sha256(path)
 
 
-def _stages(one: ReadableRelease) -> dict[str, Manifest]:
-    return {"records": one.records, "unique_records": one.unique, **one.derived}
+def _stages(one: ReadableRelease, *, place: str) -> dict[str, Manifest]:
+    """The manifests whose tables are published, and that of the raw files they were made of.
+
+    The table of objects is sent where readers of this place may reach them: both are in buckets, or both in folders.
+    """
+    found: dict[str, Manifest] = {"records": one.records, "unique_records": one.unique, **one.derived}
+    raw, objects = one.manifest("raw_files"), one.manifest("object_set")
+    if raw is not None and one.records.input_digest == raw.digest:
+        found["raw_files"] = raw
+    if objects is not None and objects.input_digest == one.unique.digest and objects.generation:
+        url = str(objects.extra.get("url", ""))
+        if url.partition("://")[0] == place.partition("://")[0]:
+            found["object_set"] = objects
+    return found
 
 
-def _input_digest(one: ReadableRelease) -> str:
-    text = "".join(f"{name} {manifest.digest}\n" for name, manifest in sorted(_stages(one).items()))
+def _input_digest(one: ReadableRelease, *, place: str) -> str:
+    text = "".join(f"{name} {manifest.digest}\n" for name, manifest in sorted(_stages(one, place=place).items()))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _remove_manifest(store: ObjectStore, key: str, *, progress: Callable[[str], None]) -> None:
-    try:
-        retried(
-            functools.partial(obstore.delete, store, key), doing=f"delete {key}", progress=progress, may_be_absent=True
-        )
-    except FileNotFoundError:
-        return
-    progress(f"removed {key}: more releases than are kept")

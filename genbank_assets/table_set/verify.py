@@ -13,14 +13,29 @@ from collections.abc import Callable, Sequence
 
 from obstore.store import ObjectStore
 
-from genbank_assets.catalog.table_layout import TABLES_PREFIX, Published, TableObject, is_table_key
+from genbank_assets.catalog.table_layout import (
+    TABLES_PREFIX,
+    TAXONOMY_PREFIX,
+    Published,
+    TableObject,
+    is_table_key,
+    taxonomy_key,
+)
 from genbank_assets.errors import IntegrityError
 from genbank_assets.objects.etags import Etags
 from genbank_assets.objects.listing import listed
 from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
-from genbank_assets.table_set.manifests import index_is_right, open_tables, published_manifests, read_manifest
+from genbank_assets.table_set.manifests import (
+    index_is_right,
+    open_tables,
+    present,
+    published_manifests,
+    published_taxonomies,
+    read_manifest,
+)
+from genbank_assets.table_set.taxonomy import read_taxonomy
 
 INDEX_DIFFERS = "does not list the manifests that are there; publish any division again"
 
@@ -93,7 +108,10 @@ def verify_tables(
         comparison.compare(one)
     unlisted = None
     if not partitions and release is None:
-        everything = [meta["path"] for meta in listed(store, TABLES_PREFIX, progress=progress)]
+        for date in published_taxonomies(store, progress=progress):
+            comparison.compare_taxonomy(date)
+        prefixes = (TABLES_PREFIX, TAXONOMY_PREFIX)
+        everything = [meta["path"] for prefix in prefixes for meta in listed(store, prefix, progress=progress)]
         unlisted = sum(is_table_key(key) and key not in comparison.named for key in everything)
     if not index_is_right(store, progress=progress):
         comparison.problems.append(TableProblem("index.json", INDEX_DIFFERS))
@@ -123,19 +141,28 @@ class _Comparison:
             return
         if found is None:  # removed since it was listed
             return
-        tables = found[0].tables
         prefix = f"{TABLES_PREFIX}{one.collection}/{one.release}/{one.section}/"
-        there = {
-            meta["path"]: (meta["size"], str(meta["e_tag"] or ""))
-            for meta in listed(self._store, prefix, progress=self._progress)
-        }
+        self._compare(f"{one.collection}/{one.section} {one.release}", found[0].tables, prefix)
+
+    def compare_taxonomy(self, date: str) -> None:
+        """Look at the taxonomy of a date."""
+        try:
+            found = read_taxonomy(self._store, date, progress=self._progress)
+        except IntegrityError as error:
+            self.problems.append(TableProblem(taxonomy_key(date), str(error)))
+            return
+        if found is not None:
+            self._compare(f"taxonomy of {date}", tuple(found.tables.values()), f"{TAXONOMY_PREFIX}{date}/")
+
+    def _compare(self, title: str, tables: Sequence[TableObject], prefix: str) -> None:
+        there = present(self._store, prefix, progress=self._progress)
         sampled = set(random.sample(range(len(tables)), min(self._sample, len(tables))))
         for number, table in enumerate(tables):
             self.named.add(table.key)
             self.bytes += table.bytes
             if what := self._wrong(table, there, read=number in sampled):
                 self.problems.append(TableProblem(table.key, what))
-        self._progress(f"{one.collection}/{one.section} {one.release}: {len(tables)} table(s) compared")
+        self._progress(f"{title}: {len(tables)} table(s) compared")
 
     def _wrong(self, table: TableObject, there: dict[str, tuple[int, str]], *, read: bool) -> str:
         if table.key not in there:

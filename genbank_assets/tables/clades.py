@@ -7,7 +7,7 @@ size. Merged taxa are followed, deleted ones are told. Making the tables belongs
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -67,19 +67,21 @@ class Resolved:
 
 
 class Taxonomy:
-    """The taxonomy of one date."""
+    """The taxonomy of one date.
 
-    def __init__(self, store: Path, manifest: TaxonomyManifest) -> None:
+    Args:
+        manifest: what it consists of.
+        scan: opens one of its tables.
+    """
+
+    def __init__(self, manifest: TaxonomyManifest, *, scan: Callable[[str], pl.LazyFrame]) -> None:
         self.manifest = manifest
-        self._store = store
+        self._scan = scan
 
     @property
     def date(self) -> str:
         """Day of NCBI's archive, ISO 8601."""
         return self.manifest.date
-
-    def _scan(self, table: str) -> pl.LazyFrame:
-        return pl.scan_parquet(table_path(self._store, self.manifest, table))
 
     def find(self, name: str) -> Taxon:
         """The taxon of a number or of a name, whatever the name's case and kind.
@@ -222,4 +224,4 @@ def open_taxonomy(store: Path, *, date: str | None = None) -> Taxonomy:
         raise NotFoundError(
             f"no taxonomy{f' of {date}' if date else ''} in the store ({kept}): run genbank-assets taxonomy --update"
         )
-    return Taxonomy(store, manifest)
+    return Taxonomy(manifest, scan=lambda table: pl.scan_parquet(table_path(store, manifest, table)))

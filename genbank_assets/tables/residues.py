@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,9 @@ class Chunks:
 class ResidueReader:
     """The table of sequences of one flat file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, open_table: Callable[[Path], pq.ParquetFile] = pq.ParquetFile) -> None:
         try:
-            self._file = pq.ParquetFile(path, memory_map=False, pre_buffer=False)
+            self._file = open_table(path)
         except (OSError, pa.ArrowInvalid) as error:
             raise IntegrityError(f"{path} cannot be read ({error}); materialize its division again") from error
         footer = self._file.metadata

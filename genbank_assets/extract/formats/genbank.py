@@ -33,6 +33,11 @@ class Genbank(Format):
         if first is None:
             return
         path = scan.plan.file.raw
+        if path is None:
+            raise NotFoundError(
+                "NCBI's own text is cut from raw files, which are not published beside tables: extract it from a "
+                "store, or ask for another format"
+            )
         if not path.is_file():
             raise NotFoundError(
                 f"the raw file {path.name} of release {scan.plan.input.partition.release} is not in the store any more"

@@ -5,7 +5,7 @@ Where the table of coding sequences is there, translations come from it: it is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -36,9 +36,9 @@ _READ = ["record_ordinal", "feature_ordinal", "protein_id", "product", "gene", "
 class TranslationReader:
     """The translations of a table of coding sequences, by record."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, open_table: Callable[[Path], pq.ParquetFile]) -> None:
         try:
-            self._file = pq.ParquetFile(path)
+            self._file = open_table(path)
         except (OSError, pa.ArrowInvalid) as error:
             raise IntegrityError(f"{path} cannot be read ({error}); materialize cds again") from error
         footer = self._file.metadata
@@ -77,7 +77,7 @@ class ProteinFasta(CdsFasta):
         if table is None or self.selection.asks_for_features or not set(self._header.fields) <= _IN_TABLE:
             yield from super().blocks(scan)
             return
-        with TranslationReader(table) as reader:
+        with TranslationReader(table, open_table=scan.plan.input.tables.open) as reader:
             for batch in scan.batches([*_OF_RECORDS, *self._fields]):
                 for part, is_protein in _runs(batch):
                     yield from self._proteins(part, scan) if is_protein else self._read(part, scan, reader)

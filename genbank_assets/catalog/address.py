@@ -1,0 +1,58 @@
+"""Addresses of published tables: ``s3://bucket/prefix?endpoint=…&region=…&unsigned=true`` or ``file:///folder``.
+
+What is left out comes from AWS's own variables, profiles and roles, and without any keys requests are not signed. What
+is read there belongs to ``bucket``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from obstore.store import ObjectStore
+
+from genbank_assets.errors import NotFoundError, ObjectStoreError
+from genbank_assets.objects.store import open_objects
+from genbank_assets.settings import Settings
+
+SCHEMES = ("s3", "file")
+_OPTIONS = {"endpoint", "region", "unsigned", "bundle"}
+
+
+def is_bucket_url(text: str) -> bool:
+    """Whether this is the address of published tables rather than a folder's path."""
+    return text.partition("://")[0].lower() in SCHEMES and "://" in text
+
+
+def open_address(url: str) -> ObjectStore:
+    """The place behind an address.
+
+    Raises:
+        ObjectStoreError: it cannot be used.
+        NotFoundError: the folder is not there.
+    """
+    parts = urlsplit(url)
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    is_wrong = bool(set(options) - {"bundle"}) if parts.scheme == "file" else not parts.netloc
+    if set(options) - _OPTIONS or parts.fragment or is_wrong:
+        raise ObjectStoreError(
+            f"tables are at s3://bucket/prefix, with ?endpoint=, &region= and &unsigned=true behind it, or at "
+            f"file:///folder, not at {url}"
+        )
+    address = url.partition("?")[0]
+    if parts.scheme == "file":
+        if not Path(unquote(parts.path)).is_dir():
+            raise NotFoundError(f"there is no folder {unquote(parts.path)}")
+        return open_objects(Settings(objects=address))
+    chosen: dict[str, str] = {name: options[name] for name in sorted(options.keys() & {"endpoint", "region"})}
+    credentials = None
+    if options.get("unsigned", "").lower() in {"1", "true", "yes"}:
+        chosen["skip_signature"] = "true"
+    elif not os.environ.get("AWS_ACCESS_KEY_ID"):
+        import boto3  # slow to import, and only wanted without keys in the environment
+
+        credentials = boto3.Session().get_credentials()
+        if credentials is None:
+            chosen["skip_signature"] = "true"
+    return open_objects(Settings(objects=address), options=chosen, credentials=credentials)

@@ -1,0 +1,177 @@
+"""Residues by name from published tables: what ``genbank-assets fetch`` prints where there is no store.
+
+Names are looked up some thousand at a time. Short sequences are gathered file by file, each row group read once, and
+wait for their turn on disk; long ones are read in pieces when it comes. Which record a name means belongs to
+``bucket_lookup``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO
+
+import numpy as np
+
+from genbank_assets.catalog.bucket_lookup import Place, There, find, find_digest, is_digest, not_found
+from genbank_assets.catalog.divisions import ReadableRelease
+from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError
+from genbank_assets.lookup.fetch import BATCH_NAMES, as_fasta
+from genbank_assets.tables.residues import ResidueReader
+
+MAX_GATHERED_RESIDUES = 1024 * 1024
+_FILES_AT_ONCE = 4
+Missing = Callable[[str, GenbankAssetsError], None]
+_File = tuple[ReadableRelease, str]
+
+
+def fetch_published(
+    there: There,
+    names: Iterable[str],
+    *,
+    missing: Missing,
+    format_: str = "fasta",
+    start: int = 1,
+    end: int | None = None,
+) -> Iterator[bytes]:
+    """The residues of records, in the order of the names; a name that comes twice in a batch is given once.
+
+    Args:
+        there: what is published.
+        names: ``ACCESSION``, ``ACCESSION.VERSION``, a SHA-256 in hex or a refget digest; any number.
+        missing: told of every name whose record or residues are not there or not right, instead of an error.
+        format_: ``fasta`` or ``raw``.
+        start: first residue of each, from 1.
+        end: last residue of each; None for all.
+
+    Raises:
+        NotFoundError: another format was asked for.
+        IntegrityError: a long sequence, of which a part was given already, does not have its digest.
+        ObjectStoreError: the store failed for longer than is waited for.
+    """
+    if format_ not in {"fasta", "raw"}:
+        raise NotFoundError(
+            "NCBI's own text is cut from raw files, which are not published beside tables: ask a store for it, or for "
+            "--format fasta or raw"
+        )
+    waiting = iter(names)
+    while batch := list(dict.fromkeys(itertools.islice(waiting, BATCH_NAMES))):
+        wanted = dict(_places(there, batch, missing=missing, start=start, end=end))
+        with tempfile.TemporaryFile() as spool:
+            gathered = _gathered(list(wanted.values()), spool)
+            for name, place in wanted.items():
+                yield from _given(name, place, gathered, spool, missing, format_=format_, start=start, end=end)
+
+
+def residues_in_pieces(place: Place, *, start: int = 1, end: int | None = None) -> Iterator[bytes]:
+    """Residues ``start`` to ``end`` (1-based, inclusive) of a record; a whole sequence is checked against its digest.
+
+    Raises:
+        IntegrityError: it has others; the error comes after the last piece.
+        ObjectStoreError: the store failed.
+    """
+    length, one = int(place.row["length"]), place.release
+    end = length if end is None else end
+    tables = zip(one.records.files, one.tables("sequences"), strict=True)
+    table = next(path for entry, path in tables if entry["name"] == place.row["source_file"])
+    hasher = hashlib.sha256()
+    with contextlib.closing(ResidueReader(table, open_table=one.open)) as reader:
+        for piece in reader.part(int(place.row["record_ordinal"]), start=start, end=end, reverse=False):
+            hasher.update(piece)
+            yield piece
+    if (start, end) == (1, length) and hasher.digest() != place.row["sequence_sha256"]:
+        raise IntegrityError(f"the residues of {place.row['accession_version']} in {table.as_posix()} are not its own")
+
+
+def _places(
+    there: There, names: Sequence[str], *, missing: Missing, start: int, end: int | None
+) -> Iterator[tuple[str, Place]]:
+    """Names with residues in the range, in order; a version that only an earlier release has comes from there."""
+    accessions = [name for name in names if not is_digest(name)]
+    found = find([releases[-1] for releases in there.values()], accessions)
+    absent = [name for name in accessions if name not in found and "." in name]
+    for releases in there.values() if absent else ():
+        for one in reversed(releases[:-1]):
+            found |= {n: p for n, p in find([one], absent).items() if n not in found}
+    for name in names:
+        place = find_digest(there, name) if is_digest(name) else next(iter(found.get(name, ())), None)
+        if place is None:
+            missing(name, NotFoundError(not_found(there, name)))
+        elif place.row["sequence_sha256"] is None:
+            missing(name, NotFoundError(f"{place.row['accession_version']} has no residues of its own"))
+        elif not 1 <= start <= (place.row["length"] if end is None else end) <= place.row["length"]:
+            what = f"{start}..{'' if end is None else end}"
+            missing(name, NotFoundError(f"{what} is not within the {place.row['length']:,} residues of {name}"))
+        else:
+            yield name, place
+
+
+def _gathered(places: list[Place], spool: IO[bytes]) -> dict[tuple[int, str, int], int]:
+    """Write the short ones of many sequences one behind the other; says at which byte each begins."""
+    by_file: defaultdict[tuple[int, str], list[Place]] = defaultdict(list)
+    for place in places:
+        if place.row["length"] <= MAX_GATHERED_RESIDUES and len(places) > 1:
+            by_file[id(place.release), place.row["source_file"]].append(place)
+    at = {}
+    with ThreadPoolExecutor(_FILES_AT_ONCE, thread_name_prefix="fetch") as pool:
+        for (release, file), texts in zip(by_file, pool.map(_of_file, by_file.values()), strict=True):
+            for ordinal, text in texts.items():
+                at[release, file, ordinal] = spool.tell()
+                spool.write(text)
+    return at
+
+
+def _of_file(places: list[Place]) -> dict[int, bytes]:
+    """The residues of records of one file, each row group read once."""
+    one, file = places[0].release, places[0].row["source_file"]
+    table = one.tables("sequences")[[entry["name"] for entry in one.records.files].index(file)]
+    texts: defaultdict[int, bytearray] = defaultdict(bytearray)
+    ordinals = np.unique(np.array([place.row["record_ordinal"] for place in places], np.int64))
+    with contextlib.closing(ResidueReader(table, open_table=one.open)) as reader:
+        for chunks in reader.chunks(ordinals):
+            text = memoryview(chunks.text)
+            for ordinal, begin, end in zip(chunks.ordinal.tolist(), chunks.start, chunks.end, strict=True):
+                texts[ordinal] += text[begin:end]
+    return {ordinal: bytes(text) for ordinal, text in texts.items()}
+
+
+def _given(
+    name: str,
+    place: Place,
+    gathered: dict[tuple[int, str, int], int],
+    spool: IO[bytes],
+    missing: Missing,
+    *,
+    format_: str,
+    start: int,
+    end: int | None,
+) -> Iterator[bytes]:
+    """One sequence in its form, from the spool or from its table."""
+    row, begun = place.row, False
+    last = int(row["length"]) if end is None else end
+    try:
+        key = id(place.release), row["source_file"], row["record_ordinal"]
+        if key in gathered:
+            spool.seek(gathered[key])
+            text = spool.read(int(row["length"]))
+            if hashlib.sha256(text).digest() != row["sequence_sha256"]:
+                raise IntegrityError(f"the residues of {row['accession_version']} are not those of its digest")
+            pieces = iter([text[start - 1 : last]])
+        else:
+            pieces = residues_in_pieces(place, start=start, end=last)
+        if format_ == "fasta":
+            part = "" if (start, end) == (1, None) else f":{start}-{last}"
+            title = name if is_digest(name) else row["accession_version"]
+            pieces = as_fasta(f"{title}{part}", pieces)
+        for piece in pieces:
+            begun = True
+            yield piece
+    except GenbankAssetsError as error:
+        if begun or error.transient:
+            raise
+        missing(name, error)

@@ -1,0 +1,59 @@
+"""Where a command that only reads finds its tables: in a store, or published in a bucket.
+
+``--store s3://…`` names a bucket, and so does ``GENBANK_ASSETS_TABLES`` where there is no store. How tables are read in
+it belongs to ``catalog.bucket``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genbank_assets.cli.output import say
+from genbank_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from genbank_assets.catalog.bucket import TableBucket
+
+
+def add_place_option(parser: argparse.ArgumentParser) -> None:
+    """``--store`` of a command that reads a bucket as well."""
+    parser.add_argument(
+        "--store",
+        type=_folder_or_address,
+        metavar="DIR|URL",
+        help=(
+            "folder that keeps everything (GENBANK_ASSETS_STORE, default ./data), or published tables: s3://… or "
+            "file:///… (GENBANK_ASSETS_TABLES, where there is no folder)"
+        ),
+    )
+
+
+def published_tables(options: argparse.Namespace, settings: Settings) -> TableBucket | None:
+    """The bucket that the command reads; None where it reads the store.
+
+    Raises:
+        ObjectStoreError: the address cannot be used.
+        NotFoundError: the folder of a ``file:///`` address is not there.
+    """
+    if isinstance(options.store, str):
+        address = options.store
+    elif options.store is None and settings.tables and not (_names_a_store() or settings.store.is_dir()):
+        address = settings.tables
+        if not options.quiet:
+            say(f"there is no store here: reading the tables published at {address.partition('?')[0]}")
+    else:
+        return None
+    from genbank_assets.catalog.bucket import TableBucket
+
+    return TableBucket(address)
+
+
+def _names_a_store() -> bool:
+    return bool(os.environ.get("GENBANK_ASSETS_STORE", "").strip())
+
+
+def _folder_or_address(text: str) -> Path | str:
+    return text if "://" in text else Path(text)
