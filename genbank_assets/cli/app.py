@@ -89,7 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (SystemExit, GeneratorExit):
             raise
         except BaseException as error:  # a Rust library's panic is no Exception
-            return _failed(error, options)
+            if "interrupted" in str(error).lower():  # DuckDB's word for Ctrl-C, which may come before we notice
+                options.stop.settle()
+            return _stopped(options) if options.stop.requested else _failed(error, options)
     if options.stop.requested and code:
         return _stopped(options)
     return code

@@ -172,3 +172,13 @@ def test_what_is_ignored_stays_ignored(store: Path) -> None:
     time.sleep(2)
     os.killpg(process.pid, signal.SIGHUP)
     assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_long_query_is_stopped_and_not_taken_for_a_bug(tmp_path: Path, number: signal.Signals) -> None:
+    subprocess.run([COMMAND, "catalog", "--store", str(tmp_path)], check=True, capture_output=True)
+    running = Running(tmp_path, "sql", "SELECT count(*) FROM range(1000000000000)")
+    time.sleep(3)
+    running.process.send_signal(number)
+    assert running.end() == 128 + number, running.lines
+    assert running.lines[-1] == SENTENCE
