@@ -169,9 +169,9 @@ class HttpSource(Source):
         try:
             yield
         except httpx.TooManyRedirects as error:
-            raise SourceError(f"{self.url(path)} leads on more than {MAX_REDIRECTS} times: look at the URL") from error
+            raise SourceError(f"{self.url(path)} redirects more than {MAX_REDIRECTS} times: look at the URL") from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise SourceError(f"{self.url(path)} leads to what is no https:// address: {error}") from error
+            raise SourceError(f"{self.url(path)} redirects to what is no https:// address: {error}") from error
         except httpx.DecodingError as error:
             raise SourceError(f"{self.url(path)} is not packed as the server says: {error}") from error
         except httpx.HTTPError as error:
