@@ -313,7 +313,7 @@ def test_a_file_that_is_packed_once_more_is_refused(from_site: Settings, site: S
     files = genbank_release(site.folder, "5.0", files=1)
     body = gzip.compress(files["gbphg1.seq.gz"])
     site.rule = lambda ask: Reply(headers={"Content-Encoding": "gzip"}, body=body) if "gbphg1" in ask.path else None
-    with pytest.raises(IntegrityError, match="packed twice"):
+    with pytest.raises(IntegrityError, match="compressed twice"):
         fetch(from_site)
 
 
