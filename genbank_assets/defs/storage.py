@@ -12,17 +12,61 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres import (
+    DagsterPostgresStorage,
+    PostgresEventLogStorage,
+    PostgresRunStorage,
+    PostgresScheduleStorage,
+)
+from sqlalchemy import Engine, create_engine
 
 from genbank_assets.database_url import dagster_url
 from genbank_assets.postgres_url import normalised_postgres_url, sqlalchemy_url
 from genbank_assets.settings import settings_from_environment
 
 STORAGE_VARIABLE = "GENBANK_ASSETS_DAGSTER_POSTGRES_URL"
+_RECYCLE_SECONDS = 300  # a kept connection that is older is made anew: poolers and firewalls cut idle ones
+
+
+class _Runs(PostgresRunStorage):
+    def __init__(self, engine: Engine, postgres_url: str) -> None:
+        super().__init__(postgres_url, should_autocreate_tables=False)
+        self._engine = engine
+
+
+class _Schedules(PostgresScheduleStorage):
+    def __init__(self, engine: Engine, postgres_url: str) -> None:
+        super().__init__(postgres_url, should_autocreate_tables=False)
+        self._engine = engine
+
+
+class _EventLog(PostgresEventLogStorage):
+    def __init__(self, engine: Engine, postgres_url: str) -> None:
+        super().__init__(postgres_url, should_autocreate_tables=False)
+        self._kept = self._engine = engine
+
+    def dispose(self) -> None:
+        super().dispose()
+        self._kept.dispose()
 
 
 class MirrorStorage(DagsterPostgresStorage):
-    """The database of ``GENBANK_ASSETS_DAGSTER_POSTGRES_URL``; without it, of the store's embedded server."""
+    """The database of ``GENBANK_ASSETS_DAGSTER_POSTGRES_URL``; without it, of the store's embedded server.
+
+    One connection is kept open for all that an instance stores. Dagster's own storage makes one for every statement,
+    280 for a run of five assets with their checks: most of the time of a small division. A kept connection that has
+    died, with its server or on its way, is noticed before it is used and made anew.
+    """
+
+    def __init__(self, postgres_url: str, **options: Any) -> None:
+        super().__init__(postgres_url, **options)  # makes the tables
+        engine = create_engine(
+            postgres_url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=-1, pool_pre_ping=True,
+            pool_recycle=_RECYCLE_SECONDS,
+        )  # fmt: skip
+        self._run_storage = _Runs(engine, postgres_url)
+        self._event_log_storage = _EventLog(engine, postgres_url)
+        self._schedule_storage = _Schedules(engine, postgres_url)
 
     @classmethod
     def config_type(cls) -> Any:

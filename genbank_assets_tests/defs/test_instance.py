@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 
 from genbank_assets.definitions import build_defs
@@ -73,3 +76,29 @@ def test_a_changed_default_reaches_the_pools_and_a_set_limit_stays(store: Path) 
     (home / "dagster.yaml").write_text(text.replace("default_limit: 4", "default_limit: 3"))
     with open_instance(Settings(store=store)) as instance:
         assert limits(instance) == {"ncbi": (2, False), "postgres": (3, True), "object_store": (3, True)}
+
+
+def test_an_instance_keeps_one_connection_and_makes_it_anew_when_it_died(store: Path, server: EmbeddedServer) -> None:
+    def ours(connection: psycopg.Connection[Any]) -> list[int]:
+        rows = connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() ORDER BY 1", [name]
+        )
+        return [row[0] for row in rows]
+
+    name = os.environ[STORAGE_VARIABLE].split("@/")[1].split("?")[0]
+    with psycopg.connect(server.url("postgres"), autocommit=True) as watching:
+        with open_instance(Settings(store=store)) as instance:
+            kept = ours(watching)
+            for _ in range(3):
+                instance.get_runs(limit=1)
+                instance.event_log_storage.get_pool_limits()
+            assert ours(watching) == kept
+            assert len(kept) == 1
+            watching.execute("SELECT pg_terminate_backend(%s)", kept)
+            assert instance.get_runs(limit=1) == []
+            assert len(ours(watching)) == 1
+        for _ in range(100):
+            if not ours(watching):
+                break
+            time.sleep(0.02)
+        assert ours(watching) == []
