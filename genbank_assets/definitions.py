@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from dagster_aws.s3 import S3Resource
 
 from genbank_assets.defs.alerts import build_alert_sensors
 from genbank_assets.defs.automation import build_automation_sensors
@@ -21,7 +20,7 @@ from genbank_assets.defs.daily import build_daily, build_daily_jobs, build_daily
 from genbank_assets.defs.derived import build_derived_assets, build_derived_checks, build_derived_job
 from genbank_assets.defs.extraction import extract_job
 from genbank_assets.defs.jobs import build_mirror_jobs, trace_record
-from genbank_assets.defs.resources import MirrorResource
+from genbank_assets.defs.resources import MirrorResource, QuietS3Resource
 from genbank_assets.defs.sensors import build_sensors
 from genbank_assets.defs.stages import build_stages
 from genbank_assets.defs.table_set import build_table_set, build_table_set_check, build_table_set_job
@@ -44,7 +43,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         sensors=build_alert_sensors(),
         # A run is a process already; one more per step would cost seconds each and isolate nothing that matters.
         executor=dg.in_process_executor,
-        resources={"mirror": MirrorResource(), "s3": S3Resource(), **(resources or {})},
+        resources={"mirror": MirrorResource(), "s3": QuietS3Resource(), **(resources or {})},
     )
     return dg.Definitions.merge(common, *(build_collection_defs(collection) for collection in COLLECTIONS.values()))
 

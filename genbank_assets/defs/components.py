@@ -22,7 +22,7 @@ import dagster as dg
 from dagster_aws.s3 import S3Resource
 from pydantic import Field
 
-from genbank_assets.defs.resources import MirrorResource
+from genbank_assets.defs.resources import MirrorResource, QuietS3Resource
 from genbank_assets.ncbi.catalog import COLLECTIONS
 
 
@@ -61,4 +61,4 @@ def _resources(settings: tuple[tuple[str, Any], ...]) -> tuple[MirrorResource, S
     return MirrorResource(**dict(settings)), _S3
 
 
-_S3 = S3Resource()
+_S3 = QuietS3Resource()

@@ -90,6 +90,17 @@ else:
     )
 
 
+class QuietS3Resource(S3Resource):  # type: ignore[misc, unused-ignore]
+    """dagster-aws' resource, which makes a client when it is asked for one, not with every step that names it.
+
+    A client takes boto3 a tenth of a second of processor time to make, and an object set in a folder needs none.
+    """
+
+    def get_object_to_set_on_execution_context(self) -> Any:
+        """What ``context.resources.s3`` is: nothing here reads it."""
+        return self
+
+
 def object_store(s3: S3Resource, settings: Settings, *, retries: int) -> ObjectStore:
     """The object store of the settings, with endpoint, region and credentials as dagster-aws has them.
 
