@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -33,13 +35,75 @@ def grown(megabytes: float, *, divisions: Sequence[str] = ("*",), first: int = 0
         record = re.sub(rb"(?m)^(LOCUS +)\S+", rb"\g<1>" + name, record, count=1)
         record = re.sub(rb"(?m)^ACCESSION .*", b"ACCESSION   " + name, record, count=1)
         record = re.sub(rb"(?m)^VERSION .*", b"VERSION     " + name + b".1", record, count=1)
-        mark = "".join("acgt"[number >> shift & 3] for shift in range(0, 20, 2)).encode()
+        mark = _mark(number)
         record = re.sub(rb"(?m)^( +1 )[a-z]{10}", rb"\g<1>" + mark, record, count=1)
         found.append(record)
         size += len(record)
         if size > megabytes * 1_000_000:
             break
     return b"".join(found)
+
+
+class Mould:
+    """Files of one size, each with accessions and residues of its own, made quickly: only those are written anew.
+
+    Args:
+        text: of the first file, as :func:`grown` makes it, whatever was done to it since.
+    """
+
+    def __init__(self, text: bytes) -> None:
+        self._text = np.frombuffer(text, np.uint8)
+        self.records = text.count(b"\nLOCUS  ") + text.startswith(b"LOCUS  ")
+        names = [(m.start(1), int(m[1])) for m in re.finditer(rb"\bZZ(\d{8})\b", text)]
+        self._places, self._numbers = (np.array(column) for column in zip(*names, strict=True))
+        begins = np.array([m.start() for m in re.finditer(rb"(?m)^LOCUS   ", text)])
+        marks = [(m.start(1), m.start()) for m in re.finditer(rb"(?m)^ +1 ([a-z]{10})", text)]
+        self._marks = np.array([place for place, _ in marks])
+        records = np.searchsorted(begins, np.array([start for _, start in marks]), side="right")
+        self._marked = records  # counted from 1, as the accessions of the first file are
+
+    def cast(self, *, first: int) -> bytes:
+        """A file whose accessions begin after number ``first``."""
+        text = self._text.copy()
+        numbers = self._numbers + first
+        for digit in range(8):
+            text[self._places + 7 - digit] = 48 + numbers // 10**digit % 10
+        letters = np.frombuffer(b"acgt", np.uint8)
+        for place in range(10):
+            text[self._marks + place] = letters[(self._marked + first) >> 2 * place & 3]
+        return text.tobytes()
+
+
+def skewed(text: bytes) -> bytes:
+    """The same records with one product on most features, one taxon for most records, and a few very long values.
+
+    60 % of the products are "hypothetical protein", 90 % of the records severe acute respiratory syndrome coronavirus
+    2; one record of a hundred has a gene of 5,000 and a note of 200,000 characters.
+    """
+    draw = random.Random(2)
+
+    def product(match: re.Match[bytes]) -> bytes:
+        return b'/product="hypothetical protein"' if draw.random() < 0.6 else match[0]
+
+    head, *records = re.split(rb"(?m)^(?=LOCUS   )", re.sub(rb'/product="[^"]*"', product, text))
+    name = b"Severe acute respiratory syndrome coronavirus 2"
+    for number, record in enumerate(records):
+        if draw.random() < 0.9:
+            record = re.sub(rb'/organism="[^"]*"', b'/organism="' + name + b'"', record)
+            record = re.sub(rb"taxon:\d+", b"taxon:2697049", record)
+            record = re.sub(rb"(?m)^  ORGANISM  .*", b"  ORGANISM  " + name, record)
+        if number % 100 == 50:
+            lines = b"".join(b" " * 21 + b"x" * 58 + b"\n" for _ in range(3_450))
+            long = b'                     /gene="' + b"g" * 5_000 + b'"\n                     /note="x\n' + lines
+            long += b" " * 21 + b'x"\n'
+            record = re.sub(rb"(?m)^(     source  .*\n)(?= {21}/)", lambda m, long=long: m[1] + long, record, count=1)
+        records[number] = record
+    return b"".join([head, *records])
+
+
+def _mark(number: int) -> bytes:
+    """Ten residues that tell record from record."""
+    return "".join("acgt"[number >> shift & 3] for shift in range(0, 20, 2)).encode()
 
 
 def endless(records: list[bytes], *, first: int = 0) -> Iterator[tuple[int, bytes]]:

@@ -11,17 +11,20 @@ of fifty changed; days on top of it. The same of a division of a tenth of the fi
 
     python benchmarks/growth.py --small                       minutes
     python benchmarks/growth.py --megabytes 200 --files 20 --kind bct
+    python benchmarks/growth.py --megabytes 500 --folder /data/growth --prepare   the files alone
+    python benchmarks/growth.py --megabytes 500 --folder /data/growth             what is measured
+
+``--kind skewed`` has the records of ``vrl`` with one product on 60 % of the features, one taxon for 90 % of them, and
+values of 5,000 and 200,000 characters.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
-import gzip
 import hashlib
 import json
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -32,7 +35,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from grown_sample import grown, records_of, revised
+from grown_sample import Mould, grown, revised, skewed
+from isal import igzip
 from psycopg import sql
 
 from genbank_assets.postgres import partitions
@@ -49,6 +53,7 @@ from genbank_assets.tables.records import build_records
 
 ROOT = Path(__file__).parent.parent
 KINDS = {"vrl": ("vrl", "pln", "est", "rod", "vrt"), "bct": ("bct",)}
+KINDS["skewed"] = KINDS["vrl"]
 KEY = PartitionKey("genbank", "vrl")
 DAYS = [dt.date(2026, 9, 1) + dt.timedelta(days=n) for n in range(5)]
 _FILE = re.compile(r"loaded (\S+): .* in ([\d.]+) s,")
@@ -61,18 +66,37 @@ def main() -> None:
     parser.add_argument("--kind", choices=sorted(KINDS), default="vrl", help="what the records are like")
     parser.add_argument("--small", action="store_true", help="20 files of 10 MB")
     parser.add_argument("--folder", type=Path, help="where the store and the server go; a temporary folder by default")
+    parser.add_argument("--prepare", action="store_true", help="make the files in the folder and end")
     options = parser.parse_args()
     if options.small:
         options.megabytes = 10
-    with tempfile.TemporaryDirectory(prefix="genbank-assets-growth-", dir=options.folder) as folder:
-        Path(folder).chmod(0o755)
-        try:
-            results = Growth(Path(folder), options).run()
-        finally:
-            remove_server(Path(folder))
+    if options.prepare or (options.folder and options.folder.is_dir()):
+        results = measured(options.folder, options)
+    else:
+        results = measured_in_temporary_folder(options)
+    if not results:
+        return
     show(results)
     target = ROOT / "benchmarks" / "results" / f"growth-{options.kind}.json"
     target.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def measured_in_temporary_folder(options: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="genbank-assets-growth-", dir=options.folder) as folder:
+        return measured(Path(folder), options)
+
+
+def measured(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    try:
+        growth = Growth(folder, options)
+        if options.prepare:
+            growth.prepare()
+            return {}
+        return growth.run()
+    finally:
+        remove_server(folder)
 
 
 class Growth:
@@ -83,25 +107,34 @@ class Growth:
         self.options = options
         self.server = ensure_server(folder)
 
+    @property
+    def few(self) -> int:
+        return max(2, int(self.options.files) // 10)
+
+    def prepare(self) -> None:
+        for name, files in (("large", self.options.files), ("small", self.few)):
+            case = Case(self, name, files)
+            for release in ("273.0", "274.0"):
+                case.release(release)
+
     def run(self) -> dict[str, Any]:
-        count = self.options.files
-        few = max(2, count // 10)
+        count, few = self.options.files, self.few
         large, small = Case(self, "large", count), Case(self, "small", few)
         results: dict[str, Any] = {
             "kind": self.options.kind, "megabytes_a_file": self.options.megabytes, "files": count, "small_files": few,
         }  # fmt: skip
-        first = large.load(large.release("273.0", changed=False))
+        first = large.load(large.release("273.0"))
         results["records"] = large.count()
         results["first_load_seconds"] = first.seconds
         results["first_load_files"] = first.files
-        small_first = small.load(small.release("273.0", changed=False))
+        small_first = small.load(small.release("273.0"))
         results["small_first_load_seconds"] = small_first.seconds
         results["copy_and_index_seconds"] = self.copied(small)
         results["two_workers_seconds"] = Case(self, "twice", few, store=small.store).load(
             PartitionRelease(small.store, KEY, "273.0"), workers=2
         ).seconds  # fmt: skip
         results["indexes"] = large.indexes()
-        update, small_update = (case.load(case.release("274.0", changed=True)) for case in (large, small))
+        update, small_update = (case.load(case.release("274.0")) for case in (large, small))
         results |= {
             "update_seconds": update.seconds, "update_files": update.files,
             "small_update_seconds": small_update.seconds,
@@ -161,21 +194,23 @@ class Case:
         self._files = files
         self._settings = Settings(store=self.store, workers=1, postgres_url=self.url)
 
-    def release(self, release: str, *, changed: bool) -> PartitionRelease:
-        """Write the division's files and make its tables."""
+    def release(self, release: str) -> PartitionRelease:
+        """The division's tables, made where they are not there; in release 274.0 one of fifty records is changed."""
         partition = PartitionRelease(self.store, KEY, release)
-        entries, first = [], 0
-        for number in range(1, self._files + 1):
-            text = grown(self._options.megabytes, divisions=KINDS[self._options.kind], first=first)
-            first += len(records_of(text))
-            text = revised(text) if changed else text
-            entries.append(raw_file(partition.stage_folder("raw_files") / f"gb{KEY.division}{number}.seq.gz", text))
+        if partition.manifest("unique_records") is not None:
+            return partition
+        text = grown(self._options.megabytes, divisions=KINDS[self._options.kind])
+        text = skewed(text) if self._options.kind == "skewed" else text
+        mould = Mould(revised(text) if release == "274.0" else text)
+        entries = []
+        for number in range(self._files):
+            path = partition.stage_folder("raw_files") / f"gb{KEY.division}{number + 1}.seq.gz"
+            entries.append(raw_file(path, mould.cast(first=number * mould.records)))
         dates = {"273.0": "August 15 2026", "274.0": "October 15 2026"}
         publish(partition, entries, release_date=dates[release])
         settings = Settings(store=self.store, workers=2)
         for stage in (build_records, build_unique_records):
             stage(partition, settings=settings, progress=note, run_id="bench")
-        shutil.rmtree(partition.stage_folder("raw_files") / "incoming", ignore_errors=True)
         for path in partition.stage_folder("raw_files").glob("*.seq.gz"):
             path.unlink()  # the load reads tables only
         return partition
@@ -230,7 +265,7 @@ class Case:
 
 def raw_file(path: Path, text: bytes) -> dict[str, Any]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(text, compresslevel=1, mtime=0))
+    path.write_bytes(igzip.compress(text, compresslevel=0))
     unknown = dict.fromkeys(("modified", "etag", "md5", "expected_records", "expected_bases"))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest, "url": ""} | unknown
