@@ -5,6 +5,7 @@ What is reported of a stage belongs to ``reports``; how it is shown, to ``cli`` 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,25 +31,36 @@ def peak_memory_bytes() -> int:
 
 
 class Stopwatch:
-    """Wall seconds of a ``with`` block; readable while it runs."""
+    """Wall and processor seconds of a ``with`` block; readable while it runs."""
 
     def __init__(self) -> None:
-        self._start = time.perf_counter()
+        self._start, self._cpu_start = time.perf_counter(), _cpu_seconds()
         self._end: float | None = None
+        self._cpu_end: float | None = None
 
     def __enter__(self) -> Self:
-        self._start = time.perf_counter()
+        self._start, self._cpu_start = time.perf_counter(), _cpu_seconds()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end = time.perf_counter()
+        self._end, self._cpu_end = time.perf_counter(), _cpu_seconds()
 
     @property
     def seconds(self) -> float:
         """Seconds since the block was entered, or its length once it is left."""
         return (self._end or time.perf_counter()) - self._start
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor seconds of this process meanwhile, with those of its children that have ended."""
+        return (_cpu_seconds() if self._cpu_end is None else self._cpu_end) - self._cpu_start
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 class Pace:

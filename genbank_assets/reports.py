@@ -39,6 +39,7 @@ class StageReport:
     bytes_out: int | None = _figure("bytes", "Bytes of the files or objects the stage consists of")
     bytes_now: int | None = _figure("bytes", "Bytes that this run transferred or wrote")
     seconds: float | None = _figure("seconds", "Wall time of the run")
+    cpu_seconds: float | None = _figure("seconds", "Processor time of the run and its processes on this machine")
     peak_memory_bytes: int | None = _figure("bytes", "Highest resident memory of the largest worker process")
 
     @property

@@ -46,6 +46,8 @@ def report_outcomes(runs: Iterable[PartitionRun], *, options: argparse.Namespace
         done.append(run)
         for line in run.warnings:
             say(f"{run.key}: warning: {line}")
+        if run.bottleneck is not None:
+            LOGGER.info("%s: %s", run.key, run.bottleneck)
         if not run.ok:
             say(f"{run.key} failed: {run.reason} (Dagster run {run.run_id})")
         if options.stop.requested:

@@ -29,6 +29,8 @@ from genbank_assets.defs.taxonomy import TAXONOMY_JOB
 from genbank_assets.defs.upstream import RELEASE_TAG
 from genbank_assets.defs.waits import tell_pool_waits
 from genbank_assets.errors import UsageError
+from genbank_assets.planning.bottleneck import Bottleneck, bottleneck
+from genbank_assets.reports import StageReport
 from genbank_assets.settings import Settings
 from genbank_assets.stopping import StopSignals
 from genbank_assets.store import PartitionKey
@@ -45,6 +47,7 @@ class PartitionRun:
         reason: why not, in one line; "" when ok.
         warnings: checks that failed without blocking, one line each.
         seconds: how long it took.
+        bottleneck: which stage took most of that, and what bound it; None when no stage was run.
     """
 
     key: PartitionKey
@@ -53,6 +56,7 @@ class PartitionRun:
     reason: str
     warnings: tuple[str, ...]
     seconds: float = 0.0
+    bottleneck: Bottleneck | None = None
 
 
 class Runs:
@@ -144,13 +148,16 @@ class Runs:
         if not result.success:
             # Dagster itself says only that some blocking check failed.
             reason = "; ".join(f"check {e.check_name}: {e.description}" for e in blocking) or _reason(result)
+        seconds = time.monotonic() - begun
+        reports = _reports(result)
         return PartitionRun(
             key=key,
             run_id=run_id,
             ok=result.success,
             reason=reason,
             warnings=lines,
-            seconds=time.monotonic() - begun,
+            seconds=seconds,
+            bottleneck=bottleneck(reports, run_seconds=seconds, settings=self._settings) if reports else None,
         )
 
 
@@ -205,6 +212,16 @@ def _cancelled_by(stop: StopSignals, *, instance: dg.DagsterInstance, run_id: st
             run = instance.get_run_by_id(run_id)
             if run is not None and run.status not in {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED}:
                 instance.report_run_canceled(run)
+
+
+def _reports(result: dg.ExecuteInProcessResult) -> dict[str, StageReport]:
+    """Stage → the figures of this run, as far as it came."""
+    found = {}
+    for event in result.get_asset_materialization_events():
+        if event.asset_key is not None and "seconds" in event.materialization.metadata:
+            figures = {name: value.value for name, value in event.materialization.metadata.items()}
+            found[event.asset_key.path[-1]] = StageReport.from_dict(figures)
+    return found
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:

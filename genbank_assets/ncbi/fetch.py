@@ -134,6 +134,7 @@ def fetch_division(
             bytes_in=sum(entry["bytes"] for entry in entries),
             bytes_now=transferred,
             seconds=watch.seconds,
+            cpu_seconds=watch.cpu_seconds,
             peak_memory_bytes=peak_memory_bytes(),
         ),
         run_id=run_id,

@@ -92,9 +92,10 @@ def publish_division(
             and object_index.is_published(store, partition, previous, progress=progress)
         ):
             progress("nothing changed: every object and the manifest are in place")
-            now = {"files_now": 0, "bytes_now": 0, "objects_put": 0, "seconds": watch.seconds}
+            now = {"files_now": 0, "bytes_now": 0, "objects_put": 0}
+            took = {"seconds": watch.seconds, "cpu_seconds": watch.cpu_seconds}
             uploads = {"upload_attempts": 0, "upload_errors": 0, "upload_retries": 0, "upload_slow_downs": 0}
-            report = dataclasses.replace(previous.report, **now, **uploads)  # type: ignore[arg-type]
+            report = dataclasses.replace(previous.report, **now, **took, **uploads)  # type: ignore[arg-type]
             return dataclasses.replace(previous, report=report)
         with leased(store, purpose="publish", work=work, progress=progress) as lease:
             job = _Job(partition, unique, settings=settings, progress=progress, compared=compared)
@@ -138,6 +139,7 @@ def publish_division(
             upload_retries=counts.retries,
             upload_slow_downs=counts.slow_downs,
             seconds=watch.seconds,
+            cpu_seconds=watch.cpu_seconds,
             peak_memory_bytes=peak_memory_bytes(),
         ),
         run_id=run_id,

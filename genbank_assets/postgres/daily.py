@@ -86,6 +86,7 @@ def apply_day(
             sql_statements=totals.statements,
             sql_seconds=totals.seconds,
             seconds=watch.seconds,
+            cpu_seconds=watch.cpu_seconds,
             peak_memory_bytes=peak_memory_bytes(),
             **{f"records_{state}": outcome["states"][state] for state in _STATES if state != "kept"},
         ),

@@ -62,7 +62,7 @@ def load_division(
         input_digest=unique.digest,
         files=tuple({"name": task.name, "rows": task.records, "raw_sha256": task.raw_sha256} for task in tasks),
         extra={"rows_loaded": outcome.rows, "states": {**outcome.states, "absent": outcome.absent}},
-        report=_report(tasks, results, outcome, totals=totals, seconds=watch.seconds),
+        report=_report(tasks, results, outcome, totals=totals, watch=watch),
         run_id=run_id,
     )
     previous = partition.manifest("postgres_table")
@@ -82,7 +82,7 @@ def _report(
     outcome: Outcome,
     *,
     totals: SqlTotals,
-    seconds: float,
+    watch: Stopwatch,
 ) -> LoadReport:
     return LoadReport(
         files=len(tasks),
@@ -96,7 +96,8 @@ def _report(
         sql_statements=totals.statements,
         sql_seconds=totals.seconds,
         records_absent=outcome.absent,
-        seconds=seconds,
+        seconds=watch.seconds,
+        cpu_seconds=watch.cpu_seconds,
         peak_memory_bytes=max((result.peak_memory_bytes for result in results), default=peak_memory_bytes()),
         **{f"records_{state}": number for state, number in outcome.states.items()},
     )

@@ -68,7 +68,7 @@ def build_blast_database(
     manifest = made_before(partition, STAGE, same, recheck=False)
     if manifest is not None:
         progress("nothing changed: the databases were made from the same records before")
-        now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0)
+        now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0, cpu_seconds=0.0)
         manifest = dataclasses.replace(manifest, report=now)
     else:
         generation = new_generation(partition, STAGE, input_digest=digest, code_version=version)
@@ -76,7 +76,7 @@ def build_blast_database(
         with Stopwatch() as watch, _unseen(folder) as building:
             made = _databases(one, building, taxonomy=taxonomy, settings=settings, progress=progress)
         manifest = _manifest(
-            one, folder, made=made, input_digest=digest, code_version=version, seconds=watch.seconds, run_id=run_id
+            one, folder, made=made, input_digest=digest, code_version=version, watch=watch, run_id=run_id
         )
         manifest = publish_manifest(manifest, partition=partition)
     prune_generations(partition, STAGE, grace_seconds=settings.keep_replaced_seconds)
@@ -200,7 +200,7 @@ def _count_again(database: Path, *, expected: int) -> None:
 
 def _manifest(
     one: Input, folder: Path, *, made: dict[str, dict[str, int]], input_digest: str, code_version: str,
-    seconds: float, run_id: str,
+    watch: Stopwatch, run_id: str,
 ) -> Manifest:  # fmt: skip
     files: tuple[dict[str, Any], ...] = tuple(
         {"name": path.name, "bytes": path.stat().st_size, "sha256": file_sha256(path)}
@@ -225,7 +225,8 @@ def _manifest(
             bytes_in=sum(file.records.stat().st_size + file.sequences.stat().st_size for file in one.files),
             bytes_out=size,
             bytes_now=size,
-            seconds=seconds,
+            seconds=watch.seconds,
+            cpu_seconds=watch.cpu_seconds,
             peak_memory_bytes=peak_memory_bytes(),
         ),
         run_id=run_id,

@@ -94,7 +94,7 @@ def build_unique_records(
     manifest = made_before(partition, "unique_records", same, recheck=recheck)
     if manifest is not None:
         progress("nothing changed: the same records were deduplicated before")
-        now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0)
+        now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0, cpu_seconds=0.0)
         manifest = dataclasses.replace(manifest, report=now)
     else:
         manifest = _built(partition, records, settings=settings, progress=progress, run_id=run_id)
@@ -141,7 +141,7 @@ def _built(
         input_digest=records.digest,
         files=entries,
         extra=dataclasses.asdict(totals),
-        report=_report(totals, records, entries, seconds=watch.seconds),
+        report=_report(totals, records, entries, watch=watch),
         run_id=run_id,
         generation=generation,
     )
@@ -251,7 +251,7 @@ def _prove(totals: Totals, records: Manifest) -> None:
 
 
 def _report(
-    totals: Totals, records: Manifest, entries: tuple[dict[str, Any], ...], *, seconds: float
+    totals: Totals, records: Manifest, entries: tuple[dict[str, Any], ...], *, watch: Stopwatch
 ) -> UniqueRecordsReport:
     with_sequence = totals.members - totals.without_sequence
     size = sum(entry["bytes"] for entry in entries)
@@ -267,6 +267,7 @@ def _report(
         bytes_in=sum(entry["records_bytes"] for entry in records.files),
         bytes_out=size,
         bytes_now=size,
-        seconds=seconds,
+        seconds=watch.seconds,
+        cpu_seconds=watch.cpu_seconds,
         peak_memory_bytes=peak_memory_bytes(),
     )

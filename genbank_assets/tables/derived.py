@@ -87,7 +87,7 @@ def build_derived(
     manifest = made_before(partition, stage, same, recheck=False)
     if manifest is not None:
         progress("nothing changed: the table was made from the same records before")
-        now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0)
+        now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0, cpu_seconds=0.0)
         manifest = dataclasses.replace(manifest, report=now)
     else:
         manifest = _built(partition, records, stage=stage, settings=settings, progress=progress, run_id=run_id)
@@ -150,6 +150,7 @@ def _built(
             bytes_out=sum(entry["bytes"] for entry in entries),
             bytes_now=sum(result.value["bytes"] for result in results),
             seconds=watch.seconds,
+            cpu_seconds=watch.cpu_seconds,
             peak_memory_bytes=max((result.peak_memory_bytes for result in results), default=peak_memory_bytes()),
         ),
         run_id=run_id,

@@ -100,10 +100,11 @@ def build_records(
         manifest = made_before(partition, "records", same, recheck=recheck)
         if manifest is not None:
             progress(f"{len(manifest.files)} file(s) already parsed from the same bytes")
-            report = _report(manifest.files, [], seconds=watch.seconds, files_now=0)
+            report = _report(manifest.files, [], watch=watch, files_now=0)
         else:
             manifest = _built(partition, raw, settings=settings, progress=progress, run_id=run_id, recheck=recheck)
-            report = dataclasses.replace(manifest.report_as(RecordsReport), seconds=watch.seconds)
+            made = manifest.report_as(RecordsReport)
+            report = dataclasses.replace(made, seconds=watch.seconds, cpu_seconds=watch.cpu_seconds)
             manifest = publish_manifest(dataclasses.replace(manifest, report=report), partition=partition)
     update_stable_path(partition)
     prune_generations(partition, "records", grace_seconds=settings.keep_replaced_seconds)
@@ -157,7 +158,7 @@ def _built(
         division=partition.key.division,
         input_digest=raw.digest,
         files=entries,
-        report=_report(entries, results, seconds=0.0, files_now=len(todo)),
+        report=_report(entries, results, watch=Stopwatch(), files_now=len(todo)),
         run_id=run_id,
         generation=generation,
         file_runs={name: str(done[name]["run_id"]) for name in sorted(done)},
@@ -244,7 +245,7 @@ def _reconcile(entry: dict[str, Any], *, raw_file: dict[str, Any], release: str)
 
 
 def _report(
-    entries: tuple[dict[str, Any], ...], results: list[TaskResult[dict[str, Any]]], *, seconds: float, files_now: int
+    entries: tuple[dict[str, Any], ...], results: list[TaskResult[dict[str, Any]]], *, watch: Stopwatch, files_now: int
 ) -> RecordsReport:
     def total(name: str) -> int:
         return sum(entry[name] for entry in entries)
@@ -260,6 +261,7 @@ def _report(
         bytes_in=total("text_bytes"),
         bytes_out=total("records_bytes") + total("sequences_bytes"),
         bytes_now=sum(r.value["records_bytes"] + r.value["sequences_bytes"] for r in results),
-        seconds=seconds,
+        seconds=watch.seconds,
+        cpu_seconds=watch.cpu_seconds,
         peak_memory_bytes=max((result.peak_memory_bytes for result in results), default=peak_memory_bytes()),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import multiprocessing
+import subprocess
+import sys
 import time
 
 import pytest
@@ -56,6 +58,16 @@ def test_a_stopwatch_runs_until_its_block_is_left() -> None:
     end = watch.seconds
     time.sleep(0.002)
     assert watch.seconds == end
+
+
+def test_a_stopwatch_counts_the_processor_time_of_children_that_have_ended() -> None:
+    work = "import time\nwhile time.process_time() < 0.2: pass"
+    with Stopwatch() as watch:
+        subprocess.run([sys.executable, "-S", "-c", work], check=True)
+    assert watch.cpu_seconds >= 0.19
+    with Stopwatch() as idle:
+        time.sleep(0.1)
+    assert idle.cpu_seconds < 0.05
 
 
 def test_a_spawned_worker_reports_its_own_peak_memory() -> None:

@@ -1,0 +1,66 @@
+"""What held a run up: the stage that took most of its time, and what bound that stage.
+
+Made from the figures that every stage reports. What a release will need before it is run belongs to ``plan``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from genbank_assets.reports import StageReport
+from genbank_assets.settings import Settings
+
+BUSY_FRACTION = 0.7  # of the processor time that a stage's processes could have had, from which it bound them
+GRAPH = "checks and Dagster's records"
+
+
+@dataclasses.dataclass(frozen=True)
+class Bottleneck:
+    """What took most of a run.
+
+    Attributes:
+        stage: the stage, or :data:`GRAPH` for what is between the stages.
+        seconds: wall seconds of it.
+        run_seconds: wall seconds of the run.
+        bound_by: ``processor``, ``network``, ``disk`` or ``database``; for :data:`GRAPH` ``database``, which keeps its
+            events.
+    """
+
+    stage: str
+    seconds: float
+    run_seconds: float
+    bound_by: str
+
+    def __str__(self) -> str:
+        took = f"{self.stage} took {self.seconds:,.1f} of {self.run_seconds:,.1f} s"
+        return f"{took}, bound by the {self.bound_by}"
+
+
+def bottleneck(reports: Mapping[str, StageReport], *, run_seconds: float, settings: Settings) -> Bottleneck:
+    """The bottleneck of a run.
+
+    Args:
+        reports: of the stages that were run.
+        run_seconds: wall seconds of the run.
+        settings: how many processes it had, and where it read from and wrote to.
+    """
+    seconds = {stage: report.seconds or 0.0 for stage, report in reports.items()}
+    seconds[GRAPH] = max(0.0, run_seconds - sum(seconds.values()))
+    stage = max(seconds, key=lambda name: seconds[name])
+    bound_by = "database" if stage == GRAPH else _bound_by(stage, reports[stage], settings)
+    return Bottleneck(stage, seconds[stage], run_seconds, bound_by)
+
+
+def _bound_by(stage: str, report: StageReport, settings: Settings) -> str:
+    """The processor where it was busy; else what the stage waits for, by what it is."""
+    processes = max(1, min(settings.workers, report.files_now or 1))
+    if (report.cpu_seconds or 0.0) >= BUSY_FRACTION * processes * (report.seconds or 0.0):
+        return "processor"
+    if stage == "postgres_table":
+        return "database"
+    if stage == "raw_files":
+        return "disk" if settings.source.startswith("file://") else "network"
+    if stage == "object_set":
+        return "network" if settings.objects_url.startswith("s3://") else "disk"
+    return "disk"
