@@ -20,7 +20,7 @@ BUILT_FROM := setup.py pyproject.toml constraints.txt scripts/setup-venv $(wildc
 
 .PHONY: help setup demo dev test test-fast test-wheel test-versions test-ceph test-slurm test-postgres test-readers test-faults test-packages \
 	lint type docs \
-	bench fuzz dictionary lock clean
+	bench fuzz dictionary tables lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -92,6 +92,9 @@ fuzz: setup  ## fuzz the scanner by coverage under AddressSanitizer for FUZZ_SEC
 
 dictionary: setup  ## write docs/data-dictionary.md anew from the column list
 	@$(BIN)/python scripts/build_data_dictionary.py
+
+tables: setup  ## write the tables of docs/operating.md anew from the measured rates
+	@$(BIN)/python scripts/build_plan_tables.py
 
 lock:  ## write constraints.txt anew from what .venv has
 	@scripts/lock

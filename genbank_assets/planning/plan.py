@@ -115,15 +115,38 @@ def _plan(
         size if size is not None else round(release.text_bytes.get(name, 0) / rates.text_bytes_per_raw_byte)
         for name, size in zip(names, raw, strict=True)
     )
-    records = sum(release.entries[name][0] for name in names if name in release.entries)
-    if not all(name in release.entries for name in names):
-        records = round(text_bytes / rates.text_bytes_per_record)
+    counted = all(name in release.entries for name in names)
+    return plan_partition(
+        key, release=release.number, files=len(names), text_bytes=text_bytes, raw_bytes=raw_bytes,
+        records=sum(release.entries[name][0] for name in names) if counted else None, settings=settings, rates=rates,
+        workers=workers,
+    )  # fmt: skip
+
+
+def plan_partition(
+    key: PartitionKey, *, release: str, files: int, text_bytes: int, raw_bytes: int, records: int | None = None,
+    settings: Settings, rates: Rates, workers: int,
+) -> PartitionPlan:  # fmt: skip
+    """The plan of a division of these sizes.
+
+    Args:
+        key: the division.
+        release: its number.
+        files: raw files.
+        text_bytes: of all of them, uncompressed.
+        raw_bytes: of all of them, as they are fetched.
+        records: entries; None estimates them from the text.
+        settings: whether sequences are packed.
+        rates: how fast the stages are.
+        workers: processes that parse and load.
+    """
+    records = round(text_bytes / rates.text_bytes_per_record) if records is None else records
     residues = _has_residues(COLLECTIONS[key.collection], key.division)
     object_bytes = round(text_bytes * rates.object_bytes_per_text_byte) if residues else 0
     packed = is_packed(settings.object_layout, rows=records, residues=object_bytes)
     objects = -(-object_bytes // PACK_BYTES) if packed else records if residues else 0
     cpu_seconds = text_bytes / rates.parse_text_bytes_per_second
-    side_by_side = max(1, min(workers, len(names)))
+    side_by_side = max(1, min(workers, files))
     seconds: dict[Stage, float] = {
         "raw_files": raw_bytes / rates.download_bytes_per_second,
         "records": cpu_seconds / side_by_side,
@@ -135,8 +158,8 @@ def _plan(
     }
     return PartitionPlan(
         key=key,
-        release=release.number,
-        files=len(names),
+        release=release,
+        files=files,
         records=records,
         raw_bytes=raw_bytes,
         text_bytes=text_bytes,

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from importlib.resources import files
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+RATES_FILE: Final = Path(__file__).with_name("rates.json")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,11 +27,12 @@ class Rates:
         load_text_bytes_per_second: text whose tables are loaded, one connection.
         objects_per_second: objects sent, all connections of a process.
         object_bytes_per_second: bytes of packs sent likewise.
-        text_bytes_per_raw_byte: how far a .gz unfolds; for releases whose notes give no sizes.
-        text_bytes_per_record: likewise, for notes without counts.
+        text_bytes_per_raw_byte: how far a .gz of NCBI unfolds; for releases whose notes give no sizes.
+        text_bytes_per_record: likewise of RefSeq, for notes without counts.
         table_bytes_per_text_byte: record tables, sequences and memberships.
         postgres_bytes_per_text_byte: tables with indexes.
         object_bytes_per_text_byte: distinct residues.
+        peak_memory_bytes: of the process that did it, by stage.
     """
 
     measured_on: str
@@ -44,6 +48,7 @@ class Rates:
     table_bytes_per_text_byte: float
     postgres_bytes_per_text_byte: float
     object_bytes_per_text_byte: float
+    peak_memory_bytes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:
         """The file's content."""
@@ -52,5 +57,5 @@ class Rates:
 
 def measured_rates() -> Rates:
     """The rates that came with this version."""
-    content: dict[str, Any] = json.loads((files("genbank_assets.planning") / "rates.json").read_text("utf-8"))
+    content: dict[str, Any] = json.loads(RATES_FILE.read_text("utf-8"))
     return Rates(**content)

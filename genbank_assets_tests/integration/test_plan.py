@@ -16,7 +16,7 @@ from genbank_assets.planning.plan import plan_release
 from genbank_assets.planning.rates import Rates, measured_rates
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
-from genbank_assets_tests.paths import SAMPLE
+from genbank_assets_tests.paths import ROOT, SAMPLE
 
 PLN, CON, TSA = (PartitionKey("genbank", name) for name in ("pln", "con", "tsa"))
 VIRAL = PartitionKey("refseq", "viral")
@@ -89,3 +89,12 @@ def test_the_command_plans_what_is_asked_and_sums_it(tmp_path: Path) -> None:
 def test_a_source_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError):
         plan_release([TSA], settings=settings(tmp_path, source="file:///nowhere"), rates=RATES, workers=1)
+
+
+def test_the_guides_tables_are_those_of_the_plan() -> None:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        from build_plan_tables import TARGET, page
+    finally:
+        sys.path.pop(0)
+    assert TARGET.read_text(encoding="utf-8") == page(), "run make tables"
