@@ -37,6 +37,7 @@ from genbank_assets.objects.object_index import (
     published,
     split_known,
     table_path,
+    write_prefixes,
 )
 from genbank_assets.schema.tables import MEMBERSHIP_SCHEMA, OBJECT_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
 from genbank_assets.settings import Settings
@@ -109,6 +110,7 @@ def make_store(settings: Settings, *, divisions: int, rows: int) -> None:
         write(members, members_frame(keys, seed), MEMBERSHIP_SCHEMA, "accession")
         table = partition.stage_folder("object_set") / "objects.parquet"
         write(table, objects_frame(keys), OBJECT_SCHEMA, "sequence_sha256")
+        write_prefixes(table)
         for stage in ("unique_records", "object_set"):
             manifest = Manifest(
                 stage=stage,  # type: ignore[arg-type]

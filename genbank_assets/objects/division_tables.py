@@ -22,7 +22,7 @@ from genbank_assets.errors import IntegrityError
 from genbank_assets.objects.etags import PART_BYTES, Etags, Parts
 from genbank_assets.objects.keys import manifest_key, membership_key
 from genbank_assets.objects.memberships import METADATA
-from genbank_assets.objects.object_index import CODE_VERSION, TABLE
+from genbank_assets.objects.object_index import CODE_VERSION, TABLE, write_prefixes
 from genbank_assets.objects.requests import Stored, put_parts, stored_as
 from genbank_assets.objects.retry import retried
 from genbank_assets.settings import Settings
@@ -88,6 +88,7 @@ class DivisionTables:
         folder = self._partition.generation_folder("object_set", generation)
         folder.mkdir(parents=True, exist_ok=True)
         self._table = written.replace(folder / TABLE)
+        write_prefixes(self._table)
         return generation, entry
 
     def send_memberships(self, store: ObjectStore, *, broken: pl.Series | None = None) -> None:

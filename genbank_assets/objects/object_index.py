@@ -10,10 +10,12 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import obstore
 import polars as pl
 import pyarrow as pa
@@ -35,6 +37,8 @@ CODE_VERSION = "3"
 _READABLE_VERSIONS = {"2", CODE_VERSION}
 _TAIL_BYTES = 64 * 1024
 TABLE = "objects.parquet"
+PREFIXES = "objects.prefixes"  # beside it: the first eight bytes of each row's digest, as little-endian numbers
+_DIGEST_BYTES = 32
 IDENTITY = ["sequence_sha256", "molecule_class"]
 EMPTY = pl.DataFrame(pl.from_arrow(OBJECT_SCHEMA.empty_table()))
 
@@ -141,7 +145,7 @@ class Compared:
 
 
 class _Table:
-    """An object table and the digests of its row groups; the file is open only while it is read."""
+    """An object table and the digests of its row groups; files are open only while they are read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -149,6 +153,7 @@ class _Table:
         groups = range(self._footer.num_row_groups)
         spans = [self._footer.row_group(group).column(0).statistics for group in groups]
         self._spans = [(span.min, span.max) for span in spans]
+        self._ends = np.cumsum([self._footer.row_group(group).num_rows for group in groups], dtype=np.int64)
 
     def rows_of(self, wanted: pl.DataFrame) -> Iterator[pa.Table]:
         """The rows of sequences.
@@ -156,11 +161,8 @@ class _Table:
         However many rows of a large division lie between two digests of a small one, memory holds a row group and
         those that were asked for. Arrow copies what is taken; Polars would keep the row group for its sake.
         """
-        digests = wanted["sequence_sha256"].sort()
-        lows = digests.search_sorted(pl.Series([low for low, _ in self._spans], dtype=pl.Binary), side="left")
-        highs = digests.search_sorted(pl.Series([high for _, high in self._spans], dtype=pl.Binary), side="right")
-        groups = [group for group, (low, high) in enumerate(zip(lows, highs, strict=True)) if low < high]
-        if not groups:
+        groups = self._groups_of(wanted["sequence_sha256"].sort())
+        if not len(groups):
             return
         with pq.ParquetFile(self._path, metadata=self._footer) as file:
             for group in groups:
@@ -168,6 +170,48 @@ class _Table:
                 rows = keys.with_row_index("row").join(wanted, on=IDENTITY, how="semi", maintain_order="left")["row"]
                 if len(rows):
                     yield file.read_row_group(group).take(rows.to_arrow())
+
+    def _groups_of(self, digests: pl.Series) -> Sequence[int]:
+        """Row groups that may have one of these digests, which are sorted.
+
+        By the prefixes these are the groups that do have one, found without reading any other: a division that shares
+        nothing with a larger one costs what itself has. Tables of earlier versions tell the first and last digest of a
+        group alone.
+        """
+        if not len(digests) or not len(self._ends):
+            return []
+        path = self._path.with_name(PREFIXES)
+        rows = int(self._ends[-1])
+        if path.is_file() and path.stat().st_size == 8 * rows:
+            prefixes = np.memmap(path, "<u8", "r")
+            asked = _prefixes(b"".join(digests.to_list()))
+            begins = np.searchsorted(prefixes, asked, side="left")
+            ends = np.searchsorted(prefixes, asked, side="right")
+            found = begins < ends
+            # Rows of one prefix may lie on both sides of a group's end.
+            first = np.searchsorted(self._ends, begins[found], side="right")
+            last = np.searchsorted(self._ends, ends[found] - 1, side="right")
+            spans = [np.arange(low, high + 1) for low, high in zip(first, last, strict=True) if high > low]
+            return [int(group) for group in np.unique(np.concatenate([first, *spans]))]
+        lows = digests.search_sorted(pl.Series([low for low, _ in self._spans], dtype=pl.Binary), side="left")
+        highs = digests.search_sorted(pl.Series([high for _, high in self._spans], dtype=pl.Binary), side="right")
+        return [group for group, (low, high) in enumerate(zip(lows, highs, strict=True)) if low < high]
+
+
+def write_prefixes(table: Path) -> None:
+    """Write the prefixes of an object table beside it, before a manifest names the table."""
+    temporary = table.with_name(f".{PREFIXES}.{os.getpid()}")
+    with pq.ParquetFile(table) as file, temporary.open("wb") as out:
+        for group in range(file.num_row_groups):
+            digests = file.read_row_group(group, columns=IDENTITY[:1])[0].combine_chunks()
+            out.write(_prefixes(b"".join(digests.to_pylist())).tobytes())
+    temporary.replace(table.with_name(PREFIXES))
+
+
+def _prefixes(digests: bytes) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """The first eight bytes of digests that stand one after the other, as numbers in the order of the digests."""
+    every_eight = np.frombuffer(digests, ">u8")
+    return every_eight[:: _DIGEST_BYTES // 8].astype("<u8")
 
 
 def rows_in(tables: Sequence[_Table], wanted: pl.DataFrame, *, broken: pl.Series | None = None) -> pl.DataFrame:
