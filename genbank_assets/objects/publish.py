@@ -92,10 +92,9 @@ def publish_division(
             and object_index.is_published(store, partition, previous, progress=progress)
         ):
             progress("nothing changed: every object and the manifest are in place")
-            now = {"files_now": 0, "bytes_now": 0, "objects_put": 0}
-            took = {"seconds": watch.seconds, "cpu_seconds": watch.cpu_seconds}
+            now = {"files_now": 0, "bytes_now": 0, "objects_put": 0, "cpu_seconds": watch.cpu_seconds}
             uploads = {"upload_attempts": 0, "upload_errors": 0, "upload_retries": 0, "upload_slow_downs": 0}
-            report = dataclasses.replace(previous.report, **now, **took, **uploads)  # type: ignore[arg-type]
+            report = dataclasses.replace(previous.report, seconds=watch.seconds, **now, **uploads)  # type: ignore[arg-type]
             return dataclasses.replace(previous, report=report)
         with leased(store, purpose="publish", work=work, progress=progress) as lease:
             job = _Job(partition, unique, settings=settings, progress=progress, compared=compared)
