@@ -102,7 +102,7 @@ class _Hops:
     def _table_row(self) -> Hop:
         table, entry = self._release.tables("records")[self._at], self._release.records.files[self._at]
         ordinal = self._row["record_ordinal"]
-        facts = self._object_facts(table) | {"row": ordinal, "run_id": entry["run_id"]}
+        facts = self._object_facts(table) | {"row": ordinal, "run_id": self._release.records.run_of(entry)}
         facts |= {"code_version": entry["code_version"]}
         if wrong := self._wrong_object(table):
             return Hop("table row", *wrong[:1], facts, wrong[1])
