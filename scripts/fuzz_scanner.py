@@ -50,7 +50,9 @@ WORDS = [
     b"\n            ##A-END##",
     b"\nPRIMARY     ", b"\nDBSOURCE    ", b"\nCONTIG      join(", b"\nWGS         ", b"\nBASE COUNT  ",
     b"\n        1 acgtacgtac acgtacgtac acgtacgtac acgtacgtac acgtacgtac acgtacgtac\n", b"99999999999999999999",
-    b"\xc3\xa9", b"\xff",
+    b"\xc3\xa9", b"\xff", b"\xef\xbb\xbf", b"\n\t", b'/5-a b="', b'" /b="', b"\n  DEFINITION  x\n",
+    b"\n     4..5)", b"CIRCULAR", b"PRT",
+    b"\nUNIMARK     ", b"\nORIGIN      a\n", b"complement (", b"5^9", b"\n       61 ", b"\nVERSION     .\n",
 ]  # fmt: skip
 
 

@@ -14,15 +14,30 @@ cdef int feature_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
         return keyword_line(s, p, n)
     indent = indent_of(p, n)
     if indent < 16 and p[indent] != 47:
-        if s.value_state == Q_OPEN or has_byte(p, indent, 9):
+        if s.value_state == Q_OPEN or has_tab(p, indent):
             begins = begins_feature(p, n, indent)
         else:
-            begins = True
+            begins = not continues_location(s, p + indent, n - indent)
         if begins:
             return feature_begin(s, p + indent, n - indent)
     if not s.feature_open:
         return fail(s, b"a qualifier stands before any feature key: ", p + indent, n - indent)
     return feature_more(s, p + indent, n - indent, indent)
+
+
+cdef inline bint has_tab(const uint8_t* p, size_t indent) noexcept nogil:
+    return not (indent == 5 and memcmp(p, b"     ", 5) == 0) and has_byte(p, indent, 9)
+
+
+cdef bint continues_location(Scan* s, const uint8_t* p, size_t n) noexcept nogil:
+    """Whether a line as far left as keys is more of the open location: a part of one, and parentheses are open."""
+    cdef int64_t depth = 0
+    cdef size_t i
+    if not s.feature_open or s.value_state != Q_NONE or word_of(p, n) != n or not begins_location(p, n):
+        return False
+    for i in range(s.location.n):
+        depth += (s.location.data[i] == 40) - (s.location.data[i] == 41)
+    return depth > 0
 
 
 cdef bint begins_feature(const uint8_t* p, size_t n, size_t indent) noexcept nogil:
@@ -59,7 +74,7 @@ cdef int feature_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
         return fail(s, b"a line of the sequence stands before ORIGIN: ", p, n)
     s.feature_open = True
     s.value_state = Q_NONE
-    s.location.n = 0
+    s.location.n = s.key.n = 0
     append_text(s, &s.cols[C_FEATURE_KEY], p, end)
     text_end(&s.cols[C_FEATURE_KEY])
     if not s.plain and not text_is_plain(p, end):
@@ -182,15 +197,14 @@ cdef int qualifier_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     cdef uint8_t* equals = <uint8_t*> memchr(p, 61, n)
     cdef size_t at = n if equals == NULL else <size_t> (equals - p)
     cdef size_t key_n = rtrim(p + 1, at - 1)
-    append_text(s, &s.cols[C_QUALIFIER_KEY], p + 1, key_n)
-    text_end(&s.cols[C_QUALIFIER_KEY])
     s.key.n = 0
     append_text(s, &s.key, p + 1, key_n)   # as UTF-8: a note may quote it when another buffer is at hand
+    text_put(&s.cols[C_QUALIFIER_KEY], s.key.data, s.key.n)
     s.value.n = 0
     s.value_state = Q_PLAIN
-    s.value_joined = (same(p + 1, key_n, b"translation") or same(p + 1, key_n, b"rpt_unit_seq")
-                      or same(p + 1, key_n, b"replace") or same(p + 1, key_n, b"transcription")
-                      or same(p + 1, key_n, b"coded_by"))
+    s.value_joined = key_n > 6 and (p[1] == 116 or p[1] == 114 or p[1] == 99) and (
+        same(p + 1, key_n, b"translation") or same(p + 1, key_n, b"rpt_unit_seq") or same(p + 1, key_n, b"replace")
+        or same(p + 1, key_n, b"transcription") or same(p + 1, key_n, b"coded_by"))
     if equals == NULL:
         return 0
     at += 1
@@ -247,6 +261,7 @@ cdef int close_qualifier(Scan* s) except -1 nogil:
     cdef const uint8_t* p = s.value.data
     cdef size_t n = s.value.n, at = 1, run
     cdef uint8_t* quote
+    cdef bint quoted = s.value_state == Q_MAYBE_CLOSED, lone = False
     if s.value_state == Q_NONE:
         return 0
     if n == 0:
@@ -260,29 +275,50 @@ cdef int close_qualifier(Scan* s) except -1 nogil:
             note(s, b"closing quote missing: /", s.key.data, s.key.n)
     s.value_state = Q_NONE
     if s.value_joined:
-        append_value_joined(c, p + at, n - at)
+        lone = append_value_joined(c, p + at, n - at)
     else:
         while at < n:
             quote = <uint8_t*> memchr(p + at, 34, n - at)
             run = n - at if quote == NULL else <size_t> (quote - p) + 1 - at
             col_append(c, p + at, run)
             at += run
-            if quote != NULL and at < n and p[at] == 34:
-                at += 1
+            if quote != NULL:
+                if at < n and p[at] == 34:
+                    at += 1
+                else:
+                    lone = True
+    if quoted and lone:
+        note(s, b"a quote that is not doubled stands in the value: /", s.key.data, s.key.n)
+    elif not quoted and has_byte(p, n, 47) and names_qualifier(p, n):
+        note(s, b"another qualifier may stand in the value: /", s.key.data, s.key.n)
     if s.feature_is_source and same(s.key.data, s.key.n, b"db_xref"):
         take_taxon(s, c.data + text_start(c), c.n - text_start(c))
     return text_end(c)
 
 
+cdef bint names_qualifier(const uint8_t* p, size_t n) noexcept nogil:
+    """A value without quotes goes on with ` /name`."""
+    cdef const uint8_t* found = <const uint8_t*> memmem(p, n, b" /", 2)
+    return found != NULL and found + 2 < p + n and is_word(found[2])
+
+
 cdef int append_value_joined(Col* c, const uint8_t* p, size_t n) except -1 nogil:
-    """Append a value that is one word whatever the line breaks (already UTF-8)."""
-    cdef size_t i
+    """Append a value that is one word whatever the line breaks (already UTF-8); returns whether a quote is not doubled.
+    """
+    cdef size_t i = 0
+    cdef bint lone = False
     if not has_byte(p, n, 32) and not has_byte(p, n, 34):
         return col_append(c, p, n)
-    for i in range(n):
+    while i < n:
         if p[i] != 32:
             col_byte(c, p[i])
-    return 0
+        if p[i] == 34:
+            if i + 1 < n and p[i + 1] == 34:
+                i += 1
+            else:
+                lone = True
+        i += 1
+    return lone
 
 
 cdef int take_taxon(Scan* s, const uint8_t* p, size_t n) except -1 nogil:

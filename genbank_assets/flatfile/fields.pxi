@@ -31,12 +31,14 @@ cdef int close_reference(Scan* s) except -1 nogil:
     else:
         fixed_null(&s.cols[C_REF_NUMBER])
         at = 0
+        if n and not (s.periods and same(p, n, b".")):
+            note(s, b"REFERENCE has no number: ", p, n)
     while at < n and is_blank(p[at]):
         at += 1
-    if n > at + 1 and p[at] == 40 and p[n - 1] == 41:
+    if n > at + 1 and p[at] == 40 and p[n - 1] == 41 and not has_byte(p + at, n - at - 1, 41):
         at += 1
         n -= 1
-    if n > at:
+    if n > at and not (s.periods and same(p + at, n - at, b".")):
         text_put(&s.cols[C_REF_LOCATION], p + at, n - at)
     else:
         text_null(&s.cols[C_REF_LOCATION])
@@ -163,6 +165,8 @@ cdef int finish_organism(Scan* s) except -1 nogil:
             break
         first = False
         at = end + 1
+    if lineage == n and n > 1 and has_byte(p, n, 10):
+        lineage = lineage_below_name(s, p, n)
     name_n = lineage - 1 if lineage < n else n
     for i in range(n):
         if p[i] == 10:
@@ -176,6 +180,32 @@ cdef int finish_organism(Scan* s) except -1 nogil:
     if lineage < n:
         split_list(s, p + lineage, n - lineage, C_TAXON_NAME)
     return list_end(&s.cols[C_TAXONOMY], s.cols[C_TAXON_NAME].rows)
+
+
+cdef size_t lineage_below_name(Scan* s, uint8_t* p, size_t n) except? 0 nogil:
+    """Where a lineage without semicolons and final period begins, below the name that SOURCE has too; `n` if none does.
+
+    A name over several lines has nothing below it, and is SOURCE as a whole.
+    """
+    cdef Col* source = &s.cols[C_SOURCE]
+    cdef const uint8_t* name = source.data + text_start(source)
+    cdef size_t name_n = source.n - text_start(source), at
+    for at in range(n):
+        if p[at] == 10:
+            if is_name_of_source(name, name_n, p, at):
+                note(s, b"the lineage has neither semicolons nor a period: ", p + at + 1, n - at - 1)
+                return at + 1
+            p[at] = 32
+    if not is_name_of_source(name, name_n, p, n):
+        note(s, b"lines below ORGANISM were taken for more of its name: ", p, n)
+    return n
+
+
+cdef bint is_name_of_source(const uint8_t* source, size_t n, const uint8_t* name, size_t name_n) noexcept nogil:
+    """SOURCE is the name, whatever follows in parentheses."""
+    if name_n == 0 or name_n > n or memcmp(source, name, name_n) != 0:
+        return False
+    return name_n == n or source[name_n] == 46 or starts(source + name_n, n - name_n, b" (")
 
 
 cdef const char* ROOTS[9]

@@ -33,6 +33,14 @@ cdef int header_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
             # STANDARD and others of old, and what is to come
             note(s, b"sub-keyword not known: ", p + indent, n - indent)
             return begin_other(s, p + indent, end - indent, p + end, n - end)
+        if s.ref_open == 0 and (s.field == F_SOURCE or s.field == F_ORGANISM) and same(
+                p + indent, end - indent, b"ORGANISM"):
+            return begin_second(s, p + indent, n - indent, end - indent)
+    if indent < 10 and s.field < F_REF_TEXT and is_indented_keyword(p + indent, n - indent):
+        if not s.column_noted:
+            s.column_noted = True
+            note(s, b"a keyword is indented: ", p + indent, n - indent)
+        return keyword_line(s, p + indent, n - indent)
     # COMMENT, PRIMARY and DBSOURCE keep what stands after column 12; elsewhere the indent means nothing.
     if s.field == F_COMMENT or s.field == F_PRIMARY or s.field == F_DBSOURCE or s.field == F_OTHER:
         end = 12 if indent >= 12 else indent
@@ -51,7 +59,7 @@ cdef bint sub_keyword(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
                 s.ref_column = SUBKEYWORDS[i].column
                 name_field(s, SUBKEYWORDS[i].name)
                 return True
-    elif (s.field == F_SOURCE or s.field == F_ORGANISM) and same(p, n, b"ORGANISM"):
+    elif (s.field == F_SOURCE or s.field == F_ORGANISM) and same(p, n, b"ORGANISM") and first_of(s, F_ORGANISM):
         s.field = F_ORGANISM
         return True
     return False
@@ -98,6 +106,7 @@ cdef int keyword_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
         close_other(s)
         s.section = S_ORIGIN
         s.field = F_NONE
+        s.origin_seen = True
         return origin_text(s, p + end, n - end)
     s.section = S_HEADER
     if s.field != F_OTHER and sub_keyword(s, p, end):
@@ -120,9 +129,12 @@ cdef int begin_field(Scan* s, const Keyword* keyword, const uint8_t* p, size_t n
     close_other(s)
     if s.features_seen and F_DEFINITION <= keyword.field <= F_REFERENCE:
         note(s, b"a line of the header stands behind the feature table: ", p, n)
+    if stands_once(keyword.field) and not first_of(s, keyword.field):
+        return begin_second(s, p, n, end)
     s.field = keyword.field
     name_field(s, keyword.name)
     if s.field == F_WGS:
+        first_of(s, F_WGS)
         close_wgs(s)
         s.wgs_open = 1
         s.wgs_key.n = 0
@@ -262,6 +274,9 @@ cdef int finish_header(Scan* s) except -1 nogil:
     finish_structured_comments(s)
     text_end_or_null(&s.cols[C_COMMENT])
     text_end_or_null(&s.cols[C_PRIMARY])
+    if s.origin_seen and s.length and not s.residues and s.unit != UNIT_RC and not (
+            text_open(&s.cols[C_CONTIG]) or s.fields_seen & (<uint32_t> 1 << F_WGS)):
+        note(s, b"no residues stand behind ORIGIN", NULL, 0)
     text_end_or_null(&s.cols[C_CONTIG])
     close_wgs(s)
     note_guesses(s)

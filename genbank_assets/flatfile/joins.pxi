@@ -4,6 +4,7 @@
 
 cdef enum:
     MIN_BREAKS = 4                # lines that tell a writer: of Biopython's one in seven ends in column 80
+    FULL_SHARE = 20               # lines of NCBI's writer to one that it lets end in column 80
     MIN_SHARE = 8                 # lines broken between words to one that was not
     HEADER_WIDTH = 67             # columns 13-79: what NCBI's writer fills of a header line; Biopython's takes one more
     VALUE_WIDTH = 58              # columns 22-79: the same in the feature table
@@ -12,6 +13,7 @@ cdef const char* GUESSED[GUESS_KINDS]
 GUESSED[G_CUT] = b"a guess: full lines were cut inside a word, no space was put there, first in"
 GUESSED[G_HYPHEN] = b"a guess: what follows a comma or hyphen at a line's end, first in"
 GUESSED[G_ODD] = b"a guess: lines end where no known writer ends them, a space was put there, first in"
+GUESSED[G_LATIN_1] = b"a guess: bytes that are not UTF-8 were read as Latin-1, first in"
 GUESSED[G_WORD] = b"a guess: a space was put at a line's end that may have been cut inside a word, first in"
 
 
@@ -118,8 +120,7 @@ cdef void broke_between_words(
         return
     if shown + word == width:
         s.breaks_of_ncbi = True       # the word would have fitted into Biopython's line
-    if shown == width + 1:
-        s.breaks_of_biopython = True
+    s.full_lines += shown == width + 1
     if breaks.between_words == 0:
         breaks.least_column = breaks.last_column = column
     breaks.least_column = min(breaks.least_column, column)
@@ -148,12 +149,15 @@ cdef void guess(Scan* s, int kind) noexcept nogil:
             p, n = s.key.data, s.key.n
         else:
             p, n = s.field_name, s.field_name_n
+        if n == 0:
+            p = <const uint8_t*> (b"LOCUS" if s.section == S_HEADER else b"FEATURES")
+            n = strlen(<const char*> p)
         n = min(n, <size_t> (GUESS_NAME - 2))
         while n and n < s.key.n and s.section == S_FEATURES and (p[n] & 0xC0) == 0x80:
             n -= 1
         s.guess_names[kind][0] = 32
         s.guess_names[kind][1] = 47
-        at = 2 if s.section == S_FEATURES else 1
+        at = 2 if s.section == S_FEATURES and s.key.n else 1
         memcpy(s.guess_names[kind] + at, p, n)
         s.guess_name_n[kind] = n + at
 
@@ -168,10 +172,13 @@ cdef int note_guesses(Scan* s) except -1 nogil:
     cdef int64_t between_words = s.header_breaks.between_words + s.value_breaks.between_words
     cdef int64_t odd = s.header_breaks.odd + s.value_breaks.odd
     cdef bint wraps = s.header_breaks.between_words > 1 and vary(&s.header_breaks) and s.header_breaks.odd == 0
-    cdef bint ncbi = s.breaks_of_ncbi or s.origin_padded or (between_words >= MIN_BREAKS and not s.breaks_of_biopython)
+    cdef bint ncbi = s.breaks_of_ncbi or s.origin_padded or (
+        between_words >= MIN_BREAKS and FULL_SHARE * s.full_lines <= between_words)
     cdef bint varied = vary(&s.header_breaks) or vary(&s.value_breaks) or (
         s.header_breaks.between_words and differ(s.header_breaks.last_column, s.value_breaks.last_column))
     cdef int kind = -1
+    if s.guesses[G_LATIN_1]:
+        note(s, GUESSED[G_LATIN_1], s.guess_names[G_LATIN_1], s.guess_name_n[G_LATIN_1])
     if s.guesses[G_CUT]:
         kind = G_CUT
     elif MIN_SHARE * odd > between_words and not wraps:

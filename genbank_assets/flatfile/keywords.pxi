@@ -1,4 +1,4 @@
-# The keywords and sub-keywords of the header, and the field each begins.
+# The keywords and sub-keywords of the header, the field each begins, and which of them stand once in a record.
 
 
 cdef struct Keyword:
@@ -49,3 +49,34 @@ SUBKEYWORDS[3] = Keyword(b"JOURNAL", F_REF_TEXT, C_REF_JOURNAL)
 SUBKEYWORDS[4] = Keyword(b"MEDLINE", F_REF_TEXT, C_REF_MEDLINE)
 SUBKEYWORDS[5] = Keyword(b"PUBMED", F_REF_TEXT, C_REF_PUBMED)
 SUBKEYWORDS[6] = Keyword(b"REMARK", F_REF_TEXT, C_REF_REMARK)
+
+
+cdef bint first_of(Scan* s, int field) noexcept nogil:
+    """Whether the record had no field of this kind yet; it has now."""
+    cdef uint32_t bit = <uint32_t> 1 << field
+    cdef bint first = not s.fields_seen & bit
+    s.fields_seen |= bit
+    return first
+
+
+cdef bint stands_once(int field) noexcept nogil:
+    return field != F_DBLINK and (F_DEFINITION <= field <= F_SOURCE or field == F_PRIMARY or field == F_CONTIG)
+
+
+cdef int begin_second(Scan* s, const uint8_t* p, size_t n, size_t end) except -1 nogil:
+    """A keyword that stands once in a record stands here again: the first one's text counts."""
+    note(s, b"a keyword stands twice: ", p, n)
+    close_reference(s)
+    return begin_other(s, p, end, p + end, n - end)
+
+
+cdef bint is_indented_keyword(const uint8_t* p, size_t n) noexcept nogil:
+    """A keyword of column 1 behind a few blanks, with its text at least two blanks further on, or without text."""
+    cdef size_t end = word_of(p, n)
+    cdef int i
+    if end < 6 or not (end == n or indent_of(p + end, n - end) > 1):
+        return False
+    for i in range(KEYWORD_COUNT):
+        if KEYWORDS[i].field < F_WGS and same(p, end, KEYWORDS[i].name):
+            return True
+    return same(p, end, b"FEATURES") or same(p, end, b"ORIGIN")

@@ -18,6 +18,10 @@ cdef bint is_molecule(const uint8_t* p, size_t n) noexcept nogil:
     return n >= 2 and (p[n - 1] | 32) == 97 and (p[n - 2] | 32) == 110
 
 
+cdef bint is_topology(const uint8_t* p, size_t n) noexcept nogil:
+    return same_nocase(p, n, b"linear") or same_nocase(p, n, b"circular") or same_nocase(p, n, b"tandem")
+
+
 cdef struct Tokens:
     const uint8_t* p[24]
     size_t n[24]
@@ -70,9 +74,9 @@ cdef int locus_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     if n > 5 and not is_blank(p[5]):
         return fail(s, b"no blank follows LOCUS: ", p, n)
     locus_tokens(p, n, &t)
-    if t.count:
-        append_text(s, &s.name, t.p[0], t.n[0])
     unit_at = t.unit_at
+    if t.count and not (t.count > 1 and is_unit(t.p[1], t.n[1]) and unit_at < 0 and are_digits(t.p[0], t.n[0])):
+        append_text(s, &s.name, t.p[0], t.n[0])
     if unit_at < 0:
         return fail(s, b"the LOCUS line has no length in bp, aa or rc: ", p, n)
     unit = t.p[unit_at] + t.n[unit_at] - 2
@@ -114,8 +118,7 @@ cdef int locus_rest(Scan* s, const uint8_t** token, size_t* token_n, int tokens)
         m = token_n[i]
         if i == skip:
             continue
-        if topology == NULL and (same_nocase(t, m, b"linear") or same_nocase(t, m, b"circular")
-                                 or same_nocase(t, m, b"tandem")):
+        if topology == NULL and is_topology(t, m):
             topology = t
             s.circular = (t[0] | 32) == 99
         elif not dated and parse_date(t, m, &day):
@@ -134,6 +137,10 @@ cdef int locus_rest(Scan* s, const uint8_t** token, size_t* token_n, int tokens)
             molecule = t              # of two words: transcribed RNA
             molecule_n = token[i + 1] + token_n[i + 1] - t
             skip = i + 1
+        elif (molecule == NULL and division == NULL and topology == NULL and i + 2 < tokens and is_division(t, m)
+                and is_topology(token[i + 1], token_n[i + 1]) and is_division(token[i + 2], token_n[i + 2])):
+            molecule = t              # of three letters: PRT
+            molecule_n = m
         elif division == NULL and is_division(t, m) and (t[0] < 97 or molecule != NULL or topology != NULL):
             division = t
         elif molecule == NULL and topology == NULL and division == NULL and not is_digit(t[0]):

@@ -10,9 +10,9 @@ cdef enum:
     # values of the open qualifier
     Q_NONE, Q_PLAIN, Q_OPEN, Q_MAYBE_CLOSED
     # what a line's end could not tell (joins.pxi): a full line was cut, a comma or hyphen ends it, it ends where no
-    # known writer ends lines, it ends between words
-    G_CUT = 0, G_HYPHEN = 1, G_ODD = 2, G_WORD = 3
-    GUESS_KINDS = 4, GUESS_NAME = 40
+    # known writer ends lines, it ends between words; and bytes in no known encoding
+    G_CUT = 0, G_HYPHEN = 1, G_ODD = 2, G_WORD = 3, G_LATIN_1 = 4
+    GUESS_KINDS = 5, GUESS_NAME = 40
     MAX_NOTES = 50
     ACCESSION_LIMIT = 200         # real ones have at most 20 characters
     UNIT_BP = 0, UNIT_AA = 1, UNIT_RC = 2
@@ -60,10 +60,14 @@ cdef struct Scan:
     uint8_t guess_names[GUESS_KINDS][GUESS_NAME]
     size_t guess_name_n[GUESS_KINDS]
     Breaks header_breaks, value_breaks
-    bint breaks_of_ncbi, breaks_of_biopython    # lines ended where the other one would not have ended them
+    bint breaks_of_ncbi           # a line ended where Biopython's writer would not have ended it
+    int64_t full_lines            # that end in column 80, as every seventh line of Biopython's writer does
     bint origin_padded            # ORIGIN stands with the blanks that NCBI's writer puts behind it
     bint periods                  # ACCESSION is a lone period: the writer's word for nothing
     bint features_seen            # a FEATURES line was
+    bint origin_seen              # an ORIGIN line was
+    bint coordinate_noted         # a sequence line's number was not its place
+    uint32_t fields_seen          # bits of the fields that the record has
     bint cr_noted, column_noted   # a note about each is made once
     Col locus, name, accession, version, keywords, organism, reference, dblink_key, wgs_key
     const uint8_t* field_name     # the keyword of the open field
@@ -111,6 +115,7 @@ cdef int append_text(Scan* s, Col* c, const uint8_t* p, size_t n) except -1 nogi
     cdef size_t i
     if s.plain or text_is_utf8(p, n):
         return col_append(c, p, n)
+    guess(s, G_LATIN_1)
     col_room(c, 2 * n)
     for i in range(n):
         if p[i] < 128:
@@ -233,7 +238,10 @@ cdef int begin_record(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     memset(s.guesses, 0, sizeof(s.guesses))
     memset(&s.header_breaks, 0, sizeof(Breaks))
     memset(&s.value_breaks, 0, sizeof(Breaks))
-    s.breaks_of_ncbi = s.breaks_of_biopython = s.origin_padded = s.periods = False
+    s.breaks_of_ncbi = s.origin_padded = s.periods = False
+    s.full_lines = 0
+    s.fields_seen = 0
+    s.origin_seen = s.coordinate_noted = False
     s.features_seen = s.cr_noted = s.column_noted = False
     s.sources = 0
     s.source_taxon = -1

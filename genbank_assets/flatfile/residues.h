@@ -57,6 +57,28 @@ static inline int residues_sixty(const uint8_t *p, uint8_t *out) {
 }
 #endif
 
+/* The number that eight bytes spell, blanks for leading zeros. */
+static inline int64_t eight_digits(const uint8_t *p) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t v;
+    memcpy(&v, p, 8);
+    v &= 0x0F0F0F0F0F0F0F0Full;
+    v = v * 10 + (v >> 8);
+    return (int64_t)((((v & 0x000000FF000000FFull) * 0x000F424000000064ull)
+                      + (((v >> 16) & 0x000000FF000000FFull) * 0x0000271000000001ull)) >> 32);
+#else
+    int64_t v = 0;
+    for (int i = 0; i < 8; i++) v = 10 * v + (p[i] & 15);
+    return v;
+#endif
+}
+
+/* Of nine or ten columns that is_coordinate() accepts. */
+static inline int64_t coordinate(const uint8_t *p, size_t width) {
+    const int64_t lead = width == 9 ? p[0] & 15 : 10 * (p[0] & 15) + (p[1] & 15);
+    return 100000000 * lead + eight_digits(p + width - 8);
+}
+
 /* Copy what are residues of a fragment; blanks are skipped. -1 when a byte is neither. */
 static inline ptrdiff_t residues_slow(const uint8_t *p, size_t n, uint8_t *out) {
     uint8_t *to = out;

@@ -94,6 +94,7 @@ cdef inline bint holds_residues(Scan* s, const uint8_t* p) noexcept nogil:
 cdef int origin_line(Scan* s, const uint8_t* p, size_t n, bint complete, bint endless) except -1 nogil:
     """A line after ORIGIN, or one more piece of an endless one: coordinate and residues, or a keyword."""
     cdef size_t at, digits
+    cdef int64_t number
     if not s.inside_line:
         if complete:
             n = rtrim(p, n)
@@ -109,6 +110,10 @@ cdef int origin_line(Scan* s, const uint8_t* p, size_t n, bint complete, bint en
             digits += 1
         if digits == at and at == 0:
             return fail(s, b"a sequence line without coordinate: ", p, n)
+        if not s.coordinate_noted and digits > at and not (
+                parse_int(p + at, digits - at, &number) and number == s.residues + 1):
+            s.coordinate_noted = True
+            note(s, b"the number before a line of the sequence is not its place: ", p + at, digits - at)
         p += digits
         n -= digits
     s.inside_line = not complete
@@ -134,6 +139,8 @@ cdef const uint8_t* whole_lines(Scan* s, const uint8_t* p, const uint8_t* end) e
             break                 # the general way reports it
         if c.n + 80 > c.cap:
             col_room(c, s.chunk_bytes + 80)
+        if not s.coordinate_noted and coordinate(p, width) != s.residues + 1:
+            break                 # likewise
         if not residues_sixty(p + width + 1, c.data + c.n):
             break
         c.n += 60

@@ -52,8 +52,8 @@ cdef extern from "sha256.h" nogil:
     void sha256_final(sha256_t* h, uint8_t* out)
 
 cdef extern from "residues.h" nogil:
-    int is_coordinate(const uint8_t* p, size_t width)
-    int residues_sixty(const uint8_t* p, uint8_t* out)
+    int is_coordinate(const uint8_t* p, size_t width), residues_sixty(const uint8_t* p, uint8_t* out)
+    int64_t coordinate(const uint8_t* p, size_t width)
     size_t residues_refused(const uint8_t* p, size_t n)
     Py_ssize_t residues_slow(const uint8_t* p, size_t n, uint8_t* out)
     void residues_gc(const uint8_t* p, size_t n, uint64_t* gc, uint64_t* acgt)

@@ -105,11 +105,12 @@ def _annotations(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _molecule(row: Mapping[str, Any]) -> str:
-    """``ss-RNA``; DNA where the LOCUS line says none that Biopython can write."""
-    molecule = row["molecule_type"] or ""
+    """``ss-RNA``; the one word that Biopython can write: DNA where the LOCUS line has none."""
     if row["length_unit"] == "aa":
         return "protein"
-    if "DNA" not in molecule.upper() and "RNA" not in molecule.upper():
+    words = (row["molecule_type"] or "").split()
+    molecule = next((word for word in words if "DNA" in word.upper() or "RNA" in word.upper()), None)
+    if molecule is None:
         return "DNA"
     return f"{row['strandedness']}-{molecule}" if row["strandedness"] else molecule
 

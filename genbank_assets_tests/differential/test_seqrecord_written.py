@@ -9,7 +9,7 @@ import pytest
 
 from genbank_assets.flatfile import to_seqrecord
 from genbank_assets_tests.differential.test_biopython import FILES, LARGE_BYTES, MIRROR, ODD, read
-from genbank_assets_tests.flatfiles import scan
+from genbank_assets_tests.flatfiles import record, scan
 from genbank_assets_tests.paths import SHARED
 
 DIALECTS = sorted(path for path in (SHARED / "dialects").glob("*.g*"))
@@ -44,3 +44,10 @@ def test_any_row_is_written_and_read_again(path: Path) -> None:
         assert words(again["definition"]) == words(row["definition"])
         if not again["notes"]:
             assert [len(f["qualifiers"]) for f in again["features"]] == [len(f["qualifiers"]) for f in kept]
+
+
+@pytest.mark.parametrize(("molecule", "again"), [("( DNA", "DNA"), ("transcribed RNA", "RNA"), ("a b", "DNA")])
+def test_a_molecule_of_several_words_is_written_as_one(molecule: str, again: str) -> None:
+    name = "a_name_that_leaves_no_room_on_the_line"
+    _, (row,), residues = scan(record(name=name, locus=f"LOCUS       {name} 10 bp {molecule} linear BCT 01-JAN-2020"))
+    assert written(row, residues[0])["molecule_type"] == again

@@ -156,7 +156,10 @@ def test_a_note_is_utf_8_whatever_the_buffers() -> None:
     text = record(features='     CDS             1..2\n                     /n\xf6te="no end\n')
     for step in (1, 100, None):
         _, rows, _ = scan(text, step=step)
-        assert rows[0]["notes"] == ["closing quote missing: /nöte"]
+        assert rows[0]["notes"] == [
+            "closing quote missing: /nöte",
+            "a guess: bytes that are not UTF-8 were read as Latin-1, first in FEATURES",
+        ]
     _, rows, _ = scan(record(header=f"PROVENANCE  {'x' * 47}é\n").encode())
     assert rows[0]["notes"] == [f"keyword not known: PROVENANCE  {'x' * 47}"]
 
