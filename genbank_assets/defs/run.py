@@ -27,7 +27,7 @@ from genbank_assets.defs.partitions import DAYS
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.defs.taxonomy import TAXONOMY_JOB
 from genbank_assets.defs.upstream import RELEASE_TAG
-from genbank_assets.defs.waits import tell_pool_waits
+from genbank_assets.defs.waits import report_pool_waits
 from genbank_assets.errors import UsageError
 from genbank_assets.planning.bottleneck import Bottleneck, bottleneck
 from genbank_assets.reports import StageReport
@@ -125,7 +125,7 @@ class Runs:
     ) -> PartitionRun:
         run_id = str(uuid.uuid4())
         begun = time.monotonic()
-        tell_pool_waits(self._instance, run_id=run_id, progress=CONSOLE.info)
+        report_pool_waits(self._instance, run_id=run_id, progress=CONSOLE.info)
         with _cancelled_by(self._stop, instance=self._instance, run_id=run_id):
             result = self._definitions.resolve_job_def(job).execute_in_process(
                 instance=self._instance,

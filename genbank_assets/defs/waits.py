@@ -11,7 +11,7 @@ from collections.abc import Callable
 import dagster as dg
 
 
-def tell_pool_waits(instance: dg.DagsterInstance, *, run_id: str, progress: Callable[[str], None]) -> None:
+def report_pool_waits(instance: dg.DagsterInstance, *, run_id: str, progress: Callable[[str], None]) -> None:
     """Say from now on when a step of this run waits for a pool, and who has its slots.
 
     Args:

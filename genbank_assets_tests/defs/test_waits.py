@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from genbank_assets.defs.waits import tell_pool_waits
+from genbank_assets.defs.waits import report_pool_waits
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -30,7 +30,7 @@ def test_a_wait_for_a_pool_is_said(tmp_path: Path) -> None:
         storage = instance.event_log_storage
         storage.set_concurrency_slots("ncbi", 1)
         storage.claim_concurrency_slot("ncbi", "another-run", "genbank__raw_files")
-        tell_pool_waits(instance, run_id=run_id, progress=progress)
+        report_pool_waits(instance, run_id=run_id, progress=progress)
 
         def free_the_place() -> None:
             told.wait(20)
@@ -51,6 +51,6 @@ def test_who_does_not_wait_says_nothing(tmp_path: Path) -> None:
     run_id, lines = str(uuid.uuid4()), []
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         instance.event_log_storage.set_concurrency_slots("ncbi", 1)
-        tell_pool_waits(instance, run_id=run_id, progress=lines.append)
+        report_pool_waits(instance, run_id=run_id, progress=lines.append)
         assert job.execute_in_process(instance=instance, run_id=run_id, run_config=QUIET).success
     assert lines == []

@@ -94,7 +94,7 @@ def test_the_embedded_server_is_one_hosts(store: Path) -> None:
         second = on_host("second", str(COMMAND), *command, GENBANK_ASSETS_STORE=str(store))
         _, said = second.communicate(timeout=60)
         assert second.returncode == 1, said
-        assert "runs on the host or container first, and one at a time can use it" in said
+        assert "runs on the host or container first, and only one host at a time can use it" in said
         assert "Traceback" not in said
     with_server.kill()
     # Its namespace took the server along; the lock has ended with it, and the data are this host's now.

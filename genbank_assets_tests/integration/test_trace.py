@@ -237,7 +237,7 @@ DAMAGES: dict[str, tuple[Break, str, str]] = {
     "a missing object": (lambda _, s: the_object(s).unlink(), "object", "has no such object"),
     "the division's list in the object set": (
         lambda _, s: (s.store / "objects/manifests/genbank/274.0/bct.parquet").unlink(), "object",
-        "has not the division's list"),
+        "no longer has the division's list"),
     "the manifest of raw_files": (unlink_manifest("raw_files"), "raw file", "no manifest of release 274.0 lists it"),
     "the manifest of records": (unlink_manifest("records"), "table row", "no record table"),
     "the manifest of unique_records": (unlink_manifest("unique_records"), "database row", ""),
