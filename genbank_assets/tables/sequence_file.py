@@ -113,8 +113,18 @@ class SequenceFileWriter:
         self.without_keys: set[int] = set()
         self._write(b"PAR1")
 
-    def write_batch(self, batch: pa.RecordBatch) -> None:
+    @property
+    def last_key(self) -> int:
+        """The ordinal up to which keys have come; -1 before the first."""
+        return self._keys.last
+
+    def write_batch(self, batch: pa.RecordBatch, *, last_key: int | None = None) -> None:
         """Append one row group: of CHUNK_SCHEMA, whose keys come by :meth:`write_keys`, or whole, of SEQUENCE_SCHEMA.
+
+        Args:
+            batch: the chunks.
+            last_key: what :attr:`last_key` was when the batch was handed over. Groups that wait for later keys wait
+                on, though these may be here by now: so the bytes of a file do not depend on which thread was quicker.
 
         Raises:
             ValueError: the batch is of neither schema, or has nulls.
@@ -148,7 +158,7 @@ class SequenceFileWriter:
             self._write_rest(group, batch["accession_version"], batch["sequence_sha256"], whose)
         else:
             self._waiting.append(group)
-            self._write_waiting()
+            self._write_waiting(self._keys.last if last_key is None else last_key)
 
     def write_keys(self, records: pa.RecordBatch) -> None:
         """Take names and digests from rows of the record table; may be called from another thread.
@@ -157,10 +167,9 @@ class SequenceFileWriter:
         """
         self._keys.add(records)
 
-    def _write_waiting(self, *, at_end: bool = False) -> None:
-        """Finish the row groups whose records' keys are here; at the end those of all."""
-        last = self._keys.last
-        while self._waiting and (at_end or self._waiting[0].ordinals[-1] <= last):
+    def _write_waiting(self, last_key: int | None) -> None:
+        """Finish the row groups of records up to one whose keys are here; None is the end, and finishes all."""
+        while self._waiting and (last_key is None or self._waiting[0].ordinals[-1] <= last_key):
             group = self._waiting.popleft()
             accessions, digests, without = self._keys.of(group.ordinals)
             self.without_keys |= without
@@ -202,7 +211,7 @@ class SequenceFileWriter:
 
     def close(self) -> None:
         """Write what waits, and the footer. The sink stays open."""
-        self._write_waiting(at_end=True)
+        self._write_waiting(None)
         root = struct({4: binary(b"schema"), 5: i32(len(_COLUMNS))})
         footer = struct(
             {

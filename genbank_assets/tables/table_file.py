@@ -6,6 +6,7 @@ tables of a file are, and when they get their names, belongs to ``writer``.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 from collections.abc import Iterator
@@ -84,7 +85,10 @@ class TableFile:
         """Hand a batch to the encoder; an error of an earlier batch is raised here."""
         if self._encoding:
             self._encoding.result()
-        self._encoding = self._thread.submit(self._encoder.write_batch, batch)
+        encode = self._encoder.write_batch
+        if isinstance(self._encoder, SequenceFileWriter):
+            encode = functools.partial(self._encoder.write_batch, last_key=self._encoder.last_key)
+        self._encoding = self._thread.submit(encode, batch)
 
     def write_keys(self, records: pa.RecordBatch) -> None:
         """Of a sequence table that takes chunks: the records whose chunks come or came (``sequence_file``)."""

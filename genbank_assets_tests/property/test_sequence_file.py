@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import threading
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 from genbank_assets.schema.tables import CHUNK_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
 from genbank_assets.tables.sequence_file import SequenceFileWriter
+from genbank_assets.tables.table_file import TableFile
 
 CHUNKS = st.tuples(
     st.integers(0, 2**40),
@@ -169,3 +172,29 @@ def test_a_batch_of_another_table_is_refused() -> None:
     other = pa.RecordBatch.from_pydict({"record_ordinal": [1]})
     with pytest.raises(ValueError, match="not a batch of sequence chunks"):
         SequenceFileWriter(io.BytesIO()).write_batch(other)
+
+
+def test_the_bytes_do_not_depend_on_which_thread_is_quicker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys come while a batch is encoded: after its row group looked for them, or before."""
+    keys_are_here, group_is_written = threading.Event(), threading.Event()
+    encode = SequenceFileWriter.write_batch
+    digests = set()
+    for first in ("encoder", "keys"):
+
+        def write_batch(self: SequenceFileWriter, *given: Any, first: str = first, **named: Any) -> None:
+            assert first == "encoder" or keys_are_here.wait(10)
+            encode(self, *given, **named)
+            group_is_written.set()
+
+        monkeypatch.setattr(SequenceFileWriter, "write_batch", write_batch)
+        with TableFile(tmp_path / first, SEQUENCE_SCHEMA) as table:
+            for ordinal in range(4):
+                keys_are_here.clear()
+                group_is_written.clear()
+                table.write(batch_of([(ordinal, 0, "ACGT" * 9)], CHUNK_SCHEMA))
+                assert first == "keys" or group_is_written.wait(10)
+                key = {"record_ordinal": ordinal} | key_of(ordinal)
+                table.write_keys(pa.RecordBatch.from_pylist([key], schema=KEYS))
+                keys_are_here.set()
+        digests.add(table.sha256)
+    assert len(digests) == 1
