@@ -29,8 +29,9 @@ STAGES = {
 def rates_table(rates: Rates) -> str:
     """How fast each stage is."""
     lines = [
-        f"Measured by `benchmarks/rates.py`, {rates.measured_on}, one worker; half of the text is like `bct`, half",
-        "like `vrl`:", "", "| stage | rate | peak memory of the process |", "|---|--:|--:|",
+        f"Measured {rates.measured_on}, one worker; half of the text is like",
+        "`bct`, half like `vrl`. `benchmarks/rates.py` measures it anew:",
+        "", "| stage | rate | peak memory of the process |", "|---|--:|--:|",
     ]  # fmt: skip
     for stage, (title, name, unit) in STAGES.items():
         peak = f"{rates.peak_memory_bytes[stage] / 1e6:,.0f} MB" if stage in rates.peak_memory_bytes else "–"
