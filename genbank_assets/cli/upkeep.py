@@ -28,8 +28,8 @@ def add_commands(commands: Commands) -> None:
         summary="check that everything published still matches its manifest",
         description=(
             "Compares everything that stages have published with its manifests: digest, bytes and rows of every file, "
-            "what each was made from, and the object set. Reads every byte of the files. The exit code is 1 when there "
-            "is a problem; each is printed with what to do."
+            "what each was made from, the database's records by their digests, and the object set. Reads every byte of "
+            "the files. The exit code is 1 when there is a problem; each is printed with what to do."
         ),
         examples=["verify", "verify genbank/phg refseq/viral", "verify --stage records --stage unique_records"],
         json=True,
@@ -42,10 +42,10 @@ def add_commands(commands: Commands) -> None:
     repair = commands.add(
         "repair",
         run=_repair,
-        summary="rebuild damaged tables and resend missing objects",
+        summary="rebuild damaged tables and resend missing records and objects",
         description=(
-            "Verifies, rebuilds damaged tables from the stage before, resends missing or damaged objects, and "
-            "verifies again. What is intact is not touched. The exit code is 1 when a problem is left; each is "
+            "Verifies, rebuilds damaged tables from the stage before, resends missing or damaged records and objects, "
+            "and verifies again. What is intact is not touched. The exit code is 1 when a problem is left; each is "
             "printed with what to do."
         ),
         examples=["repair", "repair genbank/phg"],

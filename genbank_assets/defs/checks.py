@@ -81,7 +81,8 @@ CHECKS = (
     ),
     Check(
         "database_totals", "postgres_table", True,
-        "PostgreSQL holds each accession of the tables once, as current, and the ledger names every file.",
+        "PostgreSQL holds each accession of the tables once, as current; count and digest of all records agree, those "
+        "of each file with its entry in the ledger. Where they do not, the files are named.",
         findings.database_totals,
     ),
     Check(

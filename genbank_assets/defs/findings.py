@@ -15,6 +15,7 @@ from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.releases import read_number, same_number
 from genbank_assets.ncbi.sources import open_source
+from genbank_assets.postgres.comparison import compare_with_tables, records_of_day
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.preflight import MIN_ABSENT, absences, compared_totals, shrinks_too_much
 from genbank_assets.reports import LoadReport, ObjectSetReport, RecordsReport
@@ -29,6 +30,7 @@ MIN_RECORDS_PER_SECOND = 100
 # Below this a run's speed says nothing: starting up takes longer than the work.
 MIN_RECORDS_FOR_SPEED = 10_000
 MIN_SECONDS_FOR_RATE = 1.0
+MAX_FILES_TOLD = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,18 +106,24 @@ def duplicate_conservation(partition: PartitionRelease, manifest: Manifest, sett
 
 
 def database_totals(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """PostgreSQL holds each accession of the division once and in the tables' state, and the ledger every file."""
-    with open_database(settings) as database, database.transaction() as session:
+    """PostgreSQL holds each accession once and in the tables' state, and the ledger every file with their digest."""
+    records = partition.manifest("records")
+    with open_database(settings) as database, database.transaction(keep=False) as session:
         found = compared_totals(session, partition)
+        differences = compare_with_tables(session, partition, records, rows=not found.agree) if records else []
+    told = "".join(f"; {one.name}: {one.what}" for one in differences[:MAX_FILES_TOLD])
+    more = f"; and {len(differences) - MAX_FILES_TOLD:,} more" if len(differences) > MAX_FILES_TOLD else ""
     return Finding(
-        found.agree and found.files == len(manifest.files),
+        found.agree and found.files == len(manifest.files) and not differences,
         f"{found.accessions:,} accessions in the tables, {found.rows:,} in PostgreSQL, their digests "
-        f"{'agree' if found.digests_agree else 'differ'}; {len(manifest.files)} files, {found.files} in the ledger",
+        f"{'agree' if found.digests_agree else 'differ'}; {len(manifest.files)} files, {found.files} in the ledger"
+        f"{told}{more}",
         {
             "accessions": found.accessions,
             "rows": found.rows,
             "files": found.files,
             "digests_agree": found.digests_agree,
+            "differing": ", ".join(dict.fromkeys(one.name for one in differences)) or "none",
         },
     )
 
@@ -190,11 +198,7 @@ def is_current_release(partition: PartitionRelease, manifest: Manifest, settings
 def day_totals(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
     """The ledger has as many records of the day as were applied."""
     with open_database(settings) as database, database.transaction() as session:
-        found = session.execute(
-            "SELECT coalesce(sum(records), 0)::bigint FROM genbank.source_file WHERE collection = %s AND release = %s "
-            "AND name LIKE 'daily/%%'",
-            [partition.key.collection, manifest.extra["label"]],
-        )[0][0]
+        found = records_of_day(session, collection=partition.key.collection, label=manifest.extra["label"])
     applied = manifest.extra["applied"]
     return Finding(
         found == applied,

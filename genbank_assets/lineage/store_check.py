@@ -1,8 +1,9 @@
 """Whether everything that a store has published is still what its manifests say; and making it so again.
 
-Every file against digest, bytes and rows in its manifest, each manifest against the one it was made from, the object
-set against its tables. Tables are made again from the stage before, objects are sent again; what cannot be made again
-from what is here is named with what to do. One record's way through the stages belongs to ``trace``.
+Every file against digest, bytes and rows in its manifest, each manifest against the one it was made from, the database
+and the object set against their tables. Tables are made again from the stage before, records and objects are sent
+again; what cannot be made again from what is here is named with what to do. One record's way through the stages
+belongs to ``trace``.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genbank_assets.errors import GenbankAssetsError, IntegrityError
+from genbank_assets.lineage.database_check import DatabaseCheck, load_again
 from genbank_assets.lineage.recheck import broken_chain
 from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.catalog import COLLECTIONS
-from genbank_assets.ncbi.daily import DAILY
+from genbank_assets.ncbi.daily import DAILY, day_of
 from genbank_assets.objects.repair import repair_objects
 from genbank_assets.objects.verify import verify_objects
 from genbank_assets.settings import Settings
@@ -96,7 +98,7 @@ def verify_store(
     sample: int = 100,
     progress: Callable[[str], None] = lambda line: None,
 ) -> StoreCheck:
-    """Compare everything that is published with its manifests; reads every byte of the files.
+    """Compare everything that is published with its manifests; reads every byte of the files, every row's digest.
 
     Args:
         settings: where store and object set are.
@@ -109,6 +111,7 @@ def verify_store(
         ObjectStoreError: the object set cannot be asked.
     """
     problems: list[Problem] = []
+    database = DatabaseCheck(settings)
     files = size = objects = 0
     everything = list(_partitions(settings, partitions))
     for partition in everything:
@@ -116,7 +119,12 @@ def verify_store(
             count, read, found = _check_stage(partition, stage)
             files, size = files + count, size + read
             problems += found
+        if "postgres_table" in stages:
+            problems += _database_problems(database, partition)
         progress(f"{partition.key} {partition.release}: compared, {len(problems):,} problem(s) so far")
+    if database.refused:
+        remedy = "let it run, or name it by GENBANK_ASSETS_POSTGRES_URL"
+        problems.append(Problem("the database", "postgres_table", "", database.refused, remedy))
     if "object_set" in stages and any(partition.manifest_path("object_set").is_file() for partition in everything):
         found_objects = verify_objects(settings, partitions=partitions, sample=sample, progress=progress)
         objects = found_objects.objects
@@ -135,7 +143,7 @@ def repair_store(
     run_id: str = "repair",
     progress: Callable[[str], None] = lambda line: None,
 ) -> StoreRepair:
-    """Make damaged tables again from the stage before, send objects again, and look once more.
+    """Make damaged tables again from the stage before, send records and objects again, and look once more.
 
     Files that are right are not touched. What is made again is a generation of its own; readers see the damaged one
     until it is whole.
@@ -161,10 +169,29 @@ def repair_store(
                 progress(f"{name}: {stage} cannot be made again: {error}")
                 continue
             done.append(f"{name}: {len(problems):,} table(s) of {stage} made again")
+    database = DatabaseCheck(settings)
+    for partition in _partitions(settings, partitions):
+        if partition.key.division == DAILY or not (found := database.differences(partition)):
+            continue
+        name = f"{partition.key} {partition.release}"
+        try:
+            load_again(partition, settings=settings, run_id=run_id, progress=progress)
+        except GenbankAssetsError as error:
+            progress(f"{name}: the database cannot be made right: {error}")
+            continue
+        done.append(f"{name}: {len({one.name for one in found}):,} file(s) compared with PostgreSQL and mended")
     repaired = repair_objects(settings, partitions=partitions, sample=sample, run_id=run_id, progress=progress)
     done += [f"{name}: object set repaired" for name in repaired.repaired]
     check = verify_store(settings, partitions=partitions, sample=0, progress=progress)
     return StoreRepair(tuple(done), check)
+
+
+def _database_problems(database: DatabaseCheck, partition: PartitionRelease) -> Iterator[Problem]:
+    remedy = f"genbank-assets repair {partition.key}"
+    if partition.key.division == DAILY:
+        remedy = f"genbank-assets update {partition.key.collection} {day_of(partition)}"
+    for one in database.differences(partition):
+        yield Problem(f"{partition.key} {partition.release}", "postgres_table", one.name, one.what, remedy)
 
 
 def _partitions(settings: Settings, chosen: Sequence[PartitionKey]) -> Iterator[PartitionRelease]:

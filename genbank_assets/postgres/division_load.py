@@ -82,8 +82,10 @@ class DivisionLoad:
         self._point = 0
         self._rows = 0  # records of the release, once they are counted
 
-    def run(self, tasks: list[LoadTask], *, unique: Manifest, run_id: str) -> list[TaskResult[LoadedFile]]:
-        """Load what is not loaded; [] when the division is finished already."""
+    def run(
+        self, tasks: list[LoadTask], *, unique: Manifest, run_id: str, recheck: bool
+    ) -> list[TaskResult[LoadedFile]]:
+        """Load what is not loaded, or with ``recheck`` whatever differs; [] when the division is finished already."""
         with self._database.transaction() as session:
             # Here and not with the first file: its transaction would make those of other divisions wait.
             self._point = note_release(session, self._partition)
@@ -105,7 +107,7 @@ class DivisionLoad:
         ]  # fmt: skip
         if not is_attached:
             return self._first(tasks, found, unique=unique, run_id=run_id)
-        todo = self._todo(tasks)
+        todo = tasks if recheck else self._todo(tasks)
         if finished and finished[0][0] == unique.digest and not todo and self._holds(found):
             self._progress("nothing to do: the ledger has every file")
             return []

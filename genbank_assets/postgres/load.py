@@ -27,13 +27,25 @@ CODE_VERSION = "2"
 
 
 def load_division(
-    partition: PartitionRelease, *, settings: Settings, progress: Callable[[str], None], run_id: str
+    partition: PartitionRelease,
+    *,
+    settings: Settings,
+    progress: Callable[[str], None],
+    run_id: str,
+    recheck: bool = False,
 ) -> Manifest:
     """Bring PostgreSQL to the state of a division's record tables.
 
     A division that has nothing loaded appears whole when its load has ended. Of one that has, readers see some files
     of the new release and some of the old until the last is in; each file is whole. Runs that load the same division
     at the same time wait for each other.
+
+    Args:
+        partition: the division and release.
+        settings: where store and database are.
+        progress: called with lines for people.
+        run_id: the run that asks.
+        recheck: whether files that the ledger has are compared with the database again, record by record.
 
     Raises:
         NotFoundError: the record tables or memberships are not published.
@@ -50,7 +62,7 @@ def load_division(
         totals = ensure_schema(database, progress=progress)
         with leases.hold(database, lease_name(partition.key), progress=progress, run_id=run_id, totals=totals) as lease:
             job = DivisionLoad(database, partition, lease=lease, totals=totals, settings=settings, progress=progress)
-            results = job.run(tasks, unique=unique, run_id=run_id)
+            results = job.run(tasks, unique=unique, run_id=run_id, recheck=recheck)
             outcome = job.outcome()
     progress(f"{outcome.rows:,} records loaded, {totals.statements} SQL statements, {totals.rows_copied:,} rows copied")
     manifest = Manifest(

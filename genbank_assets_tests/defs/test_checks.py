@@ -129,13 +129,20 @@ def test_rows_and_ledger_entries_that_somebody_deleted(divisions: Divisions) -> 
     found = finding("database_totals", partition, divisions.settings)
     assert (found.passed, found.figures) == (
         False,
-        {"accessions": 5, "rows": 4, "files": 1, "digests_agree": False},
+        {"accessions": 5, "rows": 4, "files": 1, "digests_agree": False, "differing": FILE},
     )
+    assert found.sentence.endswith(f"1 files, 1 in the ledger; {FILE}: 1 of 5 records are not in PostgreSQL")
     divisions.query("UPDATE genbank.record SET is_current = true")
     assert finding("database_totals", partition, divisions.settings).passed
     divisions.query("UPDATE genbank.record SET record_sha256 = sha256('other') WHERE accession = 'AB000003'")
     found = finding("database_totals", partition, divisions.settings)
     assert (found.passed, found.figures["rows"], found.figures["digests_agree"]) == (False, 5, False)
+    divisions.query("UPDATE genbank.record SET record_sha256 = e.record_sha256 FROM genbank.record_event e "
+                    "WHERE e.accession = record.accession")  # fmt: skip
+    assert finding("database_totals", partition, divisions.settings).passed
+    divisions.query("UPDATE genbank.source_file SET record_digest = sha256('')")
+    found = finding("database_totals", partition, divisions.settings)
+    assert (found.passed, found.figures["digests_agree"], found.figures["differing"]) == (False, True, FILE)
     divisions.query("UPDATE genbank.source_file SET section = 'phg'")
     found = finding("database_totals", partition, divisions.settings)
     assert (found.passed, found.figures["files"]) == (False, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from genbank_assets.cli import main
@@ -12,7 +13,10 @@ from genbank_assets.lineage.store_check import StoreCheck, repair_store, verify_
 from genbank_assets.objects.object_index import table_path
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease, Stage
+from genbank_assets.tables.unique_tables import memberships_table
+from genbank_assets_tests.fix_postgres import Divisions, Entry
 from genbank_assets_tests.integration.test_mirror import mirror
+from genbank_assets_tests.integration.test_postgres_changes import many
 from genbank_assets_tests.paths import SAMPLE
 
 VRL = PartitionKey("genbank", "vrl")
@@ -120,6 +124,110 @@ def test_objects_and_their_table_are_repaired_with_the_rest(mirrored: Settings, 
     assert {problem.remedy for problem in check.problems} == {"genbank-assets objects repair genbank/vrl"}
     assert repair_store(mirrored).check.problems == ()
     assert gone.is_file()
+
+
+ONE, TWO = "gbbct1.seq.gz", "gbbct2.seq.gz"
+
+
+def two_files(divisions: Divisions) -> PartitionRelease:
+    """A loaded division whose second file supersedes a record of the first."""
+    files = {ONE: many(4), TWO: [*many(4, prefix="CD"), Entry("AB000000", version=2)]}
+    partition = divisions.make("genbank/bct", "1.0", files)
+    divisions.load(partition)
+    return partition
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (
+            "UPDATE genbank.record SET is_current = false WHERE accession IN ('AB000001', 'CD000001', 'CD000002')",
+            {ONE: "1 of 3 records are not in PostgreSQL", TWO: "2 of 5 records are not in PostgreSQL"},
+        ),
+        (
+            "DELETE FROM genbank.record WHERE accession = 'AB000001'",
+            {ONE: "1 of 3 records are not in PostgreSQL"},
+        ),
+        (  # count and XOR of the division stay what they were
+            "UPDATE genbank.record r SET record_sha256 = o.record_sha256 FROM genbank.record o "
+            "WHERE (r.accession, o.accession) IN (('AB000001', 'CD000001'), ('CD000001', 'AB000001'))",
+            {
+                ONE: "1 of 3 records have another record_sha256 in PostgreSQL",
+                TWO: "1 of 5 records have another record_sha256 in PostgreSQL",
+            },
+        ),
+        (
+            "INSERT INTO genbank.record "
+            "SELECT (jsonb_populate_record(r, '{\"accession\": \"XX1\", \"record_id\": 99}')).* "
+            "FROM genbank.record r WHERE accession = 'AB000001'",
+            {ONE: "1 current records in PostgreSQL are not in the tables"},
+        ),
+        ("DELETE FROM genbank.source_file WHERE name LIKE '%2.seq.gz'", {TWO: "it is not in the ledger"}),
+        (
+            "UPDATE genbank.source_file SET record_digest = sha256('') WHERE name LIKE '%1.seq.gz'",
+            {ONE: "the XOR of its record_sha256 in the ledger is not that of the tables"},
+        ),
+        (
+            "UPDATE genbank.source_file SET superseded = 0",
+            {ONE: "the ledger has 4 records, 0 of them superseded, the tables 4 and 1"},
+        ),
+        (
+            "UPDATE genbank.source_file SET raw_sha256 = 'f' WHERE name LIKE '%2.seq.gz'",
+            {TWO: "the ledger names another raw file (SHA-256) than the tables were made from"},
+        ),
+    ],
+)  # fmt: skip
+def test_what_differs_in_the_database_is_told_by_file_and_sent_again(
+    divisions: Divisions, damage: str, told: dict[str, str]
+) -> None:
+    partition = two_files(divisions)
+    settings = divisions.settings
+    assert verify_store(settings).problems == ()
+    divisions.query(damage)
+    problems = verify_store(settings, stages=["postgres_table"]).problems
+    assert {problem.name: problem.what for problem in problems} == told
+    assert {problem.remedy for problem in problems} == {"genbank-assets repair genbank/bct"}
+    repaired = repair_store(settings)
+    assert repaired.check.problems == ()
+    assert repaired.done == (f"genbank/bct 1.0: {len(told)} file(s) compared with PostgreSQL and mended",)
+    rows = divisions.query("SELECT accession, version, record_sha256 FROM genbank.record WHERE is_current ORDER BY 1")
+    table = pl.read_parquet(memberships_table(partition)).sort("accession", "version").unique("accession", keep="last")
+    assert rows == table.sort("accession").select("accession", "version", "record_sha256").rows()
+
+
+def test_a_release_that_is_not_the_newest_is_compared_with_the_ledger(divisions: Divisions) -> None:
+    two_files(divisions)
+    divisions.load(divisions.make("genbank/bct", "2.0", {ONE: many(2)}), max_absent_fraction=1.0)
+    assert verify_store(divisions.settings).problems == ()
+    divisions.query("UPDATE genbank.source_file SET record_digest = sha256('') WHERE release = '1.0'")
+    problems = repair_store(divisions.settings).check.problems
+    assert [(problem.partition, problem.name) for problem in problems] == [
+        ("genbank/bct 1.0", ONE), ("genbank/bct 1.0", TWO),
+    ]  # fmt: skip
+
+
+def test_a_record_that_moved_to_a_division_of_a_later_release_is_not_missed(divisions: Divisions) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: many(4)}))
+    divisions.load(divisions.make("genbank/phg", "2.0", {"gbphg1.seq.gz": many(1)}))
+    assert divisions.query("SELECT count(*) FROM genbank.record WHERE section = 'bct'") == [(3,)]
+    assert verify_store(divisions.settings).problems == ()
+
+
+def test_a_database_that_was_made_anew_or_is_not_there_is_told(divisions: Divisions) -> None:
+    two_files(divisions)
+    divisions.query("DELETE FROM genbank.division")
+    (problem,) = verify_store(divisions.settings).problems
+    assert problem.what == "the database does not have it"
+    divisions.query("DROP SCHEMA genbank CASCADE")
+    (problem,) = verify_store(divisions.settings).problems
+    assert "no schema genbank" in problem.what
+    nowhere = dataclasses.replace(divisions.settings, postgres_url="postgresql://localhost:1/none")
+    (problem,) = verify_store(nowhere).problems
+    assert (problem.partition, problem.stage) == ("the database", "postgres_table")
+    assert "cannot reach PostgreSQL" in problem.what
+    assert verify_store(nowhere, stages=["records"]).problems == ()
+    assert repair_store(divisions.settings).check.problems == ()
+    assert divisions.query("SELECT count(*) FROM genbank.record") == [(8,)]
 
 
 @pytest.fixture

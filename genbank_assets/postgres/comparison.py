@@ -1,0 +1,206 @@
+"""What PostgreSQL holds of a division or a day, beside the tables that it was loaded from, file by file.
+
+The ledger is compared by counts and by the XOR of each file's ``record_sha256``, the rows record by record. Reads
+all of both sides and changes nothing. What a load proves of itself belongs to ``division_load``, mending to ``load``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, Final, LiteralString
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from genbank_assets.ncbi.catalog import GENBANK
+from genbank_assets.ncbi.daily import DAILY
+from genbank_assets.postgres.connection import Session
+from genbank_assets.postgres.digests import Digest
+from genbank_assets.postgres.preflight import preflight
+from genbank_assets.postgres.staging import Copy
+from genbank_assets.store import Manifest, PartitionRelease
+from genbank_assets.tables.unique_tables import memberships_table
+
+_COLUMNS = ["accession", "source_file", "record_ordinal", "record_sha256"]
+_STAGE: Final[LiteralString] = (
+    "CREATE TEMP TABLE stage_expected (accession text, record_sha256 bytea, file integer) ON COMMIT DROP"
+)
+_LEDGER: Final[LiteralString] = (
+    "SELECT name, raw_sha256, records, superseded, record_digest FROM genbank.source_file "
+    "WHERE collection = %s AND section = %s AND release = %s AND replaced_at IS NULL"
+)
+_ROWS: Final[LiteralString] = """
+SELECT e.file,
+       count(*) FILTER (WHERE r.is_current IS NOT TRUE AND NOT EXISTS (
+           -- It has moved: another division is at a later release already.
+           SELECT FROM genbank.record o
+           WHERE %(disjoint)s AND o.accession = e.accession AND o.collection = %(collection)s
+             AND o.section <> %(section)s AND o.is_current AND o.point > %(point)s)),
+       count(*) FILTER (WHERE r.is_current AND r.record_sha256 IS DISTINCT FROM e.record_sha256)
+FROM stage_expected e LEFT JOIN genbank.record r
+    ON r.collection = %(collection)s AND r.section = %(section)s AND r.accession = e.accession
+WHERE r.point IS NULL OR r.point <= %(point)s GROUP BY e.file
+"""
+_MORE: Final[LiteralString] = """
+SELECT coalesce(f.name, ''), count(*) FROM genbank.record r LEFT JOIN genbank.source_file f USING (source_file_id)
+WHERE r.collection = %(collection)s AND r.section = %(section)s AND r.is_current AND r.point <= %(point)s
+  AND NOT EXISTS (SELECT FROM stage_expected e WHERE e.accession = r.accession) GROUP BY 1
+"""
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class FileDifference:
+    """What the database does not hold as a file's tables have it.
+
+    Attributes:
+        name: the raw file; "" where no file can be named.
+        what: the difference, in words.
+    """
+
+    name: str
+    what: str
+
+
+@dataclasses.dataclass
+class _Expected:
+    """A file as the membership table has it, without records that others supersede."""
+
+    raw_sha256: str
+    records: int  # with those
+    superseded: int
+    digest: Digest = dataclasses.field(default_factory=Digest)
+
+
+def compare_with_tables(
+    session: Session, partition: PartitionRelease, records: Manifest, *, rows: bool = True
+) -> list[FileDifference]:
+    """Compare what is loaded of a division or a day with its tables.
+
+    The rows can be compared while the division is at that release: of an earlier one the ledger alone tells. A record
+    that a later day has changed is left out.
+
+    Args:
+        session: a transaction that need not be kept.
+        partition: of a release that was loaded, or a day that was applied.
+        records: the manifest of its record tables.
+        rows: whether the rows are compared too, not only the ledger.
+
+    Returns:
+        What differs, by file; [] where all is as it should be.
+    """
+    if not session.execute("SELECT to_regclass('genbank.division') IS NOT NULL")[0][0]:
+        return [FileDifference("", "there is no schema genbank in the database")]
+    if partition.key.division == DAILY:
+        return _of_day(session, partition)
+    key = {"collection": partition.key.collection, "section": partition.key.division}
+    found = session.execute(
+        "SELECT r.point, d.point FROM genbank.release r "
+        "JOIN genbank.division d ON d.collection = r.collection AND d.section = %s AND d.is_attached "
+        "WHERE r.collection = %s AND r.release = %s",
+        [key["section"], key["collection"], partition.release],
+    )
+    if not found:
+        return [FileDifference("", "the database does not have it")]
+    point, division_point = found[0]
+    files = {e["name"]: _Expected(e["raw_sha256"], e["records"], 0) for e in records.files}
+    rows = rows and division_point == point
+    _read_tables(session, partition, files, rows=rows)
+    ledger = session.execute(_LEDGER, [*key.values(), partition.release])
+    differences = list(_of_ledger(files, {row[0]: row[1:] for row in ledger}))
+    if rows:
+        session.execute("ANALYZE stage_expected")
+        names = list(files)
+        asked = {**key, "point": point, "disjoint": partition.key.collection == GENBANK.name}
+        for number, missing, others in session.execute(_ROWS, asked):
+            of = f"of {files[names[number]].records - files[names[number]].superseded:,} records"
+            if missing:
+                differences.append(FileDifference(names[number], f"{missing:,} {of} are not in PostgreSQL"))
+            if others:
+                differences.append(
+                    FileDifference(names[number], f"{others:,} {of} have another record_sha256 in PostgreSQL")
+                )
+        for name, more in session.execute(_MORE, asked):
+            differences.append(FileDifference(name, f"{more:,} current records in PostgreSQL are not in the tables"))
+    return sorted(differences)
+
+
+def _read_tables(session: Session, partition: PartitionRelease, files: dict[str, _Expected], *, rows: bool) -> None:
+    """Add up each file of the membership table; with ``rows`` its records go to ``stage_expected`` on the way."""
+    superseded = preflight(partition).superseded
+    for name, ordinals in superseded.items():
+        files[name].superseded = len(ordinals)
+    batches = _batches(partition, files, superseded)
+    if not rows:
+        for _ in batches:
+            pass
+        return
+    session.execute(_STAGE)
+    copy = Copy("stage_expected", ("accession", "record_sha256", "file"), lambda: batches)
+    session.copy_in(copy.statement, copy.stream())
+
+
+def _batches(
+    partition: PartitionRelease, files: dict[str, _Expected], superseded: dict[str, tuple[int, ...]]
+) -> Iterator[pa.RecordBatch]:
+    names = pa.array(list(files), pa.string())
+    by_number = list(files.values())
+    with pq.ParquetFile(memberships_table(partition)) as file:
+        for batch in file.iter_batches(columns=_COLUMNS):
+            numbers = pc.index_in(batch["source_file"], value_set=names)
+            keep = np.ones(len(batch), bool)
+            ordinals = batch["record_ordinal"].to_numpy()
+            for name, lost in superseded.items():
+                keep &= ~(pc.equal(batch["source_file"], name).to_numpy(zero_copy_only=False) & np.isin(ordinals, lost))
+            part = pa.record_batch(
+                {"accession": batch["accession"], "record_sha256": batch["record_sha256"], "file": numbers}
+            ).filter(pa.array(keep))
+            for number in pc.unique(part["file"]).to_pylist():
+                of_file = part["record_sha256"].filter(pc.equal(part["file"], number))
+                by_number[number].digest.add(of_file)
+            if len(part):
+                yield part
+
+
+def _of_ledger(files: dict[str, _Expected], ledger: dict[str, tuple[Any, ...]]) -> Iterator[FileDifference]:
+    for name, expected in files.items():
+        if name not in ledger:
+            yield FileDifference(name, "it is not in the ledger")
+            continue
+        raw_sha256, records, superseded, digest = ledger[name]
+        if raw_sha256 != expected.raw_sha256:
+            yield FileDifference(name, "the ledger names another raw file (SHA-256) than the tables were made from")
+        elif (records, superseded) != (expected.records, expected.superseded):
+            yield FileDifference(
+                name,
+                f"the ledger has {records:,} records, {superseded:,} of them superseded, "
+                f"the tables {expected.records:,} and {expected.superseded:,}",
+            )
+        elif digest is not None and bytes(digest) != expected.digest.value:  # none in ledgers of version 0.1.0
+            yield FileDifference(name, "the XOR of its record_sha256 in the ledger is not that of the tables")
+    for name in sorted(ledger.keys() - files.keys()):
+        yield FileDifference(name, "the ledger has it, the tables have not")
+
+
+def _of_day(session: Session, partition: PartitionRelease) -> list[FileDifference]:
+    """A day's records are in the ledger of whichever divisions they went to."""
+    manifest = partition.manifest("postgres_table")
+    if manifest is None:
+        return []
+    found = records_of_day(session, collection=partition.key.collection, label=str(manifest.extra["label"]))
+    applied = int(manifest.extra["applied"])
+    if found == applied:
+        return []
+    return [FileDifference("", f"{applied:,} records of the day were applied, {found:,} are in the ledger")]
+
+
+def records_of_day(session: Session, *, collection: str, label: str) -> int:
+    """How many records the ledger has of a day, such as ``273.0.20260902``."""
+    found = session.execute(
+        "SELECT coalesce(sum(records), 0)::bigint FROM genbank.source_file WHERE collection = %s AND release = %s "
+        "AND name LIKE 'daily/%%'",
+        [collection, label],
+    )
+    return int(found[0][0])
