@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from genbank_assets.durable import file_sha256, hidden_name, store_errors, temporary_beside
+from genbank_assets.durable import file_sha256, hidden_name, store_errors, temporary_beside, write_atomically
 from genbank_assets.errors import IntegrityError
 from genbank_assets.stable_paths import named_by_stable_path
 from genbank_assets.store import (
@@ -206,10 +206,12 @@ def remove_folder(folder: Path) -> None:
     shutil.rmtree(hidden, ignore_errors=True)
 
 
-def prune_releases(store: Path, *, key: PartitionKey, keep: int) -> list[str]:
-    """Delete a partition's oldest releases from the store; the newest complete one is never deleted.
+def prune_releases(store: Path, *, key: PartitionKey, keep: int, grace_seconds: float) -> list[str]:
+    """Retire a partition's oldest releases and delete those that were retired ``grace_seconds`` ago.
 
-    Neither is the one that the stable path names. A release is out of sight before its first file goes.
+    The newest complete release is never retired, nor is the one that the stable path names. Nobody begins to read a
+    retired release, and who has begun keeps its files until the grace period is over; it comes back when more releases
+    are to be kept. The folder is out of sight before its first file goes.
 
     Returns:
         The releases that went, oldest first. Their objects and database history stay.
@@ -217,12 +219,18 @@ def prune_releases(store: Path, *, key: PartitionKey, keep: int) -> list[str]:
     for half in (store / key.collection).glob(f"*/{_REMOVED}.{key.division}.*"):
         shutil.rmtree(half, ignore_errors=True)
         _remove_if_nobody_needs_it(half.parent)
-    present = releases_in_store(store, key=key, stage="raw_files")
+    present = releases_in_store(store, key=key, stage="raw_files", retired=True)
     complete = [p for p in present if all(p.manifest_path(stage).is_file() for stage in STAGES)]
+    surplus = present[: max(0, len(present) - keep)] if complete else []
     gone = []
-    for partition in present[: max(0, len(present) - keep)]:
-        held = named_by_stable_path(partition, "records")
-        if complete and partition.release != complete[-1].release and not held:
+    for partition in present:
+        is_newest = bool(complete) and partition.release == complete[-1].release
+        if partition not in surplus or is_newest or named_by_stable_path(partition, "records"):
+            partition.retired.unlink(missing_ok=True)
+            continue
+        if not partition.retired.exists():
+            write_atomically(partition.retired, b"")
+        if time.time() - partition.retired.stat().st_mtime >= grace_seconds:
             remove_folder(partition.folder)
             _remove_if_nobody_needs_it(partition.folder.parent)
             gone.append(partition.release)

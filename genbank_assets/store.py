@@ -53,6 +53,7 @@ INPUT_STAGES: dict[Stage, Stage] = {
     "object_set": "unique_records",
 }
 MANIFEST = "manifest.json"
+RETIRED = ".retired"  # in the folder of a release of a division that is no longer kept: nobody is to begin reading it
 Report = TypeVar("Report", bound=StageReport)
 
 
@@ -90,6 +91,11 @@ class PartitionRelease:
     def folder(self) -> Path:
         """``STORE/<collection>/<release>/<division>``."""
         return self.store / self.key.collection / self.release / self.key.division
+
+    @property
+    def retired(self) -> Path:
+        """The mark of a release that is no longer kept; its files go when those who read it had their time."""
+        return self.folder / RETIRED
 
     def stage_folder(self, stage: Stage) -> Path:
         """The folder of one stage: its manifest and its generations. Files are read by way of :meth:`files_folder`."""
@@ -250,15 +256,15 @@ def release_sort_key(release: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or 0)
 
 
-def releases_in_store(store: Path, *, key: PartitionKey, stage: Stage) -> list[PartitionRelease]:
-    """The releases of a partition whose ``stage`` is published, oldest first."""
+def releases_in_store(store: Path, *, key: PartitionKey, stage: Stage, retired: bool = False) -> list[PartitionRelease]:
+    """The releases of a partition whose ``stage`` is published, oldest first; with ``retired`` those that go too."""
     folder = store / key.collection
     found = []
     if folder.is_dir():
         for entry in folder.iterdir():
             if re.fullmatch(r"\d+(\.\d+)?", entry.name):
                 partition = PartitionRelease(store, key, entry.name)
-                if partition.manifest_path(stage).is_file():
+                if partition.manifest_path(stage).is_file() and (retired or not partition.retired.exists()):
                     found.append(partition)
     return sorted(found, key=lambda partition: release_sort_key(partition.release))
 

@@ -61,7 +61,7 @@ def read_a_small_division(
             for entry in manifest.files:
                 for kind, counts in unseen_forms(partition.folder_of(manifest) / entry["records_file"]).items():
                     found[kind].update(counts)
-            prune_releases(settings.store, key=key, keep=1)
+            prune_releases(settings.store, key=key, keep=1, grace_seconds=0)
     if quarantined := manifest.report_as(RecordsReport).quarantined:
         found["entries that cannot be read"]["quarantined"] = quarantined
     text = as_markdown(found, what=f"{key} {partition.release}", records=manifest.report.records or 0)

@@ -164,7 +164,12 @@ def _published(
         assert previous is not None
         progress("nothing changed: every file was in place")
         published = dataclasses.replace(previous, report=manifest.report)
-    for gone in prune_releases(settings.store, key=partition.key, keep=settings.keep_releases):
+    for gone in prune_releases(
+        settings.store,
+        key=partition.key,
+        keep=settings.keep_releases,
+        grace_seconds=settings.keep_replaced_seconds,
+    ):
         progress(f"release {gone} is no longer kept: its files were deleted from the store")
     discard_unfinished(settings.store, key=partition.key, current=partition.release)
     return published

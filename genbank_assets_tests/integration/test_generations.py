@@ -356,11 +356,11 @@ def test_a_release_that_goes_is_out_of_sight_before_its_first_file_and_a_killed_
     with monkeypatch.context() as patch:
         patch.setattr(generations.shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
-            prune_releases(store, key=key, keep=2)
+            prune_releases(store, key=key, keep=2, grace_seconds=0)
     assert not first.folder.exists()
     assert [p.release for p in releases_in_store(store, key=key, stage="raw_files")] == ["2.0", "3.0"]
     assert len(list((store / "genbank" / "1.0").iterdir())) == 1
-    assert prune_releases(store, key=key, keep=2) == []
+    assert prune_releases(store, key=key, keep=2, grace_seconds=0) == []
     assert not (store / "genbank" / "1.0").exists()
     assert current_release(store, key=key, stage="records") is not None
 
@@ -373,7 +373,7 @@ def test_the_release_of_the_stable_path_is_never_deleted(made: Divisions) -> Non
     for stage in STAGES[1:]:
         shutil.rmtree(newest.stage_folder(stage))
     build(made, tables)  # the stable path goes back to 2.0
-    assert prune_releases(made.settings.store, key=complete.key, keep=1) == []
+    assert prune_releases(made.settings.store, key=complete.key, keep=1, grace_seconds=0) == []
     here = stable_path(made.settings.store, complete.key) / "records" / "*.parquet"
     assert pl.scan_parquet(here).collect()["release"].unique().to_list() == ["2.0"]
 
@@ -662,3 +662,27 @@ def test_a_store_whose_manifests_have_the_run_within_the_files_stays_as_it_is(
     assert divisions.query("SELECT name, transaction_id FROM genbank.source_file ORDER BY 1") == ledger
     records = manifest_of(partition, "records")
     assert [records.run_of(entry) for entry in records.files] == ["later" if damaged else "earlier", "earlier"]
+
+
+def test_who_reads_a_release_that_is_no_longer_kept_has_the_time_of_replaced_files(made: Divisions) -> None:
+    first, second, third = releases(made, ["1.0", "2.0", "3.0"])
+    store, key = made.settings.store, first.key
+
+    def prune(keep: int) -> list[str]:
+        return prune_releases(store, key=key, keep=keep, grace_seconds=3600)
+
+    def seen() -> list[PartitionRelease]:
+        return releases_in_store(store, key=key, stage="records")
+
+    reader = first.manifest("records")
+    assert reader is not None
+    assert (prune(2), seen()) == ([], [second, third])
+    table_of_first = first.folder_of(reader) / reader.files[0]["records_file"]
+    assert pl.read_parquet(table_of_first)["release"].unique().item() == "1.0"
+    assert (prune(3), seen()) == ([], [first, second, third])  # more are to be kept: it comes back
+    assert (prune(1), seen()) == ([], [third])
+    for release, seconds in ((first, 3601), (second, 3500)):
+        os.utime(release.retired, (time.time() - seconds,) * 2)
+    assert (prune(1), seen()) == (["1.0"], [third])
+    assert not first.folder.exists()
+    assert second.folder.exists()
