@@ -7,6 +7,8 @@ SAMPLE ?=
 FUZZ_SECONDS ?= 60
 WHICH ?= lowest
 POINTS ?= 200
+PACKAGE ?= postgres
+SAMPLE_SIZE ?= 60
 SEED ?=
 # Test processes at a time; WORKERS=0 runs the tests in one, which a debugger wants.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
@@ -18,7 +20,7 @@ BIN := .venv/bin
 # Whatever changes the built environment; anything else is used in place.
 BUILT_FROM := setup.py pyproject.toml constraints.txt scripts/setup-venv $(wildcard $(addprefix genbank_assets/*/*.,pyx pxi h))
 
-.PHONY: help setup demo dev test test-fast test-wheel test-versions test-ceph test-slurm test-postgres test-readers test-faults test-packages \
+.PHONY: help setup demo dev test test-fast test-wheel test-versions test-ceph test-slurm test-postgres test-readers test-faults mutate test-packages \
 	lint type docs \
 	bench fuzz dictionary tables lock clean
 
@@ -66,6 +68,9 @@ test-slurm: setup  ## the scripts of deploy/slurm on a throw-away Slurm of one n
 
 test-faults: setup  ## kill runs, workers and servers at POINTS=200 random moments and compare the end (SEED=N repeats a run)
 	@$(BIN)/python -m genbank_assets_tests.faults --points $(POINTS) $(if $(SEED),--seed $(SEED))
+
+mutate: setup  ## break PACKAGE=postgres in SAMPLE_SIZE=60 places, one at a time, and see whether a test fails (SEED=N: others)
+	@$(BIN)/python scripts/mutate $(PACKAGE) --sample $(SAMPLE_SIZE) $(if $(SEED),--seed $(SEED))
 
 test-packages: setup
 	@scripts/install-test-packages
