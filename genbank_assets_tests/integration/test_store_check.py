@@ -234,6 +234,7 @@ def test_a_database_that_was_made_anew_or_is_not_there_is_told(divisions: Divisi
 def environment(mirrored: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENBANK_ASSETS_STORE", str(mirrored.store))
     monkeypatch.setenv("GENBANK_ASSETS_OBJECTS", mirrored.objects_url)
+    monkeypatch.setenv("GENBANK_ASSETS_POSTGRES_URL", str(mirrored.postgres_url))
 
 
 def test_the_commands_say_what_is_wrong_and_end_with_1_until_it_is_right(
