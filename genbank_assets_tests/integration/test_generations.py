@@ -20,6 +20,7 @@ import pytest
 from genbank_assets import generations
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, StoreError
 from genbank_assets.generations import prune_releases
+from genbank_assets.objects.publish import publish_division
 from genbank_assets.settings import Settings
 from genbank_assets.stable_paths import stable_path
 from genbank_assets.store import (
@@ -686,3 +687,23 @@ def test_who_reads_a_release_that_is_no_longer_kept_has_the_time_of_replaced_fil
     assert (prune(1), seen()) == (["1.0"], [third])
     assert not first.folder.exists()
     assert second.folder.exists()
+
+
+def test_releases_that_are_not_kept_go_with_the_publication_of_a_later_one_and_days_stay(
+    made: Divisions, tmp_path: Path
+) -> None:
+    settings = dataclasses.replace(
+        made.settings, objects=(tmp_path / "set").as_uri(), keep_releases=1, keep_replaced_seconds=0
+    )
+    days = [made.make("genbank/daily", day, {ONE: FIRST}) for day in ("20260902", "20260903")]
+    for day in days:
+        applied = dataclasses.replace(manifest_of(day, "unique_records"), stage="postgres_table", generation="")
+        publish_manifest(applied, partition=day)
+        publish_division(day, settings=settings, progress=made.lines.append, run_id="run")
+    for number in ("1.0", "2.0"):
+        (partition,) = releases(made, [number], stages=STAGES[:4])
+        publish_division(partition, settings=settings, progress=made.lines.append, run_id="run")
+    assert [p.release for p in releases_in_store(settings.store, key=partition.key, stage="records")] == ["2.0"]
+    assert not (settings.store / "genbank" / "1.0").exists()
+    assert "release 1.0 is no longer kept: its files were deleted from the store" in made.lines
+    assert all(day.manifest("records") for day in days)
