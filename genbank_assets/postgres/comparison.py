@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, Final, LiteralString
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,35 +20,12 @@ from genbank_assets.ncbi.daily import DAILY
 from genbank_assets.postgres.connection import Session
 from genbank_assets.postgres.digests import Digest
 from genbank_assets.postgres.preflight import preflight
+from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.staging import Copy
 from genbank_assets.store import Manifest, PartitionRelease
 from genbank_assets.tables.unique_tables import memberships_table
 
 _COLUMNS = ["accession", "source_file", "record_ordinal", "record_sha256"]
-_STAGE: Final[LiteralString] = (
-    "CREATE TEMP TABLE stage_expected (accession text, record_sha256 bytea, file integer) ON COMMIT DROP"
-)
-_LEDGER: Final[LiteralString] = (
-    "SELECT name, raw_sha256, records, superseded, record_digest FROM genbank.source_file "
-    "WHERE collection = %s AND section = %s AND release = %s AND replaced_at IS NULL"
-)
-_ROWS: Final[LiteralString] = """
-SELECT e.file,
-       count(*) FILTER (WHERE r.is_current IS NOT TRUE AND NOT EXISTS (
-           -- It has moved: another division is at a later release already.
-           SELECT FROM genbank.record o
-           WHERE %(disjoint)s AND o.accession = e.accession AND o.collection = %(collection)s
-             AND o.section <> %(section)s AND o.is_current AND o.point > %(point)s)),
-       count(*) FILTER (WHERE r.is_current AND r.record_sha256 IS DISTINCT FROM e.record_sha256)
-FROM stage_expected e LEFT JOIN genbank.record r
-    ON r.collection = %(collection)s AND r.section = %(section)s AND r.accession = e.accession
-WHERE r.point IS NULL OR r.point <= %(point)s GROUP BY e.file
-"""
-_MORE: Final[LiteralString] = """
-SELECT coalesce(f.name, ''), count(*) FROM genbank.record r LEFT JOIN genbank.source_file f USING (source_file_id)
-WHERE r.collection = %(collection)s AND r.section = %(section)s AND r.is_current AND r.point <= %(point)s
-  AND NOT EXISTS (SELECT FROM stage_expected e WHERE e.accession = r.accession) GROUP BY 1
-"""
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -96,25 +73,21 @@ def compare_with_tables(
     if partition.key.division == DAILY:
         return _of_day(session, partition)
     key = {"collection": partition.key.collection, "section": partition.key.division}
-    found = session.execute(
-        "SELECT r.point, d.point FROM genbank.release r "
-        "JOIN genbank.division d ON d.collection = r.collection AND d.section = %s AND d.is_attached "
-        "WHERE r.collection = %s AND r.release = %s",
-        [key["section"], key["collection"], partition.release],
-    )
+    key |= {"release": partition.release}
+    found = session.execute(query("comparison.points"), key)
     if not found:
         return [FileDifference("", "the database does not have it")]
     point, division_point = found[0]
     files = {e["name"]: _Expected(e["raw_sha256"], e["records"], 0) for e in records.files}
     rows = rows and division_point == point
     _read_tables(session, partition, files, rows=rows)
-    ledger = session.execute(_LEDGER, [*key.values(), partition.release])
+    ledger = session.execute(query("comparison.ledger"), key)
     differences = list(_of_ledger(files, {row[0]: row[1:] for row in ledger}))
     if rows:
         session.execute("ANALYZE stage_expected")
         names = list(files)
         asked = {**key, "point": point, "disjoint": partition.key.collection == GENBANK.name}
-        for number, missing, others in session.execute(_ROWS, asked):
+        for number, missing, others in session.execute(query("comparison.rows"), asked):
             of = f"of {files[names[number]].records - files[names[number]].superseded:,} records"
             if missing:
                 differences.append(FileDifference(names[number], f"{missing:,} {of} are not in PostgreSQL"))
@@ -122,7 +95,7 @@ def compare_with_tables(
                 differences.append(
                     FileDifference(names[number], f"{others:,} {of} have another record_sha256 in PostgreSQL")
                 )
-        for name, more in session.execute(_MORE, asked):
+        for name, more in session.execute(query("comparison.unexpected"), asked):
             differences.append(FileDifference(name, f"{more:,} current records in PostgreSQL are not in the tables"))
     return sorted(differences)
 
@@ -133,11 +106,12 @@ def _read_tables(session: Session, partition: PartitionRelease, files: dict[str,
     for name, ordinals in superseded.items():
         files[name].superseded = len(ordinals)
     batches = _batches(partition, files, superseded)
-    if not rows:
+    if rows:
+        session.execute(query("comparison.stage_expected"))
+    if not rows or not any(expected.records for expected in files.values()):
         for _ in batches:
             pass
         return
-    session.execute(_STAGE)
     copy = Copy("stage_expected", ("accession", "record_sha256", "file"), lambda: batches)
     session.copy_in(copy.statement, copy.stream())
 
@@ -198,9 +172,5 @@ def _of_day(session: Session, partition: PartitionRelease) -> list[FileDifferenc
 
 def records_of_day(session: Session, *, collection: str, label: str) -> int:
     """How many records the ledger has of a day, such as ``273.0.20260902``."""
-    found = session.execute(
-        "SELECT coalesce(sum(records), 0)::bigint FROM genbank.source_file WHERE collection = %s AND release = %s "
-        "AND name LIKE 'daily/%%'",
-        [collection, label],
-    )
+    found = session.execute(query("comparison.records_of_day"), [collection, label])
     return int(found[0][0])

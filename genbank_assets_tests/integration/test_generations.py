@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 
 from genbank_assets import generations
+from genbank_assets.defs.findings import control_totals
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, StoreError
 from genbank_assets.generations import prune_releases
 from genbank_assets.objects.publish import publish_division
@@ -472,6 +473,18 @@ def test_quarantined_blocks_count_as_loci_and_excuse_bases(made: Divisions) -> N
     issue_again(made, partition, {ONE: files}, expected_records=4, expected_bases=BASES + 7)
     records = build(made, partition)
     assert (records.report.records, records.report.quarantined) == (3, 1)
+
+
+def test_a_locus_line_within_a_record_is_no_locus_of_the_header(made: Divisions) -> None:
+    first, *others = [entry.text() for entry in FIRST]
+    lines = first.splitlines(keepends=True)
+    broken = lines[0] + "LOCUS       CYC1 [Saccharomyces cerevisiae].\n" + "".join(lines[2:])
+    partition = made.make("genbank/bct", "1.0", {ONE: FIRST})
+    files = [HEADER.format(release="1.0", loci=3, bases=BASES), broken, *others]
+    issue_again(made, partition, {ONE: files}, expected_records=3)
+    records = build(made, partition)
+    assert (records.report.records, records.report.quarantined) == (3, 1)
+    assert control_totals(partition, records, made.settings).passed
 
 
 def test_an_error_in_one_file_is_raised_as_it_is(made: Divisions) -> None:

@@ -48,7 +48,13 @@ def test_postgresql_prepares_every_statement(postgres_url: str) -> None:
     with Database(postgres_url, pool_size=2) as database:
         ensure_schema(database)
     with psycopg.connect(postgres_url) as connection:
-        for name in ("load.stage_key", "load.stage_accession", "load.stage_evidence", "recheck.tables"):
+        for name in (
+            "load.stage_key",
+            "load.stage_accession",
+            "load.stage_evidence",
+            "recheck.tables",
+            "comparison.stage_expected",
+        ):
             group, _, one = name.partition(".")
             connection.execute(queries(group)[one])
         for group in set(GROUPS) - OLDER_SCHEMA:

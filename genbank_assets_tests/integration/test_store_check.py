@@ -213,6 +213,14 @@ def test_a_record_that_moved_to_a_division_of_a_later_release_is_not_missed(divi
     assert verify_store(divisions.settings).problems == ()
 
 
+def test_a_division_without_records_is_compared_too(divisions: Divisions) -> None:
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: ["LOCUS       broken\n//\n"]}))
+    assert verify_store(divisions.settings).problems == ()
+    divisions.query("UPDATE genbank.source_file SET records = 1")
+    (problem,) = verify_store(divisions.settings).problems
+    assert problem.name == ONE
+
+
 def test_a_database_that_was_made_anew_or_is_not_there_is_told(divisions: Divisions) -> None:
     two_files(divisions)
     divisions.query("DELETE FROM genbank.division")
