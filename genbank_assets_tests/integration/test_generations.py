@@ -20,6 +20,7 @@ import pytest
 from genbank_assets import generations
 from genbank_assets.defs.findings import control_totals
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, StoreError
+from genbank_assets.flatfile.reader import FlatFileReader
 from genbank_assets.generations import prune_releases
 from genbank_assets.objects.publish import publish_division
 from genbank_assets.settings import Settings
@@ -35,6 +36,7 @@ from genbank_assets.store import (
 )
 from genbank_assets.tables import dedup as dedup_stage
 from genbank_assets.tables import records as records_stage
+from genbank_assets.tables import writer
 from genbank_assets.tables.dedup import build_unique_records
 from genbank_assets.tables.records import CODE_VERSION, PARSER_VERSION, TABLE_FORMAT, build_records
 from genbank_assets.tables.table_file import TableFile
@@ -585,6 +587,24 @@ def test_rows_that_are_not_written_stop_the_file(made: Divisions, monkeypatch: p
         with pytest.raises(IntegrityError, match="3 records, but 2 rows were written"):
             build(made, partition)
     assert not list(partition.stage_folder("records").glob("*/records/.*"))
+
+
+def test_a_locus_line_that_became_neither_row_nor_quarantined_block_stops_the_file(
+    made: Divisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition = made.make("genbank/bct", "1.0", {ONE: FIRST})
+    before = manifest_of(partition, "records")
+    issue_again(made, partition, {ONE: CHANGED})
+
+    class OneMore(FlatFileReader):
+        @property
+        def totals(self) -> dict[str, Any]:
+            return super().totals | {"locus_lines": super().totals["locus_lines"] + 1}
+
+    monkeypatch.setattr(writer, "FlatFileReader", OneMore)
+    with pytest.raises(IntegrityError, match="4 LOCUS lines, but 3 rows and 0 quarantined blocks"):
+        build(made, partition)
+    assert manifest_of(partition, "records") == before
 
 
 def test_a_link_that_fails_for_want_of_room_is_no_reason_to_copy(
