@@ -23,6 +23,7 @@ from pathlib import Path
 
 from genbank_assets.durable import file_sha256, hidden_name, store_errors, temporary_beside, write_atomically
 from genbank_assets.errors import IntegrityError
+from genbank_assets.settings import Settings
 from genbank_assets.stable_paths import named_by_stable_path
 from genbank_assets.store import (
     MANIFEST,
@@ -235,6 +236,13 @@ def prune_releases(store: Path, *, key: PartitionKey, keep: int, grace_seconds: 
             _remove_if_nobody_needs_it(partition.folder.parent)
             gone.append(partition.release)
     return gone
+
+
+def keep_newest_releases(settings: Settings, key: PartitionKey, *, progress: Callable[[str], None]) -> None:
+    """Let older releases of a partition go, as the settings say; see :func:`prune_releases`."""
+    keep, grace_seconds = settings.keep_releases, settings.keep_replaced_seconds
+    for gone in prune_releases(settings.store, key=key, keep=keep, grace_seconds=grace_seconds):
+        progress(f"release {gone} is no longer kept: its files were deleted from the store")
 
 
 def _remove_if_nobody_needs_it(release: Path) -> None:

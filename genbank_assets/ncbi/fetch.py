@@ -16,7 +16,7 @@ from collections.abc import Callable
 from genbank_assets.durable import store_errors
 from genbank_assets.errors import ReleaseError, ReleaseFlippedError
 from genbank_assets.file_lock import file_lock
-from genbank_assets.generations import prune_releases
+from genbank_assets.generations import keep_newest_releases
 from genbank_assets.measure import Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.catalog import COLLECTIONS, GENBANK, Collection
 from genbank_assets.ncbi.evidence import EVIDENCE_FILE, fetch_evidence
@@ -164,13 +164,7 @@ def _published(
         assert previous is not None
         progress("nothing changed: every file was in place")
         published = dataclasses.replace(previous, report=manifest.report)
-    for gone in prune_releases(
-        settings.store,
-        key=partition.key,
-        keep=settings.keep_releases,
-        grace_seconds=settings.keep_replaced_seconds,
-    ):
-        progress(f"release {gone} is no longer kept: its files were deleted from the store")
+    keep_newest_releases(settings, partition.key, progress=progress)
     discard_unfinished(settings.store, key=partition.key, current=partition.release)
     return published
 

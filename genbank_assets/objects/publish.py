@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from obstore.store import ObjectStore
 
 from genbank_assets.errors import IntegrityError, NotFoundError
-from genbank_assets.generations import prune_generations, prune_releases
+from genbank_assets.generations import keep_newest_releases, prune_generations
 from genbank_assets.measure import Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.daily import DAILY
 from genbank_assets.objects import object_index
@@ -148,13 +148,7 @@ def publish_division(
     job.sent.clear()
     prune_generations(partition, "object_set", grace_seconds=settings.keep_replaced_seconds)
     if partition.key.division != DAILY:  # days are releases that nothing takes the place of
-        for gone in prune_releases(
-            settings.store,
-            key=partition.key,
-            keep=settings.keep_releases,
-            grace_seconds=settings.keep_replaced_seconds,
-        ):
-            progress(f"release {gone} is no longer kept: its files were deleted from the store")
+        keep_newest_releases(settings, partition.key, progress=progress)
     return published
 
 
