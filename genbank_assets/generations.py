@@ -24,7 +24,7 @@ from pathlib import Path
 from genbank_assets.durable import file_sha256, hidden_name, store_errors, temporary_beside, write_atomically
 from genbank_assets.errors import IntegrityError
 from genbank_assets.settings import Settings
-from genbank_assets.stable_paths import named_by_stable_path
+from genbank_assets.stable_paths import DAYS, named_by_stable_path
 from genbank_assets.store import (
     MANIFEST,
     STAGES,
@@ -239,7 +239,12 @@ def prune_releases(store: Path, *, key: PartitionKey, keep: int, grace_seconds: 
 
 
 def keep_newest_releases(settings: Settings, key: PartitionKey, *, progress: Callable[[str], None]) -> None:
-    """Let older releases of a partition go, as the settings say; see :func:`prune_releases`."""
+    """Let older releases of a partition go, as the settings say; see :func:`prune_releases`.
+
+    Nothing takes the place of a day of updates: days stay.
+    """
+    if key.division == DAYS:
+        return
     keep, grace_seconds = settings.keep_releases, settings.keep_replaced_seconds
     for gone in prune_releases(settings.store, key=key, keep=keep, grace_seconds=grace_seconds):
         progress(f"release {gone} is no longer kept: its files were deleted from the store")

@@ -23,7 +23,7 @@ from genbank_assets.store import (
 
 CURRENT = "current"
 TABLES = "tables"
-_DAYS = "daily"
+DAYS = "daily"
 STABLE_STAGES: tuple[Stage, ...] = ("records", "unique_records")
 
 
@@ -38,7 +38,7 @@ def update_stable_path(partition: PartitionRelease) -> None:
     Days of updates have none: they are no state of a division.
     """
     store, key = partition.store, partition.key
-    if key.division == _DAYS:
+    if key.division == DAYS:
         return
     found = _newest_complete(store, key)
     if found is None:

@@ -21,7 +21,6 @@ from obstore.store import ObjectStore
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.generations import keep_newest_releases, prune_generations
 from genbank_assets.measure import Stopwatch, peak_memory_bytes
-from genbank_assets.ncbi.daily import DAILY
 from genbank_assets.objects import object_index
 from genbank_assets.objects.division_tables import DivisionTables
 from genbank_assets.objects.lease import leased
@@ -147,8 +146,7 @@ def publish_division(
     published = publish_manifest(manifest, partition=partition)
     job.sent.clear()
     prune_generations(partition, "object_set", grace_seconds=settings.keep_replaced_seconds)
-    if partition.key.division != DAILY:  # days are releases that nothing takes the place of
-        keep_newest_releases(settings, partition.key, progress=progress)
+    keep_newest_releases(settings, partition.key, progress=progress)
     return published
 
 
