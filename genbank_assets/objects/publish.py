@@ -35,14 +35,7 @@ from genbank_assets.reports import ObjectSetReport, UniqueRecordsReport
 from genbank_assets.schema.tables import OBJECT_SCHEMA
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest
-from genbank_assets.tables.buckets import (
-    MAX_BUCKETS,
-    Buckets,
-    bucket_count,
-    digest_bucket,
-    sorted_writer,
-    write_sorted,
-)
+from genbank_assets.tables.buckets import MAX_BUCKETS, Buckets, bucket_count, digest_bucket, sorted_writer, write_sorted
 from genbank_assets.tables.unique_tables import unique_sequences_table
 
 MULTIPART_RETRIES = 12  # by the client, because it alone sees the parts; some two minutes
