@@ -40,7 +40,7 @@ from genbank_assets.cli import (
 from genbank_assets.cli.commands import PROGRAM, Commands, option_of
 from genbank_assets.cli.output import prepare_streams, say
 from genbank_assets.cli.services import noted_address
-from genbank_assets.errors import GenbankAssetsError, SettingsError, UsageError
+from genbank_assets.errors import GenbankAssetsError, SettingsError, UsageError, one_line
 from genbank_assets.redaction import redacted
 from genbank_assets.settings import Settings, settings_from_environment, unknown_variables
 from genbank_assets.stopping import StopSignals
@@ -66,6 +66,7 @@ GROUPS = (
     completion,
 )
 DEBUG_VARIABLE = "GENBANK_ASSETS_DEBUG"
+DISK_FULL = "53100"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 STOPPED = "stopped; run it again to resume"
 
 
@@ -159,12 +160,32 @@ def _failed(error: BaseException, options: argparse.Namespace) -> int:
         say(f"{error.strerror}{f': {error.filename}' if error.filename else ''}")
     elif isinstance(error, MemoryError):
         say("there is not enough memory: use fewer workers (GENBANK_ASSETS_WORKERS), or a larger machine")
+    elif (reason := _database_reason(error)) is not None:
+        say(reason)
     else:
         say(
             f"this should not happen: {type(error).__name__}: {' '.join(str(error).split())[:500]} "
             f"({_place_of(error)}); run it again with -vv for all of it, and report that"
         )
     return 2 if isinstance(error, UsageError) else 1
+
+
+def _database_reason(error: BaseException | None) -> str | None:
+    """Why Dagster's storage failed, in a sentence without its SQL; None where that is not what happened.
+
+    It raises errors of SQLAlchemy, whose ``orig`` is the driver's: https://peps.python.org/pep-0249/#exceptions
+    """
+    while error is not None:
+        origin = getattr(error, "orig", None)
+        if isinstance(origin, Exception):
+            if getattr(origin, "pgcode", None) == DISK_FULL:
+                return "the disk of Dagster's database is full: make room and run it again"
+            if type(error).__name__ in {"OperationalError", "InterfaceError", "InternalError"}:
+                return one_line(
+                    f"Dagster's database failed: {redacted(str(origin))}; see that it runs, and run it again"
+                )
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _place_of(error: BaseException) -> str:

@@ -163,6 +163,45 @@ def test_a_bug_is_a_sentence_with_its_place_and_a_traceback_for_those_who_ask(tm
         assert ("Traceback" in done.stderr) is traceback
 
 
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        (
+            "DO 'BEGIN RAISE EXCEPTION $$could not extend file$$ USING ERRCODE = $$53100$$; END'",
+            "the disk of Dagster's database is full: make room and run it again",
+        ),
+        (
+            "SELECT pg_terminate_backend(pg_backend_pid())",
+            "Dagster's database failed: ",
+        ),
+    ],
+    ids=["disk full", "stopped"],
+)
+def test_what_dagsters_database_refuses_is_a_sentence_without_sql(
+    tmp_path: Path, postgres_url: str, sql: str, sentence: str
+) -> None:
+    """In a run: its event log raises what SQLAlchemy makes of the driver's error."""
+    script = f"""if True:
+        import sys
+        import sqlalchemy
+        from genbank_assets import cli
+        from genbank_assets.lineage import status
+        from genbank_assets.postgres_url import sqlalchemy_url
+        def failing(*_):
+            with sqlalchemy.create_engine(sqlalchemy_url({postgres_url!r})).connect() as connection:
+                connection.execute(sqlalchemy.text({sql!r}))
+        status.status = failing
+        sys.exit(cli.main(sys.argv[1:]))"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, "status", "--store", str(tmp_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"genbank-assets: {sentence}")
+    assert done.stderr.count("\n") == 1
+    assert "SELECT" not in done.stderr
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_output_in_any_encoding(tmp_path: Path, encoding: str) -> None:
     environment = os.environ | {"PYTHONIOENCODING": encoding, "GENBANK_ASSETS_STORE": str(tmp_path / "Ω – ü")}
