@@ -1,0 +1,56 @@
+"""Sequences of one table on their way to a real store: what is wanted and not there stops the publication."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from genbank_assets.errors import IntegrityError
+from genbank_assets.objects.send_file import WANTED, FileSender
+from genbank_assets.objects.store import open_objects
+from genbank_assets.objects.upload import Uploader
+from genbank_assets.schema.tables import SEQUENCE_SCHEMA
+from genbank_assets.settings import Settings
+from genbank_assets.tables.table_file import TableFile
+
+RESIDUES = {0: "ACGT" * 30, 2: "GATTACA" * 9, 5: "TTAGGG" * 20}
+
+
+def digest(ordinal: int) -> bytes:
+    return hashlib.sha256(RESIDUES[ordinal].encode()).digest()
+
+
+def table(path: Path, ordinals: list[int]) -> Path:
+    rows = [
+        {
+            "record_ordinal": ordinal, "chunk_ordinal": 0, "accession_version": f"A{ordinal}.1",
+            "sequence_sha256": digest(ordinal), "collection": "genbank", "section": "phg", "release": "1.0",
+            "residues": RESIDUES[ordinal],
+        }
+        for ordinal in ordinals
+    ]  # fmt: skip
+    with TableFile(path, SEQUENCE_SCHEMA) as written:
+        written.write(pa.RecordBatch.from_pylist(rows, schema=SEQUENCE_SCHEMA))
+    return path
+
+
+@pytest.mark.parametrize("packing", [True, False])
+@pytest.mark.parametrize("missing", [0, 2, 5])
+def test_a_wanted_sequence_that_the_table_lacks_stops_the_publication(
+    settings: Settings, tmp_path: Path, missing: int, *, packing: bool
+) -> None:
+    path = table(tmp_path / "sequences.parquet", [ordinal for ordinal in RESIDUES if ordinal != missing])
+    wanted = pl.DataFrame(
+        [(ordinal, digest(ordinal), "nucleotide", len(text), False) for ordinal, text in RESIDUES.items()],
+        schema=WANTED,
+        orient="row",
+    )
+    store = open_objects(dataclasses.replace(settings, objects=(tmp_path / "set").as_uri()), retries=0)
+    uploader = Uploader(store, retrying_store=store, concurrency=2)
+    with pytest.raises(IntegrityError, match="holds 2 of 3 sequences that are to be sent"):
+        FileSender(uploader, packing=packing, refget=False).send(path, wanted)
