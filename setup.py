@@ -114,6 +114,8 @@ setup(
             f"dagster-dg-cli{DAGSTER}",
             f"dagster-k8s{DAGSTER_LIBRARIES}",
             "kubernetes-validate>=1.31",
+            "mlcroissant>=1.1.1",  # these two read what extracts write for them
+            "rocrate>=0.16",
         ],
         "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"],
         "dask": ["distributed>=2026.1"],

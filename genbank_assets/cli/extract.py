@@ -78,7 +78,7 @@ def _add_several(group: argparse._ArgumentGroup, option: str, metavar: str, help
 
 
 def _add_format(command: argparse.ArgumentParser) -> None:
-    from genbank_assets.extract.names import FORMAT_NAMES, ORDERS
+    from genbank_assets.extract.names import FORMAT_NAMES, METADATA_NAMES, ORDERS
 
     how = command.add_argument_group("in which form")
     how.add_argument("--format", choices=FORMAT_NAMES, help="default: feature where features are chosen, else fasta")
@@ -96,6 +96,9 @@ def _add_format(command: argparse.ArgumentParser) -> None:
         "--shard-mb", type=float, metavar="N", help="files of about N MB of text; an interrupted run resumes"
     )
     where.add_argument("--manifest", type=Path, metavar="FILE", help="the manifest (default: beside the file)")
+    where.add_argument(
+        "--metadata", action="append", default=[], choices=METADATA_NAMES, help="metadata to write beside the file"
+    )
 
 
 def selection_of(options: argparse.Namespace) -> Selection:
@@ -165,6 +168,7 @@ def _extract(options: argparse.Namespace, settings: Settings) -> int:
         shard_bytes=check_shard_size(options.shard_mb) if options.shard_mb is not None else None,
         manifest=options.manifest,
         tables=published_tables(options, settings),
+        metadata=tuple(options.metadata),
     )
     if not options.quiet:
         say(f"{found.entries:,} entries{'; left out:' if found.excluded else ''}")

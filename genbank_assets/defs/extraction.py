@@ -15,9 +15,11 @@ from genbank_assets.defs.failures import failures
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.errors import SettingsError
 from genbank_assets.extract.formats import FormatOptions
-from genbank_assets.extract.names import FORMAT_NAMES
+from genbank_assets.extract.manifest import Extract, manifest_path
+from genbank_assets.extract.names import FORMAT_NAMES, METADATA_NAMES, ORDERS
+from genbank_assets.extract.output import check_shard_size
 from genbank_assets.extract.overview import Overview, overview
-from genbank_assets.extract.run import Extract, extract
+from genbank_assets.extract.run import extract
 from genbank_assets.extract.selection import Selection, parse_days, parse_length
 
 MAX_LISTED = 20
@@ -36,6 +38,7 @@ class ExtractConfig(dg.Config):
     not_taxa: list[str] = Field(default=[], description="Taxa to leave out, with everything below them.")
     organisms: list[str] = Field(default=[], description="Names as in ORGANISM, ignoring case.")
     accessions: list[str] = Field(default=[], description="With or without version; empty for all.")
+    exclude: list[str] = Field(default=[], description="Accessions to leave out, with or without version.")
     length: str = Field(default="", description="Length of the record: 500-2000, 500- or -2000.")
     updated_since: str = Field(default="", description="Least date on the LOCUS line, such as 2024-06-30.")
     countries: list[str] = Field(default=[], description="Countries or seas of /geo_loc_name or /country.")
@@ -47,7 +50,13 @@ class ExtractConfig(dg.Config):
     genes: list[str] = Field(default=[], description="Genes or markers by any of their names, such as cox1.")
     products: list[str] = Field(default=[], description="Names of products; * stands for anything.")
     header: str = Field(default="", description="Words behind the first one of FASTA headers: {organism} {definition}.")
+    width: int = Field(default=60, description="Residues in a line of FASTA; 0 for one line.")
+    kraken: bool = Field(default=False, description="|kraken:taxid|N behind the first word of FASTA headers.")
     columns: list[str] = Field(default=[], description="Columns of tsv and parquet.")
+    ranks: list[str] = Field(default=[], description="Ranks of crabs, sintax and qiime2, highest first.")
+    order: str = Field(default="ncbi", description=f"Of the entries: {' or '.join(ORDERS)}.")
+    shard_mb: float = Field(default=0, description="Write files of about so many MB of text; 0 for one file.")
+    metadata: list[str] = Field(default=[], description=f"To write beside the file: {', '.join(METADATA_NAMES)}.")
 
     def selection(self) -> Selection:
         """What is wanted.
@@ -64,6 +73,7 @@ class ExtractConfig(dg.Config):
             not_taxa=tuple(self.not_taxa),
             organisms=tuple(self.organisms),
             accessions=tuple(self.accessions) or None,
+            excluded_accessions=tuple(self.exclude),
             min_length=least,
             max_length=greatest,
             updated_since=_day(self.updated_since),
@@ -76,6 +86,20 @@ class ExtractConfig(dg.Config):
             features=tuple(self.features),
             genes=tuple(self.genes),
             products=tuple(self.products),
+        )
+
+    def options(self) -> FormatOptions:
+        """How entries are written.
+
+        Raises:
+            SettingsError: no line has so many residues.
+        """
+        return FormatOptions(
+            header=self.header or None,
+            width=self.width,
+            kraken=self.kraken,
+            columns=tuple(self.columns),
+            ranks=tuple(self.ranks),
         )
 
 
@@ -107,11 +131,14 @@ def write_extract(
             settings=settings,
             to=path,
             format_=config.format,
-            options=FormatOptions(header=config.header or None, columns=tuple(config.columns)),
+            options=config.options(),
+            order=config.order,
+            shard_bytes=check_shard_size(config.shard_mb) if config.shard_mb else None,
+            metadata=tuple(config.metadata),
             progress=context.log.info,
         )
         seen = overview(selection, settings=settings)
-    manifest = path.with_name(f"{path.name}.manifest.json").resolve()
+    manifest = manifest_path(path).resolve()
     metadata: dict[str, Any] = {
         "extract": dg.MetadataValue.md(as_markdown(found, seen)),
         "entries": found.entries,

@@ -1,20 +1,26 @@
-"""How a partition is cited: a sentence and BibTeX with release, date and the digest of NCBI's files.
+"""How a partition or an extract is cited: a sentence and BibTeX with release, date and the digest of NCBI's files.
 
-Equal digests mean the same files, whoever made the mirror. What the tables are belongs to ``store``.
+Equal digests mean the same files, whoever made the mirror. What the tables are belongs to ``store``, machine-readable
+metadata to ``metadata``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from genbank_assets import __version__
-from genbank_assets.extract.inputs import Input, find_inputs
+from genbank_assets.extract.inputs import find_inputs
+from genbank_assets.extract.manifest import Extract
 from genbank_assets.ncbi.catalog import COLLECTIONS
-from genbank_assets.ncbi.releases import release_date
+from genbank_assets.ncbi.releases import date_of
 
 HOME = "https://www.ncbi.nlm.nih.gov"
+PUBLISHER = "National Center for Biotechnology Information"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +32,7 @@ class Citation:
         title: of the partition, for people.
         release: as NCBI writes it.
         date: of the release, ISO 8601; None where NCBI does not say it.
-        records: records of the partition.
+        records: records of the partition; None where a manifest does not say it.
         digest: SHA-256 over the names and SHA-256 of the partition's flat files, a line each, in order of name.
         software: what made the tables.
     """
@@ -35,36 +41,116 @@ class Citation:
     title: str
     release: str
     date: str | None
-    records: int
+    records: int | None
     digest: str
     software: str = f"genbank-assets {__version__}"
 
     @property
+    def named(self) -> str:
+        """Title, release and date."""
+        dated = f" of {self.date}" if self.date else ""
+        return f"{self.title}, release {self.release}{dated}"
+
+    @property
+    def url(self) -> str:
+        """NCBI's page about the collection."""
+        return f"{HOME}/{self.partition.split('/')[0]}/"
+
+    @property
     def sentence(self) -> str:
         """A sentence for a paper's methods."""
-        dated = f" of {self.date}" if self.date else ""
+        counted = f" ({self.records:,} records)" if self.records is not None else ""
         return (
-            f"{self.title}, release {self.release}{dated} ({self.records:,} records), National Center for "
-            f"Biotechnology Information; read with {self.software}, SHA-256 of the flat files {self.digest}."
+            f"{self.named}{counted}, {PUBLISHER}; read with {self.software}, SHA-256 of the flat files {self.digest}."
         )
 
     @property
     def bibtex(self) -> str:
         """An entry for a bibliography."""
-        key = f"{self.partition.replace('/', '-')}-{self.release}"
-        year = f"  year         = {{{self.date[:4]}}},\n" if self.date else ""
-        dated = f" of {self.date}" if self.date else ""
-        return (
-            f"@misc{{{key},\n"
-            f"  author       = {{{{National Center for Biotechnology Information}}}},\n"
-            f"  title        = {{{{{self.title}, release {self.release}{dated}}}}},\n{year}"
-            f"  howpublished = {{\\url{{{HOME}/{self.partition.split('/')[0]}/}}}},\n"
-            f"  note         = {{{self.records} records; {self.software}; SHA-256 {self.digest}}}\n}}"
+        counted = f"{self.records} records; " if self.records is not None else ""
+        return bibtex(
+            f"{self.partition.replace('/', '-')}-{self.release}",
+            author=PUBLISHER,
+            title=self.named,
+            year=self.date[:4] if self.date else None,
+            howpublished=f"\\url{{{self.url}}}",
+            note=f"{counted}{self.software}; SHA-256 {self.digest}",
         )
 
     def as_dict(self) -> dict[str, object]:
         """All of it as JSON values."""
         return {**dataclasses.asdict(self), "sentence": self.sentence, "bibtex": self.bibtex}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExtractCitation:
+    """What names an extract: its query, and the partitions that it was made from.
+
+    Attributes:
+        name: of its first file.
+        query: the conditions, as ``name=value; …``.
+        entries: entries in its files.
+        date: the latest of the releases it was made from, ISO 8601; None where none has one.
+        digest: SHA-256 of its manifest's text.
+        sources: the partitions.
+        software: what wrote it.
+    """
+
+    name: str
+    query: str
+    entries: int
+    date: str | None
+    digest: str
+    sources: tuple[Citation, ...]
+    software: str
+
+    @property
+    def sentence(self) -> str:
+        """A sentence for a paper's methods."""
+        named = "; ".join(f"{one.named} (SHA-256 of the flat files {one.digest})" for one in self.sources)
+        return (
+            f"{self.entries:,} entries ({self.query}) of {named}, {PUBLISHER}; extracted with {self.software}, "
+            f"SHA-256 of the manifest {self.digest}."
+        )
+
+    @property
+    def bibtex(self) -> str:
+        """An entry for the extract, followed by those of the partitions."""
+        own = bibtex(
+            f"{re.sub(r'[^A-Za-z0-9.-]+', '-', self.name).strip('-') or 'extract'}-{self.digest[:12]}",
+            author=PUBLISHER,
+            title=f"Extract of {', '.join(one.partition for one in self.sources)}: {self.query}",
+            year=self.date[:4] if self.date else None,
+            howpublished=f"\\url{{{HOME}/}}",
+            note=f"{self.entries} entries; {self.software}; SHA-256 of the manifest {self.digest}",
+        )
+        return "\n\n".join([own, *(one.bibtex for one in self.sources)])
+
+    def as_dict(self) -> dict[str, object]:
+        """All of it as JSON values."""
+        return {
+            **dataclasses.asdict(self),
+            "sources": [one.as_dict() for one in self.sources],
+            "sentence": self.sentence,
+            "bibtex": self.bibtex,
+        }
+
+
+def bibtex(key: str, *, author: str, title: str, year: str | None, howpublished: str, note: str) -> str:
+    """A ``@misc`` entry; what TeX would take for its own in title and note is escaped."""
+    dated = f"  year         = {{{year}}},\n" if year else ""
+    return (
+        f"@misc{{{key},\n"
+        f"  author       = {{{{{author}}}}},\n"
+        f"  title        = {{{{{_tex(title)}}}}},\n{dated}"
+        f"  howpublished = {{{howpublished}}},\n"
+        f"  note         = {{{_tex(note)}}}\n}}"
+    )
+
+
+def _tex(text: str) -> str:
+    marks = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return re.sub(r"[\\{}$&#%_~^]", lambda mark: marks.get(mark[0], f"\\{mark[0]}"), text)
 
 
 def cite(store: Path, partitions: list[str], *, release: str | None = None) -> list[Citation]:
@@ -73,23 +159,49 @@ def cite(store: Path, partitions: list[str], *, release: str | None = None) -> l
     Raises:
         NotFoundError: one of them is not in the store.
     """
-    found = []
-    for one in find_inputs(store, partitions=partitions, release=release):
-        collection = COLLECTIONS[one.partition.key.collection]
-        date = release_date(one.partition)
-        found.append(
-            Citation(
-                partition=str(one.partition.key),
-                title=f"{collection.title}, {collection.divisions[one.partition.key.division]}",
-                release=one.partition.release,
-                date=date.isoformat() if date else None,
-                records=sum(file.rows for file in one.files),
-                digest=_digest(one),
-            )
-        )
-    return found
+    found = find_inputs(store, partitions=partitions, release=release)
+    return [cite_input(one.as_dict()) for one in found]
 
 
-def _digest(one: Input) -> str:
-    lines = sorted(f"{entry['name']} {entry['raw_sha256']}\n" for entry in one.tables.records.files)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def cite_input(one: Mapping[str, Any], *, software: str = f"genbank-assets {__version__}") -> Citation:
+    """The citation of an extract's input, as its manifest has it."""
+    collection, _, division = str(one["partition"]).partition("/")
+    date = date_of(str(one.get("release_date") or ""))
+    lines = sorted(f"{file['name']} {file['raw_sha256']}\n" for file in one["files"])
+    return Citation(
+        partition=str(one["partition"]),
+        title=f"{COLLECTIONS[collection].title}, {COLLECTIONS[collection].divisions[division]}",
+        release=str(one["release"]),
+        date=date.isoformat() if date else None,
+        records=one.get("records"),
+        digest=hashlib.sha256("".join(lines).encode()).hexdigest(),
+        software=software,
+    )
+
+
+def cite_extract(extract: Extract) -> ExtractCitation:
+    """The citation of an extract."""
+    software = f"genbank-assets {extract.version}"
+    sources = tuple(cite_input(one, software=software) for one in extract.inputs)
+    return ExtractCitation(
+        name=extract.files[0].name if extract.files else "extract",
+        query=query_text(extract.query),
+        entries=extract.entries,
+        date=max((one.date for one in sources if one.date), default=None),
+        digest=hashlib.sha256(extract.as_json().encode()).hexdigest(),
+        sources=sources,
+        software=software,
+    )
+
+
+def query_text(query: Mapping[str, Any]) -> str:
+    """A query as ``format=fasta; taxa=Mammalia, Aves``."""
+    return "; ".join(f"{name}={_value_text(value)}" for name, value in query.items())
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    if isinstance(value, dict):  # a long list of accessions
+        return ", ".join(f"{name} {one}" for name, one in value.items())
+    return str(value)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from genbank_assets.catalog.divisions import Published, ReadableRelease, choose, readable_releases
+from genbank_assets.ncbi.releases import first_fetched, release_date
 from genbank_assets.store import PartitionRelease, release_sort_key
 
 
@@ -85,10 +86,13 @@ class Input:
     def as_dict(self) -> dict[str, Any]:
         """What a manifest says of it: equal digests, equal tables."""
         raw = self.tables.manifest("raw_files")
+        dated = release_date(self.tables) is not None
         return {
             "partition": str(self.partition.key),
             "release": self.partition.release,
             "release_date": raw.extra.get("release_date") if raw else None,
+            **({} if dated or raw is None else {"first_fetched": first_fetched(self.tables).isoformat()}),
+            "records": sum(file.rows for file in self.files),
             "records_digest": self.tables.records.digest,
             "unique_records_digest": self.tables.unique.digest,
             "files": [

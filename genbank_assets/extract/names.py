@@ -7,3 +7,4 @@ FORMAT_NAMES = (
     "qiime2", "qiime2-taxonomy",
 )  # fmt: skip
 ORDERS = ("ncbi", "accession")
+METADATA_NAMES = ("croissant", "ro-crate")

@@ -24,6 +24,8 @@ from genbank_assets.extract.engine import Done, run_stretches
 from genbank_assets.extract.formats import FORMATS, Format, FormatOptions
 from genbank_assets.extract.formats.tables import Columns
 from genbank_assets.extract.inputs import Input, find_inputs
+from genbank_assets.extract.manifest import Extract, manifest_path
+from genbank_assets.extract.metadata import check_metadata, write_metadata
 from genbank_assets.extract.names import ORDERS
 from genbank_assets.extract.output import FileOutput, Output, ParquetOutput, Shards, StreamOutput, WrittenFile
 from genbank_assets.extract.plan import Plan, make_plan
@@ -43,34 +45,6 @@ class PublishedTables(Published, Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Extract:
-    """What an extract consists of; what its manifest says.
-
-    Attributes:
-        query: selection, format and options, as they were given.
-        inputs: partitions with releases and digests of the tables they were read from.
-        taxonomy: date of the taxonomy that was used, or None.
-        entries: entries written.
-        excluded: records and features that were left out, by reason.
-        not_found: accessions that were asked for and that no table has.
-        files: the files, in order; of standard output one named ``-``.
-    """
-
-    query: dict[str, Any]
-    inputs: tuple[dict[str, Any], ...]
-    taxonomy: str | None
-    entries: int
-    excluded: dict[str, int]
-    not_found: tuple[str, ...]
-    files: tuple[WrittenFile, ...]
-
-    def as_json(self) -> str:
-        """The manifest; equal extracts, equal text."""
-        content = {"genbank_assets": __version__, **dataclasses.asdict(self)}
-        return json.dumps(content, indent=1, default=str) + "\n"
-
-
 def extract(
     selection: Selection,
     *,
@@ -81,13 +55,14 @@ def extract(
     order: str = "ncbi",
     shard_bytes: int | None = None,
     manifest: Path | None = None,
+    metadata: tuple[str, ...] = (),
     progress: Callable[[str], None] = lambda line: None,
     tables: PublishedTables | None = None,
 ) -> Extract:
     """Write the entries of a selection to a file, to shards or to a stream.
 
     Readers see a file once it is whole, a shard once it is finished. Beside a file lies its manifest,
-    ``NAME.manifest.json``, written last.
+    ``NAME.manifest.json``, written last, before metadata that are made of it.
 
     Args:
         selection: what is wanted.
@@ -98,6 +73,7 @@ def extract(
         order: ``ncbi`` (partitions, files and records as NCBI has them) or ``accession``.
         shard_bytes: write shards of so much text instead of one file.
         manifest: where the manifest goes; beside the file by default, nowhere for a stream.
+        metadata: ``croissant``, ``ro-crate``: metadata to write beside the file, behind its manifest.
         progress: called with lines for people.
         tables: where tables are published, to read from there instead of the store.
 
@@ -110,6 +86,9 @@ def extract(
         raise SettingsError(f"there is no format {format_!r}: there are {', '.join(FORMATS)}")
     if order not in ORDERS:
         raise SettingsError(f"entries come in the order {' or '.join(ORDERS)}, not {order!r}")
+    check_metadata(metadata, to if isinstance(to, Path) else None)
+    if metadata and manifest is not None and isinstance(to, Path) and manifest.resolve() != manifest_path(to).resolve():
+        raise SettingsError("metadata name the manifest beside the file: leave out --manifest")
     options = options or FormatOptions()
     kind = FORMATS[format_]
     inputs = find_inputs(tables or settings.store, partitions=selection.partitions, release=selection.release)
@@ -143,9 +122,11 @@ def extract(
         files=files,
     )
     if manifest is None and isinstance(to, Path):
-        manifest = to.with_name(f"{to.name}.manifest.json")
+        manifest = manifest_path(to)
     if manifest is not None:
         write_atomically(manifest, found.as_json().encode())
+    if metadata and isinstance(to, Path):
+        write_metadata(found, to=to, names=metadata)
     return found
 
 
@@ -208,9 +189,9 @@ def _taxonomy(
 
 def _query(selection: Selection, format_: str, options: FormatOptions, order: str) -> dict[str, Any]:
     given = {
-        field.name: getattr(options, field.name)
+        field.name: list(value) if isinstance(value, tuple) else value
         for field in dataclasses.fields(options)
-        if getattr(options, field.name) != field.default
+        if (value := getattr(options, field.name)) != field.default
     }
     return {"format": format_, "order": order, **given, **selection.as_dict()}
 

@@ -45,4 +45,4 @@ def test_the_commands_do_what_they_say(
             manifest = json.loads((tmp_path / f"{out[1]}.manifest.json").read_text())
             assert manifest["entries"] > 0, line
             for file in manifest["files"]:
-                assert (tmp_path / file["name"]).stat().st_size == file["bytes"]
+                assert (tmp_path / out[1]).with_name(file["name"]).stat().st_size == file["bytes"]

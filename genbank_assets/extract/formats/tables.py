@@ -18,7 +18,7 @@ from genbank_assets.extract.formats.base import Block, Format, FormatOptions, li
 from genbank_assets.extract.scan import Scan
 from genbank_assets.extract.selection import Selection
 from genbank_assets.schema.derived import SAMPLE_COLUMNS
-from genbank_assets.schema.tables import RECORD_COLUMNS
+from genbank_assets.schema.tables import RECORD_COLUMNS, Column
 from genbank_assets.tables import samples
 from genbank_assets.tables.clades import Taxonomy
 
@@ -45,22 +45,21 @@ class Columns(Format):
         if len(set(self.columns)) < len(self.columns):
             raise SettingsError("a column is asked for twice")
         self._of_samples = [name for name in self.columns if name in _SAMPLE]
-        needs = [name for name in self.columns if name in _RECORD]
+        needs = [name for name in self.columns if name in _RECORD and name != "section"]
         if self._of_samples:
             needs += [name for name in _SAMPLE_NEEDS if "features" not in needs]
         self._needs = [*needs, "accession_version"]
-        self.schema = pa.schema([self._field(name) for name in self.columns])
+        #: The columns, with what they mean.
+        self.described = [_RECORD.get(name) or _SAMPLE[name] for name in self.columns]
+        self.schema = pa.schema([self._field(column) for column in self.described])
 
-    def _field(self, name: str) -> pa.Field:
-        if name == "section":
-            return pa.field(name, pa.string(), nullable=False)
-        column = _RECORD.get(name) or _SAMPLE[name]
-        return pa.field(name, column.type, column.nullable or name in _SAMPLE)
+    def _field(self, column: Column) -> pa.Field:
+        return pa.field(column.name, column.type, column.nullable or column.name in _SAMPLE)
 
     def tables(self, scan: Scan) -> Iterator[tuple[pa.Table, pa.Array]]:
         """The rows, a row group at a time, and the names of their records."""
         for batch in scan.batches(self._needs):
-            found = {name: batch.column(name) for name in self.columns if name in _RECORD}
+            found = {name: batch.column(name) for name in self.columns if name in _RECORD and name != "section"}
             if "section" in self.columns:
                 found["section"] = pa.repeat(pa.scalar(scan.section), batch.num_rows)
             if self._of_samples:
@@ -126,6 +125,14 @@ def _escaped(text: pl.Expr) -> pl.Expr:
     for plain, written in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
         text = text.str.replace_all(plain, written, literal=True)
     return text
+
+
+ACCESSION2TAXID_COLUMNS = (
+    Column("accession", pa.string(), nullable=False, meaning="Accession"),
+    Column("accession.version", pa.string(), nullable=False, meaning="Accession and version"),
+    Column("taxid", pa.int64(), nullable=False, meaning="Taxon in NCBI's taxonomy; 0 for none"),
+    Column("gi", pa.int64(), nullable=False, meaning="0: NCBI gives none any more"),
+)
 
 
 class AccessionToTaxid(Format):

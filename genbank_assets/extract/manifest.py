@@ -1,0 +1,77 @@
+"""What an extract consists of: the manifest beside its files, written and read again.
+
+How it comes about belongs to ``run``; what is made of it for others, to ``citation`` and ``metadata``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from genbank_assets import __version__
+from genbank_assets.errors import NotFoundError, SettingsError
+from genbank_assets.extract.output import WrittenFile
+
+SUFFIX = ".manifest.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Extract:
+    """What an extract consists of; what its manifest says.
+
+    Attributes:
+        query: selection, format and options, as they were given.
+        inputs: partitions with releases and digests of the tables they were read from.
+        taxonomy: date of the taxonomy that was used, or None.
+        entries: entries written.
+        excluded: records and features that were left out, by reason.
+        not_found: accessions that were asked for and that no table has.
+        files: the files, in order; of standard output one named ``-``.
+        version: of this package.
+    """
+
+    query: dict[str, Any]
+    inputs: tuple[dict[str, Any], ...]
+    taxonomy: str | None
+    entries: int
+    excluded: dict[str, int]
+    not_found: tuple[str, ...]
+    files: tuple[WrittenFile, ...]
+    version: str = __version__
+
+    def as_json(self) -> str:
+        """The manifest; equal extracts, equal text."""
+        content = dataclasses.asdict(self)
+        return json.dumps({"genbank_assets": content.pop("version"), **content}, indent=1, default=str) + "\n"
+
+    @classmethod
+    def read(cls, path: Path) -> Extract:
+        """The extract of a manifest.
+
+        Raises:
+            NotFoundError: there is none.
+            SettingsError: it is none.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                query=dict(content["query"]),
+                inputs=tuple(content["inputs"]),
+                taxonomy=content["taxonomy"],
+                entries=int(content["entries"]),
+                excluded=dict(content["excluded"]),
+                not_found=tuple(content["not_found"]),
+                files=tuple(WrittenFile(**file) for file in content["files"]),
+                version=str(content["genbank_assets"]),
+            )
+        except OSError as error:
+            raise NotFoundError(f"the manifest {path} cannot be read: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SettingsError(f"{path} is no manifest of an extract; name a file NAME{SUFFIX}") from error
+
+
+def manifest_path(file: Path) -> Path:
+    """Where the manifest of a file (or of shards under its name) lies."""
+    return file.with_name(f"{file.name}{SUFFIX}")
