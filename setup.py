@@ -65,6 +65,11 @@ setup(
                 ["genbank_assets/tables/residue_text.pyx"],
                 extra_compile_args=["-O3"],
             ),
+            Extension(
+                "genbank_assets.tables.header_text",
+                ["genbank_assets/tables/header_text.pyx"],
+                extra_compile_args=["-O3"],
+            ),
             Extension("genbank_assets.postgres.jsonpairs", ["genbank_assets/postgres/jsonpairs.pyx"]),
         ],
         language_level=3,

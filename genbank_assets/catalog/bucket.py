@@ -285,8 +285,8 @@ class BucketRelease(ReadableRelease):
         found = self.rows_where(self.memberships, "accession", list(accessions))
         return found.lazy().filter(pl.col("accession").is_in(list(accessions)))
 
-    def open(self, table: Path) -> pq.ParquetFile:
-        return self.bucket.open(table.as_posix())
+    def open(self, table: Path, *, footer: pq.FileMetaData | None = None) -> pq.ParquetFile:
+        return self.bucket.open(table.as_posix())  # which keeps footers itself
 
     def size(self, table: Path) -> int:
         return self.object_of(table).bytes

@@ -9,9 +9,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import polars as pl
 import pyarrow.parquet as pq
 
 from genbank_assets.catalog.row_groups import groups_with
@@ -29,6 +28,9 @@ from genbank_assets.store import (
     releases_in_store,
 )
 from genbank_assets.tables.unique_tables import memberships_table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,21 +94,27 @@ class ReadableRelease:
 
     def scan(self, tables: Sequence[Path]) -> pl.LazyFrame:
         """Tables of one kind, one under the other."""
+        import polars as pl
+
         return pl.scan_parquet(tables, glob=False)  # type: ignore[arg-type]
 
     def memberships_named(self, accessions: Sequence[str]) -> pl.LazyFrame:
         """The memberships of these accessions (without version)."""
+        import polars as pl
+
         return self.scan([self.memberships]).filter(pl.col("accession").is_in(list(accessions)))
 
     def rows_where(self, table: Path, column: str, values: Sequence[Any]) -> pl.DataFrame:
         """The row groups of a table that can have one of these values in a column, all columns."""
+        import polars as pl
+
         with self.open(table) as file:
             groups = groups_with(file.metadata, column, values)
             return pl.DataFrame(pl.from_arrow(file.read_row_groups(groups)))
 
-    def open(self, table: Path) -> pq.ParquetFile:
-        """One table, to read parts of."""
-        return pq.ParquetFile(table)
+    def open(self, table: Path, *, footer: pq.FileMetaData | None = None) -> pq.ParquetFile:
+        """One table, to read parts of; a footer that is known is not read again."""
+        return pq.ParquetFile(table, metadata=footer)
 
     def size(self, table: Path) -> int:
         """Bytes of a table."""

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from genbank_assets.extract.selection import Selection
-from genbank_assets.tables import samples
-from genbank_assets.tables.clades import Taxon, Taxonomy
+
+if TYPE_CHECKING:
+    from genbank_assets.tables.clades import Taxon, Taxonomy
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -118,6 +118,10 @@ def _any_in(column: pa.ListArray, taxonomy: Taxonomy, taxa: Sequence[Taxon]) -> 
 
 def _sampled(selection: Selection) -> Condition:
     """Any source of the record is of the country and of the days."""
+    import polars as pl
+
+    from genbank_assets.tables import samples
+
     countries = [name.strip().lower() for name in selection.countries]
 
     def holds(batch: pa.RecordBatch) -> Flags:

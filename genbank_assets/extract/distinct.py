@@ -7,8 +7,6 @@ without residues are none of these. What is wanted belongs to ``plan`` and ``con
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import tempfile
 from pathlib import Path
 
 import polars as pl
@@ -18,13 +16,14 @@ from genbank_assets.extract.conditions import Condition
 from genbank_assets.extract.formats import Format
 from genbank_assets.extract.plan import FilePlan, Plan
 from genbank_assets.extract.scan import Scan, Stretch, stretches
+from genbank_assets.extract.scratch import scratch_folder
 from genbank_assets.tables.buckets import MAX_BUCKETS, Buckets, bucket_count, digest_bucket
 
 SAME_SEQUENCE = "the same residues as a record that is written"
 _COLUMNS = ("accession_version", "sequence_sha256", "length_unit")
 
 
-def choose_distinct(plan: Plan, conditions: list[Condition], *, scratch: Path, format_: Format) -> Plan:
+def choose_distinct(plan: Plan, conditions: list[Condition], *, scratch: Path | None, format_: Format) -> Plan:
     """The plan without records whose residues an earlier one has; names of those go to the plan of the earlier one.
 
     Raises:
@@ -32,14 +31,8 @@ def choose_distinct(plan: Plan, conditions: list[Condition], *, scratch: Path, f
     """
     if format_.selection.asks_for_features or format_.name in {"protein", "cds", "feature", "gff3"}:
         raise SettingsError(f"distinct sequences are of whole records; {format_.name} of features cannot be asked for")
-    scratch.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="distinct-", dir=scratch))
-    try:
+    with scratch_folder(scratch, prefix="distinct-") as folder:
         return _chosen(plan, conditions, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if not any(scratch.iterdir()):
-            scratch.rmdir()
 
 
 def _chosen(plan: Plan, conditions: list[Condition], folder: Path) -> Plan:

@@ -7,15 +7,21 @@ control characters become spaces, so that a header is one line whatever a record
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from genbank_assets.errors import SettingsError
 from genbank_assets.tables.arrow_text import Ints, text_buffer
+from genbank_assets.tables.header_text import header_lines
 
-_CONTROL = r"[\x00-\x1f\x7f]+"
+if TYPE_CHECKING:
+    import polars as pl
+
+Piece = Any  # bytes that stand in every line, or a pa.Array of what stands in each
+Lines = tuple[Any, Ints]
 
 
 class Header:
@@ -39,23 +45,41 @@ class Header:
         #: The fields it needs.
         self.fields = tuple(dict.fromkeys(field for _, field in self._parts if field is not None))
 
-    def lines(self, frame: pl.DataFrame, *, first_word: pl.Expr, last_words: pl.Expr | None = None) -> tuple[Any, Ints]:
-        """The lines of a frame's rows, ``>`` and line end included, as a buffer, and where each begins, (n + 1,)."""
-        words: list[pl.Expr] = []
+    def join(self, column: Callable[[str], pa.Array], *, word: Sequence[Piece], last: pa.Array | None = None) -> Lines:
+        """The lines of some rows, ``>`` and line end included.
+
+        Args:
+            column: gives a field's values, (n,).
+            word: what the first word is made of: values or what stands between them; the first are values, (n,).
+            last: words behind all others; null where there are none, (n,).
+
+        Returns:
+            The lines as a buffer, and where each begins and the last one ends, (n + 1,).
+        """
+        rows = len(word[0])
+        parts = [_part(piece) for piece in word]
+        words = len(parts)
+        if self._parts:
+            parts.append((b" ", None))
         for literal, field in self._parts:
             if literal:
-                words.append(pl.lit(literal))
+                parts.append(_part(literal.encode()))
             if field is not None:
-                words.append(pl.col(field).cast(pl.String).fill_null(""))
-        rest = pl.concat_str(words) if words else pl.lit("")
-        line = pl.concat_str([first_word, rest], separator=" ") if words else first_word
-        if last_words is not None:
-            line = pl.concat_str([line, last_words], separator=" ", ignore_nulls=True)
-        clean = line.str.replace_all(_CONTROL, " ").str.strip_chars_end()
-        found = frame.select(line=pl.concat_str([pl.lit(">"), clean, pl.lit("\n")])).to_series()
-        return text_buffer(found.to_arrow())
+                parts.append(_part(column(field)))
+        if last is not None:
+            parts.append(_part(pc.binary_join_element_wise("", last.cast(pa.string()), " ")))
+        return header_lines(parts, rows=rows, words=words)
+
+    def lines(self, frame: pl.DataFrame, *, first_word: pl.Expr) -> Lines:
+        """The lines of a frame's rows."""
+        word = frame.select(word=first_word).to_series().to_arrow()
+        return self.join(lambda name: frame[name].to_arrow(), word=[word])
 
 
-def fit_for_a_word(column: str) -> pl.Expr:
-    """A column as the first word of a header: without white space."""
-    return pl.col(column).str.replace_all(r"\s+", "_")
+def _part(piece: Piece) -> tuple[Any, Ints | None]:
+    """A piece as native code takes it: null is empty, numbers and days are text."""
+    if isinstance(piece, bytes):
+        return piece, None
+    if not (pa.types.is_string(piece.type) or pa.types.is_large_string(piece.type)):
+        piece = piece.cast(pa.string())
+    return text_buffer(pc.fill_null(piece, "") if piece.null_count else piece)

@@ -9,13 +9,49 @@ import abc
 import hashlib
 import struct
 import zlib
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, BinaryIO
 
 import zstandard
 from isal import isal_zlib
 
 BGZF_BLOCK_BYTES = 65_280
+MIN_THREAD_BYTES = 1024 * 1024
+MAX_WAITING_PIECES = 3
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
+
+class Digest:
+    """SHA-256 of what is written; large pieces in a thread of their own, beside the writing."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._thread: ThreadPoolExecutor | None = None
+        self._waiting: deque[Future[None]] = deque()
+
+    def update(self, data: Any) -> None:
+        """Take a piece, which must not change any more."""
+        if len(data) < MIN_THREAD_BYTES:
+            self._wait(0)
+            self._digest.update(data)
+            return
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="digest")
+        self._wait(MAX_WAITING_PIECES - 1)
+        self._waiting.append(self._thread.submit(self._digest.update, data))
+
+    def _wait(self, left: int) -> None:
+        while len(self._waiting) > left:
+            self._waiting.popleft().result()
+
+    def hexdigest(self) -> str:
+        """The digest of all pieces."""
+        self._wait(0)
+        if self._thread is not None:
+            self._thread.shutdown()
+            self._thread = None
+        return self._digest.hexdigest()
 
 
 class Encoder(abc.ABC):
@@ -23,12 +59,12 @@ class Encoder(abc.ABC):
 
     def __init__(self, sink: BinaryIO) -> None:
         self._sink = sink
-        self._digest = hashlib.sha256()
+        self._digest = Digest()
         self.bytes = 0
 
     def _put(self, data: Any) -> None:
-        self._sink.write(data)
         self._digest.update(data)
+        self._sink.write(data)
         self.bytes += len(data)
 
     @property

@@ -9,15 +9,19 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genbank_assets.errors import NotFoundError
 from genbank_assets.extract.inputs import Input, SourceFile, earlier_input
 from genbank_assets.extract.selection import Selection
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 _PLACE = ("accession", "accession_version", "source_file", "record_ordinal")
@@ -33,6 +37,7 @@ class FilePlan:
         wanted: the only records to look at (ascending); None for all.
         left_out: reason -> records that are not (ascending).
         also: records that stand for others with the same residues (ascending), and the names of those.
+        repeated_proteins: file with the coding sequences whose proteins others give (``proteins.place_of``, ascending).
     """
 
     input: Input
@@ -40,6 +45,7 @@ class FilePlan:
     wanted: Ints | None = None
     left_out: dict[str, Ints] = dataclasses.field(default_factory=dict)
     also: tuple[Ints, list[str]] | None = None
+    repeated_proteins: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +109,8 @@ def _choose(inputs: Sequence[Input], plans: dict[tuple[int, str], FilePlan], acc
 
 def _named(one: Input, names: Sequence[str] | set[str]) -> pl.DataFrame:
     """The memberships of some accessions, with or without version; only row groups that can have one are read."""
+    import polars as pl
+
     both = {*names, *(name.upper() for name in names)}
     primary = sorted({name.partition(".")[0] for name in both})
     versions = {name for name in both if "." in name}
@@ -127,6 +135,8 @@ def _named(one: Input, names: Sequence[str] | set[str]) -> pl.DataFrame:
 
 
 def _frame(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> pl.DataFrame:
+    import polars as pl
+
     frame = pl.from_arrow(file.read_row_group(group, columns=list(columns)))
     assert isinstance(frame, pl.DataFrame)
     return frame.select(columns)
@@ -180,6 +190,8 @@ class _Window:
 
 def _repeated(one: Input, before: Sequence[Input]) -> Iterator[pl.DataFrame]:
     """Records whose accession.version an earlier input has, or an earlier row of this one."""
+    if not before and _all_differ(one):
+        return
     windows = [_Window(other, ("accession", "accession_version")) for other in before]
     last = ""
     with one.tables.open(one.memberships) as file:
@@ -195,6 +207,18 @@ def _repeated(one: Input, before: Sequence[Input]) -> Iterator[pl.DataFrame]:
                 yield rows.filter(again)
     for window in windows:
         window.close()
+
+
+def _all_differ(one: Input) -> bool:
+    """Whether no accession.version stands twice in a table that is sorted by accession."""
+    last = None
+    with one.tables.open(one.memberships) as file:
+        for group in range(file.metadata.num_row_groups):
+            names = file.read_row_group(group, columns=["accession_version"]).column(0)
+            if len(names) and (names[0].as_py() == last or pc.count_distinct(names).as_py() < len(names)):
+                return False
+            last = names[-1].as_py() if len(names) else last
+    return True
 
 
 def _unchanged(one: Input, release: str) -> Iterator[pl.DataFrame]:

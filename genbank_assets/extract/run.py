@@ -9,32 +9,30 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from genbank_assets import __version__
 from genbank_assets.catalog.divisions import Published
 from genbank_assets.errors import NotFoundError, SettingsError
-from genbank_assets.extract.conditions import conditions_of
-from genbank_assets.extract.distinct import choose_distinct
+from genbank_assets.extract.conditions import Condition, conditions_of
 from genbank_assets.extract.engine import Done, run_stretches
-from genbank_assets.extract.formats import FORMATS, Format, FormatOptions
-from genbank_assets.extract.formats.tables import Columns
+from genbank_assets.extract.formats import Format, FormatOptions, format_named
 from genbank_assets.extract.inputs import Input, find_inputs
 from genbank_assets.extract.manifest import Extract, manifest_path
-from genbank_assets.extract.metadata import check_metadata, write_metadata
 from genbank_assets.extract.names import ORDERS
 from genbank_assets.extract.output import FileOutput, Output, ParquetOutput, Shards, StreamOutput, WrittenFile
 from genbank_assets.extract.plan import Plan, make_plan
 from genbank_assets.extract.scan import Stretch, stretches
 from genbank_assets.extract.selection import Selection
-from genbank_assets.extract.sorting import SortedOutput
 from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
-from genbank_assets.tables.clades import Taxonomy, open_taxonomy
+
+if TYPE_CHECKING:
+    from genbank_assets.tables.clades import Taxonomy
 
 
 class PublishedTables(Published, Protocol):
@@ -68,7 +66,7 @@ def extract(
         selection: what is wanted.
         settings: where the store is, and how many threads work.
         to: path of the file, or a binary stream. A name that ends in ``.gz`` or ``.zst`` is packed.
-        format_: one of :data:`FORMATS`.
+        format_: one of :data:`genbank_assets.extract.names.FORMAT_NAMES`.
         options: how entries are written.
         order: ``ncbi`` (partitions, files and records as NCBI has them) or ``accession``.
         shard_bytes: write shards of so much text instead of one file.
@@ -82,36 +80,36 @@ def extract(
         NotFoundError: a partition, release, taxon or taxonomy is not in the store.
         IntegrityError: a table is damaged; nothing is published but shards that were finished.
     """
-    if format_ not in FORMATS:
-        raise SettingsError(f"there is no format {format_!r}: there are {', '.join(FORMATS)}")
+    kind = format_named(format_)
     if order not in ORDERS:
         raise SettingsError(f"entries come in the order {' or '.join(ORDERS)}, not {order!r}")
-    check_metadata(metadata, to if isinstance(to, Path) else None)
+    if metadata:
+        from genbank_assets.extract.metadata import check_metadata
+
+        check_metadata(metadata, to if isinstance(to, Path) else None)
     if metadata and manifest is not None and isinstance(to, Path) and manifest.resolve() != manifest_path(to).resolve():
         raise SettingsError("metadata name the manifest beside the file: leave out --manifest")
     options = options or FormatOptions()
-    kind = FORMATS[format_]
     inputs = find_inputs(tables or settings.store, partitions=selection.partitions, release=selection.release)
-    taxonomy = _taxonomy(
-        tables.taxonomy if tables else lambda: open_taxonomy(settings.store), selection, kind, progress
-    )
+    taxonomy = _taxonomy(tables or settings.store, selection, kind, progress)
     writer = kind(selection, options, taxonomy)
     query = _query(selection, format_, options, order)
     digest = _digest(query, inputs, taxonomy)
     plan = make_plan(inputs, selection)
     conditions = conditions_of(selection, taxonomy)
+    scratch = None if tables else settings.store / "extract"
     if selection.distinct:
-        scratch = Path(tempfile.gettempdir()) if tables else settings.store / "extract"
+        from genbank_assets.extract.distinct import choose_distinct
+
         plan = choose_distinct(plan, conditions, scratch=scratch, format_=writer)
-    output = _output(to, writer, plan=plan, order=order, shard_bytes=shard_bytes, digest=digest)
-    whole_files = kind.whole_files
-    try:
-        counts, files = _written(
-            list_of(plan, whole_files=whole_files), writer, conditions, output, settings=settings, progress=progress
-        )
-    except BaseException:
-        output.abandon()
-        raise
+    with _each_protein_once(plan, conditions, scratch=scratch, writer=writer) as final:
+        output = _output(to, writer, plan=final, order=order, shard_bytes=shard_bytes, digest=digest)
+        try:
+            every = stretches(final.files, whole_files=kind.whole_files)
+            counts, files = _written(every, writer, conditions, output, settings=settings, progress=progress)
+        except BaseException:
+            output.abandon()
+            raise
     found = Extract(
         query=query,
         inputs=tuple(one.as_dict() for one in inputs),
@@ -126,13 +124,23 @@ def extract(
     if manifest is not None:
         write_atomically(manifest, found.as_json().encode())
     if metadata and isinstance(to, Path):
+        from genbank_assets.extract.metadata import write_metadata
+
         write_metadata(found, to=to, names=metadata)
     return found
 
 
-def list_of(plan: Plan, *, whole_files: bool) -> Any:
-    """The stretches of a plan, lazily."""
-    return stretches(plan.files, whole_files=whole_files)
+def _each_protein_once(
+    plan: Plan, conditions: list[Condition], *, scratch: Path | None, writer: Format
+) -> AbstractContextManager[Plan]:
+    """The plan of the format ``protein`` has each protein of RefSeq once; others have no such entries."""
+    if writer.name != "protein":
+        return nullcontext(plan)
+    from genbank_assets.extract.formats.proteins import ProteinFasta
+    from genbank_assets.extract.repeated_proteins import each_protein_once
+
+    assert isinstance(writer, ProteinFasta)
+    return each_protein_once(plan, conditions, scratch=scratch, format_=writer)
 
 
 def _written(
@@ -174,17 +182,23 @@ def _from(every: Any, begin: int) -> Any:
 
 
 def _taxonomy(
-    open_newest: Callable[[], Taxonomy], selection: Selection, kind: type[Format], progress: Callable[[str], None]
+    place: Path | PublishedTables, selection: Selection, kind: type[Format], progress: Callable[[str], None]
 ) -> Taxonomy | None:
     """The newest taxonomy, where it is needed or of use."""
-    if selection.taxa or selection.not_taxa or kind.needs_taxonomy:
-        return open_newest()
-    if kind.name == "accession2taxid":
-        try:
-            return open_newest()
-        except NotFoundError:
-            progress("there is no taxonomy in the store: taxa that were merged keep their old numbers")
-    return None
+    needed = bool(selection.taxa or selection.not_taxa or kind.needs_taxonomy)
+    if not needed and kind.name != "accession2taxid":
+        return None
+    try:
+        if not isinstance(place, Path):
+            return place.taxonomy()
+        from genbank_assets.tables.clades import open_taxonomy
+
+        return open_taxonomy(place)
+    except NotFoundError:
+        if needed:
+            raise
+        progress("there is no taxonomy in the store: taxa that were merged keep their old numbers")
+        return None
 
 
 def _query(selection: Selection, format_: str, options: FormatOptions, order: str) -> dict[str, Any]:
@@ -205,7 +219,7 @@ def _digest(query: dict[str, Any], inputs: list[Input], taxonomy: Taxonomy | Non
 def _output(
     to: Path | BinaryIO, writer: Format, *, plan: Plan, order: str, shard_bytes: int | None, digest: str
 ) -> Output:
-    if isinstance(writer, Columns) and writer.name == "parquet":
+    if writer.schema is not None:
         if not isinstance(to, Path) or shard_bytes is not None or order != "ncbi":
             raise SettingsError("Parquet goes into one file, in NCBI's order: name it with --out")
         return ParquetOutput(to, schema=writer.schema)
@@ -220,7 +234,11 @@ def _output(
         output = FileOutput(to, preamble=writer.preamble)
     else:
         output = StreamOutput(to, preamble=writer.preamble)
-    return SortedOutput(output, plan=plan) if order == "accession" else output
+    if order == "accession":
+        from genbank_assets.extract.sorting import SortedOutput
+
+        return SortedOutput(output, plan=plan)
+    return output
 
 
 __all__ = ["Extract", "Stretch", "extract"]

@@ -31,11 +31,13 @@ class Stretch:
 
     Attributes:
         plan: the file.
+        footer: of its record table.
     """
 
     plan: FilePlan
     first: int
     last: int
+    footer: pq.FileMetaData
 
 
 def stretches(plans: Sequence[FilePlan], *, whole_files: bool) -> Iterator[Stretch]:
@@ -50,7 +52,7 @@ def stretches(plans: Sequence[FilePlan], *, whole_files: bool) -> Iterator[Stret
         parts = 1 if whole_files else max(1, min(groups, size // STRETCH_BYTES))
         bounds = [groups * part // parts for part in range(parts + 1)]
         for first, last in itertools.pairwise(bounds):
-            yield Stretch(plan, first, last)
+            yield Stretch(plan, first, last, footer)
 
 
 def _footer(plan: FilePlan) -> pq.FileMetaData:
@@ -86,7 +88,7 @@ class Scan:
         if not self._conditions and self.plan.wanted is None:
             asked |= {*columns}  # nearly all records will be wanted
         try:
-            with self.plan.input.tables.open(self.plan.file.records) as file:
+            with self.plan.input.tables.open(self.plan.file.records, footer=self._stretch.footer) as file:
                 for group in range(self._stretch.first, self._stretch.last):
                     if not self._may_have(file.metadata.row_group(group)):
                         continue

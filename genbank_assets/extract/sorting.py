@@ -44,6 +44,8 @@ class SortedOutput(Output):
         data, starts = memoryview(block.data), block.starts.tolist()
         if self._current is not None and (not starts or starts[0] > 0):
             self._current.write(data[: starts[0] if starts else len(data)])
+        if not starts:
+            return
         for name, start, end in zip(block.names.to_pylist(), starts, [*starts[1:], len(data)], strict=True):
             text, index = self._range(bisect.bisect_right(self._splits, name))
             index.write(f"{name}\t{text.tell()}\n".encode())

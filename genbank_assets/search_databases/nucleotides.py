@@ -21,7 +21,7 @@ from genbank_assets.extract.engine import run_stretches
 from genbank_assets.extract.formats import Block, Format, FormatOptions
 from genbank_assets.extract.formats.fasta import Fasta
 from genbank_assets.extract.formats.features import flags_of
-from genbank_assets.extract.headers import fit_for_a_word
+from genbank_assets.extract.formats.words import fit_for_a_word
 from genbank_assets.extract.inputs import Input
 from genbank_assets.extract.plan import Plan, make_plan
 from genbank_assets.extract.scan import Scan, stretches

@@ -208,6 +208,17 @@ def test_entries_can_be_sorted(store_of: StoreOf) -> None:
     assert sorted(out.getvalue()) == sorted(text_of(settings, header="").encode())
 
 
+def test_long_records_can_be_sorted_too(store_of: StoreOf) -> None:
+    """Their text comes in several blocks, most of which begin no entry."""
+    long = "acgtacgtac" * 900_000
+    settings = store_of(phg=record("AC000001", "a" * 61) + record("AB000009", long) + record("AB000001", "g" * 5))
+    out = io.BytesIO()
+    extract(Selection(), settings=settings, to=out, order="accession", options=FormatOptions(header=""))
+    found = entries(out.getvalue().decode())
+    assert list(found) == ["AB000001.1", "AB000009.1", "AC000001.1"]
+    assert found["AB000009.1"] == long.upper()
+
+
 def test_proteins_are_the_same_from_the_table(store_of: StoreOf) -> None:
     cds = feature("CDS", "1..9", product="P", protein_id="PP1.1", translation="MKK") + feature("CDS", "1..9", gene="g")
     settings = store_of(phg=record("AB000001", "atgaaaaaa", cds) + record("AB000002", "acgt"))

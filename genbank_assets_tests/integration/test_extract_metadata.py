@@ -82,7 +82,7 @@ def test_files_are_described_with_their_digests(store_of: StoreOf, tmp_path: Pat
     assert gzip.decompress(to.read_bytes()).startswith(b">AB000001.1")
 
 
-@pytest.mark.parametrize("shard_bytes", [None, 1000])
+@pytest.mark.parametrize("shard_bytes", [None, 800])
 def test_a_crate_names_every_file_and_what_it_was_made_of(
     store_of: StoreOf, tmp_path: Path, shard_bytes: int | None
 ) -> None:

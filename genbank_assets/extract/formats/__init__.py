@@ -1,22 +1,31 @@
-"""The formats, by the name users call them."""
+"""The formats, by the name users call them; each is loaded when it is asked for: most want more than FASTA does."""
 
 from __future__ import annotations
 
-from genbank_assets.extract.formats.base import Block, Format, FormatOptions
-from genbank_assets.extract.formats.fasta import Fasta
-from genbank_assets.extract.formats.features import CdsFasta, FeatureFasta
-from genbank_assets.extract.formats.genbank import Genbank
-from genbank_assets.extract.formats.gff3 import Gff3
-from genbank_assets.extract.formats.lineages import Crabs, Qiime2, Qiime2Taxonomy, Sintax
-from genbank_assets.extract.formats.proteins import ProteinFasta
-from genbank_assets.extract.formats.tables import AccessionToTaxid, Parquet, Tsv
+from importlib import import_module
 
-FORMATS: dict[str, type[Format]] = {
-    format_.name: format_
-    for format_ in (
-        Fasta, Genbank, ProteinFasta, CdsFasta, FeatureFasta, Gff3, Tsv, Parquet, AccessionToTaxid, Crabs, Sintax,
-        Qiime2, Qiime2Taxonomy,
-    )
+from genbank_assets.errors import SettingsError
+from genbank_assets.extract.formats.base import Block, Format, FormatOptions
+
+_HOMES = {
+    "fasta": "fasta:Fasta", "genbank": "genbank:Genbank", "protein": "proteins:ProteinFasta",
+    "cds": "features:CdsFasta", "feature": "features:FeatureFasta", "gff3": "gff3:Gff3", "tsv": "tables:Tsv",
+    "parquet": "tables:Parquet", "accession2taxid": "tables:AccessionToTaxid", "crabs": "lineages:Crabs",
+    "sintax": "lineages:Sintax", "qiime2": "lineages:Qiime2", "qiime2-taxonomy": "lineages:Qiime2Taxonomy",
 }  # fmt: skip
 
-__all__ = ["FORMATS", "Block", "Format", "FormatOptions"]
+
+def format_named(name: str) -> type[Format]:
+    """The format of that name.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if name not in _HOMES:
+        raise SettingsError(f"there is no format {name!r}: there are {', '.join(_HOMES)}")
+    module, _, kind = _HOMES[name].partition(":")
+    found: type[Format] = getattr(import_module(f"{__name__}.{module}"), kind)
+    return found
+
+
+__all__ = ["Block", "Format", "FormatOptions", "format_named"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,9 @@ from genbank_assets.errors import SettingsError
 from genbank_assets.extract.plan import Ints
 from genbank_assets.extract.scan import Scan
 from genbank_assets.extract.selection import Selection
-from genbank_assets.tables.clades import Taxonomy
+
+if TYPE_CHECKING:
+    from genbank_assets.tables.clades import Taxonomy
 
 MAX_WIDTH = 1_000_000
 
@@ -68,12 +70,14 @@ class Format(abc.ABC):
         suffix: of a file in it.
         whole_files: whether a file's records have to be read in one go.
         needs_taxonomy: whether it cannot do without.
+        schema: of a format that is a table and no text; else None.
     """
 
     name: ClassVar[str]
     suffix: ClassVar[str]
     whole_files: ClassVar[bool] = False
     needs_taxonomy: ClassVar[bool] = False
+    schema: pa.Schema | None = None
     #: Fields of :class:`FormatOptions` that it supports.
     supports: ClassVar[frozenset[str]] = frozenset()
 

@@ -5,22 +5,24 @@ The first word of a header is ``accession.version``. Features belong to ``featur
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from genbank_assets.errors import IntegrityError
 from genbank_assets.extract.formats.base import Block, Format, FormatOptions
-from genbank_assets.extract.headers import Header, fit_for_a_word
+from genbank_assets.extract.headers import Header, Piece
 from genbank_assets.extract.plan import Ints
 from genbank_assets.extract.scan import Scan
 from genbank_assets.extract.selection import Selection
-from genbank_assets.tables.clades import Taxonomy
 from genbank_assets.tables.residue_text import fasta_text
 from genbank_assets.tables.residues import ResidueReader
+
+if TYPE_CHECKING:
+    from genbank_assets.tables.clades import Taxonomy
 
 NO_RESIDUES = "no residues of its own"
 #: Columns of a record that a header may show.
@@ -56,21 +58,24 @@ class Fasta(Format):
             if batch.num_rows:
                 yield from record_blocks(
                     batch,
-                    headers=self._header.lines(
-                        frame_of(batch, self._header.fields),
-                        first_word=self._first_word(),
-                        last_words=_others(scan, batch.column("record_ordinal").to_numpy(), self.others),
+                    headers=self._header.join(
+                        batch.column,
+                        word=first_word(batch, kraken=self.options.kraken),
+                        last=_others(scan, batch.column("record_ordinal").to_numpy(), self.others),
                     ),
                     reader=scan.reader,
                     width=self.options.width,
                     file=scan.plan.file.name,
                 )
 
-    def _first_word(self) -> pl.Expr:
-        return with_kraken(fit_for_a_word("accession_version"), wanted=self.options.kraken)
+
+def first_word(batch: pa.RecordBatch, *, kraken: bool) -> list[Piece]:
+    """What names a record: accession.version, and ``|kraken:taxid|N`` where that is wanted; 0 stands for no taxon."""
+    name: list[Piece] = [batch.column("accession_version")]
+    return [*name, b"|kraken:taxid|", pc.fill_null(batch.column("taxon_id"), 0)] if kraken else name
 
 
-def _others(scan: Scan, ordinals: Ints, template: str) -> pl.Expr | None:
+def _others(scan: Scan, ordinals: Ints, template: str) -> pa.Array | None:
     """Such as ``also=B.1,C.1`` for records that stand for others with the same residues; null for the rest."""
     if scan.plan.also is None:
         return None
@@ -78,20 +83,7 @@ def _others(scan: Scan, ordinals: Ints, template: str) -> pl.Expr | None:
     at = np.minimum(np.searchsorted(shared, ordinals), len(shared) - 1)
     known = shared[at] == ordinals
     words = [template.format(names[n]) if there else None for n, there in zip(at.tolist(), known.tolist(), strict=True)]
-    return pl.lit(pl.Series(words, dtype=pl.String))
-
-
-def with_kraken(word: pl.Expr, *, wanted: bool) -> pl.Expr:
-    """The word, followed by ``|kraken:taxid|N`` where that is wanted; 0 stands for no taxon."""
-    if not wanted:
-        return word
-    return pl.concat_str([word, pl.lit("|kraken:taxid|"), pl.col("taxon_id").fill_null(0).cast(pl.String)])
-
-
-def frame_of(batch: pa.RecordBatch, fields: Sequence[str]) -> pl.DataFrame:
-    """The flat columns of a batch for headers: those fields, the name, and the taxon where it is there."""
-    wanted = {*fields, "accession_version", *({"taxon_id"} & set(batch.schema.names))}
-    return pl.DataFrame({name: pl.from_arrow(batch.column(name)) for name in sorted(wanted)})
+    return pa.array(words, pa.string())
 
 
 def record_blocks(

@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 
 from genbank_assets.extract.formats.base import Block, Format, FormatOptions
 from genbank_assets.extract.formats.choice import FeatureChoice
-from genbank_assets.extract.formats.fasta import FIELDS, with_kraken
-from genbank_assets.extract.headers import Header, fit_for_a_word
+from genbank_assets.extract.formats.fasta import FIELDS
+from genbank_assets.extract.formats.words import fit_for_a_word, with_kraken
+from genbank_assets.extract.headers import Header
 from genbank_assets.extract.plan import Ints
 from genbank_assets.extract.scan import Scan
 from genbank_assets.extract.selection import Selection

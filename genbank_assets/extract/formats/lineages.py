@@ -16,8 +16,9 @@ import polars as pl
 import pyarrow as pa
 
 from genbank_assets.extract.formats.base import Block, FormatOptions
-from genbank_assets.extract.formats.fasta import NO_RESIDUES, frame_of, record_blocks
+from genbank_assets.extract.formats.fasta import NO_RESIDUES, record_blocks
 from genbank_assets.extract.formats.features import FeatureFasta
+from genbank_assets.extract.formats.words import frame_of
 from genbank_assets.extract.plan import Ints
 from genbank_assets.extract.scan import Scan
 from genbank_assets.extract.selection import Selection

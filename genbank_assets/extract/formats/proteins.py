@@ -5,6 +5,7 @@ Where the table of coding sequences is there, translations come from it: it is a
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
@@ -17,17 +18,19 @@ import pyarrow.parquet as pq
 
 from genbank_assets.errors import IntegrityError
 from genbank_assets.extract.formats.base import Block, FormatOptions
-from genbank_assets.extract.formats.fasta import FIELDS, frame_of, record_blocks, with_kraken
+from genbank_assets.extract.formats.fasta import FIELDS, first_word, record_blocks
 from genbank_assets.extract.formats.features import NO_FEATURE, CdsFasta, flags_of, text_block
-from genbank_assets.extract.headers import Header, fit_for_a_word
+from genbank_assets.extract.headers import Header
 from genbank_assets.extract.plan import Ints
 from genbank_assets.extract.scan import Scan
 from genbank_assets.extract.selection import Selection
 from genbank_assets.tables.arrow_text import text_buffer
 from genbank_assets.tables.clades import Taxonomy
-from genbank_assets.tables.feature_arrays import LOCATION_COLUMNS, FeatureArrays
+from genbank_assets.tables.feature_arrays import LOCATION_COLUMNS, FeatureArrays, Flags
 
 NO_TRANSLATION = "feature: no translation is given"
+REPEATED_PROTEIN = "feature: its protein comes as a record of its own, or from another coding sequence"
+MAX_FEATURES = 1 << 24  # of a record
 _OF_RECORDS = ("accession_version", "length", "length_unit", "sequence_sha256", "definition")
 _IN_TABLE = {*FIELDS, "key", "number", "gene", "locus_tag", "product", "protein_id"}
 _READ = ["record_ordinal", "feature_ordinal", "protein_id", "product", "gene", "locus_tag", "translation"]
@@ -73,8 +76,8 @@ class ProteinFasta(CdsFasta):
     template = "{product} [{organism}]"
 
     def blocks(self, scan: Scan) -> Iterator[Block]:
-        table = scan.plan.input.coding_sequences.get(scan.plan.file.name)
-        if table is None or self.selection.asks_for_features or not set(self._header.fields) <= _IN_TABLE:
+        table = self._table(scan)
+        if table is None:
             yield from super().blocks(scan)
             return
         with TranslationReader(table, open_table=scan.plan.input.tables.open) as reader:
@@ -82,16 +85,56 @@ class ProteinFasta(CdsFasta):
                 for part, is_protein in _runs(batch):
                     yield from self._proteins(part, scan) if is_protein else self._read(part, scan, reader)
 
-    def _read(self, batch: pa.RecordBatch, scan: Scan, reader: TranslationReader) -> Iterator[Block]:
-        """Translations from the table of coding sequences, which has little else."""
-        ordinals = batch.column("record_ordinal").to_numpy()
-        found = reader.of(ordinals)
+    def names(self, scan: Scan) -> Iterator[tuple[pa.Array, Ints, Ints, bool]]:
+        """The proteins of a stretch without what is written of them.
+
+        Yields:
+            Their names, the records and features they are of (both (n,)), and whether these are protein records.
+        """
+        table = self._table(scan)
+        open_table = scan.plan.input.tables.open
+        found_in = contextlib.nullcontext() if table is None else TranslationReader(table, open_table=open_table)
+        with found_in as reader:
+            for batch in scan.batches([*_OF_RECORDS, *self._fields] if reader is not None else self._columns):
+                for part, is_protein in _runs(batch):
+                    ordinals = part.column("record_ordinal").to_numpy()
+                    if is_protein:
+                        filled = part.column("sequence_sha256").is_valid()
+                        ordinals = ordinals[flags_of(filled)]
+                        yield part.column("accession_version").filter(filled), ordinals, np.zeros_like(ordinals), True
+                    elif reader is not None:
+                        found = self._translated(part, scan, reader)
+                        owner = found.column("record_ordinal").to_numpy()
+                        yield found.column("protein_id"), owner, found.column("feature_ordinal").to_numpy(), False
+                    else:
+                        features, chosen, _ = self._chosen(part, scan)
+                        names = features.first("protein_id").take(pa.array(chosen))
+                        yield names, ordinals[features.record[chosen]], features.ordinal[chosen], False
+
+    def _table(self, scan: Scan) -> Path | None:
+        """The table of coding sequences, where it has all that is asked for."""
+        if self.selection.asks_for_features or not set(self._header.fields) <= _IN_TABLE:
+            return None
+        return scan.plan.input.coding_sequences.get(scan.plan.file.name)
+
+    def _translated(self, batch: pa.RecordBatch, scan: Scan, reader: TranslationReader) -> pa.RecordBatch:
+        """The rows of the table with translations that are to be written."""
+        found = reader.of(batch.column("record_ordinal").to_numpy())
         owner = found.column("record_ordinal").to_numpy()
         scan.counts[NO_FEATURE] += batch.num_rows - len(np.unique(owner))
         scan.counts[NO_TRANSLATION] += found.column("translation").null_count
         found = found.filter(found.column("translation").is_valid())
+        kept = _first_of_its_protein(
+            scan, found.column("record_ordinal").to_numpy(), found.column("feature_ordinal").to_numpy()
+        )
+        return found if kept is None else found.filter(pa.array(kept))
+
+    def _read(self, batch: pa.RecordBatch, scan: Scan, reader: TranslationReader) -> Iterator[Block]:
+        """Translations from the table of coding sequences, which has little else."""
+        found = self._translated(batch, scan, reader)
         if not found.num_rows:
             return
+        ordinals = batch.column("record_ordinal").to_numpy()
         rows = pa.array(np.searchsorted(ordinals, found.column("record_ordinal").to_numpy()))
         frame = pl.DataFrame(
             {name: pl.from_arrow(batch.column(name).take(rows)) for name in {"accession_version", *self._fields}}
@@ -107,7 +150,8 @@ class ProteinFasta(CdsFasta):
         for part, is_protein in _runs(batch):
             yield from self._proteins(part, scan) if is_protein else self._translations(part, scan)
 
-    def _translations(self, batch: pa.RecordBatch, scan: Scan) -> Iterator[Block]:
+    def _chosen(self, batch: pa.RecordBatch, scan: Scan) -> tuple[FeatureArrays, Ints, pa.Array]:
+        """The features of a batch, those with translations that are to be written, and these."""
         features = FeatureArrays(batch)
         chosen = np.flatnonzero(self._choice.wanted(features, batch))
         scan.counts[NO_FEATURE] += batch.num_rows - len(np.unique(features.record[chosen]))
@@ -116,6 +160,12 @@ class ProteinFasta(CdsFasta):
         if without:
             scan.counts[NO_TRANSLATION] += without
             chosen, given = chosen[flags_of(given.is_valid())], given.drop_null()
+        ordinals = batch.column("record_ordinal").to_numpy()[features.record[chosen]]
+        kept = _first_of_its_protein(scan, ordinals, features.ordinal[chosen])
+        return (features, chosen, given) if kept is None else (features, chosen[kept], given.filter(pa.array(kept)))
+
+    def _translations(self, batch: pa.RecordBatch, scan: Scan) -> Iterator[Block]:
+        features, chosen, given = self._chosen(batch, scan)
         if len(chosen):
             if pc.any(pc.match_substring_regex(given, r"\s")).as_py():
                 given = pc.replace_substring_regex(given, r"\s+", "")
@@ -128,15 +178,9 @@ class ProteinFasta(CdsFasta):
         batch = batch.filter(batch.column("sequence_sha256").is_valid())
         if not batch.num_rows:
             return
-        frame = frame_of(batch, ("definition", *self._fields)).with_columns(
-            key=pl.lit("protein"), number=pl.lit(1), product=pl.col("definition"),
-            protein_id=pl.col("accession_version"),
-            **{name: pl.lit(None, pl.String) for name in ("gene", "locus_tag", "location", "partial", "tags")},
-        )  # fmt: skip
         # The definition of a protein record ends with the organism already.
         header = Header("{definition}", fields=FIELDS) if self.options.header is None else self._header
-        word = with_kraken(fit_for_a_word("accession_version"), wanted=self.options.kraken)
-        lines = header.lines(frame, first_word=word)
+        lines = header.join(lambda name: _of_protein(batch, name), word=first_word(batch, kraken=self.options.kraken))
         yield from record_blocks(
             batch, headers=lines, reader=scan.reader, width=self.options.width, file=scan.plan.file.name
         )
@@ -146,6 +190,33 @@ class ProteinFasta(CdsFasta):
         self._columns = [name for name in self._columns if name not in LOCATION_COLUMNS] + ["definition"]
         wanted = {*self._header.fields, *({"location", "partial"} if "tags" in self._header.fields else ())}
         self._columns += LOCATION_COLUMNS if wanted & {"location", "partial"} else []
+
+
+def place_of(ordinals: Ints, features: Ints) -> Ints:
+    """Records and their features as one number each, in their order, (n,)."""
+    found: Ints = ordinals.astype(np.int64) * MAX_FEATURES + features
+    return found
+
+
+def _first_of_its_protein(scan: Scan, ordinals: Ints, features: Ints) -> Flags | None:
+    """Whether no other entry gives the same protein, (n,); the others are counted. None where it is so for all."""
+    if scan.plan.repeated_proteins is None or not len(ordinals):
+        return None
+    again = np.load(scan.plan.repeated_proteins, mmap_mode="r")
+    places = place_of(ordinals, features)
+    kept: Flags = again[np.minimum(np.searchsorted(again, places), len(again) - 1)] != places
+    scan.counts[REPEATED_PROTEIN] += int((~kept).sum())
+    return kept
+
+
+def _of_protein(batch: pa.RecordBatch, field: str) -> pa.Array:
+    """What a header shows of a protein record: its own columns, and what they say of its one feature."""
+    same = {"product": "definition", "protein_id": "accession_version"}
+    if field in {"key", "number"}:
+        return pa.array(["protein" if field == "key" else "1"] * batch.num_rows, pa.string())
+    if field in {"gene", "locus_tag", "location", "partial", "tags"}:
+        return pa.nulls(batch.num_rows, pa.string())
+    return batch.column(same.get(field, field))
 
 
 def _runs(batch: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, bool]]:

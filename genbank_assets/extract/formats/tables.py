@@ -51,7 +51,7 @@ class Columns(Format):
         self._needs = [*needs, "accession_version"]
         #: The columns, with what they mean.
         self.described = [_RECORD.get(name) or _SAMPLE[name] for name in self.columns]
-        self.schema = pa.schema([self._field(column) for column in self.described])
+        self.row_schema = pa.schema([self._field(column) for column in self.described])
 
     def _field(self, column: Column) -> pa.Field:
         return pa.field(column.name, column.type, column.nullable or column.name in _SAMPLE)
@@ -69,7 +69,7 @@ class Columns(Format):
                 )
                 found |= {name: every[name].to_arrow().cast(_SAMPLE[name].type) for name in self._of_samples}
             yield (
-                pa.table([found[name] for name in self.columns], schema=self.schema),
+                pa.table([found[name] for name in self.columns], schema=self.row_schema),
                 batch.column("accession_version"),
             )
 
@@ -79,6 +79,10 @@ class Parquet(Columns):
 
     name = "parquet"
     suffix = "parquet"
+
+    def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
+        super().__init__(selection, options, taxonomy)
+        self.schema = self.row_schema
 
     def blocks(self, scan: Scan) -> Iterator[Block]:
         for table, names in self.tables(scan):

@@ -1,0 +1,121 @@
+"""An extract as RO-Crate, a folder that describes itself: files, the run that wrote them, the partitions they are of.
+
+A function of the manifest; where it is written belongs to ``metadata``. See https://www.researchobject.org/ro-crate/1.2/
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from genbank_assets.extract.citation import HOME, PUBLISHER, Citation, ExtractCitation, cite_extract
+from genbank_assets.extract.manifest import SUFFIX, Extract
+from genbank_assets.extract.metadata_terms import EDAM, RIGHTS, RIGHTS_URL, SOFTWARE_URL, date_published, media_types
+from genbank_assets.extract.output import WrittenFile
+
+CRATE_NAME = "ro-crate-metadata.json"
+
+
+def ro_crate(extract: Extract, *, name: str) -> dict[str, Any]:
+    """The metadata of RO-Crate 1.2: the folder as a dataset, its files, and the run that made them of which partitions.
+
+    Args:
+        extract: what they are about.
+        name: of the file, or of the shards.
+    """
+    cited = cite_extract(extract)
+    manifest, text = f"{name}{SUFFIX}", extract.as_json().encode()
+    whole = WrittenFile(manifest, len(text), hashlib.sha256(text).hexdigest(), extract.entries)
+    parts = [{"@id": file.name} for file in (*extract.files, whole)]
+    root: dict[str, Any] = {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": name,
+        "description": cited.sentence,
+        "license": {"@id": RIGHTS_URL},
+        "publisher": {"@id": f"{HOME}/"},
+        "creditText": cited.sentence,
+        "version": _version(cited),
+        "hasPart": parts,
+        "mentions": {"@id": "#extract"},
+    }
+    if date := date_published(extract, cited):
+        root["datePublished"] = date
+    run = {
+        "@id": "#extract",
+        "@type": "CreateAction",
+        "name": "genbank-assets extract",
+        "description": cited.query,
+        "instrument": {"@id": SOFTWARE_URL},
+        "object": [{"@id": _source_id(one)} for one in cited.sources],
+        "result": parts,
+    }
+    format_ = extract.query["format"]
+    graph = [
+        {
+            "@id": CRATE_NAME,
+            "@type": "CreativeWork",
+            "conformsTo": {"@id": "https://w3id.org/ro/crate/1.2"},
+            "about": {"@id": "./"},
+        },
+        root,
+        *(_file_entity(file, format_) for file in extract.files),
+        _file_entity(whole, "json") | {"description": "Query, sources, counts and digests of the extract"},
+        *(_source(one) for one in cited.sources),
+        run,
+        {
+            "@id": SOFTWARE_URL,
+            "@type": "SoftwareApplication",
+            "name": "genbank-assets",
+            "url": SOFTWARE_URL,
+            "softwareVersion": extract.version,
+        },
+        {"@id": f"{HOME}/", "@type": "Organization", "name": PUBLISHER, "url": f"{HOME}/"},
+        {"@id": RIGHTS_URL, "@type": "CreativeWork", "name": "NCBI's policies", "description": RIGHTS},
+        *_edam_entities(format_),
+    ]
+    return {"@context": "https://w3id.org/ro/crate/1.2/context", "@graph": graph}
+
+
+def _file_entity(file: WrittenFile, format_: str) -> dict[str, Any]:
+    kinds: list[Any] = [*media_types(file.name, format_)]
+    kinds += [{"@id": one["@id"]} for one in _edam_entities(format_)]
+    return {
+        "@id": file.name,
+        "@type": "File",
+        "name": file.name,
+        "description": f"{file.entries:,} entries",
+        "contentSize": str(file.bytes),
+        "sha256": file.sha256,
+        "encodingFormat": kinds,
+    }
+
+
+def _edam_entities(format_: str) -> Iterator[dict[str, Any]]:
+    if format_ in EDAM:
+        yield {"@id": f"http://edamontology.org/{EDAM[format_]}", "@type": "Standard", "name": format_}
+
+
+def _source_id(one: Citation) -> str:
+    """A partition's release by the digest of its files."""
+    return f"#{one.partition.replace('/', '-')}-{one.release}"
+
+
+def _source(one: Citation) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "@id": _source_id(one),
+        "@type": "Dataset",
+        "name": one.named,
+        "url": one.url,
+        "version": one.release,
+        "publisher": {"@id": f"{HOME}/"},
+        "identifier": f"sha256:{one.digest}",
+        "description": one.sentence,
+    }
+    return found | ({"datePublished": one.date} if one.date else {})
+
+
+def _version(cited: ExtractCitation) -> str:
+    """The releases it was made from, as far as they differ."""
+    return ", ".join(dict.fromkeys(f"{one.partition.split('/')[0]} {one.release}" for one in cited.sources))
