@@ -84,7 +84,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def store_errors(path: Path) -> Iterator[None]:
+def store_errors(path: Path, *, what: str = "the store cannot go on at") -> Iterator[None]:
     """Say in a sentence what a file system refused, and where.
 
     Raises:
@@ -96,7 +96,7 @@ def store_errors(path: Path) -> Iterator[None]:
         reason = _REFUSALS.get(error.errno or 0)
         if reason is None:
             raise
-        raise StoreError(f"the store cannot go on at {error.filename or path}: {reason}") from error
+        raise StoreError(f"{what} {error.filename or path}: {reason}") from error
 
 
 _REFUSALS = {

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from genbank_assets import __version__
 from genbank_assets.catalog.divisions import Published
+from genbank_assets.durable import store_errors
 from genbank_assets.errors import NotFoundError, SettingsError
 from genbank_assets.extract.conditions import Condition, conditions_of
 from genbank_assets.extract.engine import Done, run_stretches
@@ -103,10 +104,11 @@ def extract(
 
         plan = choose_distinct(plan, conditions, scratch=scratch, format_=writer)
     with _each_protein_once(plan, conditions, scratch=scratch, writer=writer) as final:
-        output = _output(to, writer, plan=final, order=order, shard_bytes=shard_bytes, digest=digest)
+        with _write_errors(to):
+            output = _output(to, writer, plan=final, order=order, shard_bytes=shard_bytes, digest=digest)
         try:
             every = stretches(final.files, whole_files=kind.whole_files)
-            counts, files = _written(every, writer, conditions, output, settings=settings, progress=progress)
+            counts, files = _written(every, writer, conditions, output, to=to, settings=settings, progress=progress)
         except BaseException:
             output.abandon()
             raise
@@ -149,6 +151,7 @@ def _written(
     conditions: Any,
     output: Output,
     *,
+    to: Path | BinaryIO,
     settings: Settings,
     progress: Callable[[str], None],
 ) -> tuple[Counter[str], tuple[WrittenFile, ...]]:
@@ -171,8 +174,15 @@ def _written(
                 file = item.stretch.plan.file.name
                 progress(f"{item.stretch.plan.input.partition.key}: {file}")
         else:
-            output.write(item)
-    return counts, output.finish()
+            with _write_errors(to):
+                output.write(item)
+    with _write_errors(to):
+        return counts, output.finish()
+
+
+def _write_errors(to: Path | BinaryIO) -> AbstractContextManager[None]:
+    """Says what cannot be written, and why; a reader who has gone is another matter."""
+    return store_errors(to if isinstance(to, Path) else Path("standard output"), what="cannot write")
 
 
 def _from(every: Any, begin: int) -> Any:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from genbank_assets.errors import IntegrityError, NotFoundError, SettingsError
+from genbank_assets.errors import IntegrityError, NotFoundError, SettingsError, StoreError
 from genbank_assets.extract import Extract, FormatOptions, Selection, extract
 from genbank_assets.extract.citation import cite
 from genbank_assets.extract.output import Shards
@@ -206,6 +206,34 @@ def test_entries_can_be_sorted(store_of: StoreOf) -> None:
     extract(Selection(), settings=settings, to=out, order="accession", options=FormatOptions(header=""))
     assert list(entries(out.getvalue().decode())) == ["AB000001.1", "AB000009.1", "AC000001.1"]
     assert sorted(out.getvalue()) == sorted(text_of(settings, header="").encode())
+
+
+def test_a_child_has_the_gene_that_it_lies_in(store_of: StoreOf) -> None:
+    """Mitochondria have two genes of the name trnL."""
+    features = "".join(
+        feature("gene", place, gene="trnL") + feature("tRNA", place, gene="trnL", product="tRNA-Leu")
+        for place in ("1..20", "complement(31..50)")
+    ) + feature("gene", "51..55", gene="rps12") + feature("CDS", "join(51..52,57..60)", gene="rps12")  # fmt: skip
+    settings = store_of(phg=record("AB000001", "a" * 60, features))
+    lines = [line.split("\t") for line in text_of(settings, format_="gff3").splitlines() if line[0] != "#"]
+    told = [(line[2], dict(pair.split("=") for pair in line[8].split(";"))) for line in lines]
+    parents = [(kind, at["ID"], at.get("Parent")) for kind, at in told if kind in {"tRNA", "CDS"}]
+    assert parents == [
+        ("tRNA", "AB000001.1_3", "AB000001.1_2"),
+        ("tRNA", "AB000001.1_5", "AB000001.1_4"),
+        ("CDS", "AB000001.1_7", "AB000001.1_6"),
+        ("CDS", "AB000001.1_7", "AB000001.1_6"),
+    ]
+
+
+def test_a_full_disk_is_said_with_the_file(store_of: StoreOf, tmp_path: Path) -> None:
+    settings = store_of(phg=record("AB000001", "a" * 100_000))
+    with pytest.raises(StoreError, match="cannot write standard output: the disk is full"):  # noqa: SIM117
+        with Path("/dev/full").open("wb", buffering=0) as to:
+            extract(Selection(), settings=settings, to=to)  # type: ignore[arg-type]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="file: a part of the path is a file"):
+        run(settings, tmp_path / "file" / "x.fa")
 
 
 def test_long_records_can_be_sorted_too(store_of: StoreOf) -> None:

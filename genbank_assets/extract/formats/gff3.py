@@ -51,6 +51,9 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+_Gene = tuple[str, tuple[int, int]]  # its ID, first and last residue
+
+
 class Gff3(Format):
     """``NC_001422.1  RefSeq  CDS  51  221  .  +  0  ID=…;Parent=…;gbkey=CDS;gene=K;…``."""
 
@@ -91,10 +94,11 @@ def _records(
     qualifiers = features.field("qualifiers").to_pylist()
     names, lengths = batch.column("accession_version").to_pylist(), batch.column("length").to_pylist()
     bounds = np.searchsorted(features.record, np.arange(batch.num_rows + 1)).tolist()
+    extents = _extents(spans)
     found = []
     for row, name in enumerate(names):
         lines = [f"##sequence-region {_seqid(name)} 1 {lengths[row]}"]
-        genes: dict[str, str] = {}
+        genes: dict[str, list[_Gene]] = {}
         for feature in range(bounds[row], bounds[row + 1]):
             if not wanted[feature]:
                 continue
@@ -102,10 +106,11 @@ def _records(
             identity = f"{_seqid(name)}_{feature - bounds[row] + 1}"
             attributes = [f"ID={identity}"]
             label = next((q["value"] for q in given if q["key"] in {"locus_tag", "gene"} and q["value"]), None)
+            extent = extents[feature]
             if key == "gene" and label:
-                genes.setdefault(label, identity)
-            elif label in genes:
-                attributes.append(f"Parent={genes[label]}")
+                genes.setdefault(label, []).append((identity, extent))
+            elif label in genes and (parent := _parent(genes[label], extent)):
+                attributes.append(f"Parent={parent}")
             attributes += _attributes(given, key=key)
             if key == "source" and circular[row]:
                 attributes.append("Is_circular=true")
@@ -117,6 +122,21 @@ def _records(
             )  # fmt: skip
         found.append(("\n".join(lines) + "\n").encode())
     return found
+
+
+def _extents(spans: Spans) -> list[tuple[int, int]]:
+    """First and last residue of each feature that can be cut; anything for the others."""
+    if not len(spans.start):
+        return [(0, 0)] * len(spans.refused)
+    firsts = np.minimum(spans.offsets[:-1], len(spans.start) - 1)
+    low, high = np.minimum.reduceat(spans.start, firsts), np.maximum.reduceat(spans.end, firsts)
+    return list(zip(low.tolist(), high.tolist(), strict=True))
+
+
+def _parent(genes: list[_Gene], extent: tuple[int, int]) -> str | None:
+    """The gene that a feature lies in, of those of its name; the only one also where it lies elsewhere."""
+    around = [name for name, (low, high) in genes if low <= extent[0] and extent[1] <= high]
+    return around[-1] if around else genes[0][0] if len(genes) == 1 else None
 
 
 def _lines(
