@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import os
 import secrets
@@ -61,9 +62,15 @@ def hidden_name(name: str, *, suffix: str) -> str:
     return f".{name}.{socket.gethostname()}-{space_digest()}-{os.getpid()}-{secrets.token_hex(4)}{suffix}"
 
 
-def sweep_temporaries(folder: Path) -> None:
-    """Delete half-written files of processes that are gone; another host's, or container's, when they are a day old."""
-    for path in folder.glob(".*.tmp"):
+def sweep_temporaries(folder: Path, *, name: str | None = None) -> None:
+    """Delete half-written files of processes that are gone; another host's, or container's, when they are a day old.
+
+    Args:
+        folder: where they lie.
+        name: only those that were to become a file of this name, in a folder that others use too.
+    """
+    pattern = ".*.tmp" if name is None else f".{glob.escape(name)}.*-*-*-????????.tmp"
+    for path in folder.glob(pattern):
         host, _, pid = path.name.removesuffix(".tmp").rpartition("-")[0].rpartition("-")
         is_here = host.endswith(f".{socket.gethostname()}-{space_digest()}") and pid.isdigit()
         with contextlib.suppress(OSError):

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genbank_assets.durable import hidden_name
+from genbank_assets.durable import hidden_name, sweep_temporaries
 from genbank_assets.errors import SettingsError
 from genbank_assets.extract.formats import Block
 from genbank_assets.extract.packing import ENCODERS, Plain
@@ -89,6 +89,7 @@ class FileOutput(Output):
 
     def __init__(self, path: Path, *, preamble: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep_temporaries(path.parent, name=path.name)
         self._path = path
         self._temporary = path.with_name(hidden_name(path.name, suffix=".tmp"))
         self._file = self._temporary.open("wb")
@@ -122,6 +123,7 @@ class ParquetOutput(Output):
 
     def __init__(self, path: Path, *, schema: pa.Schema) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep_temporaries(path.parent, name=path.name)
         self._path = path
         self._temporary = path.with_name(hidden_name(path.name, suffix=".tmp"))
         self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")

@@ -7,6 +7,9 @@ import gzip
 import hashlib
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -224,6 +227,23 @@ def test_a_child_has_the_gene_that_it_lies_in(store_of: StoreOf) -> None:
         ("CDS", "AB000001.1_7", "AB000001.1_6"),
         ("CDS", "AB000001.1_7", "AB000001.1_6"),
     ]
+
+
+def test_what_a_killed_run_left_goes_and_nothing_else(store_of: StoreOf, tmp_path: Path) -> None:
+    settings = store_of(phg=record("AB000001", "acgt"))
+    done = subprocess.run([sys.executable, "-c", f"""if True:
+        import os, pathlib
+        from genbank_assets.extract.output import FileOutput
+        FileOutput(pathlib.Path({str(tmp_path / "x.fa")!r}), preamble=b"")
+        os.kill(os.getpid(), 9)"""], check=False)  # fmt: skip
+    assert done.returncode == -9
+    assert len(list(tmp_path.glob(".x.fa.*.tmp"))) == 1
+    for name in (".x.fa.tmp", ".y.fa.h-1-99999999-abcdefab.tmp"):
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (0, 0))
+    run(settings, tmp_path / "x.fa")
+    there = {path.name for path in tmp_path.iterdir() if path.is_file()}
+    assert there == {".x.fa.tmp", ".y.fa.h-1-99999999-abcdefab.tmp", "x.fa", "x.fa.manifest.json"}
 
 
 def test_a_full_disk_is_said_with_the_file(store_of: StoreOf, tmp_path: Path) -> None:
