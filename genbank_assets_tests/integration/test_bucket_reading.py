@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -122,6 +123,7 @@ def test_a_version_of_before_comes_from_its_release(published: Settings, capfdbi
     [
         ["--format", "fasta"],
         ["genbank/vrl", "--format", "protein"],
+        ["refseq", "--format", "protein"],
         ["genbank", "--feature", "CDS", "--format", "feature"],
         ["--format", "tsv", "--columns", "accession_version,organism,length", "--order", "accession"],
         ["genbank/vrl", "--changed-since", "1.0"],
@@ -141,6 +143,24 @@ def test_extract_gives_the_same_bytes(
     local, remote = both(settings, capfdbinary, "extract", *arguments)
     assert remote == local
     assert remote
+
+
+@pytest.mark.parametrize("arguments", [["--distinct"], ["refseq", "--format", "protein"]], ids=" ".join)
+def test_what_an_extract_leaves_is_the_same_too(
+    published: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """Files, manifests and metadata; and nothing among the temporary files."""
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    made = []
+    for name, store in (("local", str(published.store)), ("remote", str(published.tables))):
+        out = ["--out", str(tmp_path / name / "set.fasta.gz"), "--metadata", "croissant", "--metadata", "ro-crate"]
+        assert main(["extract", *arguments, *out, "--store", store]) == 0
+        made.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+    local, remote = made
+    assert len(local) == 4
+    assert remote == local
+    assert not list((tmp_path / "scratch").iterdir())
 
 
 def test_extract_by_name_reads_a_real_bucket(published: Settings, capfdbinary: Capture, tmp_path: Path) -> None:
