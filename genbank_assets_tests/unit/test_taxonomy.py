@@ -17,7 +17,7 @@ from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.ncbi.tar_stream import members
 from genbank_assets.ncbi.taxonomy import archive_date
 from genbank_assets.ncbi.taxonomy_files import FetchedTaxonomy
-from genbank_assets.tables.clades import Taxonomy
+from genbank_assets.tables.clades import Taxonomy, open_taxonomy
 from genbank_assets.tables.nested_set import nested_set
 from genbank_assets.tables.taxonomy import build_taxonomy, kept_dates, table_path
 
@@ -65,7 +65,7 @@ def build(tmp_path: Path, files: dict[str, bytes] | list[tuple[str, bytes]], *, 
     sha256 = str(hash(path.read_bytes()))
     fetched = FetchedTaxonomy(path=path, date=date, sha256=sha256, md5="", bytes=1, url="", transferred_bytes=0)
     manifest, _ = build_taxonomy(fetched, store=tmp_path / "store", progress=lambda line: None)
-    return Taxonomy(tmp_path / "store", manifest)
+    return open_taxonomy(tmp_path / "store", date=manifest.date)
 
 
 @given(st.lists(st.integers(0, 10**6), max_size=60), st.randoms(use_true_random=False))
