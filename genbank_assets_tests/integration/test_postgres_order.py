@@ -17,6 +17,7 @@ from genbank_assets.postgres import daily, division_load, one_file
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.daily import apply_day
 from genbank_assets.postgres.load import load_division
+from genbank_assets.postgres.sql_files import query
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionRelease
 from genbank_assets.tables.dedup import build_unique_records
@@ -137,7 +138,8 @@ def test_the_merge_decides_even_when_nothing_before_it_does(
     ncbi.day(DAY, annotated(VIRAL[0], "OLDDAY"))
     day = prepared(mirrored, DAY)
     load_division(release_two(ncbi, mirrored, annotated(VIRAL[0], "NEWRELEASE")), settings=mirrored, **OPTIONS)
-    monkeypatch.setattr(daily, "_IS_OPEN", "SELECT true WHERE %(point)s IS NOT NULL")
+    always = {"daily.is_open": "SELECT true WHERE %(point)s IS NOT NULL"}
+    monkeypatch.setattr(daily, "query", lambda name: always.get(name) or query(name))
     monkeypatch.setattr(one_file, "assert_held", lambda *_: None)
     assert apply_day(day, settings=mirrored, **OPTIONS).extra["applied"] == 0
     assert loaded(mirrored)["vrl", NAME][0].startswith("NEWRELEASE")
