@@ -165,6 +165,7 @@ def test_an_array_task_takes_its_partition(tmp_path: Path) -> None:
         "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
         "GENBANK_ASSETS_STORE": str(tmp_path),
         "GENBANK_ASSETS_POSTGRES_URL": "postgresql://host/db",
+        "GENBANK_ASSETS_DAGSTER_POSTGRES_URL": "postgresql://host/dagster",
         "SLURM_CPUS_PER_TASK": "8",
     }
     partitions = ["genbank/phg", "refseq/viral"]
@@ -178,3 +179,21 @@ def test_an_array_task_takes_its_partition(tmp_path: Path) -> None:
         assert done.stdout == said, done.stderr
         assert (done.returncode == 0) == bool(said)
     assert "there is no partition of that number" in done.stderr
+
+
+def test_an_array_without_a_database_for_dagster_is_refused(tmp_path: Path) -> None:
+    """Its tasks are runs on several hosts, of which only one could have the embedded server."""
+    done = subprocess.run(
+        ["bash", ROOT / "deploy" / "slurm" / "array.sbatch", "genbank/phg"],
+        capture_output=True,
+        text=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("GENBANK_ASSETS_")}
+        | {
+            "GENBANK_ASSETS_STORE": str(tmp_path),
+            "GENBANK_ASSETS_POSTGRES_URL": "postgresql://host/db",
+            "SLURM_ARRAY_TASK_ID": "0",
+            "SLURM_CPUS_PER_TASK": "8",
+        },
+    )
+    assert done.returncode != 0
+    assert "GENBANK_ASSETS_DAGSTER_POSTGRES_URL" in done.stderr
