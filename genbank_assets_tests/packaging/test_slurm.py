@@ -96,7 +96,7 @@ def dated_sample(folder: Path) -> Path:
     release = folder / "refseq" / "release"
     number = (release / "RELEASE_NUMBER").read_text().strip()
     (release / "release-notes").mkdir()
-    notes = f"NCBI Reference Sequence (RefSeq) Database\n\nRelease {number}\nAugust 31, 2026\n"
+    notes = f"{'':25}Release {number}\n{'':24}August 31, 2026\n"
     (release / "release-notes" / f"RefSeq-release{number}.txt").write_text(notes)
     return folder
 
@@ -144,7 +144,7 @@ def test_a_dask_cluster_comes_to_the_end_of_a_local_run(clusters: tuple[Cluster,
     assert "file tasks go to dask://" in log
     assert "tls://" in log
     assert not list(jobs.store.glob(".dask-*"))
-    assert jobs.difference(local) == ""
+    assert not (found := jobs.difference(local)), found
 
 
 def test_an_array_comes_to_the_end_of_a_local_run(clusters: tuple[Cluster, Cluster], databases: list[str]) -> None:
@@ -153,7 +153,7 @@ def test_an_array_comes_to_the_end_of_a_local_run(clusters: tuple[Cluster, Clust
     jobs.environment["GENBANK_ASSETS_DAGSTER_POSTGRES_URL"] = databases[2]
     script = str(SCRIPTS / "array.sbatch")
     jobs.finished(jobs.sbatch("--array=0-1%2", "--cpus-per-task=1", "--mem-per-cpu=2G", script, *PARTITIONS))
-    assert jobs.difference(local) == ""
+    assert not (found := jobs.difference(local)), found
 
 
 def _nannies(store: Path) -> list[Any]:
