@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -97,14 +98,20 @@ def test_the_next_division_does_not_begin(store: Path, number: signal.Signals) -
 
 def test_at_any_moment_and_the_next_run_goes_on(store: Path) -> None:
     moments = random.Random(2026)
+    stopped = 0
     for attempt in range(5):
         command = Running(store, "materialize", *PARTITIONS)
-        time.sleep(moments.uniform(0.3, 9))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            command.process.wait(moments.uniform(0.3, 9))
         number = moments.choice([signal.SIGINT, signal.SIGTERM])
-        command.signal_group(number)
+        with contextlib.suppress(ProcessLookupError):
+            command.signal_group(number)
         code = command.end()
-        assert code == 128 + number, (attempt, command.lines)
+        # It may be done by then, and in the moment in which it ends.
+        assert code in {0, 128 + number}, (attempt, command.lines)
+        stopped += code != 0
         assert not any("Traceback" in line or "KeyboardInterrupt" in line for line in command.lines), command.lines
+    assert stopped, "nothing was stopped"
     assert not {"STARTED", "CANCELING", "FAILURE"} & set(runs_of(store))
     whole = Running(store, "materialize", *PARTITIONS)
     assert whole.end(120) == 0, whole.lines

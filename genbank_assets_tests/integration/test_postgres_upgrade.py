@@ -161,7 +161,7 @@ def test_a_migration_that_was_cut_short_goes_on(old: str, monkeypatch: pytest.Mo
             upgrade(old)
     assert answers(old, now=False) == before  # readers see what they saw
     monkeypatch.setattr(repartition, "_copy", lambda *a, **k: (copied.append(f"{a[1]} {k['section']}"), copy(*a, **k)))
-    assert any("going on with a migration" in line for line in upgrade(old))
+    assert any("resuming an interrupted migration" in line for line in upgrade(old))
     assert len(copied) == 16  # four tables of four divisions, each once
     assert answers(old, now=True) == before
 

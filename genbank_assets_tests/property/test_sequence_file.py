@@ -176,25 +176,23 @@ def test_a_batch_of_another_table_is_refused() -> None:
 
 def test_the_bytes_do_not_depend_on_which_thread_is_quicker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys come while a batch is encoded: after its row group looked for them, or before."""
-    keys_are_here, group_is_written = threading.Event(), threading.Event()
+    keys_are_here, group_is_written = threading.Semaphore(0), threading.Semaphore(0)
     encode = SequenceFileWriter.write_batch
     digests = set()
     for first in ("encoder", "keys"):
 
         def write_batch(self: SequenceFileWriter, *given: Any, first: str = first, **named: Any) -> None:
-            assert first == "encoder" or keys_are_here.wait(10)
+            assert first == "encoder" or keys_are_here.acquire(timeout=10)
             encode(self, *given, **named)
-            group_is_written.set()
+            group_is_written.release()
 
         monkeypatch.setattr(SequenceFileWriter, "write_batch", write_batch)
         with TableFile(tmp_path / first, SEQUENCE_SCHEMA) as table:
             for ordinal in range(4):
-                keys_are_here.clear()
-                group_is_written.clear()
                 table.write(batch_of([(ordinal, 0, "ACGT" * 9)], CHUNK_SCHEMA))
-                assert first == "keys" or group_is_written.wait(10)
+                assert first == "keys" or group_is_written.acquire(timeout=10)
                 key = {"record_ordinal": ordinal} | key_of(ordinal)
                 table.write_keys(pa.RecordBatch.from_pylist([key], schema=KEYS))
-                keys_are_here.set()
+                keys_are_here.release()
         digests.add(table.sha256)
     assert len(digests) == 1
