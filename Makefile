@@ -12,7 +12,7 @@ SAMPLE_SIZE ?= 60
 SEED ?=
 # Test processes at a time; WORKERS=0 runs the tests in one, which a debugger wants.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
-# Tests of signals, killed processes and clusters: by themselves, in a process of their own, after all others.
+# Tests of signals, killed processes and clusters: after all others, in processes that ran nothing else.
 ALONE := $(addprefix genbank_assets_tests/,integration/test_dask.py integration/test_cli_stops.py integration/test_faults.py defs/test_daemon.py)
 PYTEST := -n $(WORKERS) --dist loadscope
 MAJORS ?=
@@ -41,7 +41,7 @@ dev: setup  ## serve Dagster's UI and daemon on http://127.0.0.1:3000 (PORT=N; S
 
 test: lint type test-packages  ## lint, types and all tests (WORKERS=0: in one process)
 	@$(BIN)/python -m pytest $(PYTEST) $(addprefix --ignore=,$(ALONE))
-	@$(BIN)/python -m pytest $(ALONE)
+	@$(BIN)/python -m pytest $(PYTEST) $(ALONE)
 
 test-fast: setup  ## the quick tests: two minutes on two cores
 	@$(BIN)/python -m pytest $(PYTEST) -q -m "not slow and not browser"

@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # One request to stop may arrive twice: from the terminal to the process group, and from a parent that passes it on.
 REPEATED_SIGNAL_SECONDS = 1.0
 SETTLE_SECONDS = 2.0
+AGAIN_SECONDS = 0.05
 
 
 class StopSignals:
@@ -44,6 +46,7 @@ class StopSignals:
         self._before: dict[int, Any] = {}
         self._ends: tuple[socket.socket, socket.socket] | None = None
         self._settled = threading.Event()
+        self._hook_before: Any = None
 
     @property
     def requested(self) -> bool:
@@ -67,6 +70,7 @@ class StopSignals:
         writer.settimeout(0)
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         threading.Thread(target=self._watch, args=(reader,), name="stop-signals", daemon=True).start()
+        self._hook_before, sys.unraisablehook = sys.unraisablehook, self._unraisable
         _open.append(self)
         return self
 
@@ -74,6 +78,7 @@ class StopSignals:
         if self._ends is None:
             return
         _open.remove(self)
+        sys.unraisablehook = self._hook_before
         signal.set_wakeup_fd(-1)
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -103,6 +108,16 @@ class StopSignals:
             yield
         finally:
             self._callbacks.remove(callback)
+
+    def _unraisable(self, found: Any) -> None:
+        """An interrupt in a callback of the garbage collector, where Python drops it, comes again a moment later."""
+        if found.exc_type is not KeyboardInterrupt:
+            self._hook_before(found)
+            return
+        main = threading.main_thread().ident
+        again = threading.Timer(AGAIN_SECONDS, signal.pthread_kill, (main, signal.SIGINT))
+        again.daemon = True
+        again.start()
 
     def _watch(self, reader: socket.socket) -> None:
         with reader:

@@ -54,12 +54,13 @@ class Step:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            with self._came:
-                self.lines.append(line.rstrip())
-                if line.startswith("stage "):
-                    self.stages[line.split(" ", 1)[1].strip()] = time.monotonic()
-                self._came.notify_all()
+        with self.process.stdout as lines:
+            for line in lines:
+                with self._came:
+                    self.lines.append(line.rstrip())
+                    if line.startswith("stage "):
+                        self.stages[line.split(" ", 1)[1].strip()] = time.monotonic()
+                    self._came.notify_all()
         with self._came:
             self._is_closed = True
             self._came.notify_all()

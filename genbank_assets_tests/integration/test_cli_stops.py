@@ -107,9 +107,9 @@ def test_at_any_moment_and_the_next_run_goes_on(store: Path) -> None:
         with contextlib.suppress(ProcessLookupError):
             command.signal_group(number)
         code = command.end()
-        # It may be done by then, and in the moment in which it ends.
-        assert code in {0, 128 + number}, (attempt, command.lines)
-        stopped += code != 0
+        # It may be done by then, or so near its end that nothing listens any more: that is the signal's own way.
+        assert code in {0, 128 + number, -number}, (attempt, command.lines)
+        stopped += code == 128 + number
         assert not any("Traceback" in line or "KeyboardInterrupt" in line for line in command.lines), command.lines
     assert stopped, "nothing was stopped"
     assert not {"STARTED", "CANCELING", "FAILURE"} & set(runs_of(store))
@@ -170,6 +170,21 @@ def test_the_second_wish_ends_at_once_what_does_not_end() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 143
         assert lines.read() == ""
+
+
+def test_an_interrupt_that_python_drops_comes_again() -> None:
+    """One that is raised in a callback of the garbage collector is printed and forgotten by Python."""
+    script = (
+        "import os, signal, sys, time, weakref\nfrom genbank_assets import stopping\n"
+        "class Thing: pass\n"
+        "def callback(_):\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(1)\n"
+        "thing = Thing()\nreference = weakref.ref(thing, callback)\n"
+        "with stopping.StopSignals(lambda line: None):\n"
+        "    try:\n        del thing\n        time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n        print('stopped')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "stopped\n", "")
 
 
 def test_what_is_ignored_stays_ignored(store: Path) -> None:
