@@ -186,9 +186,13 @@ def _users(paths: ClusterPaths) -> list[str]:
         WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() GROUP BY 1 ORDER BY 1
     """
     if not known:
-        server = EmbeddedServer(paths.data, paths.socket_folder)
-        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(server.url("postgres")) as connection:
-            found += [f"{count} connection(s) of {name}" for name, count in connection.execute(statement)]
+        url = EmbeddedServer(paths.data, paths.socket_folder).url("postgres")
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url, autocommit=True) as connection:
+            for _ in range(10):  # one that was closed just now is listed for a moment
+                if not (there := connection.execute(statement).fetchall()):
+                    break
+                time.sleep(0.1)
+            found += [f"{count} connection(s) of {name}" for name, count in there]
     return found
 
 

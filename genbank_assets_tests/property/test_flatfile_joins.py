@@ -112,7 +112,7 @@ def test_values_by_a_writer_that_cuts_anywhere(value: str, cuts: list[int]) -> N
     text = f'/note="{doubled(value)}"'
     places = [0, *sorted(cut for cut in cuts if 10 < cut < len(text)), len(text)]
     lines = [text[a:b].strip() for a, b in pairwise(places)]
-    assume(all(lines) and not ends_sentences(lines))
+    assume(all(lines) and lines[-1] != '"' and not ends_sentences(lines))
     # cuts behind which the next words did not fit either are what a writer of whole words makes
     assume(len(lines) < 3 or not all(looks_wrapped(a, b) for a, b in pairwise(lines)))
     check(record(features=features([("note", lines)])), [("note", value)])
