@@ -7,7 +7,8 @@ functions. What is asked of the server, and what is tried again, belongs to the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+
+from genbank_assets.errors import causes
 
 # What the libraries write -> what it means and what to do. The first that fits is said.
 _REASONS: tuple[tuple[str, str], ...] = (
@@ -73,11 +74,4 @@ def _last_words(error: BaseException) -> str:
 
 
 def _all_of(error: BaseException) -> str:
-    return "\n".join(f"{type(one).__name__}: {one}" for one in _chain(error))
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    one: BaseException | None = error
-    while one is not None:
-        yield one
-        one = one.__cause__ or one.__context__
+    return "\n".join(f"{type(one).__name__}: {one}" for one in causes(error))

@@ -8,6 +8,7 @@ them to the process that waits for them. Quarantined blocks are data, not errors
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 from genbank_assets.redaction import redacted
@@ -20,6 +21,14 @@ def one_line(text: str) -> str:
     if len(lines) < 2:
         return text.strip()
     return "".join(line + (" " if line.endswith(tuple(".:;,!?")) else "; ") for line in lines).rstrip("; ")
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, what caused it, and so on: the last one is where it began."""
+    one: BaseException | None = error
+    while one is not None:
+        yield one
+        one = one.__cause__ or one.__context__
 
 
 class GenbankAssetsError(Exception):

@@ -40,7 +40,7 @@ from genbank_assets.cli import (
 from genbank_assets.cli.commands import PROGRAM, Commands, option_of
 from genbank_assets.cli.output import prepare_streams, say
 from genbank_assets.cli.services import noted_address
-from genbank_assets.errors import GenbankAssetsError, SettingsError, UsageError, one_line
+from genbank_assets.errors import GenbankAssetsError, SettingsError, UsageError, causes, one_line
 from genbank_assets.redaction import redacted
 from genbank_assets.settings import Settings, settings_from_environment, unknown_variables
 from genbank_assets.stopping import StopSignals
@@ -170,21 +170,20 @@ def _failed(error: BaseException, options: argparse.Namespace) -> int:
     return 2 if isinstance(error, UsageError) else 1
 
 
-def _database_reason(error: BaseException | None) -> str | None:
+def _database_reason(error: BaseException) -> str | None:
     """Why Dagster's storage failed, in a sentence without its SQL; None where that is not what happened.
 
     It raises errors of SQLAlchemy, whose ``orig`` is the driver's: https://peps.python.org/pep-0249/#exceptions
     """
-    while error is not None:
-        origin = getattr(error, "orig", None)
-        if isinstance(origin, Exception):
-            if getattr(origin, "pgcode", None) == DISK_FULL:
-                return "the disk of Dagster's database is full: make room and run it again"
-            if type(error).__name__ in {"OperationalError", "InterfaceError", "InternalError"}:
-                return one_line(
-                    f"Dagster's database failed: {redacted(str(origin))}; see that it runs, and run it again"
-                )
-        error = error.__cause__ or error.__context__
+    for one in causes(error):
+        origin = getattr(one, "orig", None)
+        if not isinstance(origin, Exception):
+            continue
+        if getattr(origin, "pgcode", None) == DISK_FULL:
+            return "the disk of Dagster's database is full: make room and run it again"
+        if type(one).__name__ in {"OperationalError", "InterfaceError", "InternalError"}:
+            said = one_line(redacted(str(origin))).rstrip(" .;")
+            return f"Dagster's database failed: {said}; see that it runs, and run it again"
     return None
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.errors import GenbankAssetsError, causes
 from genbank_assets.redaction import redacted
 from genbank_assets.stopping import settle
 
@@ -57,9 +57,4 @@ def failures(context: OpExecutionContext | dg.AssetExecutionContext | dg.AssetCh
 
 def _to_be_shown(error: Exception) -> Exception | None:
     """The error for Dagster's event log, with what caused it; None where one of their messages holds a secret."""
-    one: BaseException | None = error
-    while one is not None:
-        if redacted(str(one)) != str(one):
-            return None
-        one = one.__cause__ or one.__context__
-    return error
+    return None if any(redacted(str(one)) != str(one) for one in causes(error)) else error

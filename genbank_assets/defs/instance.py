@@ -16,7 +16,7 @@ import psycopg
 
 import genbank_assets
 from genbank_assets.defs.storage import STORAGE_VARIABLE, storage_url
-from genbank_assets.errors import DatabaseError, SettingsError, one_line
+from genbank_assets.errors import DatabaseError, SettingsError, causes, one_line
 from genbank_assets.postgres_url import normalised_postgres_url, shown_postgres_url, sqlalchemy_url
 from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
@@ -139,9 +139,8 @@ def open_instance(settings: Settings, *, captures_output: bool = True) -> dg.Dag
 
 
 def _root_cause(error: BaseException) -> str:
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    said = one_line(str(error).partition("\nLINE ")[0])[:500]  # not the statement of Dagster's own
+    *_, root = causes(error)
+    said = one_line(str(root).partition("\nLINE ")[0])[:500]  # not the statement of Dagster's own
     if "permission denied" in said:
         said += "; its role has to own the database, or may CREATE in its schema public"
     return said
