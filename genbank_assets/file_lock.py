@@ -12,12 +12,12 @@ import fcntl
 import json
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from genbank_assets.durable import store_errors
+from genbank_assets.turns import Turn
 
 ANNOUNCE_SECONDS = 60.0
 _MAX_POLL_SECONDS = 1.0
@@ -62,18 +62,13 @@ def _sign(file: IO[str], *, run_id: str) -> None:
 
 
 def _wait(file: IO[str], name: str, *, progress: Callable[[str], None]) -> None:
-    begun = announced = time.monotonic()
-    pause, said = 0.05, False
+    turn = Turn(
+        name, progress=progress, announce_seconds=ANNOUNCE_SECONDS, pause_seconds=0.05,
+        max_pause_seconds=_MAX_POLL_SECONDS,
+    )  # fmt: skip
     while not _taken(file):
-        now = time.monotonic()
-        if not said or now - announced >= ANNOUNCE_SECONDS:
-            waited = f", waiting for {now - begun:,.0f} s" if said else ": waiting"
-            progress(f"another run works on {name} ({_holder(file)}){waited}")
-            said, announced = True, now
-        time.sleep(pause)
-        pause = min(pause * 1.5, _MAX_POLL_SECONDS)
-    if said:
-        progress(f"{name} is free after {time.monotonic() - begun:,.0f} s of waiting")
+        turn.wait(lambda: _holder(file))
+    turn.has_come()
 
 
 def _taken(file: IO[str]) -> bool:

@@ -12,10 +12,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import functools
 import os
 import platform
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import LiteralString
 
@@ -23,6 +23,7 @@ from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.sql_files import query
 from genbank_assets.processes import process_space, started
+from genbank_assets.turns import Turn
 
 LEASE_TIMEOUT_SECONDS = 60.0  # without a heartbeat, after which a holder counts as gone
 HEARTBEAT_SECONDS = 10.0
@@ -129,22 +130,16 @@ def holder(database: Database, name: str) -> Holder | None:
 
 
 def _wait(database: Database, name: str, *, progress: Callable[[str], None], run_id: str, totals: SqlTotals) -> Lease:
-    begun = announced = time.monotonic()
-    pause = 0.1
-    said = False
+    turn = Turn(
+        name, progress=progress, announce_seconds=ANNOUNCE_SECONDS, pause_seconds=0.1,
+        max_pause_seconds=_MAX_POLL_SECONDS,
+    )  # fmt: skip
     while True:
         token, other = _try(database, name, run_id=run_id, totals=totals)
         if token is not None:
-            if said:
-                progress(f"{name} is free after {time.monotonic() - begun:,.0f} s of waiting")
+            turn.has_come()
             return Lease(name, token)
-        now = time.monotonic()
-        if not said or now - announced >= ANNOUNCE_SECONDS:
-            waited = f", waiting for {now - begun:,.0f} s" if said else ": waiting"
-            progress(f"another run works on {name} ({other or 'it is just ending'}){waited}")
-            said, announced = True, now
-        time.sleep(pause)
-        pause = min(pause * 1.5, _MAX_POLL_SECONDS)
+        turn.wait(functools.partial(str, other or "it is just ending"))
 
 
 def _try(database: Database, name: str, *, run_id: str, totals: SqlTotals) -> tuple[int | None, Holder | None]:
