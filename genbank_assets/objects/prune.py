@@ -91,11 +91,7 @@ def prune_objects(
         plan = Plan(scratch / "plan.arrows")
         before = datetime.now(UTC) - older_than
         plan.write(_orphans(settings, store, before=before, scratch=scratch, progress=progress))
-        done = "would be deleted" if dry_run else "will be deleted"
-        progress(f"{plan.objects:,} objects with {plan.bytes:,} bytes that no manifest lists {done}")
-        for planned in plan:
-            announce(planned.orphan)
-        announced()
+        plan.tell("objects", dry_run=dry_run, announce=announce, announced=announced, progress=progress)
         if plan.objects and not dry_run:
             forget_sent(settings.store)
             carry_out(settings, store, plan, lease=lease, progress=progress)

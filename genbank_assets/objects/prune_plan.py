@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -78,6 +78,30 @@ class Plan:
                 self.objects += len(batch)
                 self.bytes += sum(row.bytes for row in batch)
                 writer.write_batch(pa.RecordBatch.from_pylist([dataclasses.asdict(row) for row in batch], _PLAN))
+
+    def tell(
+        self,
+        what: str,
+        *,
+        dry_run: bool,
+        announce: Callable[[Orphan], None],
+        announced: Callable[[], None],
+        progress: Callable[[str], None],
+    ) -> None:
+        """Say how much it is and then each row, before anything is deleted; what a callback raises stops everything.
+
+        Args:
+            what: the noun for the rows, such as ``objects``.
+            dry_run: whether they stay.
+            announce: told of every row.
+            announced: called when all were told.
+            progress: called with the line that says how much it is.
+        """
+        done = "would be deleted" if dry_run else "will be deleted"
+        progress(f"{self.objects:,} {what} with {self.bytes:,} bytes that no manifest lists {done}")
+        for planned in self:
+            announce(planned.orphan)
+        announced()
 
     def batches(self) -> Iterator[list[Planned]]:
         """The rows, a thousand at a time."""

@@ -65,11 +65,7 @@ def prune_tables(
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="genbank-assets-")))
         plan = Plan(scratch / "plan.arrows")
         plan.write(_orphans(store, tables, before=before, progress=progress))
-        done = "would be deleted" if dry_run else "will be deleted"
-        progress(f"{plan.objects:,} tables with {plan.bytes:,} bytes that no manifest lists {done}")
-        for planned in plan:
-            announce(planned.orphan)
-        announced()
+        plan.tell("tables", dry_run=dry_run, announce=announce, announced=announced, progress=progress)
         if not dry_run:
             if plan.objects:
                 carry_out(tables, store, plan, lease=lease, progress=progress)
