@@ -29,11 +29,11 @@ def add_commands(commands: Commands) -> None:
 def _blast(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.defs.run import Runs
     from genbank_assets.search_databases.build import STAGE
-    from genbank_assets.search_databases.programs import require_programs
+    from genbank_assets.search_databases.programs import PROGRAMS, SEARCH_PROGRAMS, require_programs
     from genbank_assets.store import current_release
 
     keys = chosen_partitions(options.partitions)
-    require_programs("makeblastdb", "blastdbcmd", "blastn", "blastp")
+    require_programs(*PROGRAMS, *SEARCH_PROGRAMS)
     show_progress(options)
     with Runs(settings, stop=options.stop, verbose=options.verbose > 0) as runs:
         done = report_outcomes((runs.make_blast_database(key) for key in keys), options=options)

@@ -16,6 +16,7 @@ from typing import Any, Self
 from genbank_assets.errors import IntegrityError, NotFoundError
 
 PROGRAMS = ("makeblastdb", "blastdbcmd")  # without which no database can be made
+SEARCH_PROGRAMS = ("blastn", "blastp")  # that its check searches it with
 _PACKAGES = {"diamond": ("DIAMOND", "diamond-aligner")}
 # Programs of BLAST+ tell NCBI of their use unless they are asked not to.
 _ENVIRONMENT = {"BLAST_USAGE_REPORT": "false"}

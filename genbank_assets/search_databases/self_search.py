@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from genbank_assets.extract.inputs import Input, SourceFile, find_inputs
 from genbank_assets.search_databases.build import NUCLEOTIDE, PROTEIN
-from genbank_assets.search_databases.programs import run
+from genbank_assets.search_databases.programs import SEARCH_PROGRAMS, run
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease
 from genbank_assets.tables.feature_arrays import KEY_COLUMN, QUALIFIER_COLUMNS, FeatureArrays
@@ -70,7 +70,7 @@ def search_itself(partition: PartitionRelease, manifest: Manifest, *, settings: 
     folder = partition.folder_of(manifest)
     searched: dict[str, tuple[str, ...]] = {}
     missing: list[str] = []
-    for database, program in ((NUCLEOTIDE, "blastn"), (PROTEIN, "blastp")):
+    for database, program in zip((NUCLEOTIDE, PROTEIN), SEARCH_PROGRAMS, strict=True):
         if database not in manifest.extra["databases"]:
             continue
         queries = list(_queries(one, database))
