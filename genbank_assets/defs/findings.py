@@ -110,7 +110,11 @@ def database_totals(partition: PartitionRelease, manifest: Manifest, settings: S
     records = partition.manifest("records")
     with open_database(settings) as database, database.transaction(keep=False) as session:
         found = compared_totals(session, partition)
-        differences = compare_with_tables(session, partition, records, rows=not found.agree) if records else []
+        differences = (
+            compare_with_tables(session, partition, records, rows=not found.agree, superseded=found.superseded)
+            if records
+            else []
+        )
     told = "".join(f"; {one.name}: {one.what}" for one in differences[:MAX_FILES_TOLD])
     more = f"; and {len(differences) - MAX_FILES_TOLD:,} more" if len(differences) > MAX_FILES_TOLD else ""
     return Finding(

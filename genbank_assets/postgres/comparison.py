@@ -52,7 +52,12 @@ class _Expected:
 
 
 def compare_with_tables(
-    session: Session, partition: PartitionRelease, records: Manifest, *, rows: bool = True
+    session: Session,
+    partition: PartitionRelease,
+    records: Manifest,
+    *,
+    rows: bool = True,
+    superseded: dict[str, tuple[int, ...]] | None = None,
 ) -> list[FileDifference]:
     """Compare what is loaded of a division or a day with its tables.
 
@@ -64,6 +69,7 @@ def compare_with_tables(
         partition: of a release that was loaded, or a day that was applied.
         records: the manifest of its record tables.
         rows: whether the rows are compared too, not only the ledger.
+        superseded: what ``preflight`` found of this division, where that was asked already.
 
     Returns:
         What differs, by file; [] where all is as it should be.
@@ -80,7 +86,9 @@ def compare_with_tables(
     point, division_point = found[0]
     files = {e["name"]: _Expected(e["raw_sha256"], e["records"], 0) for e in records.files}
     rows = rows and division_point == point
-    _read_tables(session, partition, files, rows=rows)
+    if superseded is None:
+        superseded = preflight(partition).superseded
+    _read_tables(session, partition, files, superseded, rows=rows)
     ledger = session.execute(query("comparison.ledger"), key)
     differences = list(_of_ledger(files, {row[0]: row[1:] for row in ledger}))
     if rows:
@@ -100,9 +108,15 @@ def compare_with_tables(
     return sorted(differences)
 
 
-def _read_tables(session: Session, partition: PartitionRelease, files: dict[str, _Expected], *, rows: bool) -> None:
+def _read_tables(
+    session: Session,
+    partition: PartitionRelease,
+    files: dict[str, _Expected],
+    superseded: dict[str, tuple[int, ...]],
+    *,
+    rows: bool,
+) -> None:
     """Add up each file of the membership table; with ``rows`` its records go to ``stage_expected`` on the way."""
-    superseded = preflight(partition).superseded
     for name, ordinals in superseded.items():
         files[name].superseded = len(ordinals)
     batches = _batches(partition, files, superseded)

@@ -164,12 +164,14 @@ class ComparedTotals:
         rows: current records.
         digests_agree: whether the XOR of their ``record_sha256`` is the same.
         files: in the ledger.
+        superseded: record ordinals of each file of the tables whose records other rows supersede.
     """
 
     accessions: int
     rows: int
     digests_agree: bool
     files: int
+    superseded: dict[str, tuple[int, ...]]
 
     @property
     def agree(self) -> bool:
@@ -197,7 +199,7 @@ def compared_totals(session: Session, partition: PartitionRelease) -> ComparedTo
         query("preflight.files"),
         [*name.values(), partition.release],
     )[0][0]
-    return ComparedTotals(found.accessions, rows, digest == found.record_digest, files)
+    return ComparedTotals(found.accessions, rows, digest == found.record_digest, files, found.superseded)
 
 
 @dataclasses.dataclass(frozen=True)
