@@ -23,7 +23,7 @@ from genbank_assets.objects import upload
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease, publish_manifest
 from genbank_assets_tests.fix_postgres import Divisions
-from genbank_assets_tests.fix_s3 import S3Server, ThrottlingProxy
+from genbank_assets_tests.fix_s3 import Asked, Fault, FaultyProxy, S3Server
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.integration.test_postgres_changes import many
 from genbank_assets_tests.paths import SAMPLE
@@ -167,15 +167,41 @@ def test_an_object_list_that_lost_a_row(pln: tuple[Settings, PartitionRelease]) 
     assert (found.passed, found.figures["objects"]) == (False, 106)
 
 
+class OneIsRefused:
+    """Refuses the first object until it has used up its tries while others passed; its second chance then helps.
+
+    The others are refused until it was: while nothing passes, the store's return is waited for and tries do not count.
+    """
+
+    def __init__(self, *, objects: int) -> None:
+        self._objects = objects
+        self._paths: list[str] = []
+        self._refusals = self._refusals_at_end = 0
+
+    def __call__(self, asked: Asked) -> Fault | None:
+        """Called for one request at a time."""
+        if asked.method != "PUT" or "/nucleotide/" not in asked.path:
+            return None
+        if asked.path not in self._paths:
+            self._paths.append(asked.path)
+        if asked.path == self._paths[0]:
+            is_refused = self._refusals < upload.TRIES or self._refusals_at_end < 3
+            self._refusals += is_refused
+            self._refusals_at_end += len(self._paths) == self._objects
+        else:
+            is_refused = self._refusals < 2  # the second time the client knows of the first
+        return Fault(status=503, body=b"<Error><Code>SlowDown</Code></Error>") if is_refused else None
+
+
 def test_uploads_that_use_up_their_tries(settings: Settings, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "FIRST_PAUSE_SECONDS", 0.001)
     settings = dataclasses.replace(settings, source=SAMPLE.as_uri(), objects=f"s3://{s3.bucket}/set")
     key = PartitionKey("genbank", "vrl")
-    with ThrottlingProxy(s3, share=0.0, refuse="/nucleotide/", times=upload.TRIES) as proxy:
+    with FaultyProxy(s3, OneIsRefused(objects=7)) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         report = mirror(key, settings)[4].report
     assert (report.objects_put, report.upload_attempts) == (7, 7)  # second chances helped
-    assert report.upload_errors  # not necessarily of all: while nothing passes, the store's return is waited for
+    assert report.upload_errors
     found = finding("upload_errors", PartitionRelease(settings.store, key, "1.0"), settings)
     assert not found.passed
     assert found.sentence == f"{report.upload_errors} of 7 uploads failed"
