@@ -1,13 +1,17 @@
 """On the module path of a process: its clock, and that of its workers, is off by what a file says at every look.
 
-Python's clock alone, not the file system's: files have the true time, as when a file server has another clock.
+Python's clock alone, not the file system's: files have the true time, as when a file server has another clock. Only
+this project's modules get another ``datetime``: extension modules derive C types from the true one.
 """
 
+import builtins
 import datetime as dt
 import os
 import time
+import types
+from typing import Any
 
-_true_time, _true_datetime = time.time, dt.datetime
+_true_time, _true_import = time.time, builtins.__import__
 
 
 def _off() -> float:
@@ -17,14 +21,24 @@ def _off() -> float:
 
 class _Type(type):
     def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, _true_datetime)
+        return isinstance(instance, dt.datetime)
 
 
-class _Stepped(_true_datetime, metaclass=_Type):
+class _Stepped(dt.datetime, metaclass=_Type):
     @classmethod
     def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:  # type: ignore[override]
-        return _true_datetime.now(tz) + dt.timedelta(seconds=_off())
+        return dt.datetime.now(tz) + dt.timedelta(seconds=_off())
+
+
+_stepped = types.ModuleType("datetime")
+_stepped.__dict__.update(vars(dt) | {"datetime": _Stepped})
+
+
+def _import(name: str, globals: Any = None, *arguments: Any, **options: Any) -> Any:  # noqa: A002 -- as it is called
+    if name == "datetime" and globals and str(globals.get("__name__")).startswith("genbank_assets"):
+        return _stepped
+    return _true_import(name, globals, *arguments, **options)
 
 
 time.time = lambda: _true_time() + _off()
-dt.datetime = _Stepped  # type: ignore[misc]
+builtins.__import__ = _import
