@@ -16,8 +16,9 @@ from pathlib import Path
 
 from genbank_assets.errors import DatabaseError, ObjectStoreError, ReleaseError, SettingsError, SourceError
 from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.release_facts import release_sort_key
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey, current_release, release_sort_key
+from genbank_assets.store import PartitionKey, current_release
 
 TIMEOUT_SECONDS = 10.0
 ANNOUNCE_SECONDS = 4.0

@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 from genbank_assets import __version__
 from genbank_assets.durable import sweep_temporaries, temporary_beside, write_atomically
 from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.release_facts import release_sort_key
 from genbank_assets.reports import REPORTS, StageReport
 
 __all__ = [
@@ -33,7 +34,6 @@ __all__ = [
     "current_release",
     "publish_manifest",
     "read_manifest",
-    "release_sort_key",
     "releases_in_store",
     "temporary_beside",
     "write_atomically",
@@ -246,14 +246,6 @@ def publish_manifest(manifest: Manifest, *, partition: PartitionRelease) -> Mani
     write_atomically(partition.manifest_path(manifest.stage), content)
     sweep_temporaries(partition.stage_folder(manifest.stage))
     return manifest
-
-
-def release_sort_key(release: str) -> tuple[int, int]:
-    """``"273.0"`` → (273, 0), ``"260"`` → (260, 0): releases in order of number."""
-    match = re.fullmatch(r"(\d+)(?:\.(\d+))?", release)
-    if match is None:
-        raise IntegrityError(f"not a release number: {release!r}")
-    return int(match[1]), int(match[2] or 0)
 
 
 def releases_in_store(store: Path, *, key: PartitionKey, stage: Stage, retired: bool = False) -> list[PartitionRelease]:

@@ -16,17 +16,11 @@ import pyarrow.parquet as pq
 from genbank_assets.catalog.row_groups import groups_with
 from genbank_assets.errors import NotFoundError
 from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.release_facts import release_sort_key
 from genbank_assets.store import (
     FURTHER_STAGES as DERIVED,
 )
-from genbank_assets.store import (
-    Manifest,
-    PartitionKey,
-    PartitionRelease,
-    Stage,
-    release_sort_key,
-    releases_in_store,
-)
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, Stage, releases_in_store
 from genbank_assets.tables.unique_tables import memberships_table
 
 if TYPE_CHECKING:

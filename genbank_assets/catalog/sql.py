@@ -18,7 +18,8 @@ from genbank_assets.catalog.bundle_layout import CATALOG
 from genbank_assets.catalog.duck import literal
 from genbank_assets.catalog.ducklake import FILE, CatalogReport, attached, build_catalog, catalog_path, snapshots
 from genbank_assets.errors import NotFoundError, QueryError
-from genbank_assets.store import release_sort_key, temporary_beside, write_atomically
+from genbank_assets.release_facts import release_sort_key
+from genbank_assets.store import temporary_beside, write_atomically
 
 if TYPE_CHECKING:
     import duckdb

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 
 from genbank_assets.catalog.divisions import ReadableRelease
 from genbank_assets.catalog.frames import lacks
-from genbank_assets.ncbi.releases import first_fetched, release_date
+from genbank_assets.release_facts import first_fetched, release_date, release_sort_key
 from genbank_assets.schema.tables import RECORD_SCHEMA, SEQUENCE_SCHEMA
-from genbank_assets.store import PartitionKey, release_sort_key
+from genbank_assets.store import PartitionKey
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

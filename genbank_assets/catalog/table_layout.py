@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from genbank_assets.errors import IntegrityError
-from genbank_assets.store import Manifest, PartitionKey, release_sort_key
+from genbank_assets.release_facts import release_sort_key
+from genbank_assets.store import Manifest, PartitionKey
 
 FORMAT = 1
 INDEX_KEY = "index.json"

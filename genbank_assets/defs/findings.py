@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 from genbank_assets.errors import SourceError
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.limiter import Limiter
-from genbank_assets.ncbi.releases import read_number, same_number
+from genbank_assets.ncbi.releases import read_number
 from genbank_assets.ncbi.sources import open_source
 from genbank_assets.postgres.comparison import compare_with_tables, records_of_day
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.preflight import MIN_ABSENT, absences, compared_totals, shrinks_too_much
+from genbank_assets.release_facts import same_number
 from genbank_assets.reports import LoadReport, ObjectSetReport, RecordsReport
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease

@@ -18,9 +18,9 @@ from genbank_assets.errors import IntegrityError
 from genbank_assets.lineage.status import is_whole
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.ncbi.poll import ReleaseState, is_fetched
-from genbank_assets.ncbi.releases import same_number
+from genbank_assets.release_facts import release_sort_key, same_number
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, current_release, release_sort_key
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, current_release
 
 STATE_TAG = "ncbi/state"  # the digest of the division's files as the sensor saw them
 MAX_REQUESTS = 5  # of one state of a division that does not come to be loaded

@@ -25,10 +25,10 @@ from genbank_assets.errors import NotFoundError
 from genbank_assets.locks import exclusive
 from genbank_assets.ncbi import fetch
 from genbank_assets.ncbi.catalog import Collection
-from genbank_assets.ncbi.releases import release_date, same_number
 from genbank_assets.ncbi.unknown import read_unknown
 from genbank_assets.objects import object_index, publish
 from genbank_assets.postgres import load
+from genbank_assets.release_facts import release_date, same_number
 from genbank_assets.schema.tables import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
 from genbank_assets.settings import Settings
 from genbank_assets.store import (

@@ -12,7 +12,7 @@ import dagster as dg
 
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 from genbank_assets.ncbi.poll import ReleaseState
-from genbank_assets.ncbi.releases import date_of
+from genbank_assets.release_facts import date_of
 from genbank_assets.store import PartitionRelease
 
 RELEASE_TAG = "ncbi/release"  # of a run: it works on this release and on no other

@@ -17,7 +17,7 @@ from genbank_assets import __version__
 from genbank_assets.extract.inputs import find_inputs
 from genbank_assets.extract.manifest import Extract
 from genbank_assets.ncbi.catalog import COLLECTIONS
-from genbank_assets.ncbi.releases import date_of
+from genbank_assets.release_facts import date_of
 
 HOME = "https://www.ncbi.nlm.nih.gov"
 PUBLISHER = "National Center for Biotechnology Information"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from genbank_assets.catalog.divisions import Published, ReadableRelease, choose, readable_releases
-from genbank_assets.ncbi.releases import first_fetched, release_date
-from genbank_assets.store import PartitionRelease, release_sort_key
+from genbank_assets.release_facts import first_fetched, release_date, release_sort_key
+from genbank_assets.store import PartitionRelease
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 from genbank_assets.ncbi.daily import DAILY, day_of
-from genbank_assets.ncbi.releases import release_date
+from genbank_assets.release_facts import release_date
 from genbank_assets.settings import Settings
 from genbank_assets.store import STAGES, PartitionKey, PartitionRelease, current_release, releases_in_store
 from genbank_assets.tables.unique_tables import memberships_table

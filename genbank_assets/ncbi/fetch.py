@@ -23,27 +23,14 @@ from genbank_assets.ncbi.evidence import EVIDENCE_FILE, fetch_evidence
 from genbank_assets.ncbi.incoming import IncomingFiles, discard_unfinished
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.listing import Listing, listed_division
-from genbank_assets.ncbi.releases import (
-    Release,
-    date_of,
-    disagreement,
-    promised_files,
-    read_number,
-    read_release,
-    same_number,
-)
+from genbank_assets.ncbi.releases import Release, disagreement, promised_files, read_number, read_release
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source, without_credentials
 from genbank_assets.ncbi.transfers import Transfers
 from genbank_assets.ncbi.unknown import note_unknown, unknown_sentence
+from genbank_assets.release_facts import date_of, release_sort_key, same_number
 from genbank_assets.reports import StageReport
 from genbank_assets.settings import Settings
-from genbank_assets.store import (
-    Manifest,
-    PartitionKey,
-    PartitionRelease,
-    current_release,
-    release_sort_key,
-)
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, current_release
 
 CODE_VERSION = "1"
 

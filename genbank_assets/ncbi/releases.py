@@ -8,19 +8,17 @@ with a checksum per file. Fetching flat files belongs to ``fetch``.
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from genbank_assets.errors import ReleaseError, RemoteFileMissingError, SourceError
 from genbank_assets.ncbi.catalog import GENBANK, Collection, division_of_file, file_sort_key
-from genbank_assets.store import release_sort_key
+from genbank_assets.release_facts import same_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from genbank_assets.ncbi.sources import Source
-    from genbank_assets.store import Manifest, Stage
 
 _NUMBER = re.compile(r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*")
 _NOTES_RELEASE = re.compile(r"NCBI-GenBank Flat File Release\s+(\d+(?:\.\d+)?)")
@@ -31,14 +29,6 @@ _NOTES_ENTRIES = re.compile(r"^([A-Z]{3}\d+)\s+([\d,]+)\s+([\d,]+)\s*$", re.MULT
 _NOTES_SIZE = re.compile(r"^\s*([\d,]+)\s+(gb[a-z]{3}\d+)\.s(?:eq?)?\s*$", re.MULTILINE)
 # MD5, or what cksum prints: its CRC, in some releases with the size behind it.
 _CHECKSUM = re.compile(r"[0-9a-f]{32}|[0-9]{1,10}", re.IGNORECASE)
-
-
-class HasManifests(Protocol):
-    """A division's release that can be asked for its stages' manifests, wherever they lie."""
-
-    def manifest(self, stage: Stage) -> Manifest | None:
-        """The manifest of a stage, or None."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,17 +150,6 @@ def _genbank_release(number: str, notes: str) -> Release:
     )
 
 
-def same_number(one: str, other: str) -> bool:
-    """Whether two texts name one release: ``260`` is ``260.0``."""
-    return release_sort_key(one) == release_sort_key(other)
-
-
-def release_spellings(text: str) -> tuple[str, ...]:
-    """How a release may be written: ``260`` and ``260.0``; a day on top of one (``260.0.20260902``) as it is."""
-    whole = re.fullmatch(r"(\d+)(?:\.0)?", text)
-    return (whole[1], f"{whole[1]}.0") if whole else (text,)
-
-
 def promised_files(release: Release, *, collection: Collection, division: str) -> frozenset[str]:
     """The files of a division that the release names."""
     return frozenset(name for name in release.files if division_of_file(name, collection=collection) == division)
@@ -188,27 +167,3 @@ def disagreement(release: Release, listed: Iterable[str], *, collection: Collect
         f"{division}: {notes} {len(promised)} files, {len(there)} are listed "
         f"(missing: {', '.join(missing[:3]) or 'none'}; extra: {', '.join(extra[:3]) or 'none'})"
     )
-
-
-def date_of(text: str) -> dt.date | None:
-    """A date as release notes write it (``August 15 2026``, ``August 31, 2026``), as far as it is one."""
-    try:
-        return dt.datetime.strptime(text.replace(",", ""), "%B %d %Y").date()
-    except ValueError:
-        return None
-
-
-def first_fetched(partition: HasManifests) -> dt.date:
-    """When a release was fetched first, which stands for the date of one without; today where nothing says it."""
-    raw = partition.manifest("raw_files")
-    said = str(raw.extra.get("first_fetched_at") or raw.published_at) if raw is not None else ""
-    try:
-        return dt.date.fromisoformat(said[:10])
-    except ValueError:
-        return dt.datetime.now(dt.UTC).date()
-
-
-def release_date(partition: HasManifests) -> dt.date | None:
-    """The date in the release notes, as far as they say one."""
-    raw = partition.manifest("raw_files")
-    return date_of(str(raw.extra.get("release_date", ""))) if raw is not None else None

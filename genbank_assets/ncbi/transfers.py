@@ -19,8 +19,9 @@ from genbank_assets.ncbi.download import check_space, fetch_file
 from genbank_assets.ncbi.incoming import IncomingFiles, file_entry
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.listing import folder_of
-from genbank_assets.ncbi.releases import Release, same_number
+from genbank_assets.ncbi.releases import Release
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source
+from genbank_assets.release_facts import same_number
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionRelease
 

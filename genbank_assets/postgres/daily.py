@@ -30,9 +30,10 @@ from genbank_assets.postgres.order import note_day
 from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.staging import Copy
 from genbank_assets.postgres.versions import ensure_schema
+from genbank_assets.release_facts import release_sort_key
 from genbank_assets.reports import LoadReport
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest, release_sort_key
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
 
 CODE_VERSION = "1"
 _STATES = ("new", "sequence_changed", "annotation_changed", "unchanged", "returned", "kept")

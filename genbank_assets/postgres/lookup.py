@@ -10,10 +10,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from genbank_assets.errors import DatabaseError, NoDatabaseError
-from genbank_assets.ncbi.releases import release_spellings
 from genbank_assets.postgres.connection import Session, open_database
 from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres_url import shown_postgres_url
+from genbank_assets.release_facts import release_spellings
 from genbank_assets.settings import Settings
 
 _ROW_NAMES = (

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from genbank_assets.ncbi.releases import first_fetched, release_date
 from genbank_assets.postgres.connection import Session
-from genbank_assets.store import PartitionRelease, release_sort_key
+from genbank_assets.release_facts import first_fetched, release_date, release_sort_key
+from genbank_assets.store import PartitionRelease
 
 _NOTE = "SELECT genbank.note_release(%s, %s, %s, %s, %s, %s)"
 

@@ -37,8 +37,9 @@ from genbank_assets.catalog.table_layout import TablesManifest, taxonomy_key
 from genbank_assets.errors import NotFoundError
 from genbank_assets.objects.lease import leased
 from genbank_assets.objects.retry import no_progress, retried
+from genbank_assets.release_facts import release_sort_key
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey, release_sort_key
+from genbank_assets.store import PartitionKey
 from genbank_assets.table_set.bundle_reading import bundle_names, read_bundle, small_object
 from genbank_assets.table_set.card import card, rights
 from genbank_assets.table_set.manifests import (

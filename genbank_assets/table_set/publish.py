@@ -22,8 +22,9 @@ from genbank_assets.catalog.table_layout import TABLES_PREFIX, TableObject, Tabl
 from genbank_assets.durable import file_sha256
 from genbank_assets.errors import NotFoundError
 from genbank_assets.objects.lease import leased
+from genbank_assets.release_facts import release_sort_key
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionKey, release_sort_key
+from genbank_assets.store import Manifest, PartitionKey
 from genbank_assets.table_set.manifests import (
     open_tables,
     present,

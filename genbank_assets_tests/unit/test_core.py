@@ -14,6 +14,7 @@ from genbank_assets.ncbi.catalog import GENBANK, REFSEQ, division_of_file, file_
 from genbank_assets.ncbi.download import GzipCheck, PosixCksum
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources import without_credentials
+from genbank_assets.release_facts import release_sort_key
 from genbank_assets.reports import StageReport
 from genbank_assets.settings import Settings, settings_from_environment
 from genbank_assets.store import (
@@ -23,7 +24,6 @@ from genbank_assets.store import (
     PartitionRelease,
     current_release,
     publish_manifest,
-    release_sort_key,
     releases_in_store,
     temporary_beside,
 )

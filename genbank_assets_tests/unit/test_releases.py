@@ -13,9 +13,10 @@ from genbank_assets.ncbi.catalog import GENBANK, REFSEQ
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.listing import folder_of, listed_division, listed_release
 from genbank_assets.ncbi.poll import ReleaseState, is_fetched, may_be_same_moment, poll_release
-from genbank_assets.ncbi.releases import date_of, disagreement, promised_files, read_number, read_release, same_number
+from genbank_assets.ncbi.releases import disagreement, promised_files, read_number, read_release
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source
 from genbank_assets.ncbi.unknown import note_unknown, read_unknown, unknown_parts, unknown_sentence
+from genbank_assets.release_facts import date_of, same_number
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest
 

@@ -20,6 +20,7 @@ from genbank_assets.durable import DAY_SECONDS, sweep_temporaries
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.file_lock import file_lock
 from genbank_assets.processes import space_digest
+from genbank_assets.release_facts import release_sort_key
 from genbank_assets.reports import RecordsReport
 from genbank_assets.store import (
     STAGES,
@@ -28,7 +29,6 @@ from genbank_assets.store import (
     PartitionRelease,
     current_release,
     publish_manifest,
-    release_sort_key,
     releases_in_store,
     temporary_beside,
     write_atomically,
