@@ -80,13 +80,12 @@ def as_json(column: pa.Array) -> pa.Array:
     fields = [column.type.value_type.field(i).name for i in range(column.type.value_type.num_fields)]
     if fields == ["key", "value"]:
         return pairs_json(column)
-    return pa.array(
-        [
-            None if entries is None else json.dumps([_as_list(entry) for entry in entries])
-            for entries in column.to_pylist()
-        ],
-        pa.large_string(),
-    )
+    filled = pc.fill_null(pc.greater(pc.list_value_length(column), 0), pa.scalar(value=False))
+    texts = [json.dumps([_as_list(entry) for entry in entries]) for entries in column.filter(filled).to_pylist()]
+    at = np.zeros(len(column), np.int64)  # most records have none of these
+    at[filled.to_numpy(zero_copy_only=False)] = np.arange(1, len(texts) + 1)
+    is_null = column.is_null().to_numpy(zero_copy_only=False)
+    return pa.array(["[]", *texts], pa.large_string()).take(pa.array(at, mask=is_null))
 
 
 def _as_list(entry: dict[str, Any]) -> list[Any]:

@@ -162,7 +162,8 @@ class DivisionLoad:
             self._finish(tasks, preflight(self._partition, later=later), unique=unique, run_id=run_id)
         sent = sum(result.value.sent for result in results)
         vacuumed = PARTITIONED if sent > _VACUUMED_FRACTION * self._rows else ("record",)
-        self._totals.add(partitions.leave_in_order(self._database, **self._name, vacuumed=vacuumed))
+        workers = self._settings.workers
+        self._totals.add(partitions.leave_in_order(self._database, **self._name, vacuumed=vacuumed, workers=workers))
         return results
 
     def _begin(self, unique: Manifest) -> None:

@@ -65,7 +65,8 @@ class FirstLoad:
             self._database, **self._name, workers=0 if small else settings.workers, totals=self._totals,
             memory=INDEX_MEMORY, check=lambda session: assert_held(session, self._lease),
         )  # fmt: skip
-        self._totals.add(partitions.leave_in_order(self._database, **self._name, vacuumed=PARTITIONED))
+        workers = 1 if small else settings.workers
+        self._totals.add(partitions.leave_in_order(self._database, **self._name, vacuumed=PARTITIONED, workers=workers))
 
     def attach(self, session: Session, found: Preflight, *, progress: Callable[[str], None]) -> int:
         """Prove what the tables hold and make them part of the whole, within the caller's transaction.

@@ -133,12 +133,25 @@ def attach_tables(session: Session, *, collection: str, section: str) -> None:
     _run(session, statements)
 
 
-def leave_in_order(database: Database, *, collection: str, section: str, vacuumed: Sequence[str]) -> SqlTotals:
-    """Tell the planner what a load left behind, and clear what it replaced in the tables that are ``vacuumed``."""
+def leave_in_order(
+    database: Database, *, collection: str, section: str, vacuumed: Sequence[str], workers: int
+) -> SqlTotals:
+    """Tell the planner what a load left behind, and clear what it replaced in the tables that are ``vacuumed``.
+
+    Args:
+        database: where the tables are.
+        collection: ``genbank`` or ``refseq``.
+        section: the partition.
+        vacuumed: of ``PARTITIONED``; the others are analyzed only.
+        workers: tables at a time.
+    """
     names = {t: f"genbank.{partition_name(t, collection=collection, section=section)}" for t in PARTITIONED}
-    others = [names[table] for table in PARTITIONED if table not in vacuumed]
-    statements = [f"VACUUM (ANALYZE) {', '.join(names[table] for table in vacuumed)}"]
-    return database.maintain([*statements, *([f"ANALYZE {', '.join(others)}"] if others else [])])
+    statements = [f"{'VACUUM (ANALYZE)' if t in vacuumed else 'ANALYZE'} {name}" for t, name in names.items()]
+    totals = SqlTotals()
+    with ThreadPoolExecutor(workers, thread_name_prefix="vacuum") as threads:
+        for found in threads.map(lambda statement: database.maintain([statement]), statements):
+            totals.add(found)
+    return totals
 
 
 def _run(session: Session, statements: Sequence[str]) -> None:
