@@ -4,6 +4,7 @@ back."""
 from __future__ import annotations
 
 import dataclasses
+import functools
 import multiprocessing
 import os
 import shutil
@@ -12,16 +13,18 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from genbank_assets.errors import IntegrityError
 from genbank_assets.locks import exclusive
-from genbank_assets.postgres import division_load, leases
+from genbank_assets.postgres import daily, division_load, leases, partitions
 from genbank_assets.postgres.connection import Database, open_database
+from genbank_assets.postgres.first_load import FirstLoad
 from genbank_assets.postgres.leases import LeaseLostError, assert_held, hold
 from genbank_assets.settings import Settings
 from genbank_assets_tests.fix_postgres import Divisions
@@ -167,24 +170,75 @@ def test_a_load_whose_connections_are_cut_keeps_its_lease(
     assert seen[0].run_id == "run"
 
 
-def test_a_load_that_lost_its_lease_stops_and_writes_nothing(
+def written(divisions: Divisions) -> list[tuple[Any, ...]]:
+    """The relations of the schema and a digest of the rows of each but the leases: what a load may change."""
+    found = divisions.query(
+        "SELECT relname::text, relkind::text, relispartition FROM pg_class "
+        "WHERE relnamespace = 'genbank'::regnamespace AND relkind IN ('r', 'p', 'i', 'I') ORDER BY 1"
+    )
+    tables = [name for name, kind, _ in found if kind == "r" and name != "lease"]
+    rows = (f"SELECT '{name}', md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM genbank.{name} t" for name in tables)
+    return [*found, *sorted(divisions.query(" UNION ALL ".join(rows)))]
+
+
+@dataclasses.dataclass(frozen=True)
+class Theft:
+    """Takes a load's lease away before a step of it, and keeps what was written until then."""
+
+    divisions: Divisions
+    step: Callable[..., Any]
+    seen: list[list[tuple[Any, ...]]] = dataclasses.field(default_factory=list)
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        if not self.seen:
+            self.divisions.query("UPDATE genbank.lease SET token = token + 1, run_id = 'thief' RETURNING 1")
+            self.seen.append(written(self.divisions))
+        return self.step(*arguments, **options)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return functools.partial(self, instance)
+
+
+def test_who_lost_the_lease_writes_nothing_more_whatever_comes_next(
     divisions: Divisions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: many(3)}))
-    partition = divisions.make("genbank/bct", "2.0", {ONE: many(4), TWO: many(2, prefix="CD")})
-    begin = division_load.DivisionLoad._begin
+    """A release, a division that is new, and a day, each before each of its transactions."""
+    load, new, made = division_load.DivisionLoad, "a division that is new", divisions.make
+    steps: list[tuple[str, Any, str]] = [
+        ("a day", daily, "load_file"),
+        *((f"a release, {name}", owner, name) for owner, name in (
+            (load, "_begin"), (division_load, "load_file"), (load, "_finish"))),
+        *((f"{new}, {name}", owner, name) for owner, name in (
+            (FirstLoad, "begin"), (division_load, "load_file"), (FirstLoad, "build_indexes"),
+            (partitions, "leave_in_order"), (FirstLoad, "discard"))),
+    ]  # fmt: skip
 
-    def taken_over(self: Any, unique: Any) -> None:
-        begin(self, unique)
-        divisions.query("UPDATE genbank.lease SET token = token + 1, run_id = 'thief' RETURNING 1")
+    def unlike(self: Any, *arguments: Any, **options: Any) -> None:
+        raise IntegrityError("what is loaded is not what is in the tables")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(division_load.DivisionLoad, "_begin", taken_over)
-        with pytest.raises(LeaseLostError, match="taken over by run thief"):
-            divisions.load(partition)
-    assert divisions.query("SELECT count(*) FROM genbank.record") == [(3,)]
-    divisions.query("UPDATE genbank.lease SET is_held = false RETURNING 1")
-    assert divisions.load(partition).report.rows_loaded == 6
+    sections = ("bct", "inv", "mam", "pln", "pri", "rod", "syn", "una", "vrt")
+    for number, (section, (what, owner, name)) in enumerate(zip(sections, steps, strict=True)):
+        records = many(4, prefix=f"{chr(65 + number)}B")
+        if new not in what:
+            divisions.load(made(f"genbank/{section}", "1.0", {ONE: records[:3]}))
+        if what == "a day":
+            partition = made(
+                "genbank/daily", "20991231", {"nc1231.flat.gz": [dataclasses.replace(records[0], title="Of a day")]}
+            )
+        else:
+            partition = made(f"genbank/{section}", "2.0", {ONE: records})
+        theft = Theft(divisions, getattr(owner, name))
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, theft)
+            if name == "discard":
+                patch.setattr(FirstLoad, "attach", unlike)
+            with pytest.raises(LeaseLostError, match="taken over by run thief"):
+                daily.apply_day(
+                    partition, settings=divisions.settings, progress=print, run_id="day"
+                ) if what == "a day" else divisions.load(partition)
+        assert [written(divisions)] == theft.seen, what
+        divisions.query("UPDATE genbank.lease SET is_held = false RETURNING 1")
+    assert divisions.load(partition).report.rows_loaded == 4  # and the next run makes it whole
 
 
 def exclusive_for_ever(settings: Settings, ready: Any) -> None:
