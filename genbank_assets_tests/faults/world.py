@@ -86,10 +86,11 @@ class Step:
             self.process.wait(seconds)
 
     def children(self) -> list[int]:
-        """Its worker processes."""
+        """Its worker processes; not the tracker of multiprocessing, whose successor answers with tracebacks of Python's."""
         found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         with contextlib.suppress(OSError):
-            return [int(pid) for pid in found.read_text().split()]
+            pids = [int(pid) for pid in found.read_text().split()]
+            return [pid for pid in pids if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
         return []
 
     def end(self) -> int:
