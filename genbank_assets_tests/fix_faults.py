@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import gzip
 import hashlib
 import logging
@@ -174,6 +175,18 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             return Reply(200, headers, body)
 
     return Handler
+
+
+def is_locked(path: Path, *, alone: bool = True) -> bool:
+    """Whether somebody holds a lock on the file, so that it cannot be had ``alone``, or else beside others."""
+    if not path.exists():
+        return False
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @pytest.fixture

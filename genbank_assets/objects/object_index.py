@@ -1,8 +1,7 @@
 """What is in the object set already: the object tables of the divisions, read in ranges of digests.
 
-A division's table lists every distinct sequence with its place. Tables of all divisions of the store count, and of
-the releases that are kept, as long as their manifest object is still in the set. Writing tables belongs to
-``publish``.
+A division's table lists every distinct sequence with its place. Tables of all divisions and kept releases of the store
+count, as long as their manifest object is still in the set. Writing tables belongs to ``publish``.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import obstore
@@ -33,8 +32,7 @@ from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, releases_in_store
 
 CODE_VERSION = "3"
-# Sets of version 0.1.0 ("2") have no memberships in the bucket; their tables are as good.
-_READABLE_VERSIONS = {"2", CODE_VERSION}
+_READABLE_VERSIONS = {"2", CODE_VERSION}  # those of 0.1.0 ("2") have no memberships in the bucket; as good else
 _TAIL_BYTES = 64 * 1024
 TABLE = "objects.parquet"
 PREFIXES = "objects.prefixes"  # beside it: the first eight bytes of each row's digest, as little-endian numbers
@@ -43,10 +41,12 @@ IDENTITY = ["sequence_sha256", "molecule_class"]
 EMPTY = pl.DataFrame(pl.from_arrow(OBJECT_SCHEMA.empty_table()))
 
 
-def published(settings: Settings, *, first: PartitionKey | None = None) -> Iterator[tuple[PartitionRelease, Manifest]]:
+def published(
+    settings: Settings, *, first: PartitionKey | None = None, lost: bool = False
+) -> Iterator[tuple[PartitionRelease, Manifest]]:
     """Every division and release of the store with a table of this set, newest release of each division first.
 
-    Divisions come in the catalogue's order, ``first`` before all others; one is looked at when it is its turn.
+    Divisions come in the catalogue's order, ``first`` before all others; with ``lost`` also those whose table is gone.
     """
     keys = [
         PartitionKey(collection.name, division)
@@ -56,18 +56,19 @@ def published(settings: Settings, *, first: PartitionKey | None = None) -> Itera
     for key in sorted(keys, key=lambda key: key != first):
         for partition in reversed(releases_in_store(settings.store, key=key, stage="object_set")):
             manifest = partition.manifest("object_set")
-            if manifest is not None and is_readable(settings, partition, manifest):
+            if _is_of_set(manifest, settings=settings) and (lost or is_readable(settings, partition, manifest)):
                 yield partition, manifest
 
 
 def is_readable(settings: Settings, partition: PartitionRelease, manifest: Manifest | None) -> bool:
     """Whether a division's table is here and is one of the settings' set."""
-    return (
-        manifest is not None
-        and manifest.code_version in _READABLE_VERSIONS
-        and settings.has_objects_of(str(manifest.extra["url"]))
-        and (partition.folder_of(manifest) / TABLE).is_file()
-    )
+    return _is_of_set(manifest, settings=settings) and (partition.folder_of(manifest) / TABLE).is_file()
+
+
+def _is_of_set(manifest: Manifest | None, *, settings: Settings) -> TypeGuard[Manifest]:
+    if manifest is None or manifest.code_version not in _READABLE_VERSIONS:
+        return False
+    return settings.has_objects_of(str(manifest.extra["url"]))
 
 
 def table_path(partition: PartitionRelease) -> Path:

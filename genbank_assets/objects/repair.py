@@ -16,7 +16,7 @@ from obstore.store import ObjectStore
 
 from genbank_assets.errors import IntegrityError, NotFoundError, ObjectStoreError
 from genbank_assets.locks import exclusive
-from genbank_assets.objects.object_index import Compared, published, table_path
+from genbank_assets.objects.object_index import TABLE, Compared, published, table_path
 from genbank_assets.objects.publish import OpenStore, publish_division
 from genbank_assets.objects.requests import copy_object
 from genbank_assets.objects.retry import no_progress, retried
@@ -24,7 +24,7 @@ from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.verify import Comparison, Problem
 from genbank_assets.reports import ObjectSetReport
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey, temporary_beside
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, temporary_beside
 from genbank_assets.tables.writer import file_sha256
 
 
@@ -73,7 +73,7 @@ def repair_objects(
     Raises:
         ObjectStoreError: the store failed for longer than is waited for; what was sent until then stays.
     """
-    restored = _restore_tables(settings, partitions=partitions, progress=progress)
+    restored = _restore_tables(settings, partitions=partitions, run_id=run_id, progress=progress)
     before = Comparison(settings, partitions=partitions, progress=progress)
     before.run(sample=sample)
     repaired, failed, put = [], [], 0
@@ -118,27 +118,36 @@ def repair_objects(
 
 
 def _restore_tables(
-    settings: Settings, *, partitions: Sequence[PartitionKey], progress: Callable[[str], None]
+    settings: Settings, *, partitions: Sequence[PartitionKey], run_id: str, progress: Callable[[str], None]
 ) -> list[str]:
-    """Copy damaged object tables of the store from their manifest objects, where those are whole."""
+    """Copy damaged or lost object tables of the store from their manifest objects, where those are whole."""
     store = open_objects(settings, retries=0)
     restored = []
-    for partition, manifest in list(published(settings)):
-        path, key, sha256 = table_path(partition), manifest.extra["manifest_key"], manifest.files[0]["sha256"]
-        if (partitions and partition.key not in partitions) or file_sha256(path) == sha256:
+    for partition, listed in list(published(settings, lost=True)):
+        if (partitions and partition.key not in partitions) or _is_whole(partition, listed):
             continue
         name = f"{partition.key} {partition.release}"
-        try:
-            with temporary_beside(path) as copy:
-                request = functools.partial(_copy, store, key, copy, sha256)
-                retried(request, doing=f"read {key}", progress=progress, may_be_absent=True)
-        except (FileNotFoundError, IntegrityError, ObjectStoreError) as error:
-            if isinstance(error, ObjectStoreError) and error.transient:
-                raise
-            continue  # it is made anew
-        progress(f"{name}: the object table was damaged and is copied from {key}")
+        with exclusive(settings, str(partition.key), progress=progress, run_id=run_id):
+            manifest = partition.manifest("object_set")
+            if manifest is None or _is_whole(partition, manifest):  # another run has published it anew meanwhile
+                continue
+            path, key, sha256 = table_path(partition), manifest.extra["manifest_key"], manifest.files[0]["sha256"]
+            try:
+                with temporary_beside(path) as copy:
+                    request = functools.partial(_copy, store, key, copy, sha256)
+                    retried(request, doing=f"read {key}", progress=progress, may_be_absent=True)
+            except (FileNotFoundError, IntegrityError, ObjectStoreError) as error:
+                if isinstance(error, ObjectStoreError) and error.transient:
+                    raise
+                continue  # it is made anew
+        progress(f"{name}: the object table was damaged or gone and is copied from {key}")
         restored.append(name)
     return restored
+
+
+def _is_whole(partition: PartitionRelease, manifest: Manifest) -> bool:
+    path = partition.folder_of(manifest) / TABLE
+    return path.is_file() and file_sha256(path) == manifest.files[0]["sha256"]
 
 
 def _copy(store: ObjectStore, key: str, path: Path, sha256: str) -> None:

@@ -103,7 +103,7 @@ class Comparison:
         self._progress = progress
         self._store = open_objects(settings, retries=0)
         self._reading = open_objects(settings)
-        self._everything = list(published(settings))
+        self._everything = list(published(settings, lost=True))
         self.chosen = [(p, m) for p, m in self._everything if not partitions or p.key in partitions]
         self.readable: list[PartitionRelease] = []
         self.broken: dict[PartitionRelease, list[str]] = {partition: [] for partition, _ in self.chosen}
@@ -135,9 +135,11 @@ class Comparison:
     def _tables_are_right(self, partition: PartitionRelease, manifest: Manifest) -> bool:
         """Compare the tables that say what the set has; whether the local one can be read."""
         key, entry, path = manifest.extra["manifest_key"], manifest.files[0], table_path(partition)
-        is_same = bool(file_sha256(path) == entry["sha256"])
+        is_there = path.is_file()
+        is_same = is_there and bool(file_sha256(path) == entry["sha256"])
         if not is_same:
-            self._wrong(partition, key, f"the local table {path} has another digest than its manifest says")
+            how = "has another digest than its manifest says" if is_there else "is gone"
+            self._wrong(partition, key, f"the local table {path} {how}")
         problem = self._other_than(key, entry["sha256"])
         if problem:
             self._wrong(partition, key, problem)
@@ -177,7 +179,7 @@ class Comparison:
             there = objects_under(self._store, span.prefix, progress=self._progress)
             nobodys = there.select("key")
             for partition, table in tables.items():
-                if partition in self.broken and partition not in readable:
+                if (partition in self.broken and partition not in readable) or not table.is_file():
                     continue
                 listed = span.listed(table)
                 nobodys = nobodys.join(listed, on="key", how="anti")
@@ -188,7 +190,8 @@ class Comparison:
             unlisted += len(nobodys)
         listed_here = {manifest.extra["manifest_key"] for _, manifest in self._everything}
         others = {meta["path"] for meta in manifest_objects(self._store, progress=self._progress)} - listed_here
-        self.unlisted = None if others or len(readable) < len(self.chosen) else unlisted
+        unread = len(readable) < len(self.chosen) or not all(table.is_file() for table in tables.values())
+        self.unlisted = None if others or unread else unlisted
 
     def _compare(self, listed: pl.DataFrame, there: pl.DataFrame) -> Iterator[tuple[str, str]]:
         """What is wrong with listed objects; one whose ETag is another now is read, whatever the reason may be."""

@@ -6,16 +6,20 @@ import dataclasses
 import gzip
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.errors import IntegrityError
+from genbank_assets.file_lock import lock_path
+from genbank_assets.ncbi import fetch
+from genbank_assets.ncbi.evidence import fetch_evidence
 from genbank_assets.ncbi.fetch import fetch_division
 from genbank_assets.postgres.lookup import changes
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
-from genbank_assets_tests.fix_faults import Site
+from genbank_assets_tests.fix_faults import Site, is_locked
 from genbank_assets_tests.fix_ncbi import HttpMirror
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.paths import MIRROR_273, MIRROR_274, SAMPLE
@@ -92,6 +96,22 @@ def test_a_damaged_list_stops_the_division_and_none_is_no_trouble(settings: Sett
         fetch_division(key, settings=settings, progress=lambda _: None, run_id="t")
     broken.unlink()
     fetch_division(key, settings=settings, progress=lambda _: None, run_id="t")
+
+
+def test_one_run_at_a_time_fetches_the_lists_of_a_release(
+    plain_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refseq(tmp_path / "m")
+    settings = dataclasses.replace(plain_settings, source=(tmp_path / "m").as_uri())
+    locked: list[bool] = []
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        locked.append(is_locked(lock_path(settings.store, "refseq/lists")))
+        return fetch_evidence(*arguments, **options)
+
+    monkeypatch.setattr(fetch, "fetch_evidence", watched)
+    fetch_division(PartitionKey("refseq", "viral"), settings=settings, progress=lambda _: None, run_id="t")
+    assert locked == [True]
 
 
 GENBANK_LINES = [

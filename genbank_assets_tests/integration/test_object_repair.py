@@ -32,6 +32,7 @@ from genbank_assets.objects.verify import verify_objects
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets.tables.unique_tables import memberships_table
+from genbank_assets_tests.fix_faults import is_locked
 from genbank_assets_tests.fix_s3 import Asked, Fault, FaultyProxy, S3Server
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.integration.test_objects import (
@@ -44,6 +45,7 @@ from genbank_assets_tests.integration.test_objects import (
     sampled,
     short_outages,
 )
+from genbank_assets_tests.paths import SAMPLE
 
 __all__ = ["bucket", "sampled", "short_outages"]  # fixtures
 AT_ONCE = timedelta(seconds=-60)
@@ -450,6 +452,29 @@ def test_runs_of_one_store_that_delete_and_publish_exclude_each_other(sampled: S
     assert order == ["publication: waiting for a deletion of this store to end", "deleted", "publishes"]
     with lock_objects(sampled, exclusive=False, work="a"), lock_objects(sampled, exclusive=False, work="b"):
         pass  # publications go on beside each other
+
+
+def test_a_publication_holds_the_lock_of_the_store_beside_others_and_a_prune_alone(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = dataclasses.replace(settings, source=SAMPLE.as_uri(), objects=(tmp_path / "set").as_uri())
+    path = settings.store / "objects.lock"
+    held: dict[str, tuple[bool, bool]] = {}
+    run, orphans = publish._Job.run, prune._orphans
+
+    def publishing(*arguments: Any, **options: Any) -> Any:
+        held["publication"] = (is_locked(path), is_locked(path, alone=False))
+        return run(*arguments, **options)
+
+    def pruning(*arguments: Any, **options: Any) -> Any:
+        held["prune"] = (is_locked(path), is_locked(path, alone=False))
+        return orphans(*arguments, **options)
+
+    monkeypatch.setattr(publish._Job, "run", publishing)
+    monkeypatch.setattr(prune, "_orphans", pruning)
+    mirror(VRL, settings)
+    prune.prune_objects(settings)
+    assert held == {"publication": (True, False), "prune": (True, True)}
 
 
 @pytest.fixture

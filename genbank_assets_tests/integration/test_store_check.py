@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import polars as pl
 import pytest
 
 from genbank_assets.cli import main
+from genbank_assets.file_lock import lock_path
+from genbank_assets.lineage import database_check, store_check
 from genbank_assets.lineage.store_check import StoreCheck, repair_store, verify_store
+from genbank_assets.objects import repair
 from genbank_assets.objects.object_index import table_path
+from genbank_assets.postgres.connection import open_database
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease, Stage
 from genbank_assets.tables.unique_tables import memberships_table
+from genbank_assets_tests.fix_faults import is_locked
 from genbank_assets_tests.fix_postgres import Divisions, Entry
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.integration.test_postgres_changes import many
@@ -118,12 +125,45 @@ def test_a_manifest_that_is_no_manifest_and_one_of_other_input_are_told(
 def test_objects_and_their_table_are_repaired_with_the_rest(mirrored: Settings, partition: PartitionRelease) -> None:
     gone = next(Path(mirrored.objects_url.removeprefix("file://")).glob("nucleotide/*/*"))
     gone.unlink()
-    table_path(partition).write_bytes(b"")
+    table = table_path(partition)
+    table.unlink()
     check = verify_store(mirrored)
     assert {problem.stage for problem in check.problems} == {"object_set"}
     assert {problem.remedy for problem in check.problems} == {"genbank-assets objects repair genbank/vrl"}
     assert repair_store(mirrored).check.problems == ()
     assert gone.is_file()
+    assert table.is_file()
+
+
+def test_what_is_repaired_is_the_repairs_alone_meanwhile(
+    mirrored: Settings, partition: PartitionRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked: dict[str, bool] = {}
+
+    def watched(module: ModuleType, name: str) -> None:
+        work = getattr(module, name)
+
+        def working(*arguments: Any, **options: Any) -> Any:
+            locked[name] = is_locked(lock_path(mirrored.store, str(VRL)))
+            return work(*arguments, **options)
+
+        monkeypatch.setattr(module, name, working)
+
+    for module, name in (
+        (store_check, "build_records"), (store_check, "build_unique_records"), (database_check, "load_division"),
+        (repair, "publish_division"), (repair, "copy_object"),
+    ):  # fmt: skip
+        watched(module, name)
+    flip(a_file(partition, "records", "records_file"))
+    flip(a_file(partition, "unique_records", "memberships/memberships.parquet"))
+    flip(table_path(partition))
+    next(Path(mirrored.objects_url.removeprefix("file://")).glob("nucleotide/*/*")).unlink()
+    with open_database(mirrored) as database, database.transaction() as session:
+        session.execute("UPDATE genbank.record SET record_sha256 = sequence_sha256")
+    assert repair_store(mirrored).check.problems == ()
+    assert locked == dict.fromkeys(
+        ("build_records", "build_unique_records", "load_division", "publish_division", "copy_object"), True
+    )
 
 
 ONE, TWO = "gbbct1.seq.gz", "gbbct2.seq.gz"
