@@ -86,7 +86,7 @@ class Step:
             self.process.wait(seconds)
 
     def children(self) -> list[int]:
-        """Its worker processes; not the tracker of multiprocessing, whose successor answers with tracebacks of Python's."""
+        """Its worker processes; not Python's tracker of resources: one that is begun anew prints tracebacks."""
         found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         with contextlib.suppress(OSError):
             pids = [int(pid) for pid in found.read_text().split()]
@@ -99,7 +99,8 @@ class Step:
             code = self.process.wait(STEP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill(signal.SIGABRT)
-            raise AssertionError(f"{self.name} hangs: {self.lines[-8:]}") from None
+            self._reader.join(5)
+            raise AssertionError(f"{self.name} hangs: {self.lines[-60:]}") from None
         self._reader.join(5)
         return code
 
@@ -180,6 +181,7 @@ class World:
             "TMPDIR": str(self.scratch),
             "PYTHONPATH": os.pathsep.join([str(CLOCK), str(ROOT)]),
             "FAULTS_CLOCK": str(self.clock),
+            "PYTHONFAULTHANDLER": "1",
         }
         return ours
 
