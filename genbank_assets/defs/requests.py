@@ -110,16 +110,25 @@ def _is_in_place(here: PartitionRelease, state: ReleaseState, mark: str, last: d
 
     A listing that rounds cannot tell every state from another. So where the last run that was asked for brought another
     state of this release, and no run after it fetched the files, what the listing leaves open is taken for a change.
+    That this run brought the state which the source shows says nothing once somebody else has fetched another since.
     """
     raw = here.manifest("raw_files")
     if raw is None or not is_whole(here):
         return False
     if last is not None and same_number(last.dagster_run.tags.get(RELEASE_TAG, "0"), state.number):
         if last.dagster_run.tags[STATE_TAG] == (mark or "empty"):
-            return last.dagster_run.status == dg.DagsterRunStatus.SUCCESS or _shows(raw, state, here.key.division)
+            brought = last.dagster_run.status == dg.DagsterRunStatus.SUCCESS and not _is_after(raw, last)
+            return brought or _shows(raw, state, here.key.division)
         if raw.run_id == last.dagster_run.run_id:
             return False
     return _shows(raw, state, here.key.division)
+
+
+def _is_after(raw: Manifest, last: dg.RunRecord) -> bool:
+    """Whether files were published after that run had ended."""
+    if not raw.published_at or not last.end_time:
+        return False
+    return dt.datetime.fromisoformat(raw.published_at).timestamp() > last.end_time
 
 
 def _shows(raw: Manifest, state: ReleaseState, division: str) -> bool:

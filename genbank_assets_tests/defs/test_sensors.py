@@ -313,6 +313,21 @@ def test_a_state_that_comes_back_is_loaded_again(loads: Loads, tmp_path: Path) -
     assert found[0] == found[2] != found[1]
 
 
+def test_a_state_that_comes_back_after_another_that_a_person_loaded_is_loaded_again(
+    loads: Loads, tmp_path: Path
+) -> None:
+    phage(loads, tmp_path, seconds=1_700_000_001)
+    assert loads.load() == [True]
+    first = loads.title()
+    phage(loads, tmp_path, seconds=1_700_000_402)
+    assert loads.run(dg.RunRequest(partition_key="phg", run_key="by hand"))
+    assert loads.title() != first
+    phage(loads, tmp_path, seconds=1_700_000_001)
+    assert loads.load() == [True]
+    assert loads.title() == first
+    assert sentence(loads.tick()) == "Release 1.0: phg: is in place."
+
+
 def test_what_is_in_place_is_not_asked_for_after_a_reset_or_a_time_off(loads: Loads) -> None:
     assert loads.load() == [True]
     loads.cursor = None

@@ -29,7 +29,7 @@ from genbank_assets_tests.faults.source import Source
 from genbank_assets_tests.fix_s3 import KEY, SECRET, S3Server, free_port
 from genbank_assets_tests.paths import ROOT
 
-STEP_SECONDS = 180.0
+STEP_SECONDS = 600.0
 MARK = "FAULTS_WORLD"
 CLOCK = Path(__file__).parent / "clock"
 STORE_MEGABYTES = 1000  # in memory, and only what is used of it
