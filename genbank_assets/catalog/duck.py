@@ -36,6 +36,8 @@ def connect() -> duckdb.DuckDBPyConnection:
             f"the catalog needs the packages duckdb and duckdb-extension-ducklake; {_INSTALL}"
         ) from None
     connection = duckdb.connect()
+    # The bar would stand among the rows, on standard output.
+    connection.execute("SET enable_progress_bar = false")
     connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     try:
         connection.execute(f"LOAD {literal(_extension(duckdb.__version__))}")

@@ -44,6 +44,9 @@ def wait_until(true: Callable[[], object], seconds: float = 60) -> bool:
     return False
 
 
+_DAEMON_IS_UP = "Instance is configured with the following daemons"  # which it says when the graph is loaded
+
+
 class Dev:
     def __init__(self, store: Path) -> None:
         self.store, self.port, self.mark = store, free_port(), f"DEV_TEST_MARK={store.name}{os.getpid()}{time.time()}"
@@ -55,7 +58,7 @@ class Dev:
                 [COMMAND, "dev", "--sample", "--port", str(self.port), "--store", str(store)],
                 env=environment | {name: value}, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        assert wait_until(self.answers), self.text()
+        assert wait_until(lambda: self.answers() and _DAEMON_IS_UP in self.text()), self.text()
 
     def answers(self) -> bool:
         try:
