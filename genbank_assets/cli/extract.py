@@ -154,6 +154,7 @@ def _extract(options: argparse.Namespace, settings: Settings) -> int:
     show_progress(options)
     with _quick_start():
         from genbank_assets.extract.formats import FormatOptions
+        from genbank_assets.extract.manifest import counted_entries
         from genbank_assets.extract.output import check_shard_size
         from genbank_assets.extract.run import extract
 
@@ -177,7 +178,7 @@ def _extract(options: argparse.Namespace, settings: Settings) -> int:
         metadata=tuple(options.metadata),
     )
     if not options.quiet:
-        say(f"{found.entries:,} entries{'; left out:' if found.excluded else ''}")
+        say(f"{counted_entries(found.entries)}{'; left out:' if found.excluded else ''}")
         for reason, count in found.excluded.items():
             say(f"  {count:,}: {reason}", prefix="")
     for name in found.not_found[:MAX_SHOWN]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from genbank_assets import __version__
 from genbank_assets.extract.inputs import find_inputs
-from genbank_assets.extract.manifest import Extract
+from genbank_assets.extract.manifest import Extract, counted_entries
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.release_facts import date_of
 
@@ -109,7 +109,7 @@ class ExtractCitation:
         """A sentence for a paper's methods."""
         named = "; ".join(f"{one.named} (SHA-256 of the flat files {one.digest})" for one in self.sources)
         return (
-            f"{self.entries:,} entries ({self.query}) of {named}, {PUBLISHER}; extracted with {self.software}, "
+            f"{counted_entries(self.entries)} ({self.query}) of {named}, {PUBLISHER}; extracted with {self.software}, "
             f"SHA-256 of the manifest {self.digest}."
         )
 
@@ -122,7 +122,7 @@ class ExtractCitation:
             title=f"Extract of {', '.join(one.partition for one in self.sources)}: {self.query}",
             year=self.date[:4] if self.date else None,
             howpublished=f"\\url{{{HOME}/}}",
-            note=f"{self.entries} entries; {self.software}; SHA-256 of the manifest {self.digest}",
+            note=f"{counted_entries(self.entries)}; {self.software}; SHA-256 of the manifest {self.digest}",
         )
         return "\n\n".join([own, *(one.bibtex for one in self.sources)])
 

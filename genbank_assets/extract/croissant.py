@@ -15,7 +15,7 @@ import pyarrow as pa
 from genbank_assets.extract.citation import HOME, PUBLISHER, ExtractCitation, cite_extract
 from genbank_assets.extract.formats import FormatOptions, format_named
 from genbank_assets.extract.formats.tables import ACCESSION2TAXID_COLUMNS, Columns
-from genbank_assets.extract.manifest import Extract
+from genbank_assets.extract.manifest import Extract, counted_entries
 from genbank_assets.extract.metadata_terms import RIGHTS, RIGHTS_URL, date_published, media_types
 from genbank_assets.extract.output import WrittenFile
 from genbank_assets.extract.packing import ENCODERS
@@ -99,7 +99,7 @@ def _file_object(file: WrittenFile, format_: str) -> dict[str, Any]:
         "@type": "cr:FileObject",
         "@id": file.name,
         "name": file.name,
-        "description": f"{file.entries:,} entries",
+        "description": counted_entries(file.entries),
         "contentUrl": file.name,
         "contentSize": f"{file.bytes} B",
         "encodingFormat": kinds if len(kinds) > 1 else kinds[0],

@@ -17,6 +17,11 @@ from genbank_assets.extract.output import WrittenFile
 SUFFIX = ".manifest.json"
 
 
+def counted_entries(number: int) -> str:
+    """``1 entry``, ``2,000 entries``."""
+    return f"{number:,} {'entry' if number == 1 else 'entries'}"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Extract:
     """What an extract consists of; what its manifest says.

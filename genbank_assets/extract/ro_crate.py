@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from genbank_assets.extract.citation import HOME, PUBLISHER, Citation, ExtractCitation, cite_extract
-from genbank_assets.extract.manifest import SUFFIX, Extract
+from genbank_assets.extract.manifest import SUFFIX, Extract, counted_entries
 from genbank_assets.extract.metadata_terms import EDAM, RIGHTS, RIGHTS_URL, SOFTWARE_URL, date_published, media_types
 from genbank_assets.extract.output import WrittenFile
 
@@ -85,7 +85,7 @@ def _file_entity(file: WrittenFile, format_: str) -> dict[str, Any]:
         "@id": file.name,
         "@type": "File",
         "name": file.name,
-        "description": f"{file.entries:,} entries",
+        "description": counted_entries(file.entries),
         "contentSize": str(file.bytes),
         "sha256": file.sha256,
         "encodingFormat": kinds,

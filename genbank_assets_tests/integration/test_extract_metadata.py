@@ -172,7 +172,7 @@ def test_an_extract_is_cited_by_its_manifest(
     (source,) = cited.sources
     assert source == cite(settings.store, ["genbank/phg"])[0]
     assert cited.sentence.startswith(
-        "1 entries (format=fasta; order=ncbi; organisms=Some phage; min_length=5) of GenBank, "
+        "1 entry (format=fasta; order=ncbi; organisms=Some phage; min_length=5) of GenBank, "
     )
     assert source.digest in cited.sentence
     first, second = cited.bibtex.split("\n\n")
