@@ -39,7 +39,7 @@ from genbank_assets.store import PartitionKey, current_release
 
 ROOT = Path(__file__).parent.parent
 JOB = "mirror_genbank"
-LONGEST_SECONDS = 3600
+MAX_SECONDS = 3600
 PIECE_BYTES = 2048
 
 
@@ -50,7 +50,7 @@ class Source:
     url: str = ""
     requests: int = 0
     waiting: int = 0
-    most_waiting: int = 0
+    max_waiting: int = 0
     lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
 
@@ -75,7 +75,7 @@ def slow_source(*, latency_seconds: float, bytes_per_second: float) -> Iterator[
             with source.lock:
                 source.requests += 1
                 source.waiting += 1
-                source.most_waiting = max(source.most_waiting, source.waiting)
+                source.max_waiting = max(source.max_waiting, source.waiting)
             try:
                 time.sleep(latency_seconds)
                 self.send(SAMPLE / self.path.strip("/"), body=body)
@@ -128,8 +128,8 @@ class Backfill:
     source_seconds: float  # of their stage raw_files, added up
     records: int
     requests: int
-    most_waiting: int
-    most_running: int
+    max_waiting: int
+    max_running: int
 
 
 def backfill(keys: list[PartitionKey], *, at_a_time: int, options: argparse.Namespace) -> Backfill:
@@ -164,8 +164,8 @@ def backfill(keys: list[PartitionKey], *, at_a_time: int, options: argparse.Name
                 source_seconds=sum(report.seconds or 0 for report in reports),
                 records=sum(row.records or 0 for row in rows),
                 requests=source.requests,
-                most_waiting=source.most_waiting,
-                most_running=most_at_once([(r.start_time or 0, r.end_time or 0) for r in records]),
+                max_waiting=source.max_waiting,
+                max_running=max_at_once([(r.start_time or 0, r.end_time or 0) for r in records]),
             )
         finally:
             remove_server(store)
@@ -194,7 +194,7 @@ def run_all(keys: list[PartitionKey], *, log: Path) -> list[dg.RunRecord]:
 
 
 def wait_for(number: int, *, daemon: subprocess.Popen[bytes], log: Path) -> list[dg.RunRecord]:
-    deadline = time.monotonic() + LONGEST_SECONDS
+    deadline = time.monotonic() + MAX_SECONDS
     with dg.DagsterInstance.get() as instance:
         while True:
             records = list(instance.get_run_records())
@@ -206,7 +206,7 @@ def wait_for(number: int, *, daemon: subprocess.Popen[bytes], log: Path) -> list
             time.sleep(1)
 
 
-def most_at_once(spans: list[tuple[float, float]]) -> int:
+def max_at_once(spans: list[tuple[float, float]]) -> int:
     """How many of these spans overlapped at most."""
     return max(sum(1 for start, end in spans if start <= at < end) for at, _ in spans)
 
@@ -227,7 +227,7 @@ def page(results: list[Backfill], *, divisions: int, options: argparse.Namespace
     ]
     lines += [
         f"| {r.at_a_time} | {r.wall_seconds:.0f} | {first.wall_seconds / r.wall_seconds:.2f} | {r.run_seconds:.0f} | "
-        f"{r.source_seconds / r.run_seconds:.0%} | {r.most_running} | {r.requests} |"
+        f"{r.source_seconds / r.run_seconds:.0%} | {r.max_running} | {r.requests} |"
         for r in results
     ]
     return "\n".join(lines) + "\n"

@@ -64,7 +64,7 @@ class Site:
     dates: bool = True
     head: bool = True
     open_files: int = 0
-    most_open_files: int = 0
+    max_open_files: int = 0
     lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
     def gets(self, name: str) -> list[Ask]:
@@ -140,7 +140,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 return
             with site.lock:
                 site.open_files += self.path.endswith(".seq.gz")
-                site.most_open_files = max(site.most_open_files, site.open_files)
+                site.max_open_files = max(site.max_open_files, site.open_files)
             time.sleep(reply.wait_seconds)
             self.wfile.write(reply.body[: reply.break_after])
             self.wfile.flush()

@@ -182,12 +182,12 @@ class FaultyProxy:
         endpoint: where it listens.
         asked: how often each method and path was asked for.
         faults: requests that something went wrong with.
-        most_at_once: most requests that were open at the same time.
+        max_at_once: most requests that were open at the same time.
     """
 
     def __init__(self, server: S3Server, rule: Callable[[Asked], Fault | None]) -> None:
         self.faults = 0
-        self.most_at_once = 0
+        self.max_at_once = 0
         self.asked: collections.Counter[tuple[str, str]] = collections.Counter()
         self._open = 0
         self._lock = threading.Lock()
@@ -202,7 +202,7 @@ class FaultyProxy:
             def _forward(self) -> None:
                 with proxy._lock:
                     proxy._open += 1
-                    proxy.most_at_once = max(proxy.most_at_once, proxy._open)
+                    proxy.max_at_once = max(proxy.max_at_once, proxy._open)
                     number = proxy.asked[self.command, self.path]
                     proxy.asked[self.command, self.path] += 1
                     headers = {name.lower(): value for name, value in self.headers.items()}

@@ -23,9 +23,9 @@ from genbank_assets.flatfile.scanner import Scanner
 from genbank_assets.ncbi.catalog import GENBANK
 
 RELEASE, REFSEQ_RELEASE, DATE = "1.0", "1", "November 24 2026"
-MOST_RECORD_BYTES = 700_000
-MOST_PARTITION_BYTES = 900_000
-MOST_RECORDS = 200
+MAX_RECORD_BYTES = 700_000
+MAX_PARTITION_BYTES = 900_000
+MAX_RECORDS = 200
 # Test files, by their own name, that somebody edited to be wrong or to be smaller, or that a program wrote.
 EDITED = re.compile(
     r"bad|invalid|negative|wrong|output|one_of|blank|empty|no_|no-|escaping|extra_keywords|origin_line|dbsource_wrap|"
@@ -73,7 +73,7 @@ def main(out: Path, packages: list[tuple[str, Path]]) -> None:
     places: dict[tuple[str, ...], list[Cut]] = {}
     for cut in sorted(cuts.values(), key=lambda cut: (cut.place, len(cut.text), cut.accession_version)):
         taken = places.setdefault(cut.place, [])
-        if len(taken) < MOST_RECORDS and sum(len(c.text) for c in taken) + len(cut.text) < MOST_PARTITION_BYTES:
+        if len(taken) < MAX_RECORDS and sum(len(c.text) for c in taken) + len(cut.text) < MAX_PARTITION_BYTES:
             taken.append(cut)
     shutil.rmtree(out / "genbank", ignore_errors=True)
     shutil.rmtree(out / "refseq", ignore_errors=True)
@@ -103,7 +103,7 @@ def cut_records(data: bytes, *, package: str, name: str) -> list[Cut]:
                 place
                 and not row["notes"]
                 and row["version"]
-                and len(text) <= MOST_RECORD_BYTES
+                and len(text) <= MAX_RECORD_BYTES
                 and text.endswith(b"//\n")
             ):
                 counted = row["division"] != "CON"

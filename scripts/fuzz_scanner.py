@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "genbank_assets_tests" / "corpus"
 GROWN = ROOT / "fuzz-corpus"
 FAILURES = ROOT / "fuzz-failures"
-LARGEST_INPUT_BYTES = 4096
+MAX_INPUT_BYTES = 4096
 # memcpy(NULL, NULL, 0) and NULL + 0 are what empty columns do, and what every compiler allows.
 SANITIZERS = [
     "-fsanitize=address,undefined,fuzzer-no-link", "-fno-sanitize=nonnull-attribute,pointer-overflow,function",
@@ -74,7 +74,7 @@ def main() -> int:
         arguments = [f"-artifact_prefix={FAILURES}/", "-timeout=10", "-rss_limit_mb=4096", "-print_final_stats=1"]
         # Merging goes by code reached, not by how often: one input for each place is what a small corpus needs.
         arguments += ["-merge=1", "-use_counters=0"] if options.merge else [f"-max_total_time={options.seconds}"]
-        arguments += [f"-max_len={LARGEST_INPUT_BYTES}", *more]
+        arguments += [f"-max_len={MAX_INPUT_BYTES}", *more]
         arguments += [str(folder) for folder in ((CORPUS, GROWN) if options.merge else (GROWN, CORPUS))]
     known = set(FAILURES.glob("*"))
     with tempfile.TemporaryDirectory(prefix="genbank-assets-fuzz-") as folder:

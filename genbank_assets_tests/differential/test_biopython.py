@@ -24,7 +24,7 @@ FILES = sorted(path for path in SAMPLE.rglob("*.gz") if "taxonomy" not in path.p
 MIRROR = sorted((SHARED / "mirror").rglob("*.seq.gz")) + sorted((SHARED / "mirror").rglob("*.g?ff.gz"))
 ODD = sorted(path for path in (SHARED / "odd").glob("*") if path.name != "INDEX.tsv")
 LARGE_BYTES = 3_000_000
-LONGEST_KEPT_WORD = 30  # a longer one may have been cut where its line was full
+MAX_KEPT_WORD = 30  # a longer one may have been cut where its line was full
 
 
 def read(path: Path) -> tuple[list[dict], dict[int, str], list[int]]:
@@ -166,7 +166,7 @@ def check_joined(ours: str, theirs: str, *, key: str) -> None:
             ours = ours[1:]
         else:
             word = theirs[: space.start()].rpartition(" ")[2]
-            assert word.endswith(("-", ",")) or len(word) > LONGEST_KEPT_WORD, (key, word)
+            assert word.endswith(("-", ",")) or len(word) > MAX_KEPT_WORD, (key, word)
     assert ours == theirs[at:], key
 
 

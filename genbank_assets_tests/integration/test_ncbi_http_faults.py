@@ -419,7 +419,7 @@ def test_files_at_a_time_are_those_of_the_machine(from_site: Settings, site: Sit
         options = {"settings": machine, "progress": lambda line: None, "run_id": "t"}
         for done in [pool.submit(fetch_division, key, **options) for key in (PHG, syn)]:
             assert len(done.result().files) == 6
-    assert site.most_open_files == 2
+    assert site.max_open_files == 2
 
 
 def test_notes_that_list_no_files_and_no_listing_are_no_empty_division(from_site: Settings, site: Site) -> None:

@@ -306,4 +306,4 @@ def test_parts_of_one_sequence_are_no_more_at_once_than_the_setting_says(
     uploader = Uploader(open_objects(settings, retries=0), retrying_store=open_objects(settings), concurrency=2)
     pieces = (LONG[at : at + 1_000_000] for at in range(0, len(LONG), 1_000_000))
     uploader.send_long("long", pieces, length=len(LONG), sha256=hashlib.sha256(LONG).digest())
-    assert proxy.most_at_once == 2
+    assert proxy.max_at_once == 2

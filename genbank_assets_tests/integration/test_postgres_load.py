@@ -21,7 +21,7 @@ from genbank_assets_tests.fix_postgres import Divisions, Entry
 from genbank_assets_tests.integration.test_mirror import mirror
 from genbank_assets_tests.paths import SAMPLE
 
-MOST_STATEMENTS_PER_FILE = 12
+MAX_STATEMENTS_PER_FILE = 12
 
 
 def test_a_file_takes_few_statements_by_the_servers_own_log(
@@ -45,7 +45,7 @@ def test_a_file_takes_few_statements_by_the_servers_own_log(
         at = next(n for n, line in enumerate(of_file[0]) if planned in line)
         begin = max(n for n in range(at) if "BEGIN" in of_file[0][n])
         end = next(n for n in range(at, len(of_file[0])) if "COMMIT" in of_file[0][n])
-        assert end - begin + 1 <= MOST_STATEMENTS_PER_FILE
+        assert end - begin + 1 <= MAX_STATEMENTS_PER_FILE
         assert sum(map(len, statements.values())) == loaded.report.sql_statements
         with open_database(settings) as opened, opened.transaction() as session:
             counted = session.execute("SELECT sql_statements FROM genbank.source_file ORDER BY source_file_id")

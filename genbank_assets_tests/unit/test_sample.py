@@ -21,7 +21,7 @@ from genbank_assets.ncbi.sources import open_source
 from genbank_assets_tests.paths import SAMPLE
 
 FILES = sorted([*(SAMPLE / "genbank").rglob("*.gz"), *(SAMPLE / "refseq").rglob("*.gz")])
-MOST_BYTES = 2_000_000
+MAX_BYTES = 2_000_000
 
 
 def text_of(path: Path) -> str:
@@ -29,7 +29,7 @@ def text_of(path: Path) -> str:
 
 
 def test_it_is_small_and_wide() -> None:
-    assert sum(path.stat().st_size for path in SAMPLE.rglob("*") if path.is_file()) <= MOST_BYTES
+    assert sum(path.stat().st_size for path in SAMPLE.rglob("*") if path.is_file()) <= MAX_BYTES
     divisions = {division_of_file(path.name, collection=GENBANK) for path in FILES} - {None}
     sections = {division_of_file(path.name, collection=REFSEQ) for path in FILES} - {None}
     assert len(divisions) >= 8
