@@ -20,6 +20,7 @@ from genbank_assets.defs.daily import build_daily, build_daily_jobs, build_daily
 from genbank_assets.defs.derived import build_derived_assets, build_derived_checks, build_derived_job
 from genbank_assets.defs.extraction import extract_job
 from genbank_assets.defs.jobs import build_mirror_jobs, trace_record
+from genbank_assets.defs.metadata import with_code_references
 from genbank_assets.defs.resources import MirrorResource, QuietS3Resource
 from genbank_assets.defs.sensors import build_sensors
 from genbank_assets.defs.stages import build_stages
@@ -36,7 +37,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         resources: those that replace ``mirror`` and ``s3``.
     """
     common = dg.Definitions(
-        assets=[taxonomy, catalog],
+        assets=with_code_references([taxonomy, catalog]),
         asset_checks=[taxa_resolve, counts_of_the_manifests],
         jobs=[trace_record, extract_job, update_taxonomy, update_catalog, canary],
         schedules=[taxonomy_schedule, canary_schedule],
@@ -51,14 +52,16 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
 def build_collection_defs(collection: Collection, *, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """What belongs to one collection; its resources ``mirror`` and ``s3`` come from here or from beside it."""
     return dg.Definitions(
-        assets=[
-            *build_releases([collection]),
-            *build_stages(collection),
-            *build_derived_assets(collection),
-            build_blast_asset(collection),
-            build_table_set(collection),
-            *build_daily([collection]),
-        ],
+        assets=with_code_references(
+            [
+                *build_releases([collection]),
+                *build_stages(collection),
+                *build_derived_assets(collection),
+                build_blast_asset(collection),
+                build_table_set(collection),
+                *build_daily([collection]),
+            ]
+        ),
         asset_checks=[
             *build_checks(collection),
             *build_derived_checks(collection),

@@ -11,20 +11,19 @@ from typing import Any
 import dagster as dg
 
 from genbank_assets.defs.checks import Check, build_division_checks
+from genbank_assets.defs.division_assets import division_asset, latest, locked_division, wanted_release
 from genbank_assets.defs.failures import failures
 from genbank_assets.defs.findings import Finding
-from genbank_assets.defs.metadata import progress_of, result
+from genbank_assets.defs.jobs import collection_job
+from genbank_assets.defs.metadata import result
 from genbank_assets.defs.optional import is_left_out
-from genbank_assets.defs.partitions import DIVISIONS
 from genbank_assets.defs.resources import MirrorResource
-from genbank_assets.defs.stages import OWNERS, latest, wanted_release
-from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.search_databases.build import CODE_VERSION, STAGE, build_blast_database
 from genbank_assets.search_databases.programs import PROGRAMS, require_programs
 from genbank_assets.search_databases.self_search import search_itself
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
+from genbank_assets.store import Manifest, PartitionRelease
 
 
 def blast_job_name(collection: str) -> str:
@@ -35,12 +34,11 @@ def blast_job_name(collection: str) -> str:
 def build_blast_asset(collection: Collection) -> dg.AssetsDefinition:
     """The asset of a collection."""
 
-    @dg.asset(
-        key=dg.AssetKey([collection.name, STAGE]),
+    @division_asset(
+        collection,
+        STAGE,
+        group=f"{collection.name}_search",
         deps=[dg.AssetKey([collection.name, "unique_records"])],
-        partitions_def=DIVISIONS[collection.name],
-        group_name=f"{collection.name}_search",
-        owners=OWNERS,
         kinds={"file"},
         tags={"stage": "search"},
         code_version=CODE_VERSION,
@@ -54,17 +52,12 @@ def build_blast_asset(collection: Collection) -> dg.AssetsDefinition:
     def blast_database(
         context: dg.AssetExecutionContext, mirror: MirrorResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        progress = progress_of(context)
         with failures(context):
             if is_left_out(context, needs=functools.partial(require_programs, *PROGRAMS)):
                 return
-            settings = mirror.settings()
-            key = PartitionKey(collection.name, context.partition_key)
-            with exclusive(settings, str(key), progress=progress, run_id=context.run.run_id):
-                partition = latest(settings, key, "unique_records", release=wanted_release(context))
-                manifest = build_blast_database(
-                    partition, settings=settings, progress=progress, run_id=context.run.run_id
-                )
+        with locked_division(context, collection, mirror) as (key, options):
+            partition = latest(options["settings"], key, "unique_records", release=wanted_release(context))
+            manifest = build_blast_database(partition, **options)
         made = {f"{name}_{kind}": count for name, counts in manifest.extra["databases"].items()
                 for kind, count in counts.items()}  # fmt: skip
         yield result(manifest, partition=partition, extra=made | {"blast_version": manifest.extra["blast_version"]})
@@ -100,9 +93,9 @@ def build_blast_checks(collection: Collection) -> list[dg.AssetChecksDefinition]
 
 def build_blast_job(collection: Collection) -> Any:
     """The job that makes it."""
-    return dg.define_asset_job(
+    return collection_job(
         blast_job_name(collection.name),
+        collection,
         selection=dg.AssetSelection.groups(f"{collection.name}_search"),
         description=f"Makes the BLAST (and DIAMOND) databases of one division of {collection.title}.",
-        tags={"ncbi/collection": collection.name},
     )

@@ -12,6 +12,7 @@ import dagster as dg
 from genbank_assets.catalog.ducklake import build_catalog, catalog_path
 from genbank_assets.catalog.mirror import open_mirror
 from genbank_assets.catalog.sql import open_catalog
+from genbank_assets.defs.division_assets import OWNERS
 from genbank_assets.defs.failures import failures
 from genbank_assets.defs.metadata import CONSOLE
 from genbank_assets.defs.resources import MirrorResource
@@ -28,7 +29,7 @@ _LOCK = "catalog/catalog"
     key=CATALOG_KEY,
     deps=[dg.AssetKey([name, "unique_records"]) for name in COLLECTIONS],
     group_name="reading",
-    owners=["team:genbank-assets"],
+    owners=OWNERS,
     kinds={"duckdb", "parquet"},
     tags={"stage": "read"},
     code_version=CODE_VERSION,

@@ -16,12 +16,12 @@ import dagster as dg
 from genbank_assets.defs import findings
 from genbank_assets.defs.automation import ASK_DAILY
 from genbank_assets.defs.daily import day_key
+from genbank_assets.defs.division_assets import latest, wanted_release
 from genbank_assets.defs.failures import failures
 from genbank_assets.defs.findings import Finding
 from genbank_assets.defs.metadata import rounded
 from genbank_assets.defs.partitions import DAYS, DIVISIONS
 from genbank_assets.defs.resources import MirrorResource
-from genbank_assets.defs.stages import latest, wanted_release
 from genbank_assets.errors import NotFoundError
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.ncbi.daily import daily_partition

@@ -22,10 +22,38 @@ import dagster as dg
 from dagster_aws.s3 import S3Resource
 from pydantic import Field
 
+from genbank_assets.defs.division_assets import OWNERS
 from genbank_assets.defs.resources import MirrorResource, QuietS3Resource
 from genbank_assets.ncbi.catalog import COLLECTIONS
 
 
+class ScaffoldParams(dg.Model):
+    """What ``dg scaffold defs`` may be told.
+
+    Attributes:
+        collection: which collection.
+        store: the folder for all files.
+    """
+
+    collection: Literal["genbank", "refseq"] = Field(default="genbank", description="Which collection.")
+    store: str = Field(default="data", description="Folder for all files.")
+
+
+class GenbankCollectionScaffolder(dg.Scaffolder[ScaffoldParams]):
+    """Writes a ``defs.yaml`` that can be run as it is."""
+
+    @classmethod
+    def get_scaffold_params(cls) -> type[ScaffoldParams]:
+        """The options of ``dg scaffold defs``."""
+        return ScaffoldParams
+
+    def scaffold(self, request: dg.ScaffoldRequest[ScaffoldParams]) -> None:
+        """Write the file."""
+        given = request.params
+        dg.scaffold_component(request, {"collection": given.collection, "settings": {"store": given.store}})
+
+
+@dg.scaffold_with(GenbankCollectionScaffolder)
 class GenbankCollection(dg.Component, dg.Model, dg.Resolvable):
     """A mirror of GenBank or RefSeq: assets, checks, jobs, release sensor, daily updates.
 
@@ -40,6 +68,11 @@ class GenbankCollection(dg.Component, dg.Model, dg.Resolvable):
             "divisions, workers, ... Those left out follow the environment when a run begins."
         ),
     )
+
+    @classmethod
+    def get_spec(cls) -> dg.ComponentTypeSpec:
+        """Who looks after it, and the words that find it."""
+        return dg.ComponentTypeSpec(owners=OWNERS, tags=["genbank", "refseq", "ncbi"])
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The collection's part of the graph."""

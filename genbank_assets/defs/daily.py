@@ -14,11 +14,12 @@ from typing import Any
 import dagster as dg
 from dagster_aws.s3 import S3Resource
 
+from genbank_assets.defs.division_assets import OWNERS
 from genbank_assets.defs.failures import failures
-from genbank_assets.defs.metadata import code_references, progress_of, result
+from genbank_assets.defs.jobs import collection_job
+from genbank_assets.defs.metadata import objects_metadata, progress_of, result, table_name
 from genbank_assets.defs.partitions import DAYS, TIMEZONE
 from genbank_assets.defs.resources import MirrorResource, object_store
-from genbank_assets.defs.stages import OWNERS, objects_metadata, table_name
 from genbank_assets.errors import SettingsError
 from genbank_assets.lineage.status import is_whole
 from genbank_assets.locks import exclusive
@@ -59,20 +60,15 @@ def _asset(
     collection: Collection, stage: Stage, *, after: Stage | None = None, **options: Any
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """What all stages of a day share."""
-
-    def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
-        made: dg.AssetsDefinition = dg.asset(
-            key=day_key(collection, stage),
-            deps=[*([day_key(collection, after)] if after else []), *options.pop("more_deps", [])],
-            partitions_def=DAYS,
-            group_name=daily_asset_name(collection.name),
-            owners=OWNERS,
-            **options,
-            metadata=code_references(function),
-        )(function)
-        return made
-
-    return decorate
+    decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+        key=day_key(collection, stage),
+        deps=[*([day_key(collection, after)] if after else []), *options.pop("more_deps", [])],
+        partitions_def=DAYS,
+        group_name=daily_asset_name(collection.name),
+        owners=OWNERS,
+        **options,
+    )
+    return decorator
 
 
 @contextlib.contextmanager
@@ -215,11 +211,11 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
 def build_daily_jobs(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[Any]:
     """``update_genbank``, ``update_refseq``: one day."""
     return [
-        dg.define_asset_job(
+        collection_job(
             daily_job_name(collection.name),
+            collection,
             selection=dg.AssetSelection.groups(daily_asset_name(collection.name)),
             description=f"One day's update of {collection.title}: fetched, parsed, applied, published, checked.",
-            tags={"ncbi/collection": collection.name},
         )
         for collection in collections
     ]

@@ -12,17 +12,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genbank_assets.defs.checks import Check, build_division_checks
-from genbank_assets.defs.failures import failures
+from genbank_assets.defs.division_assets import division_asset, latest, locked_division, wanted_release
 from genbank_assets.defs.findings import Finding
-from genbank_assets.defs.metadata import progress_of, result
-from genbank_assets.defs.partitions import DIVISIONS
+from genbank_assets.defs.jobs import collection_job
+from genbank_assets.defs.metadata import result
 from genbank_assets.defs.resources import MirrorResource
-from genbank_assets.defs.stages import OWNERS, latest, wanted_release
-from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.schema.derived import CDS_COLUMNS, SAMPLE_COLUMNS
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
+from genbank_assets.store import Manifest, PartitionRelease
 from genbank_assets.tables import cds
 from genbank_assets.tables.derived import CODE_VERSIONS, Derived, build_derived
 from genbank_assets.tables.splicing import REASONS
@@ -54,24 +52,20 @@ def build_derived_assets(collection: Collection) -> list[dg.AssetsDefinition]:
 
 
 def _build(collection: Collection, stage: Derived) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=dg.AssetKey([collection.name, stage]),
+    @division_asset(
+        collection,
+        stage,
+        group=f"{collection.name}_derived",
         deps=[dg.AssetKey([collection.name, "records"])],
-        partitions_def=DIVISIONS[collection.name],
-        group_name=f"{collection.name}_derived",
-        owners=OWNERS,
         kinds={"parquet", "polars"},
         tags={"stage": "derive"},
         code_version=CODE_VERSIONS[stage],
         description=_DESCRIPTIONS[stage],
     )
     def derived(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
-        settings = mirror.settings()
-        key = PartitionKey(collection.name, context.partition_key)
-        progress, run_id = progress_of(context), context.run.run_id
-        with failures(context), exclusive(settings, str(key), progress=progress, run_id=run_id):
-            partition = latest(settings, key, "records", release=wanted_release(context))
-            manifest = build_derived(partition, stage=stage, settings=settings, progress=progress, run_id=run_id)
+        with locked_division(context, collection, mirror) as (key, options):
+            partition = latest(options["settings"], key, "records", release=wanted_release(context))
+            manifest = build_derived(partition, stage=stage, **options)
         return result(manifest, partition=partition, columns=_COLUMNS[stage])
 
     return derived
@@ -138,9 +132,9 @@ def build_derived_checks(collection: Collection) -> list[dg.AssetChecksDefinitio
 
 def build_derived_job(collection: Collection) -> Any:
     """The job that makes both."""
-    return dg.define_asset_job(
+    return collection_job(
         derived_job_name(collection.name),
+        collection,
         selection=dg.AssetSelection.groups(f"{collection.name}_derived"),
         description=f"Makes the tables of samples and coding sequences of one division of {collection.title}.",
-        tags={"ncbi/collection": collection.name},
     )

@@ -1,6 +1,6 @@
-"""Jobs: mirror a division of a collection, and trace one record.
+"""Jobs: the form of those over a collection's assets, the one that mirrors a division, and the trace of one record.
 
-Selections and the trace job only; schedules and sensors are in ``sensors``.
+Jobs of single assets are beside these; schedules and sensors are in ``sensors``.
 See https://docs.dagster.io/guides/build/jobs
 """
 
@@ -73,17 +73,32 @@ def trace_record() -> None:
     trace_one_record()
 
 
+def collection_job(name: str, collection: Collection, *, selection: dg.AssetSelection, description: str) -> Any:
+    """A job over assets of one collection, which runs its steps in the run's own process.
+
+    A process per step would cost seconds each and isolate nothing that matters; the project that a component is part of
+    has Dagster's default, which is just that.
+    """
+    return dg.define_asset_job(
+        name,
+        selection=selection,
+        description=description,
+        tags={"ncbi/collection": collection.name},
+        executor_def=dg.in_process_executor,
+    )
+
+
 def build_mirror_jobs(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[Any]:
     """The mirror job of each collection."""
     return [
-        dg.define_asset_job(
+        collection_job(
             mirror_job_name(collection.name),
+            collection,
             selection=dg.AssetSelection.groups(collection.name),
             description=(
                 f"Brings one division of {collection.title} up to date: all five assets and their checks. Finished "
                 f"work is not repeated."
             ),
-            tags={"ncbi/collection": collection.name},
         )
         for collection in collections
     ]

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import dagster as dg
 import polars as pl
 import pyarrow as pa
+from psycopg.conninfo import conninfo_to_dict
 
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.reports import FIGURES, LoadReport
 from genbank_assets.schema.tables import Column
+from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, releases_in_store
 
 CONSOLE = logging.getLogger("genbank_assets.progress")
@@ -62,17 +64,23 @@ def rounded(value: Any) -> Any:
     return round(value, 1) if abs(value) >= 1000 else float(f"{value:.4g}")
 
 
-def code_references(function: Callable[..., Any]) -> dict[str, Any]:
-    """Where an asset is defined, for the UI's link to its source."""
-    code = function.__code__
+def with_code_references(assets: Iterable[Any]) -> list[Any]:
+    """The assets with the places of their functions, for the UI's links to the source."""
     with warnings.catch_warnings():  # in beta in Dagster 1.13; a user of this graph cannot do anything about it
-        warnings.filterwarnings("ignore", ".*CodeReference.* is currently in beta", dg.BetaWarning)
-        reference = dg.LocalFileCodeReference(
-            file_path=code.co_filename,
-            line_number=code.co_firstlineno,
-            label=f"{function.__module__}.{code.co_name}",
-        )
-        return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
+        warnings.filterwarnings("ignore", ".*(with_source_code_references|CodeReference).*", dg.BetaWarning)
+        return list(dg.with_source_code_references(list(assets)))
+
+
+def table_name(settings: Settings) -> str:
+    """The table of the records as ``database.schema.table``."""
+    database = conninfo_to_dict(settings.postgres_url).get("dbname") if settings.postgres_url else "genbank"
+    return f"{database or 'postgres'}.genbank.record"
+
+
+def objects_metadata(manifest: Manifest) -> dict[str, Any]:
+    """Where the object set is."""
+    url = str(manifest.extra["url"])
+    return {"objects_url": url, "manifest_key": manifest.extra["manifest_key"], "dagster/uri": url}
 
 
 def table_schema(columns: tuple[Column, ...]) -> dg.TableSchema:

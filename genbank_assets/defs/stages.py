@@ -5,43 +5,29 @@ re-run of one stage never mixes releases. What the stages do belongs to the core
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
-import contextlib
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 from dagster_aws.s3 import S3Resource
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field
 
 from genbank_assets.defs.automation import REFRESH
-from genbank_assets.defs.failures import failures
-from genbank_assets.defs.metadata import code_references, progress_of, result
-from genbank_assets.defs.partitions import DIVISIONS
+from genbank_assets.defs.division_assets import division_asset, latest, locked_division, wanted_release
+from genbank_assets.defs.metadata import objects_metadata, result, table_name
 from genbank_assets.defs.resources import MirrorResource, object_store
-from genbank_assets.defs.upstream import RELEASE_TAG, fetched_release, release_key
-from genbank_assets.errors import NotFoundError
-from genbank_assets.locks import exclusive
+from genbank_assets.defs.upstream import fetched_release, release_key
 from genbank_assets.ncbi import fetch
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.ncbi.unknown import read_unknown
 from genbank_assets.objects import object_index, publish
 from genbank_assets.postgres import load
-from genbank_assets.release_facts import release_date, same_number
+from genbank_assets.release_facts import release_date
 from genbank_assets.schema.tables import MEMBERSHIP_COLUMNS, RECORD_COLUMNS
-from genbank_assets.settings import Settings
 from genbank_assets.store import (
-    Manifest,
-    PartitionKey,
     PartitionRelease,
-    Stage,
-    current_release,
-    releases_in_store,
 )
 from genbank_assets.tables import dedup, records
-
-OWNERS = ["team:genbank-assets"]
 
 # GenBank and RefSeq are built anew every two months, and now and then NCBI leaves one out. Dagster looks at the asset
 # as a whole, not at its partitions: this says that a mirror stopped, not that a division did (docs/decisions/0012).
@@ -65,76 +51,8 @@ def build_stages(collection: Collection) -> list[dg.AssetsDefinition]:
     return [build(collection) for build in (_raw_files, _records, _unique_records, _postgres_table, _object_set)]
 
 
-def _asset(collection: Collection, stage: Stage, **options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """What all stages share."""
-
-    def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
-        made: dg.AssetsDefinition = dg.asset(
-            key=dg.AssetKey([collection.name, stage]),
-            partitions_def=DIVISIONS[collection.name],
-            group_name=collection.name,
-            owners=OWNERS,
-            **options,
-            metadata=code_references(function),
-        )(function)
-        return made
-
-    return decorate
-
-
-def latest(settings: Settings, key: PartitionKey, stage: Stage, *, release: str | None = None) -> PartitionRelease:
-    """The newest release of a division whose ``stage`` is published, or the one that a run is about.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    if release is not None:
-        for partition in releases_in_store(settings.store, key=key, stage=stage):
-            if same_number(partition.release, release):
-                return partition
-        raise NotFoundError(f"{key}: release {release} has no {stage} yet; materialize it first")
-    newest = current_release(settings.store, key=key, stage=stage)
-    if newest is None:
-        raise NotFoundError(f"{key}: no release has {stage} yet; materialize it first")
-    return newest
-
-
-def wanted_release(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str | None:
-    """The release that a run is tagged with; None where it is about whatever is current."""
-    return context.run.tags.get(RELEASE_TAG)
-
-
-def table_name(settings: Settings) -> str:
-    """The table of the records as ``database.schema.table``."""
-    database = conninfo_to_dict(settings.postgres_url).get("dbname") if settings.postgres_url else "genbank"
-    return f"{database or 'postgres'}.genbank.record"
-
-
-def objects_metadata(manifest: Manifest) -> dict[str, Any]:
-    """Where the object set is."""
-    url = str(manifest.extra["url"])
-    return {"objects_url": url, "manifest_key": manifest.extra["manifest_key"], "dagster/uri": url}
-
-
-@contextlib.contextmanager
-def _working(
-    context: dg.AssetExecutionContext, collection: Collection, mirror: MirrorResource, **overrides: Any
-) -> Iterator[tuple[PartitionKey, dict[str, Any]]]:
-    """A division to itself: its key, and what every stage takes. The core's errors are told as failures."""
-    with failures(context):
-        settings = mirror.settings(**overrides)
-        key = PartitionKey(collection.name, context.partition_key)
-        options: dict[str, Any] = {
-            "settings": settings,
-            "progress": progress_of(context),
-            "run_id": context.run.run_id,
-        }
-        with exclusive(settings, str(key), progress=options["progress"], run_id=options["run_id"]):
-            yield key, options
-
-
 def _raw_files(collection: Collection) -> dg.AssetsDefinition:
-    @_asset(
+    @division_asset(
         collection,
         "raw_files",
         deps=[release_key(collection)],
@@ -153,7 +71,7 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
         ),
     )
     def raw_files(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
-        with _working(context, collection, mirror) as (key, options):
+        with locked_division(context, collection, mirror) as (key, options):
             manifest = fetch.fetch_division(key, release=wanted_release(context), **options)
             partition = PartitionRelease(options["settings"].store, key, manifest.release)
             context.log_event(fetched_release(partition, collection=collection))
@@ -165,7 +83,7 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
 
 
 def _records(collection: Collection) -> dg.AssetsDefinition:
-    @_asset(
+    @division_asset(
         collection,
         "records",
         automation_condition=REFRESH,
@@ -181,7 +99,7 @@ def _records(collection: Collection) -> dg.AssetsDefinition:
         ),
     )
     def parsed(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
-        with _working(context, collection, mirror) as (key, options):
+        with locked_division(context, collection, mirror) as (key, options):
             partition = latest(options["settings"], key, "raw_files", release=wanted_release(context))
             manifest = records.build_records(partition, **options)
         return result(manifest, partition=partition, columns=RECORD_COLUMNS)
@@ -190,7 +108,7 @@ def _records(collection: Collection) -> dg.AssetsDefinition:
 
 
 def _unique_records(collection: Collection) -> dg.AssetsDefinition:
-    @_asset(
+    @division_asset(
         collection,
         "unique_records",
         automation_condition=REFRESH,
@@ -205,7 +123,7 @@ def _unique_records(collection: Collection) -> dg.AssetsDefinition:
         ),
     )
     def unique_records(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
-        with _working(context, collection, mirror) as (key, options):
+        with locked_division(context, collection, mirror) as (key, options):
             partition = latest(options["settings"], key, "records", release=wanted_release(context))
             manifest = dedup.build_unique_records(partition, **options)
         return result(manifest, partition=partition, columns=MEMBERSHIP_COLUMNS)
@@ -214,7 +132,7 @@ def _unique_records(collection: Collection) -> dg.AssetsDefinition:
 
 
 def _postgres_table(collection: Collection) -> dg.AssetsDefinition:
-    @_asset(
+    @division_asset(
         collection,
         "postgres_table",
         automation_condition=REFRESH,
@@ -232,7 +150,8 @@ def _postgres_table(collection: Collection) -> dg.AssetsDefinition:
     def postgres_table(
         context: dg.AssetExecutionContext, config: LoadConfig, mirror: MirrorResource
     ) -> dg.MaterializeResult[Any]:
-        with _working(context, collection, mirror, max_absent_fraction=config.max_absent_fraction) as (key, options):
+        allowed = config.max_absent_fraction
+        with locked_division(context, collection, mirror, max_absent_fraction=allowed) as (key, options):
             partition = latest(options["settings"], key, "unique_records", release=wanted_release(context))
             manifest = load.load_division(partition, **options)
         return result(manifest, partition=partition, extra={"dagster/table_name": table_name(options["settings"])})
@@ -241,7 +160,7 @@ def _postgres_table(collection: Collection) -> dg.AssetsDefinition:
 
 
 def _object_set(collection: Collection) -> dg.AssetsDefinition:
-    @_asset(
+    @division_asset(
         collection,
         "object_set",
         automation_condition=REFRESH,
@@ -259,7 +178,7 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
     def object_set(
         context: dg.AssetExecutionContext, mirror: MirrorResource, s3: S3Resource
     ) -> dg.MaterializeResult[Any]:
-        with _working(context, collection, mirror) as (key, options):
+        with locked_division(context, collection, mirror) as (key, options):
             settings = options["settings"]
             partition = latest(settings, key, "unique_records", release=wanted_release(context))
             manifest = publish.publish_division(

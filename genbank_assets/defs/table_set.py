@@ -14,12 +14,13 @@ from typing import Any
 import dagster as dg
 from dagster_aws.s3 import S3Resource
 
+from genbank_assets.defs.division_assets import division_asset, wanted_release
 from genbank_assets.defs.failures import failures
+from genbank_assets.defs.jobs import collection_job
 from genbank_assets.defs.metadata import progress_of
 from genbank_assets.defs.optional import is_left_out
 from genbank_assets.defs.partitions import DIVISIONS
 from genbank_assets.defs.resources import MirrorResource, object_store
-from genbank_assets.defs.stages import OWNERS, wanted_release
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.store import PartitionKey
 from genbank_assets.table_set.manifests import tables_settings
@@ -35,12 +36,11 @@ def table_set_job_name(collection: str) -> str:
 def build_table_set(collection: Collection) -> dg.AssetsDefinition:
     """The asset of a collection."""
 
-    @dg.asset(
-        key=dg.AssetKey([collection.name, "table_set"]),
+    @division_asset(
+        collection,
+        "table_set",
+        group="reading",
         deps=[dg.AssetKey([collection.name, "unique_records"])],
-        partitions_def=DIVISIONS[collection.name],
-        group_name="reading",
-        owners=OWNERS,
         kinds={"parquet", "s3"},
         tags={"stage": "publish"},
         code_version=CODE_VERSION,
@@ -127,9 +127,9 @@ def build_table_set_check(collection: Collection) -> dg.AssetChecksDefinition:
 
 def build_table_set_job(collection: Collection) -> Any:
     """The job that publishes a division."""
-    return dg.define_asset_job(
+    return collection_job(
         table_set_job_name(collection.name),
+        collection,
         selection=dg.AssetSelection.assets(dg.AssetKey([collection.name, "table_set"])),
         description=f"Publishes the tables of one division of {collection.title} in the object store.",
-        tags={"ncbi/collection": collection.name},
     )

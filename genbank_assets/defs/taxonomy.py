@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from genbank_assets.defs.division_assets import OWNERS
 from genbank_assets.defs.failures import failures
 from genbank_assets.defs.metadata import CONSOLE, table_schema
 from genbank_assets.defs.resources import MirrorResource
@@ -39,7 +40,7 @@ def _progress_of(context: dg.AssetExecutionContext) -> Callable[[str], None]:
 @dg.asset(
     key=TAXONOMY_KEY,
     group_name="ncbi",
-    owners=["team:genbank-assets"],
+    owners=OWNERS,
     kinds={"parquet", "postgres"},
     tags={"stage": "fetch"},
     pool="ncbi",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,19 +10,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
+from dagster.components.component_scaffolding import scaffold_object
 
 from genbank_assets.defs.components import GenbankCollection
 from genbank_assets_tests.defs.test_runs import QUIET
 from genbank_assets_tests.paths import SAMPLE
 
-YAML = """\
-type: genbank_assets.defs.components.GenbankCollection
-attributes:
-  collection: {collection}
-  settings:
-    store: {store}
-    source: {source}
-"""
+COMPONENT = "genbank_assets.defs.components.GenbankCollection"
 PROJECT = """\
 [build-system]
 requires = ["setuptools"]
@@ -44,15 +40,17 @@ def defs():
 
 
 def make_project(folder: Path, **collections: str) -> Path:
-    """A project of a lab; collection → source."""
+    """A project of a lab, as ``create-dagster project`` and ``dg scaffold defs`` make it; collection → source."""
     (folder / "lab" / "defs").mkdir(parents=True)
     (folder / "pyproject.toml").write_text(PROJECT)
     (folder / "lab" / "__init__.py").write_text("")
     (folder / "lab" / "definitions.py").write_text(DEFINITIONS)
     for name, source in collections.items():
-        (folder / "lab" / "defs" / name).mkdir()
-        text = YAML.format(collection=name, store=folder / "store", source=source)
-        (folder / "lab" / "defs" / name / "defs.yaml").write_text(text)
+        target = folder / "lab" / "defs" / name
+        given = json.dumps({"collection": name, "store": str(folder / "store")})
+        scaffold_object(target, COMPONENT, given, "yaml", folder)
+        with (target / "defs.yaml").open("a") as file:
+            file.write(f"    source: {source}\n")
     return folder
 
 
@@ -84,6 +82,23 @@ def test_a_lab_mirrors_two_collections_from_yaml(tmp_path: Path, postgres_url: s
         "['genbank', 'genbank_daily', 'ncbi', 'refseq', 'refseq_daily']", "True",
     ], done.stderr[-2000:]  # fmt: skip
     assert (project / "store" / "genbank" / "1.0" / "phg" / "object_set" / "manifest.json").is_file()
+
+
+def test_what_is_scaffolded_says_all_that_is_needed(tmp_path: Path) -> None:
+    scaffold_object(tmp_path / "mirror", COMPONENT, None, "yaml", tmp_path)
+    text = (tmp_path / "mirror" / "defs.yaml").read_text()
+    assert yaml.safe_load(text) == {
+        "type": COMPONENT,
+        "attributes": {"collection": "genbank", "settings": {"store": "data"}},
+    }
+
+
+def test_a_job_of_a_component_runs_in_one_process() -> None:
+    """The project that it is part of has Dagster's default, a process per step."""
+    defs = GenbankCollection(collection="genbank").build_defs(None)  # type: ignore[arg-type]
+    jobs = [job for job in defs.resolve_all_job_defs() if job.name != "__ASSET_JOB"]
+    assert {job.executor_def.name for job in jobs} == {"in_process"}
+    assert "mirror_genbank" in {job.name for job in jobs}
 
 
 def test_a_setting_that_there_is_not_is_said() -> None:

@@ -1,0 +1,86 @@
+"""What the assets that are partitioned by division have in common: form, settings, lock, and their release.
+
+An asset works on the newest release whose input is published, or on the one that its run is tagged with, and holds its
+division's lock meanwhile. What a stage does belongs to ``stages`` and its siblings.
+See https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+
+from genbank_assets.defs.failures import failures
+from genbank_assets.defs.metadata import progress_of
+from genbank_assets.defs.partitions import DIVISIONS
+from genbank_assets.defs.resources import MirrorResource
+from genbank_assets.defs.upstream import RELEASE_TAG
+from genbank_assets.errors import NotFoundError
+from genbank_assets.locks import exclusive
+from genbank_assets.ncbi.catalog import Collection
+from genbank_assets.release_facts import same_number
+from genbank_assets.settings import Settings
+from genbank_assets.store import PartitionKey, PartitionRelease, Stage, current_release, releases_in_store
+
+OWNERS = ["team:genbank-assets"]
+
+
+def division_asset(
+    collection: Collection, name: str, *, group: str | None = None, **options: Any
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """A decorator: the asset ``COLLECTION/NAME`` with a partition per division.
+
+    Args:
+        collection: of which collection.
+        name: a stage's, or what stands beside the stages.
+        group: the collection's own unless another is given.
+        options: what else ``dg.asset`` takes.
+    """
+    decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+        key=dg.AssetKey([collection.name, name]),
+        partitions_def=DIVISIONS[collection.name],
+        group_name=group or collection.name,
+        owners=OWNERS,
+        **options,
+    )
+    return decorator
+
+
+def latest(settings: Settings, key: PartitionKey, stage: Stage, *, release: str | None = None) -> PartitionRelease:
+    """The newest release of a division whose ``stage`` is published, or the one that a run is about.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    if release is not None:
+        for partition in releases_in_store(settings.store, key=key, stage=stage):
+            if same_number(partition.release, release):
+                return partition
+        raise NotFoundError(f"{key}: release {release} has no {stage} yet; materialize it first")
+    newest = current_release(settings.store, key=key, stage=stage)
+    if newest is None:
+        raise NotFoundError(f"{key}: no release has {stage} yet; materialize it first")
+    return newest
+
+
+def wanted_release(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str | None:
+    """The release that a run is tagged with; None where it is about whatever is current."""
+    return context.run.tags.get(RELEASE_TAG)
+
+
+@contextlib.contextmanager
+def locked_division(
+    context: dg.AssetExecutionContext, collection: Collection, mirror: MirrorResource, **overrides: Any
+) -> Iterator[tuple[PartitionKey, dict[str, Any]]]:
+    """Lock a division: its key, and the options that every stage takes. Errors of the core become failures."""
+    with failures(context):
+        settings = mirror.settings(**overrides)
+        key = PartitionKey(collection.name, context.partition_key)
+        options: dict[str, Any] = {
+            "settings": settings,
+            "progress": progress_of(context),
+            "run_id": context.run.run_id,
+        }
+        with exclusive(settings, str(key), progress=options["progress"], run_id=options["run_id"]):
+            yield key, options
