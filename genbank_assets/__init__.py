@@ -7,13 +7,14 @@ The package is a pure core in stage order with a thin Dagster layer on top:
 * ``tables``    (3) the Parquet record tables and their deduplication
 * ``postgres``  (4) the database: schema and load; ``postgres_server``: the embedded server
 * ``objects``   (5) the content-addressed object set
-* ``lineage``   across the stages: where a record came from and where it went
-* ``catalog``   reading what is there: ``open_mirror``
-* ``compute``   where tasks run
-* ``defs``      the Dagster layer, the only importer of dagster
+* ``lookup``, ``lineage``  across the stages: finding a record, where it came from and where it went
+* ``catalog``, ``table_set``, ``extract``, ``search_databases``  reading, publishing and exporting what is there
+* ``planning``, ``compute``  what a mirror will need, and where tasks run
+* ``defs``      the Dagster layer, the only importer of dagster; ``cli``: the command
 
-What others may build on is in ``__all__``, told in ``docs/api.md``, and loaded when it is asked for: importing this
-package imports none of its parts, and neither dagster nor polars.
+docs/architecture.md has the map of all modules. The public names are in ``__all__``, described in
+``docs/api.md``, and loaded on first use: importing this package imports none of its parts, and neither dagster nor
+polars.
 """
 
 import os

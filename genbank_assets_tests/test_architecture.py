@@ -152,6 +152,14 @@ def test_the_map_of_the_documents_names_every_module() -> None:
     assert not absent
 
 
+def test_the_files_that_the_documents_name_exist() -> None:
+    text = "".join((ROOT / name).read_text() for name in ("docs/architecture.md", "CONTRIBUTING.md"))
+    named = set(re.findall(r"`((?:\w+/)*\w+\.(?:py|pyx|pxi|sql))`", text))
+    assert "postgres/sql/merge.sql" in named
+    places = (PACKAGE, PACKAGE / "flatfile", ROOT, ROOT / "genbank_assets_tests")
+    assert not [name for name in named if not any((place / name).is_file() for place in places)]
+
+
 def test_long_modules_have_a_reason() -> None:
     sources = [p for suffix in ("*.py", "*.pyx", "*.pxi") for p in PACKAGE.rglob(suffix)]
     long = {str(p.relative_to(PACKAGE)) for p in sources if len(p.read_text().splitlines()) > 300}
