@@ -95,13 +95,13 @@ fuzz: setup  ## fuzz the scanner by coverage under AddressSanitizer for FUZZ_SEC
 	@scripts/install-fuzz-packages
 	@$(BIN)/python scripts/fuzz_scanner.py --seconds $(FUZZ_SECONDS)
 
-dictionary: setup  ## write docs/data-dictionary.md anew from the column list
+dictionary: setup  ## write docs/data-dictionary.md from the column list
 	@$(BIN)/python scripts/build_data_dictionary.py
 
-tables: setup  ## write the tables of docs/operating.md anew from the measured rates
+tables: setup  ## write the tables of docs/operating.md from the measured rates
 	@$(BIN)/python scripts/build_plan_tables.py
 
-lock:  ## write constraints.txt anew from what .venv has
+lock:  ## write constraints.txt from what .venv has
 	@scripts/lock
 
 clean:  ## remove what was built; data stays

@@ -21,7 +21,7 @@ def grown(megabytes: float, *, divisions: Sequence[str] = ("*",), first: int = 0
 
     Args:
         megabytes: of text.
-        divisions: whose records to take; all of the sample's, when nothing is said.
+        divisions: whose records to take; all of the sample's by default.
         first: number of the accession before the first one.
     """
     folder = ROOT / "genbank_assets" / "sample" / "genbank"
@@ -45,7 +45,7 @@ def grown(megabytes: float, *, divisions: Sequence[str] = ("*",), first: int = 0
 
 
 class Mould:
-    """Files of one size, each with accessions and residues of its own, made quickly: only those are written anew.
+    """Files of one size, each with accessions and residues of its own, made quickly: only those are rewritten.
 
     Args:
         text: of the first file, as :func:`grown` makes it, whatever was done to it since.

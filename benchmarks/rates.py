@@ -2,8 +2,8 @@
 
 A release of two divisions whose files are like release 273.0's ``vrl`` and ``bct`` (the bundled sample's records over
 and over) goes through the five stages as ``materialize`` runs them: one worker, each stage in a process of its own;
-source, store, PostgreSQL and objects are on this machine's disk. Rates are those of both divisions together, so half
-of the text each. What a line to NCBI brings cannot be measured here, and how far NCBI's files unfold is told by their
+source, store, PostgreSQL and objects are on this machine's disk. Rates are those of both divisions together, so half of
+the text each. What a line to NCBI brings cannot be measured here, and how far NCBI's files unfold is known from their
 release notes: those stay as they are.
 
 The residues are drawn anew, so that nothing of them is packed because it was there before; the annotation comes round

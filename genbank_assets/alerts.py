@@ -1,7 +1,8 @@
 """Alerts: a message for people, to a Slack-compatible webhook and by e-mail.
 
 Belongs here: settings, wording and delivery. Deciding when to send one belongs to ``defs.alerts``. The webhook's URL
-is a secret, as it alone lets one post, and so is the password: neither stands in a log, an error or a ``repr``.
+is a secret, because posting needs nothing else, and so is the password: neither appears in a log, an error or a
+``repr``.
 Delivery never raises; what failed is returned in words.
 """
 
@@ -155,7 +156,7 @@ def _retried(send: Callable[[], None], *, pause_seconds: float) -> None:
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A webhook that redirects is a wrong URL: following it would send the message who knows where."""
+    """A webhook that redirects is a wrong URL: following it could send the message anywhere."""
 
     def redirect_request(self, *_: object) -> None:
         return None

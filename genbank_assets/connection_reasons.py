@@ -10,7 +10,7 @@ import re
 
 from genbank_assets.errors import causes
 
-# What the libraries write -> what it means and what to do. The first that fits is said.
+# What the libraries write -> what it means and what to do. The first that fits is used.
 _REASONS: tuple[tuple[str, str], ...] = (
     (
         r"Name or service not known|nodename nor servname|name resolution|No address associated|dns error",

@@ -36,7 +36,7 @@ def file_lock(store: Path, name: str, *, progress: Callable[[str], None], run_id
     Args:
         store: the store's root folder.
         name: what is exclusive, such as ``genbank/phg``.
-        progress: told for whom and how long this call waits.
+        progress: called with a line that says for whom and how long this call waits.
         run_id: shown to those who wait for this call.
 
     Raises:

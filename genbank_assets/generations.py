@@ -3,8 +3,8 @@
 What is published is never written again. A new output goes to ``<stage>/<generation>/``, named by what it is made from
 and by which code; ``manifest.json`` above it then names the generation that counts. A run that fails leaves what
 readers see untouched, a run that is killed finds its half-built generation by name. What no manifest names any more is
-deleted afterwards: at once where nobody can have read it, else when readers had their time. Whoever builds or prunes
-holds the partition's lock. What the files hold belongs to the stages.
+deleted afterwards: at once if nobody can have read it, otherwise after a grace period for readers. Whoever builds or
+prunes holds the partition's lock. What the files hold belongs to the stages.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class ListedFile:
     Attributes:
         name: path relative to the generation's folder.
         bytes: size; None where the manifest has none.
-        sha256: hex SHA-256; None likewise.
+        sha256: hex SHA-256; None in the same case.
     """
 
     name: str
@@ -162,7 +162,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def prune_generations(partition: PartitionRelease, stage: Stage, *, grace_seconds: float) -> None:
-    """Delete what nobody is to read any more of a stage that is published and whole.
+    """Delete the generations of a published stage that nobody needs any more.
 
     Generations that were never published, and what a killed run left beside files that count, go at once. What was
     published goes when the manifest that replaced it is ``grace_seconds`` old: who opened the old one has so long.

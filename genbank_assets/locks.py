@@ -23,7 +23,7 @@ def exclusive(settings: Settings, name: str, *, progress: Callable[[str], None],
     Args:
         settings: where the store and the database are.
         name: what is exclusive, such as ``genbank/phg``.
-        progress: told for whom and how long this call waits.
+        progress: called with a line that says for whom and how long this call waits.
         run_id: shown to those who wait for this call.
 
     Raises:

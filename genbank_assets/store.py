@@ -152,7 +152,7 @@ class Manifest:
         report: the figures of the run that wrote the manifest.
         run_id: the run that wrote it (a Dagster run id, or ``cli-...``).
         published_at: when it was written, ISO 8601 in UTC; "" in manifests of versions that did not say it.
-        software_version: version of this package that wrote it; "" likewise.
+        software_version: version of this package that wrote it; "" in the same manifests.
         generation: name of the folder of the files, below the stage's; "" where they lie beside the manifest.
         file_runs: file → the run that made it, where that may be another than ``run_id``. Earlier versions wrote it
             into the files' mappings, where it enters the digest; those manifests keep the digest that they had.

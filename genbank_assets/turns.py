@@ -1,4 +1,4 @@
-"""Waiting for a turn: who is waited for is said at once and then now and then, and that it is over.
+"""Waiting for a turn: announces at once who has it, again from time to time, and that the wait is over.
 
 What is waited for, and how it is asked for, belongs to the callers: ``file_lock`` and ``postgres.leases``.
 """
@@ -50,6 +50,6 @@ class Turn:
         self._pause_seconds = min(self._pause_seconds * _LONGER, self._max_pause_seconds)
 
     def has_come(self) -> None:
-        """It is ours: say so to those who were told of the wait."""
+        """Announce the end of a wait that was announced."""
         if self._announced_at is not None:
             self._progress(f"{self._name} is free after {time.monotonic() - self._begun:,.0f} s of waiting")

@@ -30,7 +30,7 @@ def rates_table(rates: Rates) -> str:
     """How fast each stage is."""
     lines = [
         f"Measured {rates.measured_on}, one worker; half of the text is like",
-        "`bct`, half like `vrl`. `benchmarks/rates.py` measures it anew:",
+        "`bct`, half like `vrl`. `benchmarks/rates.py` measures it again:",
         "", "| stage | rate | peak memory of the process |", "|---|--:|--:|",
     ]  # fmt: skip
     for stage, (title, name, unit) in STAGES.items():

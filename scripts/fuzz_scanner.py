@@ -3,7 +3,7 @@
     fuzz_scanner.py [--seconds 60] [--merge] [LIBFUZZER-OPTION ...]
     fuzz_scanner.py --replay FILE [FILE ...]
 
-The scanner is compiled anew with clang into a temporary folder, with sanitizers, coverage and small limits (see
+The scanner is compiled with clang into a temporary folder, with sanitizers, coverage and small limits (see
 scanner_limits.h); the installed one stays as it is. libFuzzer, by way of atheris, changes inputs and keeps those that
 reach code no other did; ``genbank_assets_tests/invariants.py`` says what must hold for each. It begins with the corpus
 of the repository and what earlier runs kept in ``fuzz-corpus/``. A find ends the run and stays in ``fuzz-failures/``:

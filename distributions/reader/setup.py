@@ -52,7 +52,7 @@ def imported(path: Path) -> list[str]:
 
 
 def copy_sources() -> None:
-    """Write the import package anew from the repository."""
+    """Write the import package again from the repository."""
     target = HERE / NAME
     shutil.rmtree(target, ignore_errors=True)
     sources = needed(BEGIN)
@@ -75,7 +75,7 @@ def copy_sources() -> None:
 
 
 def version() -> str:
-    """The version of genbank-assets, told in one place."""
+    """The version of genbank-assets, which is written in one place."""
     text = (REPOSITORY / "genbank_assets" / "__init__.py").read_text(encoding="utf-8")
     return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)[1]
 

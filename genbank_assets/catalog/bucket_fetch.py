@@ -44,7 +44,7 @@ def fetch_published(
     Args:
         there: what is published.
         names: ``ACCESSION``, ``ACCESSION.VERSION``, a SHA-256 in hex or a refget digest; any number.
-        missing: told of every name whose record or residues are not there or not right, instead of an error.
+        missing: called, instead of an error, with a sentence for each name that has no record or no right residues.
         format_: ``fasta`` or ``raw``.
         start: first residue of each, from 1.
         end: last residue of each; None for all.

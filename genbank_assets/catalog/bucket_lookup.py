@@ -81,8 +81,8 @@ def search(there: There, name: str) -> list[Place]:
 
 def not_found(there: There, name: str) -> str:
     """The sentence about a name that nothing has."""
-    told = sorted({f"{releases[-1].key.collection} {releases[-1].release}" for releases in there.values()})
-    return f"no record {name} in the published tables (searched: {len(there)} division(s) of {', '.join(told)})"
+    searched = sorted({f"{releases[-1].key.collection} {releases[-1].release}" for releases in there.values()})
+    return f"no record {name} in the published tables (searched: {len(there)} division(s) of {', '.join(searched)})"
 
 
 def is_digest(name: str) -> bool:

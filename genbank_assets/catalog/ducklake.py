@@ -2,7 +2,7 @@
 
 ``STORE/catalog/genbank.ducklake`` has a snapshot per published release of a division, so that an earlier version of the
 catalog is the mirror as of an earlier release. Nothing is copied: the file lists the Parquet tables of the store. The
-manifests stay the truth; the catalog can be deleted and is made anew from them. Who opens it sees the file of before or
+manifests stay the truth; the catalog can be deleted and rebuilt from them. A reader sees the previous file or
 all of the new one: it is built beside it and renamed. Queries belong to ``sql``, the order of steps to ``steps``.
 """
 
@@ -86,7 +86,7 @@ def build_catalog(
 ) -> CatalogReport:
     """Bring the catalog to what the manifests say; the file of before stays until the new one is proved.
 
-    Steps that it has already stay; where the manifests tell another past than it has, it is made anew.
+    Steps that it has already stay; where the manifests have another history, the catalog is rebuilt.
 
     Args:
         store: the store, or where tables are published; the catalog lists them where they lie.

@@ -1,7 +1,7 @@
-"""The command's entry point: the list of its command groups, settings, exit codes, and what is said of errors.
+"""The command's entry point: the list of its command groups, settings, exit codes, and how errors are shown.
 
 Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage, 128 + N ended by signal N. How a
-command is added is told in ``genbank_assets.cli``.
+command is added is described in ``genbank_assets.cli``.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def _catalog(options: argparse.Namespace, settings: Settings) -> int:
         f"divisions, {report.steps_now:,} added now"
     )
     for name in report.left_out:
-        print(f"left out: {name} has tables of version 0.1.0; materialize records again, which parses nothing anew")
+        print(f"left out: {name} has tables of version 0.1.0; materialize records again (no file is parsed)")
     return 0
 
 

@@ -1,6 +1,6 @@
 """The command ``completion``: a script that lets a shell complete commands, options, partitions and files.
 
-The script is made by shtab from the parser itself; what can be completed beyond commands and options is told by the
+The script is made by shtab from the parser itself; what can be completed beyond commands and options is defined by the
 names that arguments are shown with.
 """
 

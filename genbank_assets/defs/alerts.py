@@ -1,8 +1,8 @@
 """Sensors that tell people about failed runs and failed checks; they stay quiet while no alert setting is there.
 
-A run that failed is told with its reasons and all its failed checks; a run that went through is told when a check of it
-failed. Runs are those of this graph, whether Dagster launched them or the command ran them. Where a message goes and
-how it is sent belongs to ``genbank_assets.alerts``.
+A failed run is reported with its reasons and all its failed checks, a successful run if one of its checks failed. Runs
+are those of this graph, whether Dagster launched them or the command ran them. Where a message goes and how it is sent
+belongs to ``genbank_assets.alerts``.
 See https://docs.dagster.io/guides/automate/sensors/run-status-sensors
 """
 
@@ -48,7 +48,7 @@ def _run_failure() -> dg.SensorDefinition:
 
 def _failed_check() -> dg.SensorDefinition:
     @dg.run_status_sensor(
-        run_status=dg.DagsterRunStatus.SUCCESS,  # a failed run is told by the other sensor, with its checks
+        run_status=dg.DagsterRunStatus.SUCCESS,  # the other sensor reports failed runs, with their checks
         name="failed_check_alert_sensor",
         monitor_all_code_locations=True,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -110,7 +110,7 @@ def _name(run: dg.DagsterRun) -> str:
 
 
 def _deliver(context: dg.RunStatusSensorContext, alert: Alert) -> dg.SkipReason | None:
-    """Send it; what cannot be sent is said in the tick and never stops the sensor."""
+    """Send it; a failed delivery is reported in the tick and never stops the sensor."""
     try:
         settings = alert_settings_from_environment()
     except SettingsError as error:

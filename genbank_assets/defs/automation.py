@@ -1,8 +1,8 @@
 """Conditions under which Dagster itself asks for runs, and the sensor that follows them; it is off until turned on.
 
-A new ``code_version`` makes a stage's output stale: what was loaded is made anew, with the stages after it, in one run.
-And once a day every division is asked whether NCBI still offers its release. New releases are no matter of conditions:
-the release sensors ask for them, and two drivers of one asset would ask twice.
+A new ``code_version`` makes a stage's output stale: what was loaded is made again, with the stages after it, in one
+run. And once a day every division is asked whether NCBI still offers its release. New releases are no matter of
+conditions: the release sensors ask for them, and two drivers of one asset would ask twice.
 See https://docs.dagster.io/guides/automate/declarative-automation
 """
 
@@ -38,7 +38,7 @@ def build_automation_sensors(
             | dg.AssetSelection.checks_for_assets(dg.AssetKey([collection.name, "raw_files"])),
             default_status=dg.DefaultSensorStatus.STOPPED,
             description=(
-                f"Makes {collection.title}'s tables anew where a new version of the code makes them differently, and "
+                f"Rebuilds {collection.title}'s tables where a new version of the code makes them differently, and "
                 "asks once a day whether NCBI still offers the release of each division. Turn it on before an upgrade: "
                 "it sees what changes while it is on."
             ),

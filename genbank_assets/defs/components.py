@@ -9,7 +9,7 @@
         store: /data/mirror
         divisions: genbank/phg, genbank/vrl
 
-What is in a graph is said in ``definitions``; here is only how YAML comes to it.
+``definitions`` has the contents of the graph; this module only builds it from YAML.
 See https://docs.dagster.io/guides/build/components
 """
 
@@ -28,7 +28,7 @@ from genbank_assets.ncbi.catalog import COLLECTIONS
 
 
 class ScaffoldParams(dg.Model):
-    """What ``dg scaffold defs`` may be told.
+    """The options of ``dg scaffold defs``.
 
     Attributes:
         collection: which collection.
@@ -71,7 +71,7 @@ class GenbankCollection(dg.Component, dg.Model, dg.Resolvable):
 
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
-        """Who looks after it, and the words that find it."""
+        """Owners and search tags."""
         return dg.ComponentTypeSpec(owners=OWNERS, tags=["genbank", "refseq", "ncbi"])
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -75,7 +75,7 @@ def _asset(
 def _working(
     context: dg.AssetExecutionContext, collection: Collection, mirror: MirrorResource
 ) -> Iterator[tuple[PartitionRelease, dict[str, Any]]]:
-    """The collection's days to itself: the day of this run, and what every stage takes."""
+    """Lock the collection's days: the day of this run, and the options that every stage takes."""
     with failures(context):
         settings = mirror.settings()
         partition = source.daily_partition(
@@ -222,7 +222,7 @@ def build_daily_jobs(collections: Iterable[Collection] = COLLECTIONS.values()) -
 
 
 def build_daily_schedules(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[dg.ScheduleDefinition]:
-    """One per job: every day at nine, Eastern time, the day before, and those of the last week that did not come."""
+    """One per job: every day at nine, Eastern time, the day before, and those of the last week that are missing."""
     return [_schedule(collection) for collection in collections]
 
 

@@ -31,7 +31,7 @@ MIN_RECORDS_PER_SECOND = 100
 # Below this a run's speed says nothing: starting up takes longer than the work.
 MIN_RECORDS_FOR_SPEED = 10_000
 MIN_SECONDS_FOR_RATE = 1.0
-MAX_FILES_TOLD = 10
+MAX_FILES_LISTED = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,13 +116,13 @@ def database_totals(partition: PartitionRelease, manifest: Manifest, settings: S
             if records
             else []
         )
-    told = "".join(f"; {one.name}: {one.what}" for one in differences[:MAX_FILES_TOLD])
-    more = f"; and {len(differences) - MAX_FILES_TOLD:,} more" if len(differences) > MAX_FILES_TOLD else ""
+    listed = "".join(f"; {one.name}: {one.what}" for one in differences[:MAX_FILES_LISTED])
+    more = f"; and {len(differences) - MAX_FILES_LISTED:,} more" if len(differences) > MAX_FILES_LISTED else ""
     return Finding(
         found.agree and found.files == len(manifest.files) and not differences,
         f"{found.accessions:,} accessions in the tables, {found.rows:,} in PostgreSQL, their digests "
         f"{'agree' if found.digests_agree else 'differ'}; {len(manifest.files)} files, {found.files} in the ledger"
-        f"{told}{more}",
+        f"{listed}{more}",
         {
             "accessions": found.accessions,
             "rows": found.rows,

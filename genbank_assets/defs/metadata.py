@@ -1,6 +1,6 @@
 """Names of metadata keys, and manifests as materialization results. All keys of the graph are made here.
 
-Numbers are numbers, so that the UI plots them over time. What the figures mean is said in ``measure``.
+Numbers are numbers, so that the UI plots them over time. ``reports`` says what the figures mean.
 See https://docs.dagster.io/guides/build/assets/metadata-and-tags
 """
 

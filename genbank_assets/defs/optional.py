@@ -1,7 +1,7 @@
 """Assets that an installation may not be set up for: left out of a run of many, an error in a run that asks for them.
 
-"Materialize all" selects them too, and what nobody set up must not fail the mirror's run. What an asset needs is said
-where it is made.
+"Materialize all" selects them too, and what nobody set up must not fail the mirror's run. What an asset needs belongs
+to its own module.
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 

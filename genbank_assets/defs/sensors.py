@@ -1,4 +1,4 @@
-"""Sensors: one per collection that loads a new release of NCBI once it is whole and stands still.
+"""Sensors: one per collection that loads a new release of NCBI once it is complete and no longer changes.
 
 The sensor ticks often and looks at the source every ``poll_seconds``. A release is requested when two looks in a row
 saw it whole and unchanged; one run per division that is not in place. Both sensors are stopped until somebody turns

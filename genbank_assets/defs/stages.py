@@ -29,7 +29,7 @@ from genbank_assets.store import (
 )
 from genbank_assets.tables import dedup, records
 
-# GenBank and RefSeq are built anew every two months, and now and then NCBI leaves one out. Dagster looks at the asset
+# NCBI builds GenBank and RefSeq every two months and occasionally skips a release. Dagster looks at the asset
 # as a whole, not at its partitions: this says that a mirror stopped, not that a division did (docs/decisions/0012).
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=75), fail_window=timedelta(days=140))
 

@@ -25,7 +25,7 @@ from genbank_assets.postgres_url import normalised_postgres_url, sqlalchemy_url
 from genbank_assets.settings import settings_from_environment
 
 STORAGE_VARIABLE = "GENBANK_ASSETS_DAGSTER_POSTGRES_URL"
-_RECYCLE_SECONDS = 300  # a kept connection that is older is made anew: poolers and firewalls cut idle ones
+_RECYCLE_SECONDS = 300  # older connections are replaced: poolers and firewalls cut idle ones
 
 
 class _Runs(PostgresRunStorage):
@@ -55,7 +55,7 @@ class MirrorStorage(DagsterPostgresStorage):
 
     One connection is kept open for all that an instance stores. Dagster's own storage makes one for every statement,
     280 for a run of five assets with their checks: most of the time of a small division. A kept connection that has
-    died, with its server or on its way, is noticed before it is used and made anew.
+    died, with its server or on its way, is noticed before it is used, and replaced.
     """
 
     def __init__(self, postgres_url: str, **options: Any) -> None:

@@ -1,6 +1,6 @@
 """Stage 2: the flat-file format. Imports no later stage.
 
-``to_seqrecord`` is here for users who live in Biopython; it is loaded when it is asked for.
+``to_seqrecord`` is here for users of Biopython; it is loaded on first use.
 """
 
 from typing import TYPE_CHECKING, Any

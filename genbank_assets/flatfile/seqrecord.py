@@ -1,4 +1,4 @@
-"""A row of the record table as a ``Bio.SeqRecord``, for users who live in Biopython.
+"""A row of the record table as a ``Bio.SeqRecord``, for users of Biopython.
 
 Fields go where Bio.GenBank would have put them, as far as ``Bio.SeqIO`` can write them again: a feature whose location
 Biopython cannot hold is left out and named in ``annotations["features_left_out"]``. What does not survive being written

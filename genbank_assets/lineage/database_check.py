@@ -31,9 +31,9 @@ class DatabaseCheck:
         return self._refused
 
     def differences(self, partition: PartitionRelease) -> list[FileDifference]:
-        """What PostgreSQL does not hold as the tables have it, of a partition that is said to be loaded.
+        """What PostgreSQL does not hold as the tables have it, of a partition whose manifest says that it is loaded.
 
-        What was loaded from other tables than are here now is told by the chain of manifests, not here; so are tables
+        What was loaded from other tables than are here now is found by the chain of manifests, not here; so are tables
         that cannot be read by their own stage.
         """
         try:

@@ -38,7 +38,7 @@ def as_prov_json(settings: Settings, traces: Sequence[Trace]) -> str:
 
 
 class _Graph:
-    """A document in which every element and relation is said once."""
+    """A document in which every element and relation occurs once."""
 
     def __init__(self, document: ProvDocument) -> None:
         self._document = document

@@ -1,6 +1,6 @@
 """What ``trace --verify`` reads again: each function answers with what is wrong, in words, or with "".
 
-The record's text is parsed anew and compared with its row, the row with the database's, files with the digests in
+The record's text is parsed again and compared with its row, the row with the database's, files with the digests in
 their manifests, and each manifest with the one it names as its input. The hops these belong to are in ``trace``.
 """
 
@@ -68,7 +68,7 @@ def changed_text(found: Found) -> str:
 
 
 def changed_row(found: Found, table: Path) -> str:
-    """Whether the text, parsed anew, is the row of the record table and has the residues' digest."""
+    """Whether the text, parsed again, is the row of the record table and has the residues' digest."""
     with tempfile.NamedTemporaryFile(suffix=".seq") as text:
         try:
             text.writelines(original_text(found))

@@ -214,7 +214,7 @@ def _check_stage(partition: PartitionRelease, stage: Stage) -> tuple[int, int, l
     if manifest is None:
         return 0, 0, []
     problems = []
-    with contextlib.suppress(IntegrityError):  # the input's manifest cannot be read: that is told at its own stage
+    with contextlib.suppress(IntegrityError):  # the input's manifest cannot be read: which is reported at its own stage
         if stage != "raw_files" and (broken := broken_chain(partition, stage)):
             problems.append(Problem(name, stage, "", broken, command))
     again = {

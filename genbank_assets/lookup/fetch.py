@@ -87,7 +87,7 @@ def fetch_all(
     Args:
         settings: where the store and the object set are.
         names: as of :func:`fetch`; any number.
-        missing: told of every name whose record or residues are not there or not right, instead of an error.
+        missing: called, instead of an error, with a sentence for each name that has no record or no right residues.
         format_: as of :func:`fetch`.
         start: first residue of each.
         end: last residue of each; None for all.

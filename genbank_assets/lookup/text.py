@@ -50,7 +50,7 @@ def cut(
     Args:
         path: the raw file.
         records: the records.
-        wrong: told of a text that is not what was parsed, when its last piece was handed out.
+        wrong: called with a sentence when the last piece of a text that is not what was parsed was handed out.
 
     Raises:
         CorruptGzipError: the file cannot be read as far as that.

@@ -32,7 +32,7 @@ __all__ = ["FetchedFile", "GzipCheck", "PosixCksum", "check_space", "fetch_file"
 
 ATTEMPTS = 5
 RETRY_SECONDS = 1.0
-# A file that changes, or whose joined parts are no whole, is begun anew so often.
+# How often a file is started over that changes, or whose joined parts are damaged.
 MAX_RESTARTS = 1
 PROGRESS_SECONDS = 5.0
 SPARE_BYTES = 256 * 1024 * 1024
@@ -70,7 +70,7 @@ def fetch_file(
     """Fetch ``path`` into ``folder``; on return the file is complete and verified under its own name.
 
     A dropped connection is taken up again from the bytes already there, up to five times without progress. A file
-    that changes meanwhile is begun anew once, and so is one that turns out damaged after it was resumed, or of which
+    that changes meanwhile is started over once, and so is one that turns out damaged after it was resumed, or of which
     the source does not say the size.
 
     Raises:

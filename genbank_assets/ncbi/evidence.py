@@ -67,7 +67,7 @@ def fetch_evidence(
         division: the division whose rows are wanted.
         lists: folder for the lists themselves; all divisions of a release share it.
         out: the Parquet file, columns accession, list, source_file.
-        progress: told about lines that cannot be read.
+        progress: called with a line for people about lines that cannot be read.
 
     Returns:
         What was written; None, and no file, where there is no list or it does not name the division.

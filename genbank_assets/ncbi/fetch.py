@@ -172,7 +172,9 @@ def refuse_older(settings: Settings, key: PartitionKey, *, offered: str) -> None
 
 
 def _files(listing: Listing, *, collection: Collection, release: Release, division: str) -> list[RemoteFile]:
-    """The division's files; the listing must hold what the release promises, and a division is empty only by its word.
+    """The division's files; the listing must hold what the release promises.
+
+    Only the release itself can say that a division is empty.
 
     Raises:
         ReleaseError: files are missing, or nothing says that there are none.

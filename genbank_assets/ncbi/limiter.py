@@ -3,7 +3,7 @@
 Three rules: so many files on their way at a time, so many requests a second, and after an answer of 503 or 429 nobody
 asks again until the pause is over. NCBI throttles by sustained request rate and keeps a host penalised for over an
 hour, so pauses double from what Retry-After says, and the fourth in a row gives up. A source that asks for a longer
-pause than is waited for is left alone for that time: whoever asks meanwhile is told so at once.
+pause than is waited for is left alone for that time: requests meanwhile fail at once with the reason.
 
 Hosts that share the store share the files and their locks (docs/machines.md says what these need of the file system).
 Moments in the files are of the host that wrote them: with clocks s seconds apart the rate still holds in the long run,
@@ -38,7 +38,7 @@ SLOT_POLL_SECONDS = 0.2
 SLOT_POLLS_ANNOUNCED = 25
 
 
-# A wait that is longer is said.
+# A longer wait is announced.
 ANNOUNCED_SECONDS = 2.0
 
 

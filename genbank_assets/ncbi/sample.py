@@ -1,6 +1,6 @@
 """The bundled sample: a small mirror of genuine records that takes NCBI's place in demonstrations and tests.
 
-Where it is and what it has. The records' origin is told in ``sample/ORIGIN.tsv``.
+Where it is and what it has. ``sample/ORIGIN.tsv`` has the records' origin.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a source shows that this version does not know: a division NCBI added, files of a new kind.
 
-Nothing of it is fetched, and nobody would miss it: so it is said in runs, ticks and ``status``, and kept as
+It is not fetched, and nobody would notice: therefore runs, ticks and ``status`` report it, and it is kept as
 ``STORE/<collection>/unknown.json`` until a look finds it gone. Which divisions and names there are belongs to
 ``catalog``.
 """

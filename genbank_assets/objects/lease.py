@@ -149,7 +149,7 @@ class Lease:
     def _renew(self) -> None:
         while not self._ended.wait(RENEW_SECONDS):
             with contextlib.suppress(ObjectStoreError):  # the next one may succeed; until expiry there are several
-                if not self._is_there():  # never written anew: whoever took it away counts on that
+                if not self._is_there():  # never rewritten: whoever took it away counts on that
                     self._lost.set()
                     return
                 self._write()

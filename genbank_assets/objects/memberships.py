@@ -23,8 +23,8 @@ def about(table: Path) -> dict[str, Any]:
 
     Raises:
         ValueError: it cannot be read.
-        OSError: likewise.
-        pyarrow.ArrowException: likewise.
+        OSError: the same.
+        pyarrow.ArrowException: the same.
     """
     text = (pq.read_metadata(table).metadata or {}).get(METADATA.encode())
     found: dict[str, Any] = json.loads(text) if text else {}

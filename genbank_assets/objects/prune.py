@@ -72,8 +72,8 @@ def prune_objects(
         settings: where the object set is.
         older_than: least age of what is deleted.
         dry_run: only announce what would be deleted.
-        announce: told of every orphan before the first one is deleted; what it raises stops everything.
-        announced: called when all were told and before the first one is deleted; likewise.
+        announce: called with every orphan before the first one is deleted; what it raises stops everything.
+        announced: called after all of them and before the first deletion; what it raises stops everything.
         progress: called with lines for people.
 
     Raises:

@@ -54,7 +54,7 @@ class Planned:
 
     @property
     def orphan(self) -> Orphan:
-        """What people are told of it."""
+        """The line for people."""
         return Orphan(f"{self.key}?uploads" if self.kind == "upload" else self.key, self.bytes, self.modified)
 
 
@@ -93,8 +93,8 @@ class Plan:
         Args:
             what: the noun for the rows, such as ``objects``.
             dry_run: whether they stay.
-            announce: told of every row.
-            announced: called when all were told.
+            announce: called with every row.
+            announced: called after all rows.
             progress: called with the line that says how much it is.
         """
         done = "would be deleted" if dry_run else "will be deleted"

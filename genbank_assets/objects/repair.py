@@ -129,7 +129,7 @@ def _restore_tables(
         name = f"{partition.key} {partition.release}"
         with exclusive(settings, str(partition.key), progress=progress, run_id=run_id):
             manifest = partition.manifest("object_set")
-            if manifest is None or _is_whole(partition, manifest):  # another run has published it anew meanwhile
+            if manifest is None or _is_whole(partition, manifest):  # another run has published it again meanwhile
                 continue
             path, key, sha256 = table_path(partition), manifest.extra["manifest_key"], manifest.files[0]["sha256"]
             try:
@@ -139,7 +139,7 @@ def _restore_tables(
             except (FileNotFoundError, IntegrityError, ObjectStoreError) as error:
                 if isinstance(error, ObjectStoreError) and error.transient:
                     raise
-                continue  # it is made anew
+                continue  # it is made again
         progress(f"{name}: the object table was damaged or gone and is copied from {key}")
         restored.append(name)
     return restored

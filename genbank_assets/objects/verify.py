@@ -33,7 +33,7 @@ from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 from genbank_assets.tables.writer import file_sha256
 
-# Problems that are told one by one: where a whole bucket is gone, a million lines say no more than a thousand.
+# Problems that are listed one by one: where a whole bucket is gone, a million lines say no more than a thousand.
 MAX_LISTED_PROBLEMS = 100_000
 
 

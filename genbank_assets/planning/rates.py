@@ -26,9 +26,9 @@ class Rates:
         deduplicate_records_per_second: one process.
         load_text_bytes_per_second: text whose tables are loaded, one connection.
         objects_per_second: objects sent, all connections of a process.
-        object_bytes_per_second: bytes of packs sent likewise.
+        object_bytes_per_second: bytes of packs sent in the same time.
         text_bytes_per_raw_byte: how far a .gz of NCBI unfolds; for releases whose notes give no sizes.
-        text_bytes_per_record: likewise of RefSeq, for notes without counts.
+        text_bytes_per_record: the same for RefSeq, whose notes have no counts.
         table_bytes_per_text_byte: record tables, sequences and memberships.
         postgres_bytes_per_text_byte: tables with indexes.
         object_bytes_per_text_byte: distinct residues.

@@ -1,7 +1,7 @@
 """Pooled connections whose every statement, copied row and transaction second is counted.
 
 The totals end up in the metadata of each load; they are taken here, at the connection, so that nothing can pass
-uncounted. What is said to the database belongs to ``ddl``, ``load`` and ``lookup``.
+uncounted. The statements belong to ``ddl``, ``load`` and ``lookup``.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ _TABLE_COMMENTS = {
     "reference": "REFERENCE blocks of the last state (current_reference: of current records)",
     "schema_version": "Versions of this schema the database went through",
 }
-# Table of the store's taxonomy → table here; what its columns mean is said there.
+# Table of the store's taxonomy → table here; the columns are described there.
 _TAXONOMY = {"nodes": "taxon", "names": "taxon_name", "merged": "merged_taxon", "deleted": "deleted_taxon"}
 _COLLECTION = "genbank or refseq"
 _RELEASE = "Release as NCBI writes it; followed by the day (273.0.20260902) for a daily update on top of it"

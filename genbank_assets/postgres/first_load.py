@@ -102,7 +102,7 @@ class FirstLoad:
         return adopted
 
     def discard(self) -> None:
-        """Forget the tables, so that the next run begins anew."""
+        """Forget the tables, so that the next run starts over."""
         with self._database.transaction() as session:
             assert_held(session, self._lease)
             session.execute("DELETE FROM genbank.source_file WHERE collection = %s AND section = %s", self._key)

@@ -94,7 +94,7 @@ def _precedence(row: dict[str, Any]) -> tuple[int, tuple[object, ...], int]:
 
 
 def _repeated(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
-    """Rows whose accession also stands in the row before or after; the last row of a batch may be told twice."""
+    """Rows whose accession also stands in the row before or after; the last row of a batch may be reported twice."""
     last: pa.RecordBatch | None = None
     for batch in batches:
         joined = pa.Table.from_batches([last, batch] if last is not None else [batch]).combine_chunks()

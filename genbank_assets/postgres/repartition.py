@@ -2,7 +2,7 @@
 
 Everything new is made in the schema ``genbank_next``, a division and a table at a time, so that a run that is cut
 short goes on where it was; readers see the old tables until the last transaction. It needs room for both. Loads by an
-earlier version while this goes on are noticed, and it begins anew. What the new tables are is in ``sql/``; when this
+earlier version while this goes on are noticed, and it starts over. What the new tables are is in ``sql/``; when this
 is asked for, in ``versions``.
 """
 
@@ -34,7 +34,7 @@ def repartition(database: Database, *, progress: Callable[[str], None], finish: 
 
     Args:
         database: of version 4.
-        progress: told of every division.
+        progress: called with a line for every division.
         finish: run last in the transaction that puts the new tables in place: views, functions, the version's number.
 
     Raises:

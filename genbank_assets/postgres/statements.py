@@ -16,7 +16,7 @@ from genbank_assets.postgres.ddl import MAX_INDEXED_BYTES, record_columns, sql_t
 from genbank_assets.postgres.sql_files import read_sql
 
 PARTITIONED: Final = ("record", "feature", "reference", "record_event")
-# Views and functions that are made anew together, in this order: a view may use a function. The taxonomy's tables are
+# Views and functions that are recreated together, in this order: a view may use a function. The taxonomy's tables are
 # made where they are not there.
 REFRESHED: Final = ("functions", "views", "merge", "taxonomy")
 _INDEX = re.compile(r"^CREATE (UNIQUE )?INDEX (\w+) ON genbank\.(\w+) (.+);$", re.MULTILINE)

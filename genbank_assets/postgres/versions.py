@@ -1,6 +1,6 @@
 """The schema's versions: a new database is made as the newest, an older one goes forward step by step.
 
-Each step is a numbered SQL file in ``migrations/`` and changes tables only; views and functions are made anew after
+Each step is a numbered SQL file in ``migrations/`` and changes tables only; views and functions are recreated after
 the last step, and whenever their SQL is not that of this package; comments by themselves. What other people made in
 the schema or on its views stays. One process at a time does this; a kill leaves the version before, and the step that
 takes long (``repartition``) goes on where it was. What the schema is belongs to ``statements`` and ``ddl``.
@@ -100,7 +100,7 @@ def _create(session: Session, progress: Callable[[str], None]) -> None:
 
 
 def _refresh(session: Session, described: str, progress: Callable[[str], None]) -> None:
-    """Make anew what holds no data and is not this package's, and note the version."""
+    """Recreate what holds no data and is not this package's, and note the version."""
     if _code_description() not in described:
         for name in REFRESHED:
             if name == "views":

@@ -121,7 +121,7 @@ def _store_file(store: Path) -> Path:
 def _home(store: Path, account: pwd.struct_passwd | None) -> Path:
     """``STORE/postgres``, or as root a folder beside other servers' data when the account cannot enter that.
 
-    A server stays where it was made when permissions change, and a store that is made anew at the same path does not
+    A server stays where it was made when permissions change, and a new store at the same path does not
     find the database of the one before.
     """
     home = store.resolve() / "postgres"

@@ -58,7 +58,7 @@ def ensure_watcher(paths: ClusterPaths) -> None:
 def sweep_leftovers() -> None:
     """Remove data outside of any store whose store was deleted while their server was down.
 
-    Only where the folder and the store's file are in one file system can a store that was deleted be told from one that
+    Only where the folder and the store's file are in one file system can a deleted store be distinguished from one that
     is elsewhere now; other folders stay.
     """
     for base in FALLBACKS:

@@ -280,7 +280,7 @@ def _remove_stale_pid(paths: ClusterPaths) -> None:
 
     After a restart of the machine (or container) the number in ``postmaster.pid`` may belong to another program, and
     PostgreSQL would refuse to start for ever. While any process works in the data folder the file stays: it guards
-    the data against a second server. A server whose socket somebody removed is stopped, to be started anew.
+    the data against a second server. A server whose socket was removed is stopped, to be started again.
     """
     pid = postmaster_of(paths.data)
     if pid is None:

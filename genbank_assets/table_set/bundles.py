@@ -163,7 +163,9 @@ def _files_of(bundle: Bundle) -> dict[str, tuple[int, str]]:
     """The copies of manifests in a bundle, whatever its name: equal copies, equal tables."""
     folder = f"{bundle_folder(bundle.name)}/"
     return {
-        key.removeprefix(folder): told for key, told in bundle.files.items() if key.startswith(f"{folder}manifests/")
+        key.removeprefix(folder): listed
+        for key, listed in bundle.files.items()
+        if key.startswith(f"{folder}manifests/")
     }
 
 

@@ -1,6 +1,6 @@
 """The place in the object store where tables are published, and its manifests and index.
 
-Manifests are the truth of what is published; the index is made of them and put anew after each change, until what was
+Manifests are the truth of what is published; the index is made of them and replaced after each change, until what was
 put is what is there: whichever of several publishers comes last lists all. What is sent belongs to ``publish``.
 """
 

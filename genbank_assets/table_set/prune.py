@@ -1,7 +1,7 @@
 """Removes published tables that no manifest lists any more, and unfinished uploads.
 
-Planned, announced, carried out, while no_progress publishes. A table whose division was published anew a short time ago
-stays: somebody may be reading by the manifest that was replaced. Keys of other kinds are never touched.
+Planned, announced, carried out, while nobody publishes. A table whose division was published again a short time
+ago stays: somebody may be reading by the manifest that was replaced. Keys of other kinds are never touched.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def prune_tables(
         settings: ``tables`` says where.
         older_than: least age of what is deleted, and of the last publication of its division.
         dry_run: only announce what would be deleted.
-        announce: told of every orphan before the first one is deleted; what it raises stops everything.
-        announced: called when all were told; likewise.
+        announce: called with every orphan before the first one is deleted; what it raises stops everything.
+        announced: called after all of them; what it raises stops everything.
         progress: called with lines for people.
 
     Raises:

@@ -1,7 +1,7 @@
 """Questions to a taxonomy in the store: what a name means, which taxa are a clade, the lineage of a taxon.
 
 A clade is a range of the nested set; a record's taxon is looked up by its number in two arrays, whatever the clade's
-size. Merged taxa are followed, deleted ones are told. Making the tables belongs to ``taxonomy``.
+size. Merged taxa are followed, deleted ones are reported. Making the tables belongs to ``taxonomy``.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def spread_rows(
         progress: called with lines for people.
 
     Raises:
-        WorkerLostError: workers were killed; nothing is published, the next run begins anew.
+        WorkerLostError: workers were killed; nothing is published, the next run starts over.
         WorkerRefusedError: no worker is fit.
     """
     shares = _shares(list(paths))

@@ -25,7 +25,7 @@ from genbank_assets.tables.known_tables import KnownTable, KnownTables
 from genbank_assets.tables.upgrade import upgraded_tables
 from genbank_assets.tables.writer import parse_file, table_stems
 
-# Version of the rows' values. Bump it when a record would be read otherwise: every division is then parsed anew, and
+# Version of the rows' values. Bump it when a record would be read otherwise: every division is then parsed again, and
 # the database takes every row again.
 PARSER_VERSION = "3"
 # Version of the tables' layout: columns that say where a row is from, folders, names. Bump it when the same rows are

@@ -23,7 +23,7 @@ _KEYS = ["record_ordinal", "accession_version", "sequence_sha256", "collection",
 
 
 def upgraded_tables(folder: Path, entry: dict[str, Any], *, out: Path, stem: str, section: str) -> dict[str, Any]:
-    """Write a file's tables anew into ``out``; what of its manifest entry changes.
+    """Rewrite a file's tables into ``out``; what of its manifest entry changes.
 
     Raises:
         IntegrityError: an old table does not hold the rows that its entry says.

@@ -250,7 +250,7 @@ def test_a_catalog_is_made_without_a_bundle_and_follows(published: Settings, buc
         for query in _QUERIES:
             assert connection.execute(query).fetchall() == local.execute(query).fetchall()
     bucket.delete("manifests/genbank/2.0/pln.json")
-    publish(published, ("genbank/phg",))  # the index is put anew
+    publish(published, ("genbank/phg",))  # the index is replaced
     with open_catalog(TableBucket(str(published.tables))) as connection:
         rows = connection.execute("SELECT section, any_value(release) FROM records GROUP BY ALL ORDER BY ALL")
         assert dict(rows.fetchall())["pln"] == "1.0"

@@ -1,4 +1,4 @@
-"""The SQL catalog: newest by default, as of a release by version, counts of the manifests, made anew at any time."""
+"""The SQL catalog: newest by default, as of a release by version, counts of the manifests, rebuilt at any time."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class FtpSource(Source):
             self._connection = None
 
     def _connected(self) -> ftplib.FTP:
-        """The control connection, made anew where the server closed it meanwhile."""
+        """The control connection, opened again if the server closed it meanwhile."""
         if self._connection is not None:
             try:
                 self._connection.voidcmd("NOOP")
