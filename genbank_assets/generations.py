@@ -21,25 +21,21 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from genbank_assets.durable import file_sha256, hidden_name, store_errors, temporary_beside, write_atomically
+from genbank_assets.durable import file_sha256, hidden_name, store_errors, temporary_beside
 from genbank_assets.errors import IntegrityError
-from genbank_assets.settings import Settings
-from genbank_assets.stable_paths import DAYS, named_by_stable_path
+from genbank_assets.stable_paths import named_by_stable_path
 from genbank_assets.store import (
     MANIFEST,
-    STAGES,
     Manifest,
-    PartitionKey,
     PartitionRelease,
     Stage,
     publish_manifest,
     read_manifest,
-    releases_in_store,
 )
 
 RECEIPTS = "receipts"
 _NAME = re.compile(r"[0-9a-f]{16}")
-_REMOVED = ".removed"
+REMOVED = ".removed"
 _NO_LINKS = {errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS, errno.EINVAL}
 
 
@@ -179,7 +175,7 @@ def prune_generations(partition: PartitionRelease, stage: Stage, *, grace_second
                 unread = not (path / MANIFEST).exists()
                 if path.name not in held and (unread or readers_had_time):
                     remove_folder(path)
-            elif path.is_dir() and path.name.startswith(_REMOVED):
+            elif path.is_dir() and path.name.startswith(REMOVED):
                 shutil.rmtree(path, ignore_errors=True)
             elif path.is_file() and path.name != MANIFEST and (readers_had_time or path.name.endswith(".tmp")):
                 path.unlink(missing_ok=True)  # beside the manifest: of a version without generations
@@ -199,58 +195,9 @@ def _remove_unlisted(manifest: Manifest, *, folder: Path) -> None:
 
 def remove_folder(folder: Path) -> None:
     """Delete a folder: it is out of sight at once, and a deletion that is killed is finished by a later one."""
-    hidden = folder.with_name(hidden_name(f"{_REMOVED[1:]}.{folder.name}", suffix=""))
+    hidden = folder.with_name(hidden_name(f"{REMOVED[1:]}.{folder.name}", suffix=""))
     try:
         folder.replace(hidden)
     except FileNotFoundError:
         return
     shutil.rmtree(hidden, ignore_errors=True)
-
-
-def prune_releases(store: Path, *, key: PartitionKey, keep: int, grace_seconds: float) -> list[str]:
-    """Retire a partition's oldest releases and delete those that were retired ``grace_seconds`` ago.
-
-    The newest complete release is never retired, nor is the one that the stable path names. Nobody begins to read a
-    retired release, and who has begun keeps its files until the grace period is over; it comes back when more releases
-    are to be kept. The folder is out of sight before its first file goes.
-
-    Returns:
-        The releases that went, oldest first. Their objects and database history stay.
-    """
-    for half in (store / key.collection).glob(f"*/{_REMOVED}.{key.division}.*"):
-        shutil.rmtree(half, ignore_errors=True)
-        _remove_if_nobody_needs_it(half.parent)
-    present = releases_in_store(store, key=key, stage="raw_files", retired=True)
-    complete = [p for p in present if all(p.manifest_path(stage).is_file() for stage in STAGES)]
-    surplus = present[: max(0, len(present) - keep)] if complete else []
-    gone = []
-    for partition in present:
-        is_newest = bool(complete) and partition.release == complete[-1].release
-        if partition not in surplus or is_newest or named_by_stable_path(partition, "records"):
-            partition.retired.unlink(missing_ok=True)
-            continue
-        if not partition.retired.exists():
-            write_atomically(partition.retired, b"")
-        if time.time() - partition.retired.stat().st_mtime >= grace_seconds:
-            remove_folder(partition.folder)
-            _remove_if_nobody_needs_it(partition.folder.parent)
-            gone.append(partition.release)
-    return gone
-
-
-def keep_newest_releases(settings: Settings, key: PartitionKey, *, progress: Callable[[str], None]) -> None:
-    """Let older releases of a partition go, as the settings say; see :func:`prune_releases`.
-
-    Nothing takes the place of a day of updates: days stay.
-    """
-    if key.division == DAYS:
-        return
-    keep, grace_seconds = settings.keep_releases, settings.keep_replaced_seconds
-    for gone in prune_releases(settings.store, key=key, keep=keep, grace_seconds=grace_seconds):
-        progress(f"release {gone} is no longer kept: its files were deleted from the store")
-
-
-def _remove_if_nobody_needs_it(release: Path) -> None:
-    """A release's folder in which no division is left, but NCBI's lists at most."""
-    if {path.name for path in release.iterdir()} <= {"lists"}:
-        shutil.rmtree(release, ignore_errors=True)

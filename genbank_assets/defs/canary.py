@@ -15,11 +15,11 @@ from pydantic import Field
 from genbank_assets.defs.failures import failures
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.errors import NotFoundError
-from genbank_assets.generations import prune_releases
 from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.ncbi.fetch import fetch_division
 from genbank_assets.reports import RecordsReport
+from genbank_assets.retention import prune_releases
 from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets.tables.drift import unseen_forms
 from genbank_assets.tables.records import build_records

@@ -16,10 +16,9 @@ from collections.abc import Callable
 from genbank_assets.durable import store_errors
 from genbank_assets.errors import ReleaseError, ReleaseFlippedError
 from genbank_assets.file_lock import file_lock
-from genbank_assets.generations import keep_newest_releases
 from genbank_assets.measure import Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.catalog import COLLECTIONS, GENBANK, Collection
-from genbank_assets.ncbi.evidence import EVIDENCE_FILE, fetch_evidence
+from genbank_assets.ncbi.evidence import EVIDENCE_FILE, Evidence, fetch_evidence
 from genbank_assets.ncbi.incoming import IncomingFiles, discard_unfinished
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.listing import Listing, listed_division
@@ -29,6 +28,7 @@ from genbank_assets.ncbi.transfers import Transfers
 from genbank_assets.ncbi.unknown import note_unknown, unknown_sentence
 from genbank_assets.release_facts import date_of, release_sort_key, same_number
 from genbank_assets.reports import StageReport
+from genbank_assets.retention import keep_newest_releases
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, current_release
 
@@ -77,11 +77,9 @@ def fetch_division(
         if said := unknown_sentence(listing.unknown, collection=collection):
             progress(f"warning: {said}")
         files = _files(listing, collection=collection, release=current, division=key.division)
-        progress(
-            f"{collection.title} {current.number}: {len(files)} file(s) of {key.division}"
-            if files
-            else f"{collection.title} {current.number}: its release notes list no file of {key.division}: it is empty"
-        )
+        what = f"{len(files)} file(s) of {key.division}"
+        empty = f"its release notes list no file of {key.division}: it is empty"
+        progress(f"{collection.title} {current.number}: {what if files else empty}")
         job = Transfers(
             partition, collection=collection, release=current, settings=settings, limiter=limiter, recheck=recheck
         )
@@ -109,12 +107,7 @@ def fetch_division(
         division=key.division,
         input_digest="",
         files=entries,
-        extra={
-            "release_date": current.date,
-            **({} if date_of(current.date) else {"first_fetched_at": _first_fetched_at(partition)}),
-            "source": without_credentials(settings.source),
-            **({"evidence_file": EVIDENCE_FILE, **dataclasses.asdict(evidence)} if evidence is not None else {}),
-        },
+        extra=_extra(partition, release=current, source=settings.source, evidence=evidence),
         report=StageReport(
             files=len(entries),
             files_now=fetched,
@@ -127,6 +120,18 @@ def fetch_division(
         run_id=run_id,
     )
     return _published(manifest, partition=partition, incoming=job.incoming, settings=settings, progress=progress)
+
+
+def _extra(
+    partition: PartitionRelease, *, release: Release, source: str, evidence: Evidence | None
+) -> dict[str, object]:
+    """What the manifest says of the release: its date, its source, and NCBI's lists of changes."""
+    return {
+        "release_date": release.date,
+        **({} if date_of(release.date) else {"first_fetched_at": _first_fetched_at(partition)}),
+        "source": without_credentials(source),
+        **({"evidence_file": EVIDENCE_FILE, **dataclasses.asdict(evidence)} if evidence is not None else {}),
+    }
 
 
 def _first_fetched_at(partition: PartitionRelease) -> str:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from obstore.store import ObjectStore
 
 from genbank_assets.errors import IntegrityError, NotFoundError
-from genbank_assets.generations import keep_newest_releases, prune_generations
+from genbank_assets.generations import prune_generations
 from genbank_assets.measure import Stopwatch, peak_memory_bytes
 from genbank_assets.objects import object_index
 from genbank_assets.objects.division_tables import DivisionTables
@@ -32,6 +32,7 @@ from genbank_assets.objects.send_file import WANTED, FileSender
 from genbank_assets.objects.store import lock_objects, open_objects
 from genbank_assets.objects.upload import Uploader
 from genbank_assets.reports import ObjectSetReport, UniqueRecordsReport
+from genbank_assets.retention import keep_newest_releases
 from genbank_assets.schema.tables import OBJECT_SCHEMA
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease, publish_manifest

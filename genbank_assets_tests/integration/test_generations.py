@@ -21,8 +21,8 @@ from genbank_assets import generations
 from genbank_assets.defs.findings import control_totals
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, StoreError
 from genbank_assets.flatfile.reader import FlatFileReader
-from genbank_assets.generations import prune_releases
 from genbank_assets.objects.publish import publish_division
+from genbank_assets.retention import prune_releases
 from genbank_assets.settings import Settings
 from genbank_assets.stable_paths import stable_path
 from genbank_assets.store import (

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from genbank_assets.errors import IntegrityError, NotFoundError, SettingsError, SourceBusyError
-from genbank_assets.generations import prune_releases
 from genbank_assets.ncbi.catalog import GENBANK, REFSEQ, division_of_file, file_sort_key, parse_partition
 from genbank_assets.ncbi.download import GzipCheck, PosixCksum
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources import without_credentials
 from genbank_assets.release_facts import release_sort_key
 from genbank_assets.reports import StageReport
+from genbank_assets.retention import prune_releases
 from genbank_assets.settings import Settings, settings_from_environment
 from genbank_assets.store import (
     STAGES,
