@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from genbank_assets.tables.writer import ParsedFile, parse_file
 
 # Before pyarrow is imported: its own allocator keeps much of what was freed, a tenth of a worker's memory, at the same
-# speed. Who wants another sets the variable.
+# speed. The variable overrides it.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 __version__ = "0.1.0"

@@ -3,7 +3,7 @@
 Belongs here: settings, wording and delivery. Deciding when to send one belongs to ``defs.alerts``. The webhook's URL
 is a secret, because posting needs nothing else, and so is the password: neither appears in a log, an error or a
 ``repr``.
-Delivery never raises; what failed is returned in words.
+Delivery never raises; it returns a sentence for each failure.
 """
 
 from __future__ import annotations

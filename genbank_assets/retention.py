@@ -1,6 +1,6 @@
 """How long releases of a division stay in the store: retired first, deleted after a grace period.
 
-Nobody begins to read a retired release (docs/decisions/0057). Generations within a release belong to ``generations``.
+No reader begins with a retired release (docs/decisions/0057). Generations within a release belong to ``generations``.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from genbank_assets.store import STAGES, PartitionKey, releases_in_store
 def prune_releases(store: Path, *, key: PartitionKey, keep: int, grace_seconds: float) -> list[str]:
     """Retire a partition's oldest releases and delete those that were retired ``grace_seconds`` ago.
 
-    The newest complete release is never retired, nor is the one that the stable path names. Nobody begins to read a
-    retired release, and who has begun keeps its files until the grace period is over; it comes back when more releases
-    are to be kept. The folder is out of sight before its first file goes.
+    The newest complete release is never retired, nor is the one that the stable path names. No reader begins with a
+    retired release, and readers that have begun keep its files until the grace period is over; it comes back when more
+    releases are to be kept. The folder is out of sight before its first file goes.
 
     Returns:
         The releases that went, oldest first. Their objects and database history stay.

@@ -53,7 +53,7 @@ INPUT_STAGES: dict[Stage, Stage] = {
     "object_set": "unique_records",
 }
 MANIFEST = "manifest.json"
-RETIRED = ".retired"  # in the folder of a release of a division that is no longer kept: nobody is to begin reading it
+RETIRED = ".retired"  # in the folder of a division's release that is no longer kept: no reader begins with it
 Report = TypeVar("Report", bound=StageReport)
 
 
@@ -94,7 +94,7 @@ class PartitionRelease:
 
     @property
     def retired(self) -> Path:
-        """The mark of a release that is no longer kept; its files go when those who read it had their time."""
+        """The mark of a release that is no longer kept; its files are deleted after a grace period for readers."""
         return self.folder / RETIRED
 
     def stage_folder(self, stage: Stage) -> Path:
@@ -223,7 +223,7 @@ def read_manifest(path: Path) -> Manifest:
 
     Raises:
         FileNotFoundError: there is none.
-        IntegrityError: it is no manifest; the message names the file.
+        IntegrityError: it is not a manifest; the message names the file.
     """
     try:
         return Manifest.from_json(path.read_text(encoding="utf-8"))

@@ -56,8 +56,8 @@ def _compared(steps: Sequence[tuple[ReadableRelease, ReadableRelease]], *, by_se
     later = steps[0][1]
     previous = {str(step[1].key.division): step[0].release for step in steps}
     on = ["section", "accession"] if by_section else ["accession"]
-    now = _standing(memberships_frame([step[1] for step in steps])).with_columns(section_now=pl.col("section"))
-    before = _standing(memberships_frame([step[0] for step in steps])).with_columns(section_before=pl.col("section"))
+    now = _unique(memberships_frame([step[1] for step in steps])).with_columns(section_now=pl.col("section"))
+    before = _unique(memberships_frame([step[0] for step in steps])).with_columns(section_before=pl.col("section"))
     drop = [] if by_section else ["section"]
     both = now.drop(drop).join(before.drop(drop), on=on, how="full", coalesce=True, suffix="_before")
     return (
@@ -80,7 +80,7 @@ def _compared(steps: Sequence[tuple[ReadableRelease, ReadableRelease]], *, by_se
     )
 
 
-def _standing(memberships: pl.LazyFrame) -> pl.LazyFrame:
+def _unique(memberships: pl.LazyFrame) -> pl.LazyFrame:
     """The record that stands for an accession: where a file lists it twice, its highest version, the last of these."""
     return memberships.group_by("section", "accession").agg(
         pl.col(*_NOW[1:]).sort_by("version", "source_file", "record_ordinal", nulls_last=False).last()

@@ -16,7 +16,7 @@ from genbank_assets.catalog.bucket import TableBucket
 from genbank_assets.catalog.range_file import RangeFile
 from genbank_assets.errors import NotFoundError
 
-# Tables never change under their keys: for DuckDB they have all been there for ever.
+# Tables never change under their keys: DuckDB may take them all for equally old.
 _UNCHANGED_SINCE = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 

@@ -84,7 +84,7 @@ def build_catalog(
     keep_changes: KeepChanges | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> CatalogReport:
-    """Bring the catalog to what the manifests say; the file of before stays until the new one is proved.
+    """Bring the catalog to what the manifests say; the previous file stays until the new one is proved.
 
     Steps that it has already stay; where the manifests have another history, the catalog is rebuilt.
 

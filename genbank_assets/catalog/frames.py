@@ -26,7 +26,7 @@ def records_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
     """One row per record, with the columns of the data dictionary."""
     frames = [_named(one.scan(paths), one) for one in chosen if (paths := one.tables("records"))]
     empty = pl.LazyFrame(schema=_schema(RECORD_SCHEMA, first=IDENTITY))
-    return _together(frames, empty)
+    return _concatenated(frames, empty)
 
 
 def sequences_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
@@ -42,7 +42,7 @@ def sequences_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
                 chunks = one.scan([path]).join(names, on="record_ordinal", how="left")
                 frames.append(_named(chunks, one))
     empty = pl.LazyFrame(schema=_schema(SEQUENCE_SCHEMA, first=[*IDENTITY, *_SEQUENCE_IDENTITY]))
-    return _together(frames, empty)
+    return _concatenated(frames, empty)
 
 
 def features_frame(records: pl.LazyFrame, *, qualifiers: Iterable[str] = ()) -> pl.LazyFrame:
@@ -72,13 +72,13 @@ def derived_frame(chosen: Sequence[ReadableRelease], *, kind: str) -> pl.LazyFra
             f"(job derive_{chosen[0].key.collection})"
         )
     frames = [_named(one.scan(paths), one) for one in chosen if (paths := one.tables(kind))]
-    return _together(frames, pl.LazyFrame(schema=_schema(_DERIVED[kind], first=IDENTITY)))
+    return _concatenated(frames, pl.LazyFrame(schema=_schema(_DERIVED[kind], first=IDENTITY)))
 
 
 def memberships_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
     """One narrow row per record, in order of accession within a division: names, digests, place in the raw file."""
     frames = [_named(one.scan([one.memberships]), one) for one in chosen]
-    return _together(frames, pl.LazyFrame(schema=_schema(MEMBERSHIP_SCHEMA, first=IDENTITY)))
+    return _concatenated(frames, pl.LazyFrame(schema=_schema(MEMBERSHIP_SCHEMA, first=IDENTITY)))
 
 
 def _first_value(name: str) -> pl.Expr:
@@ -94,7 +94,7 @@ def _named(frame: pl.LazyFrame, one: ReadableRelease) -> pl.LazyFrame:
     )
 
 
-def _together(frames: list[pl.LazyFrame], empty: pl.LazyFrame) -> pl.LazyFrame:
+def _concatenated(frames: list[pl.LazyFrame], empty: pl.LazyFrame) -> pl.LazyFrame:
     """The frames one under the other, in one order of columns."""
     if not frames:
         return empty

@@ -163,7 +163,7 @@ def published_at_key(key: str) -> Published | None:
 
 
 def is_table_key(key: str) -> bool:
-    """Whether a key is one that this project gives to tables; others are nobody's business here."""
+    """Whether a key is one that this project gives to tables; others are left alone."""
     return bool(_TABLE_KEY.fullmatch(key) or _TAXONOMY_TABLE.fullmatch(key))
 
 

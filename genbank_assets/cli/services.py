@@ -20,7 +20,7 @@ from genbank_assets.cli.output import say
 from genbank_assets.store import write_atomically
 
 STOP_SECONDS = 30.0
-# A program that ends again so soon is not started for ever.
+# A program that ends again this soon is not restarted for ever.
 MIN_LIFETIME_SECONDS = 30.0
 MAX_EARLY_EXITS = 3
 _ADDRESS_FILE = "dagster/ui-address"

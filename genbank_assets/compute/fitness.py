@@ -79,7 +79,7 @@ def demands(settings: Settings, *, database: bool) -> Iterator[Demands]:
 
 
 def prove(wanted: Demands) -> str:
-    """Why this process is not fit for the tasks, in words; "" when it is. Runs on the worker."""
+    """Why this process is not fit for the tasks, as a sentence; "" when it is. Runs on the worker."""
     if wanted.version != __version__:
         return f"it has genbank-assets {__version__}, not {wanted.version}"
     folder = wanted.store / FOLDER / wanted.token

@@ -53,7 +53,7 @@ def prepare_instance(settings: Settings) -> Path:
         DAGSTER_HOME.
 
     Raises:
-        SettingsError: DAGSTER_HOME is no folder that can be used, or the storage's address is none.
+        SettingsError: DAGSTER_HOME is not a usable folder, or the storage's address is wrong.
         DatabaseError: the storage cannot be reached.
     """
     chosen = os.environ.get("DAGSTER_HOME")

@@ -49,7 +49,7 @@ def run_stretches(
                 while len(waiting) <= workers and (stretch := next(left, None)) is not None:
                     blocks: queue.Queue[Block | Done | BaseException] = queue.Queue(BLOCKS_AHEAD)
                     waiting.append(blocks)
-                    pool.submit(_run, stretch, format_, conditions, _putter(blocks, stop))
+                    pool.submit(_run, stretch, format_, conditions, _put_or_stop(blocks, stop))
                 if not waiting:
                     return
                 current = waiting.popleft()
@@ -62,7 +62,7 @@ def run_stretches(
             stop.set()
 
 
-def _putter(blocks: queue.Queue[Block | Done | BaseException], stop: threading.Event) -> Callable[[object], bool]:
+def _put_or_stop(blocks: queue.Queue[Block | Done | BaseException], stop: threading.Event) -> Callable[[object], bool]:
     """Puts an item; False once nobody takes them any more."""
 
     def put(item: object) -> bool:

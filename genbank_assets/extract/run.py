@@ -1,6 +1,6 @@
 """Extracts: a selection, a format and a place to write to in, files and a manifest out.
 
-The same query on the same store gives the same bytes, manifest included. Standard output is as good as a file; only
+The same query on the same store gives the same bytes, manifest included. Standard output works like a file; only
 shards can be taken up again.
 """
 
@@ -181,7 +181,7 @@ def _written(
 
 
 def _write_errors(to: Path | BinaryIO) -> AbstractContextManager[None]:
-    """Says what cannot be written, and why; a reader who has gone is another matter."""
+    """Name what cannot be written, and why; a closed pipe is passed on as it is."""
     return store_errors(to if isinstance(to, Path) else Path("standard output"), what="cannot write")
 
 

@@ -39,7 +39,7 @@ class Hop:
         status: ``ok``, ``missing`` (not there, or not reachable), ``mismatch`` (there, but not what it should be) or
             ``none`` (the record has no such thing, as a record without residues has no object).
         facts: what is known, JSON values only.
-        problem: what is wrong, in words; "" when nothing is.
+        problem: a sentence that says what is wrong; "" when nothing is.
     """
 
     stage: str

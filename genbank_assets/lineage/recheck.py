@@ -1,4 +1,4 @@
-"""What ``trace --verify`` reads again: each function answers with what is wrong, in words, or with "".
+"""What ``trace --verify`` reads again: each function returns a sentence that says what is wrong, or "".
 
 The record's text is parsed again and compared with its row, the row with the database's, files with the digests in
 their manifests, and each manifest with the one it names as its input. The hops these belong to are in ``trace``.

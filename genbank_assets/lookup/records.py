@@ -141,7 +141,7 @@ class Lookup:
         return found
 
     def searched(self) -> str:
-        """Where :meth:`find` looked, in words."""
+        """Where :meth:`find` looked, for messages."""
         places = []
         for collection in COLLECTIONS.values():
             partitions = self._current[collection.name]

@@ -124,9 +124,9 @@ class _Fetch:
                 check = self._rest(remote)
                 break
             except SourceInterruptedError as error:
-                self._again_or_raise(error)
+                self._retry_or_raise(error)
             except (RemoteFileChangedError, IntegrityError) as error:
-                self._anew_or_raise(error)
+                self._restart_or_raise(error)
         with self._part.open("rb") as written:
             os.fsync(written.fileno())
         self._part.replace(self._target)
@@ -180,7 +180,7 @@ class _Fetch:
                 f"{self._name}: the connection ended after {check.bytes:,} of {remote.bytes:,} bytes"
             )
 
-    def _again_or_raise(self, error: SourceInterruptedError) -> None:
+    def _retry_or_raise(self, error: SourceInterruptedError) -> None:
         """Wait before the next try, or give up after too many that brought the file no farther."""
         here = self._part.stat().st_size if self._part.exists() else 0
         self._failures = 1 if here > self._farthest else self._failures + 1
@@ -190,7 +190,7 @@ class _Fetch:
         self._progress(f"{self._name}: {error}; trying again")
         time.sleep(RETRY_SECONDS * 2 ** (self._failures - 1))
 
-    def _anew_or_raise(self, error: RemoteFileChangedError | IntegrityError) -> None:
+    def _restart_or_raise(self, error: RemoteFileChangedError | IntegrityError) -> None:
         """Throw the bytes away, and give up unless another start promises more."""
         _discard(self._part)
         self._check = None

@@ -97,10 +97,10 @@ class Limiter:
         """
         with self._state() as state:
             now = time.time()
-            paused_until = _not_beyond(state.get("paused_until", 0.0), now + MAX_RETRY_AFTER_SECONDS)
+            paused_until = _plausible(state.get("paused_until", 0.0), now + MAX_RETRY_AFTER_SECONDS)
             if paused_until - now > self._max_pause_seconds:
-                raise SourceBusyError(_left_alone(url, paused_until))
-            turn = max(now, _not_beyond(state.get("next", 0.0), now + MAX_QUEUE_SECONDS), paused_until)
+                raise SourceBusyError(_pause_sentence(url, paused_until))
+            turn = max(now, _plausible(state.get("next", 0.0), now + MAX_QUEUE_SECONDS), paused_until)
             self.check_time(url, at=turn)
             state["next"] = turn + self._gap_seconds
         if turn - now > ANNOUNCED_SECONDS:
@@ -148,7 +148,7 @@ class Limiter:
             SourceBusyError: it said so too often in a row, or asked for a longer pause than is waited for.
         """
         with self._state() as state:
-            if sent <= _not_beyond(state.get("paused_at", 0.0), time.time()):
+            if sent <= _plausible(state.get("paused_at", 0.0), time.time()):
                 return
             pauses = int(state.get("pauses", 0)) + 1
             state["pauses"] = pauses
@@ -161,7 +161,7 @@ class Limiter:
                 state["pauses"] = 0
                 raise SourceBusyError(f"{url}: the server asked to slow down {pauses} times in a row; try again later")
             if pause > self._max_pause_seconds:
-                raise SourceBusyError(_left_alone(url, state["paused_until"]))
+                raise SourceBusyError(_pause_sentence(url, state["paused_until"]))
 
     def went_well(self, *, sent: float) -> None:
         """An answer came: pauses before its request was sent are in no row with later ones."""
@@ -185,12 +185,12 @@ class Limiter:
                 file.flush()
 
 
-def _left_alone(url: str, until: float) -> str:
+def _pause_sentence(url: str, until: float) -> str:
     when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until))
     return f"{url}: the server asked for no requests until {when}; try again then"
 
 
-def _not_beyond(moment: float, latest: float) -> float:
+def _plausible(moment: float, latest: float) -> float:
     return moment if moment <= latest else 0.0
 
 

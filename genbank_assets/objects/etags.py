@@ -54,7 +54,7 @@ class Etags:
             return True
         if self.read(key) != sha256:
             return False
-        if bool(form[1]) == ("-" in promised):  # the same form, another value, the right bytes: it is no MD5 here
+        if bool(form[1]) == ("-" in promised):  # the same form, another value, the right bytes: it is not an MD5 here
             self._are_md5 = False
         return True
 

@@ -24,7 +24,7 @@ def sequence_key(digest: str, *, molecule_class: str) -> str:
     """``nucleotide/ab/<sha256>``: the object with a sequence's residues.
 
     Raises:
-        NotFoundError: the digest is no SHA-256 in hex.
+        NotFoundError: the digest is not a SHA-256 in hex.
     """
     if not _DIGEST.fullmatch(digest):
         raise NotFoundError(f"not a SHA-256 in hex: {digest!r}")
@@ -52,7 +52,7 @@ def lease_key(purpose: str, name: str) -> str:
 
 
 def is_content_key(key: str) -> bool:
-    """Whether a key is one that this project gives to residues; others in the bucket are nobody's business here."""
+    """Whether a key is one that this project gives to residues; others in the bucket are left alone."""
     return bool(_SEQUENCE_KEY.fullmatch(key) or _PACK_KEY.fullmatch(key))
 
 

@@ -158,7 +158,7 @@ class Lease:
         _take_away(self._store, self.key)
 
     def _others(self, purpose: Purpose) -> list[Holder]:
-        """Those who work for a purpose; leases of the dead are taken away, so that one who only slept finds out."""
+        """The holders for a purpose; leases that expired are deleted, so that a holder that only slept notices."""
         metas = retried(lambda: _listed(self._store), doing="list leases/", progress=self._progress)
         now: dt.datetime = next(
             (meta["last_modified"] for meta in metas if meta["path"] == self.key), dt.datetime.now(dt.UTC)
@@ -177,7 +177,7 @@ class Lease:
         return found
 
     def _alive(self, key: str) -> str | None:
-        """Who has a lease; None when he has ended, as far as this host can tell."""
+        """Who has a lease; None when the holder has ended, as far as this host can tell."""
         try:
             content = retried(
                 lambda: bytes(obstore.get(self._store, key).bytes()), doing=f"read {key}", may_be_absent=True

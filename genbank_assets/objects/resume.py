@@ -73,7 +73,7 @@ class SentFiles:
             return 0
         notes = pl.scan_parquet(paths).select("key", "object_bytes", "etag").unique("key").collect(engine="streaming")
         if len(notes) * LISTED_AT_ONCE < set_rows:
-            there = _asked(store, notes["key"].to_list(), concurrency=concurrency, progress=progress)
+            there = _found(store, notes["key"].to_list(), concurrency=concurrency, progress=progress)
         else:
             spans = ranges(max(set_rows, len(notes)))
             found = [objects_under(store, span.prefix, progress=progress) for span in spans]
@@ -103,7 +103,7 @@ class SentFiles:
         shutil.rmtree(self._root, ignore_errors=True)
 
 
-def _asked(store: ObjectStore, keys: list[str], *, concurrency: int, progress: Callable[[str], None]) -> pl.DataFrame:
+def _found(store: ObjectStore, keys: list[str], *, concurrency: int, progress: Callable[[str], None]) -> pl.DataFrame:
     def ask(key: str) -> Stored | None:
         return retried(lambda: stored_as(store, key), doing=f"read {key}", progress=progress)
 

@@ -107,7 +107,7 @@ def open_objects(
 
 
 def _check_endpoint(endpoint: str) -> None:
-    """Obstore panics at one that is no URL."""
+    """Refuse what is not a URL, at which obstore would panic."""
     try:
         parts = urlsplit(endpoint)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -124,7 +124,7 @@ def explaining_aws() -> Iterator[None]:
     """What boto3 says of the AWS_* variables and files, as an error of ours.
 
     Raises:
-        ObjectStoreError: an unknown profile, an endpoint that is no URL, no region, and the like.
+        ObjectStoreError: an unknown profile, an endpoint that is not a URL, no region, and the like.
     """
     from botocore.exceptions import BotoCoreError  # slow to import
 

@@ -88,7 +88,7 @@ class Comparison:
         chosen: the divisions and releases that are looked at.
         readable: those of them whose local table is what its manifest says.
         broken: keys of objects that are missing or damaged, of each of them.
-        problems: what is wrong, in words; the first of it.
+        problems: what is wrong, the first of it as sentences.
         problem_count: how much is wrong.
     """
 
@@ -162,7 +162,7 @@ class Comparison:
         return is_same
 
     def _other_than(self, key: str, sha256: str) -> str:
-        """Whether a table in the set has another digest than it should have, in words."""
+        """Whether a table in the set has another digest than it should have, as a sentence."""
         try:
             found = retried(
                 lambda: _digest(self._store, key), doing=f"read {key}", progress=self._progress, may_be_absent=True

@@ -34,7 +34,7 @@ class FileDifference:
 
     Attributes:
         name: the raw file; "" where no file can be named.
-        what: the difference, in words.
+        what: the difference, as a sentence.
     """
 
     name: str

@@ -226,7 +226,7 @@ def is_transient(error: psycopg.Error) -> bool:
 def open_database(settings: Settings, *, create: bool = False) -> Iterator[Database]:
     """The database of the settings; unset, the embedded server's, which is started if need be.
 
-    Who opens it while it is open in the same process gets the same pool.
+    A second call in the same process gets the same pool while it is open.
 
     Args:
         settings: which database.

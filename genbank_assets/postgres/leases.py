@@ -84,7 +84,7 @@ class Holder:
 def hold(
     database: Database, name: str, *, progress: Callable[[str], None], run_id: str = "", totals: SqlTotals | None = None
 ) -> Iterator[Lease]:
-    """Hold the lease of that name while the block runs; who waits says for whom and how long.
+    """Hold the lease of that name while the block runs; a wait is announced, with the holder.
 
     Raises:
         DatabaseError: the server failed.

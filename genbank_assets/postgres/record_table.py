@@ -96,7 +96,7 @@ class RecordTable:
             for group in groups
         ]
         results = _ReadAhead(self._threads, jobs)
-        return [_gathered(itertools.islice(results, len(groups)), wanted) for _ in columns]
+        return [_batches(itertools.islice(results, len(groups)), wanted) for _ in columns]
 
     @cached_property
     def _ordinals(self) -> list[pa.ChunkedArray]:
@@ -179,19 +179,19 @@ class _Job:
     taken: bool = False
 
 
-def _gathered(results: Iterator[list[pa.RecordBatch]], wanted: Wanted) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
+def _batches(results: Iterator[list[pa.RecordBatch]], wanted: Wanted) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
     gathered: list[pa.RecordBatch] = []
     gathered_bytes = 0
     for batch in itertools.chain.from_iterable(results):
         gathered.append(batch)
         gathered_bytes += batch.nbytes
         if gathered_bytes >= GATHERED_BYTES:
-            yield _together(gathered, wanted)
+            yield _concatenated(gathered, wanted)
             gathered, gathered_bytes = [], 0
     if gathered:
-        yield _together(gathered, wanted)
+        yield _concatenated(gathered, wanted)
 
 
-def _together(batches: list[pa.RecordBatch], wanted: Wanted) -> tuple[pa.RecordBatch, pa.Array]:
+def _concatenated(batches: list[pa.RecordBatch], wanted: Wanted) -> tuple[pa.RecordBatch, pa.Array]:
     batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
     return batch, pa.array(wanted.among(batch["record_ordinal"]))

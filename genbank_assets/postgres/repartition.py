@@ -30,7 +30,7 @@ _EXCLUSIVE = "LOCK TABLE genbank.source_file, genbank.record, genbank.record_eve
 
 
 def repartition(database: Database, *, progress: Callable[[str], None], finish: Callable[[Session], None]) -> SqlTotals:
-    """Bring version 4 to version 5; readers see the tables of before, and from one moment on the new ones.
+    """Bring version 4 to version 5; readers see the old tables until they are replaced by the new ones at once.
 
     Args:
         database: of version 4.

@@ -56,7 +56,7 @@ def server_lock(store: Path) -> Iterator[int | None]:
 
 
 def _take(file: IO[str], store: Path, *, kind: int) -> bool:
-    """Whether the lock could be had; False while this host has it.
+    """Take the lock; False while this host has it.
 
     What the file says is believed when it is still so after a second: whoever only asks has the lock for a moment, and
     so has a starter before it has written who it is.
@@ -66,7 +66,7 @@ def _take(file: IO[str], store: Path, *, kind: int) -> bool:
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            host, space = _told(file)
+            host, space = _read_holder(file)
         else:
             return True
         if space == _space():
@@ -80,7 +80,7 @@ def _take(file: IO[str], store: Path, *, kind: int) -> bool:
         time.sleep(0.05)
 
 
-def _told(file: IO[str]) -> tuple[str, str]:
+def _read_holder(file: IO[str]) -> tuple[str, str]:
     file.seek(0)
     try:
         noted = json.loads(file.read())

@@ -42,7 +42,7 @@ def ensure_watcher(paths: ClusterPaths) -> None:
             return
         arguments = [file.fileno(), paths.store_file, paths.home, paths.data, paths.socket_folder]
         subprocess.run(
-            # The shell leaves it to itself; the lock is handed over, so that there is no moment in which nobody has it.
+            # The shell leaves it to itself; the lock is handed over, so that it is held at every moment.
             ["/bin/sh", "-c", '"$@" &', "sh", sys.executable, "-m", __spec__.name, *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

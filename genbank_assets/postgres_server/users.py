@@ -16,7 +16,7 @@ _held: dict[Path, TextIO] = {}
 
 
 @atexit.register
-def _let_go() -> None:
+def _unregister() -> None:
     """Closed before the interpreter warns of open files."""
     while _held:
         _held.popitem()[1].close()

@@ -1,7 +1,7 @@
 """The stage ``blast_database``: a division's BLAST databases, and its DIAMOND database where DIAMOND is installed.
 
 They are made in a folder that nobody sees, counted again by ``blastdbcmd``, put in the place of their generation and
-published with the manifest, which readers follow: they find the databases of before or all of the new ones.
+published with the manifest, which readers follow: they find the previous databases or all of the new ones.
 """
 
 from __future__ import annotations

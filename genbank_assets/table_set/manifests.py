@@ -67,7 +67,7 @@ def read_manifest(
     """A manifest and its ETag; None where there is none.
 
     Raises:
-        IntegrityError: what lies there is no manifest.
+        IntegrityError: what lies there is not a manifest.
         ObjectStoreError: the store failed.
     """
     try:

@@ -100,7 +100,7 @@ def build_unique_records(
         manifest = _built(partition, records, settings=settings, progress=progress, run_id=run_id)
         manifest = publish_manifest(manifest, partition=partition)
     update_stable_path(partition)
-    for stage in STABLE_STAGES:  # record tables, too: until now the stable path held those of before
+    for stage in STABLE_STAGES:  # record tables, too: until now the stable path named the previous ones
         prune_generations(partition, stage, grace_seconds=settings.keep_replaced_seconds)
     return manifest
 

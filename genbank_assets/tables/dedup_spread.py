@@ -149,7 +149,7 @@ def _cut(task: _Cut) -> tuple[int, list[str]]:
             buckets.add(rest, pl.Series([task.count]).new_from_index(0, len(rest)))
         buckets.close()
 
-    _whole(task.out, make)
+    _make_whole(task.out, make)
     return without, names
 
 
@@ -162,7 +162,7 @@ def _group(task: _Group) -> int:
         by_accession = Buckets(folder / "accession", count=len(task.splits) + 1)
         (folder / "sequence").mkdir()
         for bucket in task.buckets:
-            frame = _together(task.parts, bucket)
+            frame = _concatenated(task.parts, bucket)
             if frame is None:
                 continue
             if frame["sequence_sha256"].has_nulls():
@@ -174,20 +174,20 @@ def _group(task: _Group) -> int:
             by_accession.add(members, range_bucket(members["accession"], splits=list(task.splits)))
         by_accession.close()
 
-    _whole(task.out, make)
+    _make_whole(task.out, make)
     return distinct
 
 
 def _sort(task: _Sort) -> None:
     def make(folder: Path) -> None:
         for bucket in task.buckets:
-            if (frame := _together(task.parts, bucket)) is not None:
+            if (frame := _concatenated(task.parts, bucket)) is not None:
                 _write(in_order(frame), folder / f"{bucket}.arrows")
 
-    _whole(task.out, make)
+    _make_whole(task.out, make)
 
 
-def _whole(folder: Path, make: Callable[[Path], None]) -> None:
+def _make_whole(folder: Path, make: Callable[[Path], None]) -> None:
     """Make a folder that appears when it is whole; where another run of the task was quicker, its own is as good."""
     temporary = folder.with_name(hidden_name(folder.name, suffix=".tmp"))
     temporary.mkdir(parents=True)
@@ -200,7 +200,7 @@ def _whole(folder: Path, make: Callable[[Path], None]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _together(parts: Sequence[str], bucket: int) -> pl.DataFrame | None:
+def _concatenated(parts: Sequence[str], bucket: int) -> pl.DataFrame | None:
     """One bucket's rows of all parts, in their order; None where there are none."""
     paths = [path for part in parts if (path := Path(part) / f"{bucket}.arrows").exists()]
     return pl.concat([read_stream(path) for path in paths]) if paths else None

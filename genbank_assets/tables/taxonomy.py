@@ -75,7 +75,7 @@ def build_taxonomy(
     generation = hashlib.sha256(f"{fetched.sha256} {CODE_VERSION}".encode()).hexdigest()[:16]
     folder = taxonomy_folder(store) / fetched.date
     previous = read_manifest(folder)
-    if previous is not None and previous.generation == generation and _whole(folder, previous):
+    if previous is not None and previous.generation == generation and _is_whole(folder, previous):
         progress(f"nothing changed: the taxonomy of {fetched.date} is in place")
         return previous, False
     out = folder / generation
@@ -92,7 +92,7 @@ def build_taxonomy(
     )
     progress(", ".join(f"{entry['rows']:,} {entry['name'].removesuffix('.parquet')}" for entry in entries))
     write_atomically(folder / MANIFEST, (json.dumps(dataclasses.asdict(manifest), indent=1) + "\n").encode())
-    for old in folder.iterdir():  # who reads at this moment reads the one before
+    for old in folder.iterdir():  # readers of this moment use the one before
         if old.is_dir() and old.name not in {generation, previous.generation if previous else ""}:
             shutil.rmtree(old, ignore_errors=True)
     return manifest, True
@@ -113,7 +113,7 @@ def read_manifest(folder: Path) -> TaxonomyManifest | None:
         raise IntegrityError(f"{folder / MANIFEST} cannot be read: {error}") from error
 
 
-def _whole(folder: Path, manifest: TaxonomyManifest) -> bool:
+def _is_whole(folder: Path, manifest: TaxonomyManifest) -> bool:
     """Whether every table is there in its size."""
     paths = [(folder / manifest.generation / entry["name"], entry["bytes"]) for entry in manifest.files]
     return all(path.is_file() and path.stat().st_size == size for path, size in paths)

@@ -2,7 +2,7 @@
 
 ``?endpoint=…``, ``&region=…`` and ``&unsigned=true`` behind it say where the bucket is and that no key is to be shown;
 what is left out comes from AWS's own variables, and without keys in them requests are not signed. Where the object set
-goes is another matter and belongs to ``objects``.
+goes belongs to ``objects``.
 """
 
 from __future__ import annotations
