@@ -14,13 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 from genbank_assets.errors import NotFoundError
-from genbank_assets.measure import Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Stopwatch
 from genbank_assets.ncbi.catalog import GENBANK, Collection
 from genbank_assets.ncbi.download import fetch_file
 from genbank_assets.ncbi.incoming import IncomingFiles, file_entry
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources import Source, open_source, without_credentials
-from genbank_assets.reports import StageReport
+from genbank_assets.ncbi.transfers import transfer_report
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 
@@ -84,15 +84,7 @@ def fetch_daily(
         input_digest="",
         files=tuple(entries),
         extra={"source": without_credentials(settings.source), "day": day.isoformat()},
-        report=StageReport(
-            files=len(entries),
-            files_now=fetched,
-            bytes_in=sum(entry["bytes"] for entry in entries),
-            bytes_now=transferred,
-            seconds=watch.seconds,
-            cpu_seconds=watch.cpu_seconds,
-            peak_memory_bytes=peak_memory_bytes(),
-        ),
+        report=transfer_report(entries, files_now=fetched, bytes_now=transferred, watch=watch),
         run_id=run_id,
     )
     published = incoming.publish(manifest, grace_seconds=settings.keep_replaced_seconds) or previous

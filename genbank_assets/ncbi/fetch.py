@@ -16,7 +16,7 @@ from collections.abc import Callable
 from genbank_assets.durable import store_errors
 from genbank_assets.errors import ReleaseError, ReleaseFlippedError
 from genbank_assets.file_lock import file_lock
-from genbank_assets.measure import Stopwatch, peak_memory_bytes
+from genbank_assets.measure import Stopwatch
 from genbank_assets.ncbi.catalog import COLLECTIONS, GENBANK, Collection
 from genbank_assets.ncbi.evidence import EVIDENCE_FILE, Evidence, fetch_evidence
 from genbank_assets.ncbi.incoming import IncomingFiles, discard_unfinished
@@ -24,10 +24,9 @@ from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.listing import Listing, listed_division
 from genbank_assets.ncbi.releases import Release, disagreement, promised_files, read_number, read_release
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source, without_credentials
-from genbank_assets.ncbi.transfers import Transfers
+from genbank_assets.ncbi.transfers import Transfers, transfer_report
 from genbank_assets.ncbi.unknown import note_unknown, unknown_sentence
 from genbank_assets.release_facts import date_of, release_sort_key, same_number
-from genbank_assets.reports import StageReport
 from genbank_assets.retention import keep_newest_releases
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, current_release
@@ -108,15 +107,7 @@ def fetch_division(
         input_digest="",
         files=entries,
         extra=_extra(partition, release=current, source=settings.source, evidence=evidence),
-        report=StageReport(
-            files=len(entries),
-            files_now=fetched,
-            bytes_in=sum(entry["bytes"] for entry in entries),
-            bytes_now=transferred,
-            seconds=watch.seconds,
-            cpu_seconds=watch.cpu_seconds,
-            peak_memory_bytes=peak_memory_bytes(),
-        ),
+        report=transfer_report(entries, files_now=fetched, bytes_now=transferred, watch=watch),
         run_id=run_id,
     )
     return _published(manifest, partition=partition, incoming=job.incoming, settings=settings, progress=progress)

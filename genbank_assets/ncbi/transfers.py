@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from genbank_assets.durable import store_errors
 from genbank_assets.errors import ReleaseError
+from genbank_assets.measure import Stopwatch, peak_memory_bytes
 from genbank_assets.ncbi.catalog import Collection
 from genbank_assets.ncbi.download import check_space, fetch_file
 from genbank_assets.ncbi.incoming import IncomingFiles, file_entry
@@ -22,6 +23,7 @@ from genbank_assets.ncbi.listing import folder_of
 from genbank_assets.ncbi.releases import Release
 from genbank_assets.ncbi.sources import RemoteFile, Source, open_source
 from genbank_assets.release_facts import same_number
+from genbank_assets.reports import StageReport
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionRelease
 
@@ -136,3 +138,18 @@ def _raise_first_failure(futures: list[Future[Any]]) -> None:
     for future in done:
         if error := future.exception():
             raise error
+
+
+def transfer_report(
+    entries: Sequence[dict[str, Any]], *, files_now: int, bytes_now: int, watch: Stopwatch
+) -> StageReport:
+    """The figures of raw files: all that are here, and what was transferred now."""
+    return StageReport(
+        files=len(entries),
+        files_now=files_now,
+        bytes_in=sum(entry["bytes"] for entry in entries),
+        bytes_now=bytes_now,
+        seconds=watch.seconds,
+        cpu_seconds=watch.cpu_seconds,
+        peak_memory_bytes=peak_memory_bytes(),
+    )
