@@ -77,7 +77,7 @@ test-packages: setup
 
 docs: setup  ## build the pages as a site in ./site; any broken link or name is an error
 	@$(BIN)/python -m pip install --quiet --no-build-isolation -e ".[docs]"
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lint: setup  ## ruff, and whether Dagster can load the graph
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
