@@ -102,6 +102,9 @@ class LoadReport(StageReport):
     residues: int | None = _figure(*_RESIDUES)
     duplicates: int | None = _figure(*_DUPLICATES)
     sql_statements: int | None = _figure("statements", "SQL statements the run sent")
+    schema_statements: int | None = _figure(
+        "statements", "Those of them that looked at the schema, made it or brought it to a later version"
+    )
     sql_seconds: float | None = _figure("seconds", "Time inside transactions, added up over the workers")
     rows_loaded: int | None = _figure(
         "records", "Records of the partition that are current in PostgreSQL after the load"
@@ -119,10 +122,15 @@ class LoadReport(StageReport):
 
     @property
     def sql_statements_per_second(self) -> float | None:
-        """SQL statements over the seconds of this run; None when it sent none."""
+        """SQL statements of the load itself over the seconds of this run; None when it sent none."""
         if not self.sql_statements or not self.seconds:
             return None
-        return self.sql_statements / self.seconds
+        return self.load_statements / self.seconds
+
+    @property
+    def load_statements(self) -> int:
+        """SQL statements without those of the schema: a migration is no load's rate."""
+        return (self.sql_statements or 0) - (self.schema_statements or 0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -155,7 +155,7 @@ def shrinkage(partition: PartitionRelease, manifest: Manifest, settings: Setting
 def statements_per_second(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
     """The load sends fewer than 100 statements a second; runs under a second pass."""
     report = manifest.report_as(LoadReport)
-    statements, seconds = report.sql_statements or 0, report.seconds or 0.0
+    statements, seconds = report.load_statements, report.seconds or 0.0
     rate = statements / max(seconds, MIN_SECONDS_FOR_RATE)
     return Finding(
         rate < MAX_STATEMENTS_PER_SECOND,

@@ -66,6 +66,7 @@ def apply_day(
     check_year(rows, day)
     with Stopwatch() as watch, open_database(settings, create=True) as database:
         totals = ensure_schema(database, progress=progress)
+        schema_statements = totals.statements
         job = _Job(database, partition, day=day, totals=totals, settings=settings, progress=progress, run_id=run_id)
         outcome = job.run(rows, records)
     manifest = Manifest(
@@ -85,6 +86,7 @@ def apply_day(
             rows_copied=totals.rows_copied,
             rows_merged=totals.rows_merged,
             sql_statements=totals.statements,
+            schema_statements=schema_statements,
             sql_seconds=totals.seconds,
             seconds=watch.seconds,
             cpu_seconds=watch.cpu_seconds,

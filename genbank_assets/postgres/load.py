@@ -60,6 +60,7 @@ def load_division(
     tasks = _tasks(partition, records, settings=settings, run_id=run_id)
     with Stopwatch() as watch, open_database(settings, create=True) as database:
         totals = ensure_schema(database, progress=progress)
+        schema_statements = totals.statements
         with leases.hold(database, lease_name(partition.key), progress=progress, run_id=run_id, totals=totals) as lease:
             job = DivisionLoad(database, partition, lease=lease, totals=totals, settings=settings, progress=progress)
             results = job.run(tasks, unique=unique, run_id=run_id, recheck=recheck)
@@ -74,7 +75,7 @@ def load_division(
         input_digest=unique.digest,
         files=tuple({"name": task.name, "rows": task.records, "raw_sha256": task.raw_sha256} for task in tasks),
         extra={"rows_loaded": outcome.rows, "states": {**outcome.states, "absent": outcome.absent}},
-        report=_report(tasks, results, outcome, totals=totals, watch=watch),
+        report=_report(tasks, results, outcome, totals=totals, schema_statements=schema_statements, watch=watch),
         run_id=run_id,
     )
     previous = partition.manifest("postgres_table")
@@ -94,6 +95,7 @@ def _report(
     outcome: Outcome,
     *,
     totals: SqlTotals,
+    schema_statements: int,
     watch: Stopwatch,
 ) -> LoadReport:
     return LoadReport(
@@ -106,6 +108,7 @@ def _report(
         rows_copied=totals.rows_copied,
         rows_merged=totals.rows_merged,
         sql_statements=totals.statements,
+        schema_statements=schema_statements,
         sql_seconds=totals.seconds,
         records_absent=outcome.absent,
         seconds=watch.seconds,
