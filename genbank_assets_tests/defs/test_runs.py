@@ -7,16 +7,18 @@ import json
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from genbank_assets.cli import main
 from genbank_assets.definitions import build_defs
 from genbank_assets.defs import checks
 from genbank_assets.defs.findings import Finding
 from genbank_assets.defs.resources import MirrorResource
-from genbank_assets.defs.run import materialize_partitions
+from genbank_assets.defs.run import PartitionRun, Runs, materialize_partitions
 from genbank_assets.file_lock import file_lock
 from genbank_assets.locks import exclusive
 from genbank_assets.settings import Settings
@@ -236,3 +238,25 @@ def test_who_waits_for_a_division_says_for_whom(mirror: MirrorResource, postgres
             assert any("another run works on genbank/phg" in line and "the-other-run" in line for line in said), said
         thread.join(120)
     assert ended == [True]
+
+
+def test_what_a_person_allows_on_the_command_line_is_asked_of_the_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def noted(self: Runs, job: str, key: PartitionKey, **options: Any) -> PartitionRun:
+        asked.append(options["run_config"])
+        return PartitionRun(key, run_id="", ok=True, reason="", warnings=())
+
+    monkeypatch.setattr(Runs, "__enter__", lambda self: self)
+    monkeypatch.setattr(Runs, "__exit__", lambda self, *_: None)
+    monkeypatch.setattr(Runs, "_run", noted)
+    monkeypatch.setattr("genbank_assets.readiness.check_readiness", lambda *_, **__: None)
+    monkeypatch.setenv("GENBANK_ASSETS_STORE", str(tmp_path))
+    monkeypatch.setenv("GENBANK_ASSETS_MAX_ABSENT_FRACTION", "")
+    for given in ([], ["--max-absent-fraction", "0.5"]):
+        assert main(["materialize", "genbank/phg", "-q", *given]) == 0
+    assert asked == [
+        {"ops": {"genbank__postgres_table": {"config": config}}} for config in ({}, {"max_absent_fraction": 0.5})
+    ]

@@ -18,11 +18,13 @@ from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.daily import apply_day
 from genbank_assets.postgres.load import load_division
 from genbank_assets.postgres.sql_files import query
+from genbank_assets.release_facts import first_fetched
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionRelease
 from genbank_assets.tables.dedup import build_unique_records
 from genbank_assets.tables.records import build_records
 from genbank_assets_tests.defs.test_checks import finding
+from genbank_assets_tests.fix_postgres import Divisions, Entry
 from genbank_assets_tests.integration.test_daily import (
     DAY,
     NEXT,
@@ -238,3 +240,16 @@ def test_releases_stand_in_the_order_of_their_numbers_whatever_their_dates_say(m
         )[0]
     assert first < points[1] < points[0] < points[2] < points[3]
     assert day < release == points[0]
+
+
+def test_a_day_on_the_date_of_a_release_comes_before_it(divisions: Divisions) -> None:
+    partition = divisions.make("genbank/bct", "1.0", {"gbbct1.seq.gz": [Entry("AB000000")]})
+    divisions.load(partition)
+    date = first_fetched(partition)
+    for day, applied in ((date, 0), (date + dt.timedelta(days=1), 1)):
+        files = {f"nc{day:%m%d}.flat.gz": [Entry("AB000000", title=f"Of {day}")]}
+        done = apply_day(
+            divisions.make("genbank/daily", f"{day:%Y%m%d}", files), settings=divisions.settings, **OPTIONS
+        )
+        assert (done.extra["applied"], done.extra["superseded_by_release"]) == (applied, 1 - applied)
+    assert divisions.query("SELECT definition FROM genbank.record") == [(f"Of {day}",)]
