@@ -165,6 +165,7 @@ cdef object take_array(Col* cols, int* at, object type_, BufferPool pool, int fi
         buffers.append(take_values(c, pool, slot))
     keep_little(c, pa.types.is_boolean(type_))
     c.n = c.rows = c.nulls = 0
+    col_mark(c)
     if c.width == -1:
         child = take_array(cols, at, type_.value_type, pool, first)
         return pa.Array.from_buffers(type_, rows, buffers, nulls, children=[child])

@@ -34,25 +34,26 @@ cdef enum:
     ALL_COLS
 
 
-cdef inline int col_room(Col* c, size_t extra) except -1 nogil:
-    """Make room for `extra` more bytes of values."""
-    cdef size_t cap
+cdef int col_grow(Col* c, size_t extra) except -1 nogil:
+    cdef size_t cap = c.cap * 2 if c.cap else 1024
     cdef uint8_t* p
-    if c.n + extra > c.cap:
-        cap = c.cap * 2 if c.cap else 1024
-        while cap < c.n + extra:
-            cap *= 2
-        p = <uint8_t*> realloc(c.data, cap)
-        if p == NULL:
-            with gil:
-                raise MemoryError(f"no memory for a column of {cap} bytes")
-        c.data = p
-        c.cap = cap
+    while cap < c.n + extra:
+        cap *= 2
+    p = <uint8_t*> realloc(c.data, cap)
+    if p == NULL:
+        with gil:
+            raise MemoryError(f"no memory for a column of {cap} bytes")
+    c.data = p
+    c.cap = cap
     return 0
 
 
-cdef inline int col_row_room(Col* c) except -1 nogil:
-    """Make room for one more row in validity and offsets."""
+cdef inline int col_room(Col* c, size_t extra) except -1 nogil:
+    """Make room for `extra` more bytes of values."""
+    return col_grow(c, extra) if c.n + extra > c.cap else 0
+
+
+cdef int col_grow_rows(Col* c) except -1 nogil:
     cdef size_t cap
     cdef void* p
     if c.rows + 1 > c.valid_cap:
@@ -73,6 +74,13 @@ cdef inline int col_row_room(Col* c) except -1 nogil:
         if c.offsets_cap == 0:
             c.offsets[0] = 0
         c.offsets_cap = cap
+    return 0
+
+
+cdef inline int col_row_room(Col* c) except -1 nogil:
+    """Make room for one more row in validity and offsets."""
+    if c.rows + 1 > c.valid_cap or (c.width <= 0 and c.rows + 2 > c.offsets_cap):
+        return col_grow_rows(c)
     return 0
 
 
@@ -169,15 +177,32 @@ cdef inline int fixed_null(Col* c) except -1 nogil:
 
 
 cdef inline int i64_put(Col* c, int64_t value) except -1 nogil:
-    return fixed_put(c, &value)
+    col_row_room(c)
+    col_room(c, 8)
+    (<int64_t*> (c.data + c.n))[0] = value
+    return fixed_end(c, 8)
 
 
 cdef inline int i32_put(Col* c, int32_t value) except -1 nogil:
-    return fixed_put(c, &value)
+    col_row_room(c)
+    col_room(c, 4)
+    (<int32_t*> (c.data + c.n))[0] = value
+    return fixed_end(c, 4)
 
 
 cdef inline int i8_put(Col* c, int8_t value) except -1 nogil:
-    return fixed_put(c, &value)
+    col_row_room(c)
+    col_room(c, 1)
+    c.data[c.n] = <uint8_t> value
+    return fixed_end(c, 1)
+
+
+cdef inline int fixed_end(Col* c, size_t width) noexcept nogil:
+    """Close a row of a value that was just written."""
+    c.n += width
+    c.valid[c.rows] = 1
+    c.rows += 1
+    return 0
 
 
 cdef inline void col_mark(Col* c) noexcept nogil:

@@ -52,12 +52,12 @@ cdef bint sub_keyword(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     """Whether the word is a sub-keyword of the open SOURCE or REFERENCE; then its field is open."""
     cdef int i
     if s.field == F_REFERENCE or s.field == F_REF_TEXT or (s.field == F_OTHER and s.ref_open):
-        for i in range(7):
-            if same(p, n, SUBKEYWORDS[i].name):
+        for i in range(SUBKEYWORD_COUNT):
+            if is_named(&SUBKEYWORDS[i], p, n):
                 close_other(s)
                 s.field = F_REF_TEXT
                 s.ref_column = SUBKEYWORDS[i].column
-                name_field(s, SUBKEYWORDS[i].name)
+                name_field(s, &SUBKEYWORDS[i])
                 return True
     elif (s.field == F_SOURCE or s.field == F_ORGANISM) and same(p, n, b"ORGANISM") and first_of(s, F_ORGANISM):
         s.field = F_ORGANISM
@@ -65,9 +65,9 @@ cdef bint sub_keyword(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     return False
 
 
-cdef inline void name_field(Scan* s, const char* name) noexcept nogil:
-    s.field_name = <const uint8_t*> name
-    s.field_name_n = strlen(name)
+cdef inline void name_field(Scan* s, const Keyword* keyword) noexcept nogil:
+    s.field_name = <const uint8_t*> keyword.name
+    s.field_name_n = keyword.n
 
 
 cdef bint is_capitals(const uint8_t* p, size_t n) noexcept nogil:
@@ -115,7 +115,7 @@ cdef int keyword_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
             note(s, b"a sub-keyword begins in column 1: ", p, n)
         return field_text(s, p + end, n - end, True)
     for i in range(KEYWORD_COUNT):
-        if same(p, end, KEYWORDS[i].name):
+        if is_named(&KEYWORDS[i], p, end):
             return begin_field(s, &KEYWORDS[i], p, n, end)
     if not is_capitals(p, end):
         return fail(s, b"not a line of a flat file: ", p, n)
@@ -132,7 +132,7 @@ cdef int begin_field(Scan* s, const Keyword* keyword, const uint8_t* p, size_t n
     if stands_once(keyword.field) and not first_of(s, keyword.field):
         return begin_second(s, p, n, end)
     s.field = keyword.field
-    name_field(s, keyword.name)
+    name_field(s, keyword)
     if s.field == F_WGS:
         first_of(s, F_WGS)
         close_wgs(s)
@@ -239,14 +239,12 @@ cdef int append_scratch(Scan* s, Col* c, const uint8_t* p, size_t n, uint8_t sep
 
 cdef int append_joined(Scan* s, Col* c, const uint8_t* p, size_t n) except -1 nogil:
     """Append without white space: locations, CONTIG, /translation."""
-    cdef size_t i = 0, start
-    while i < n:
-        while i < n and is_blank(p[i]):
-            i += 1
-        start = i
-        while i < n and not is_blank(p[i]):
-            i += 1
-        append_text(s, c, p + start, i - start)
+    cdef size_t at = 0, word
+    while at < n:
+        at += indent_of(p + at, n - at)
+        word = word_of(p + at, n - at)
+        append_text(s, c, p + at, word)
+        at += word
     return 0
 
 

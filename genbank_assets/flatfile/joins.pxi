@@ -37,7 +37,7 @@ cdef bint joined_by_space(
     good, or better, would not have fitted. Biopython's writer has one column more, cuts values there whatever they
     hold, and never cuts words of the header. `blanks` are those the line itself ended in, or the next began with.
     """
-    cdef size_t shown = n if text_is_plain(line, n) else characters(line, n)
+    cdef size_t shown = n if s.plain_record else characters(line, n)
     cdef size_t word = word_of(next, next_n), piece = 0
     cdef uint8_t last
     if n == 0:

@@ -137,6 +137,7 @@ cdef int scan(Scan* s, const uint8_t* p, size_t size) except -1 nogil:
     s.has_cr = not s.plain
     if not s.plain:
         s.plain = text_is_plain(p, size) and (s.carry.n == 0 or text_is_plain(s.carry.data, s.carry.n))
+    s.plain_record = s.plain_record and s.plain
     s.span = p
     while p < end:
         if (s.section == S_ORIGIN and s.in_record and not s.bad and s.carry.n == 0 and not s.inside_line

@@ -32,6 +32,7 @@ cdef struct Scan:
     int64_t at                    # offset of the current line in the uncompressed stream
     int64_t line                  # 1-based number of the current line
     bint plain                    # no NUL and no byte over 126 in this buffer
+    bint plain_record             # nor in those that the record began in
     bint inside_line              # the line's beginning was already taken as residues
     bint skip_line                # the rest of an overlong line is dropped
     # the record
@@ -221,8 +222,8 @@ cdef int begin_record(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     s.loci += 1
     s.record_at = s.at + <int64_t> s.mark
     s.record_line = s.line
-    for i in range(ALL_COLS):
-        col_mark(&s.cols[i])
+    for i in range(RECORD_COLS, ALL_COLS):
+        col_mark(&s.cols[i])          # those of the record's columns are where the last row ended
     s.chunks_emitted = False
     sha256_init(&s.record_hash)
     sha256_init(&s.sequence_hash)
@@ -232,6 +233,7 @@ cdef int begin_record(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     s.chunk = 0
     s.gc = s.acgt = 0
     s.notes = 0
+    s.plain_record = s.plain
     s.wgs_open = s.ref_open = s.other_open = 0
     s.locus_open = 1
     s.spaced = NULL

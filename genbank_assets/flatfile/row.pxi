@@ -78,4 +78,5 @@ cdef int finish_row(Scan* s, int64_t end_at) except -1 nogil:
     i64_put(&s.cols[C_RECORD_ORDINAL], s.ordinal)
     for i in range(RECORD_COLS):
         s.pending_bytes += s.cols[i].n - s.cols[i].mark_n + 4 * (s.cols[i].rows - s.cols[i].mark_rows)
+        col_mark(&s.cols[i])          # the next record is taken back to here
     return 0

@@ -1,5 +1,9 @@
 # Small functions over bytes: trimming, tokens, numbers, dates. Nothing here knows a record's state.
 
+cdef extern from "words.h" nogil:
+    size_t blanks_before(const uint8_t* p, size_t n), word_before(const uint8_t* p, size_t n)
+
+
 cdef inline bint is_blank(uint8_t c) noexcept nogil:
     return c == 32 or c == 9 or c == 13
 
@@ -21,10 +25,7 @@ cdef inline size_t rtrim(const uint8_t* p, size_t n) noexcept nogil:
 
 
 cdef inline size_t indent_of(const uint8_t* p, size_t n) noexcept nogil:
-    cdef size_t i = 0
-    while i < n and is_blank(p[i]):
-        i += 1
-    return i
+    return 0 if n == 0 or p[0] > 32 else blanks_before(p, n)
 
 
 cdef inline bint same(const uint8_t* p, size_t n, const char* text) noexcept nogil:
@@ -33,10 +34,7 @@ cdef inline bint same(const uint8_t* p, size_t n, const char* text) noexcept nog
 
 cdef inline size_t word_of(const uint8_t* p, size_t n) noexcept nogil:
     """How long the word is that `p` begins with."""
-    cdef size_t i = 0
-    while i < n and not is_blank(p[i]):
-        i += 1
-    return i
+    return word_before(p, n)
 
 
 cdef inline size_t column_of(const uint8_t* p, size_t n) noexcept nogil:

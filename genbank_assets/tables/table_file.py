@@ -145,7 +145,8 @@ class _RecordFileWriter:
             self._gathered.close()
 
 
-def _booleans(schema: pa.Schema) -> Iterator[str]:
+@functools.cache
+def _booleans(schema: pa.Schema) -> tuple[str, ...]:
     """The paths of boolean columns, also of those within lists and structures."""
 
     def below(path: str, type_: pa.DataType) -> Iterator[str]:
@@ -157,8 +158,7 @@ def _booleans(schema: pa.Schema) -> Iterator[str]:
             for field in type_:
                 yield from below(f"{path}.{field.name}", field.type)
 
-    for field in schema:
-        yield from below(field.name, field.type)
+    return tuple(path for field in schema for path in below(field.name, field.type))
 
 
 class _DigestingFile(io.FileIO):
