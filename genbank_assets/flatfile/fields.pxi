@@ -55,13 +55,16 @@ cdef int finish_accession(Scan* s) except -1 nogil:
     """ACCESSION and VERSION -> accession, version, accession_version, secondary accessions.
 
     A lone period is what writers put for nothing. A VERSION that is not the accession, a period and a number says
-    nothing about versions.
+    nothing about versions. A name of several words is one accession where LOCUS has it too.
     """
     cdef const uint8_t* p = s.accession.data
     cdef size_t n = s.accession.n, at = 0, start, dot
     cdef const uint8_t* primary = NULL
     cdef size_t primary_n = 0, version_n = 0
     cdef int64_t number
+    if n and n == s.name.n and memcmp(p, s.name.data, n) == 0:
+        primary = p
+        primary_n = at = n
     while at < n:
         while at < n and (is_blank(p[at]) or p[at] == 59):
             at += 1
@@ -84,7 +87,9 @@ cdef int finish_accession(Scan* s) except -1 nogil:
             primary_n = at - start
         else:
             text_put(&s.cols[C_SECONDARY_ITEM], p + start, at - start)
-    version_n = word_of(s.version.data, s.version.n)
+    if s.version.n >= s.name.n and memcmp(s.version.data, s.name.data, s.name.n) == 0:
+        version_n = s.name.n          # which may be of several words
+    version_n += word_of(s.version.data + version_n, s.version.n - version_n)
     if version_n < s.version.n:
         version_rest(s, s.version.data + version_n, s.version.n - version_n)
     dot = version_n

@@ -139,3 +139,14 @@ def test_lines_of_the_header_without_blanks_are_joined_with_a_space_where_one_wa
     )
     expected = "(E-mail:kaneko@kazusa.or.jp, URL:http://www.kazusa.or.jp/rhizobase/, Tel:81-438)"
     assert row["references"][0]["journal"] == expected
+
+
+def test_an_accession_of_several_words_is_one_where_locus_has_it_too() -> None:
+    text = record(name="Contig 5", locus="LOCUS       Contig 5 10 bp    DNA     linear   BCT 01-JAN-2020")
+    for line, version in (("VERSION     Contig 5\n", None), ("VERSION     Contig 5.1\n", 1), ("VERSION\n", None)):
+        _, (row,), _ = scan(text.replace("VERSION     Contig 5.1\n", line))
+        assert (row["accession"], row["version"], row["secondary_accessions"]) == ("Contig 5", version, [])
+        assert row["accession_version"] == ("Contig 5.1" if version else "Contig 5")
+        assert row["notes"] == row["other_lines"] == []
+    _, (row,), _ = scan(text.replace("LOCUS       Contig 5", "LOCUS       Contig5"))
+    assert (row["accession"], row["secondary_accessions"]) == ("Contig", ["5"])
