@@ -56,8 +56,8 @@ def add_commands(commands: Commands) -> None:
     parse.add_argument(
         "--strict",
         action="store_true",
-        help="also list feature keys, qualifiers, keywords, accessions and LOCUS forms never seen in NCBI's files; "
-        "the exit code is 1 if there are any",
+        help="also list feature keys, qualifiers, keywords, accessions, locations and header forms never seen in "
+        "NCBI's files; the exit code is 1 if there are any",
     )
     parse.add_argument(
         "--workers",

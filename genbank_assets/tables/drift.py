@@ -16,6 +16,12 @@ import pyarrow.parquet as pq
 
 from genbank_assets.flatfile import known
 
+# How notes about the header begin (docs/reader.md).
+_HEADER_FORMS = (
+    "LOCUS line: ", "REFERENCE has no number", "VERSION is not", "a keyword is indented", "a keyword stands twice",
+    "a sub-keyword begins", "the lineage ", "lines below ORGANISM", "line not understood", "a line of the header",
+)  # fmt: skip
+_LOCATION = "location not understood: "
 _COLUMNS = ["accession", "division", "molecule_type", "topology", "features", "other_lines", "notes"]
 
 
@@ -27,7 +33,7 @@ def unseen_forms(records_file: Path) -> dict[str, dict[str, int]]:
 
     Returns:
         Counts by value, for ``feature keys``, ``qualifiers``, ``keywords``, ``accessions``, ``molecules``,
-        ``divisions``, ``topologies`` and ``header forms``; kinds without any are left out.
+        ``divisions``, ``topologies``, ``header forms`` and ``locations``; kinds without any are left out.
     """
     found: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     with pq.ParquetFile(records_file) as table:
@@ -51,8 +57,10 @@ def _unseen_in(batch: pa.RecordBatch) -> Iterator[tuple[str, str, int]]:
         if not known.ACCESSION.fullmatch(accession):
             yield "accessions", accession, count
     for note, count in _counts(pc.list_flatten(batch["notes"])):
-        if note.startswith("LOCUS line: "):
+        if note.startswith(_HEADER_FORMS):
             yield "header forms", note, count
+        elif note.startswith(_LOCATION):
+            yield "locations", note.removeprefix(_LOCATION), count
 
 
 def _not_among(kind: str, values: pa.Array, seen: Iterable[str]) -> Iterator[tuple[str, str, int]]:

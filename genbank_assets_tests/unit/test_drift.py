@@ -18,8 +18,8 @@ FILES = sorted([*SAMPLE.rglob("*.seq.gz"), *SAMPLE.rglob("*.g?ff.gz")])
 ODD = record(
     name="my.plasmid",
     locus="LOCUS       my.plasmid  10 bp    xDNA     linear   QQQ 01-JAN-2020 extra",
-    header="NEWLINE     text\n",
-    features='     newkey          1..2\n                     /newqual="x"\n     gene            1..2\n',
+    header="NEWLINE     text\nREFERENCE   first\n",
+    features='     newkey          1..2\n                     /newqual="x"\n     gene            within(1..2)\n',
 )
 
 
@@ -32,8 +32,9 @@ def test_what_was_never_seen_is_counted_by_kind(tmp_path: Path) -> None:
         "accessions": {"my.plasmid": 2},
         "divisions": {"QQQ": 2},
         "feature keys": {"newkey": 2},
-        "header forms": {"LOCUS line: not understood: extra": 2},
+        "header forms": {"LOCUS line: not understood: extra": 2, "REFERENCE has no number: first": 2},
         "keywords": {"NEWLINE": 2},
+        "locations": {"within(1..2)": 2},
         "molecules": {"xDNA": 2},
         "qualifiers": {"newqual": 2},
     }
