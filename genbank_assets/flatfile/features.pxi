@@ -10,6 +10,8 @@ cdef int feature_line(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     if n == 0:
         return 0
     s.line_blanks = text_n - n
+    if s.line_blanks and has_byte(p + n, s.line_blanks, 9):
+        s.line_blanks += 1            # a tab is not one blank
     if not is_blank(p[0]):
         return keyword_line(s, p, n)
     indent = indent_of(p, n)
@@ -169,23 +171,28 @@ cdef bint opens_value(const uint8_t* p, size_t n) noexcept nogil:
     return run & 1 and at + run < n
 
 
+cdef inline size_t beyond_column(Scan* s, const uint8_t* p, size_t column) noexcept nogil:
+    """Blanks that a line of a value begins with beyond the value's column; a tab is not one blank."""
+    return column - s.value_column + (p[-1] == 9) if column > s.value_column else 0
+
+
 cdef int feature_more(Scan* s, const uint8_t* p, size_t n, size_t column) except -1 nogil:
     """A qualifier, or the continuation of a location or value; `column` counts the bytes before it."""
     if p[0] != 47:
         if s.value_state == Q_NONE:
             return append_joined(s, &s.location, p, n)
-        return value_more(s, p, n, column - s.value_column if column > s.value_column else 0)
+        return value_more(s, p, n, beyond_column(s, p, column))
     if s.value_state == Q_OPEN:
         if looks_like_qualifier(p, n):
             if not opens_value(p, n):
                 if word_of(p, n) == n:
                     note(s, b"a line like a qualifier stands in a value: ", p, n)
-                return value_more(s, p, n, column - s.value_column if column > s.value_column else 0)
+                return value_more(s, p, n, beyond_column(s, p, column))
         else:
-            return value_more(s, p, n, column - s.value_column if column > s.value_column else 0)
+            return value_more(s, p, n, beyond_column(s, p, column))
     elif s.value_state == Q_MAYBE_CLOSED and not looks_like_qualifier(p, n):
         if not looks_like_odd_qualifier(p, n):
-            return value_more(s, p, n, column - s.value_column if column > s.value_column else 0)
+            return value_more(s, p, n, beyond_column(s, p, column))
         if not has_byte(p, n, 61):
             note(s, b"taken for a qualifier without value: ", p, n)
     close_qualifier(s)
@@ -213,6 +220,7 @@ cdef int qualifier_begin(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     s.value_line_at = s.value.n
     s.value_line_width = VALUE_WIDTH - min(at, <size_t> VALUE_WIDTH)
     append_text(s, &s.value, p + at, n - at)
+    s.long_lines = s.long_lines or is_long(s, p, n)
     s.value_blanks = s.line_blanks
     if at < n and p[at] == 34:
         s.value_state = Q_MAYBE_CLOSED if ends_quoted(p + at + 1, n - at - 1) else Q_OPEN
@@ -250,6 +258,7 @@ cdef int value_more(Scan* s, const uint8_t* p, size_t n, size_t blanks) except -
     s.value_blanks = s.line_blanks
     s.value_unspaced = s.value_unspaced or (not quoted and has_byte(p, n, 40))
     append_text(s, &s.value, p, n)
+    s.long_lines = s.long_lines or is_long(s, p, n)
     if quoted:
         s.value_state = Q_MAYBE_CLOSED if ends_quoted(p, n) else Q_OPEN
     return 0

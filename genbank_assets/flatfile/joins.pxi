@@ -14,6 +14,8 @@ GUESSED[G_CUT] = b"a guess: full lines were cut inside a word, no space was put 
 GUESSED[G_HYPHEN] = b"a guess: what follows a comma or hyphen at a line's end, first in"
 GUESSED[G_ODD] = b"a guess: lines end where no known writer ends them, a space was put there, first in"
 GUESSED[G_LATIN_1] = b"a guess: bytes that are not UTF-8 were read as Latin-1, first in"
+GUESSED[G_SENTENCE] = b"a guess: a space was put behind a period or semicolon that ends a line early, first in"
+GUESSED[G_BLANKS] = b"a guess: a tab or several blanks at a line's end were read as one space, first in"
 GUESSED[G_WORD] = b"a guess: a space was put at a line's end that may have been cut inside a word, first in"
 
 
@@ -46,8 +48,8 @@ cdef bint joined_by_space(
         guess(s, G_WORD)              # the closing quote alone: values do not end in a space
         return False
     if blanks:
-        if blanks > 1 or not has_byte(line, n, 32):
-            guess(s, G_ODD)
+        if blanks > 1:
+            guess(s, G_BLANKS)
         return True
     if has_byte(line, n, 32):
         broke_between_words(s, line[n - 1], shown, width, word, header)
@@ -117,6 +119,8 @@ cdef void broke_between_words(
             breaks.odd += 1
         return
     if shown + word + 2 <= width:
+        if not header or s.field != F_REF_TEXT or s.ref_column != C_REF_JOURNAL:
+            guess(s, G_SENTENCE)
         return
     if shown + word == width:
         s.breaks_of_ncbi = True       # the word would have fitted into Biopython's line
@@ -124,10 +128,20 @@ cdef void broke_between_words(
     if breaks.between_words == 0:
         breaks.least_column = breaks.last_column = column
     breaks.least_column = min(breaks.least_column, column)
-    breaks.last_column = max(breaks.last_column, column)
+    if column > breaks.last_column:
+        breaks.before_last = breaks.in_last if column == breaks.last_column + 1 else 0
+        breaks.in_last = 0
+        breaks.last_column = column
+    breaks.in_last += column == breaks.last_column
+    breaks.before_last += column + 1 == breaks.last_column
     breaks.between_words += 1
     if not header:
         guess(s, G_WORD)
+
+
+cdef inline bint is_long(Scan* s, const uint8_t* p, size_t n) noexcept nogil:
+    """Whether a line of a value goes beyond column 80, Biopython's last."""
+    return n > VALUE_WIDTH + 1 and (s.plain_record or characters(p, n) > VALUE_WIDTH + 1)
 
 
 cdef inline bint differ(size_t column, size_t other) noexcept nogil:
@@ -136,7 +150,9 @@ cdef inline bint differ(size_t column, size_t other) noexcept nogil:
 
 
 cdef inline bint vary(const Breaks* breaks) noexcept nogil:
-    return breaks.between_words > 1 and differ(breaks.least_column, breaks.last_column)
+    """Lines end in different columns: where more than two in three end in the last, the others lost their blanks."""
+    return (breaks.between_words > 1 and differ(breaks.least_column, breaks.last_column)
+            and 3 * (breaks.in_last + breaks.before_last) <= 2 * breaks.between_words)
 
 
 cdef void guess(Scan* s, int kind) noexcept nogil:
@@ -167,15 +183,16 @@ cdef int note_guesses(Scan* s) except -1 nogil:
 
     Word by word a cut and a dropped space look alike. Whether the record's writer wraps words is seen from all its
     lines: they end in different columns, each as late as the next word allows. Fewer than that, or lines that end
-    elsewhere, and the spaces are guesses. A header that is wrapped so vouches for values that were broken by hand.
+    elsewhere, and the spaces are guesses. A header that is wrapped so vouches for values that were broken by hand. A
+    line of a value that no wrapping writer leaves so long says that breaks at columns which fit are chance.
     """
     cdef int64_t between_words = s.header_breaks.between_words + s.value_breaks.between_words
     cdef int64_t odd = s.header_breaks.odd + s.value_breaks.odd
     cdef bint wraps = s.header_breaks.between_words > 1 and vary(&s.header_breaks) and s.header_breaks.odd == 0
-    cdef bint ncbi = s.breaks_of_ncbi or s.origin_padded or (
-        between_words >= MIN_BREAKS and FULL_SHARE * s.full_lines <= between_words)
-    cdef bint varied = vary(&s.header_breaks) or vary(&s.value_breaks) or (
-        s.header_breaks.between_words and differ(s.header_breaks.last_column, s.value_breaks.last_column))
+    cdef bint ncbi = not s.long_lines and (s.breaks_of_ncbi or s.origin_padded or (
+        between_words >= MIN_BREAKS and FULL_SHARE * s.full_lines <= between_words))
+    cdef bint varied = not s.long_lines and (vary(&s.header_breaks) or vary(&s.value_breaks) or (
+        s.header_breaks.between_words and differ(s.header_breaks.last_column, s.value_breaks.last_column)))
     cdef int kind = -1
     if s.guesses[G_LATIN_1]:
         note(s, GUESSED[G_LATIN_1], s.guess_names[G_LATIN_1], s.guess_name_n[G_LATIN_1])
@@ -185,8 +202,12 @@ cdef int note_guesses(Scan* s) except -1 nogil:
         kind = G_ODD
     elif s.guesses[G_HYPHEN] and not ncbi:
         kind = G_HYPHEN
+    elif s.guesses[G_SENTENCE] and not ncbi and not wraps:
+        kind = G_SENTENCE
     elif s.guesses[G_WORD] and not varied:
         kind = G_WORD
+    elif s.guesses[G_BLANKS]:
+        kind = G_BLANKS
     if kind < 0:
         return 0
     return note(s, GUESSED[kind], s.guess_names[kind], s.guess_name_n[kind])

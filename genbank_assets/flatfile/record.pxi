@@ -10,9 +10,10 @@ cdef enum:
     # values of the open qualifier
     Q_NONE, Q_PLAIN, Q_OPEN, Q_MAYBE_CLOSED
     # what a line's end could not tell (joins.pxi): a full line was cut, a comma or hyphen ends it, it ends where no
-    # known writer ends lines, it ends between words; and bytes in no known encoding
-    G_CUT = 0, G_HYPHEN = 1, G_ODD = 2, G_WORD = 3, G_LATIN_1 = 4
-    GUESS_KINDS = 5, GUESS_NAME = 40
+    # known writer ends lines, it ends between words, a sentence ends it, several blanks do; and bytes in no known
+    # encoding
+    G_CUT = 0, G_HYPHEN = 1, G_ODD = 2, G_WORD = 3, G_LATIN_1 = 4, G_SENTENCE = 5, G_BLANKS = 6
+    GUESS_KINDS = 7, GUESS_NAME = 40
     MAX_NOTES = 50
     ACCESSION_LIMIT = 200         # real ones have at most 20 characters
     UNIT_BP = 0, UNIT_AA = 1, UNIT_RC = 2
@@ -20,6 +21,7 @@ cdef enum:
 cdef struct Breaks:
     int64_t between_words, odd    # lines that end as late as the next word allows, and lines that do not
     size_t least_column, last_column    # between which the former end
+    int64_t in_last, before_last  # how many of them end in the last column, and in the one before
 
 cdef struct Scan:
     Col cols[ALL_COLS]
@@ -63,6 +65,7 @@ cdef struct Scan:
     Breaks header_breaks, value_breaks
     bint breaks_of_ncbi           # a line ended where Biopython's writer would not have ended it
     int64_t full_lines            # that end in column 80, as every seventh line of Biopython's writer does
+    bint long_lines               # a line of a value goes beyond the last column of known writers that wrap
     bint origin_padded            # ORIGIN stands with the blanks that NCBI's writer puts behind it
     bint periods                  # ACCESSION is a lone period: the writer's word for nothing
     bint features_seen            # a FEATURES line was
@@ -240,7 +243,7 @@ cdef int begin_record(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
     memset(s.guesses, 0, sizeof(s.guesses))
     memset(&s.header_breaks, 0, sizeof(Breaks))
     memset(&s.value_breaks, 0, sizeof(Breaks))
-    s.breaks_of_ncbi = s.origin_padded = s.periods = False
+    s.breaks_of_ncbi = s.long_lines = s.origin_padded = s.periods = False
     s.full_lines = 0
     s.fields_seen = 0
     s.origin_seen = s.coordinate_noted = False
