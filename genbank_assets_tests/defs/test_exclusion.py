@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from genbank_assets.definitions import build_defs
-from genbank_assets.defs import blast, canary, catalog, derived, taxonomy
+from genbank_assets.defs import blast, canary, catalog, division_assets, taxonomy
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.errors import IntegrityError
 from genbank_assets.settings import Settings
@@ -19,8 +19,8 @@ from genbank_assets_tests.defs.test_runs import QUIET
 @pytest.mark.parametrize(
     ("module", "job", "partition", "name"),
     [
-        (derived, "derive_genbank", "phg", "genbank/phg"),
-        (blast, "blast_genbank", "phg", "genbank/phg"),
+        (division_assets, "derive_genbank", "phg", "genbank/phg"),
+        (division_assets, "blast_genbank", "phg", "genbank/phg"),
         (taxonomy, "update_taxonomy", None, "taxonomy/taxonomy"),
         (catalog, "update_catalog", None, "catalog/catalog"),
         (canary, "canary", None, "canary/una"),
