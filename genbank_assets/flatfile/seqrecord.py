@@ -164,7 +164,7 @@ def _location(row: Mapping[str, Any], *, record: Mapping[str, Any]) -> SimpleLoc
     try:
         location = Location.fromstring(row["location"], record["length"], record["topology"] == "circular", stranded)
     except (LocationParserError, ValueError, TypeError, AttributeError, AssertionError, RecursionError):
-        location = _location_of_spans(row, length=record["length"], stranded=stranded)
+        location = _location_of_spans(row, stranded=stranded)
     if location is None:
         return None
     try:
@@ -174,11 +174,9 @@ def _location(row: Mapping[str, Any], *, record: Mapping[str, Any]) -> SimpleLoc
     return location
 
 
-def _location_of_spans(
-    row: Mapping[str, Any], *, length: int, stranded: bool
-) -> SimpleLocation | CompoundLocation | None:
+def _location_of_spans(row: Mapping[str, Any], *, stranded: bool) -> SimpleLocation | CompoundLocation | None:
     spans = [span for span in row["spans"] if span["kind"] != "gap"]
-    if any(not _can_be_written(span, length=length) for span in spans):
+    if any(span["start"] > span["end"] and span["kind"] != "between" for span in spans):
         return None
     try:
         parts = [_part(span, stranded=stranded) for span in spans]
@@ -187,13 +185,6 @@ def _location_of_spans(
     if len(parts) > 1:
         return CompoundLocation(parts, operator=row["operator"] or "join")
     return parts[0] if parts else None
-
-
-def _can_be_written(span: Mapping[str, Any], *, length: int) -> bool:
-    """Forward, or between neighbours; the first residue follows the last."""
-    if span["kind"] == "between":
-        return span["end"] == span["start"] + 1 or (span["start"], span["end"]) == (length, 1)
-    return bool(span["start"] <= span["end"])
 
 
 def _part(span: Mapping[str, Any], *, stranded: bool) -> SimpleLocation:
