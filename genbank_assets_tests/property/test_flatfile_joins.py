@@ -60,7 +60,7 @@ def doubled(value: str) -> str:
 
 
 @given(qualifiers=QUALIFIERS, padded=st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_values_by_ncbis_rules(qualifiers: list[tuple[str, str]], padded: bool) -> None:
     values = [(key, wrapped(f'/{key}="{doubled(value)}"')) for key, value in qualifiers]
     for _, lines in values:
@@ -72,7 +72,7 @@ def test_values_by_ncbis_rules(qualifiers: list[tuple[str, str]], padded: bool) 
 
 
 @given(qualifiers=QUALIFIERS, title=VALUE, definition=VALUE, topology=st.sampled_from(["linear", "circular"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_values_by_biopythons_writer(
     qualifiers: list[tuple[str, str]], title: str, definition: str, topology: str
 ) -> None:
