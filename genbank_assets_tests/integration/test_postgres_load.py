@@ -19,6 +19,7 @@ from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets_tests.fix_postgres import Divisions, Entry
 from genbank_assets_tests.integration.test_mirror import mirror
+from genbank_assets_tests.integration.test_postgres_changes import many
 from genbank_assets_tests.paths import SAMPLE
 
 MAX_STATEMENTS_PER_FILE = 12
@@ -50,6 +51,19 @@ def test_a_file_takes_few_statements_by_the_servers_own_log(
         with open_database(settings) as opened, opened.transaction() as session:
             counted = session.execute("SELECT sql_statements FROM genbank.source_file ORDER BY source_file_id")
             assert counted[-1] == (end - begin + 1,)
+
+
+def test_the_statements_of_a_file_do_not_grow_with_its_records(divisions: Divisions) -> None:
+    for section, number in (("bct", 3), ("inv", 60)):
+        records = many(number, prefix=section[:2].upper())
+        changed = [dataclasses.replace(entry, title="Changed") for entry in records]
+        for release, entries in (("1.0", records), ("2.0", changed)):
+            divisions.load(divisions.make(f"genbank/{section}", release, {"gb1.seq.gz": entries}))
+    counted = divisions.query("SELECT release, array_agg(DISTINCT sql_statements) FROM genbank.source_file GROUP BY 1")
+    assert len(counted) == 2
+    for _, numbers in counted:
+        assert len(numbers) == 1
+        assert numbers[0] <= MAX_STATEMENTS_PER_FILE
 
 
 def log_of_statements(text: str) -> dict[str, list[str]]:
