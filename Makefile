@@ -46,8 +46,8 @@ test: lint type test-packages  ## lint, types and all tests (WORKERS=0: in one p
 test-fast: setup  ## the quick tests: two minutes on two cores
 	@$(BIN)/python -m pytest $(PYTEST) -q -m "not slow and not browser"
 
-test-wheel: setup  ## build wheels and try them in fresh environments outside of the repository (BORROW=1: with .venv's packages)
-	@$(BIN)/python scripts/test-wheel $(if $(BORROW),--borrow)
+test-wheel: setup  ## build wheels and try them in fresh environments outside of the repository (BORROW=1: with .venv's packages; WITH=python3.13)
+	@$(BIN)/python scripts/test-wheel $(if $(BORROW),--borrow) $(if $(WITH),--python $(WITH))
 
 test-versions: setup  ## the quick tests with the lowest versions that are allowed, or WHICH=newest
 	@scripts/test-versions $(WHICH)

@@ -7,21 +7,23 @@ that it finds out itself.
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from genbank_assets.errors import DatabaseError, ObjectStoreError, ReleaseError, SettingsError, SourceError
 from genbank_assets.ncbi.catalog import COLLECTIONS
 from genbank_assets.release_facts import release_sort_key
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, current_release
+from genbank_assets.waits import announced
+
+if TYPE_CHECKING:
+    from genbank_assets.ncbi.sources.base import Source
 
 TIMEOUT_SECONDS = 10.0
-ANNOUNCE_SECONDS = 4.0
 OLDEST_POSTGRES = 140_000
 
 # The schema is made by the first load; later ones make tables in it.
@@ -65,6 +67,22 @@ def check_readiness(
             _check_wanted(settings, [key for key in keys if key.collection == collection], release, offered=offered)
 
 
+def check_taxonomy(settings: Settings, *, progress: Callable[[str], None]) -> None:
+    """Look at everything that fetching the taxonomy needs; as :func:`check_readiness`.
+
+    Raises:
+        SettingsError: the store cannot be written.
+        SourceError: the source cannot be reached, or offers no taxonomy.
+        DatabaseError: PostgreSQL cannot be reached, or is too old.
+    """
+    from genbank_assets.ncbi.taxonomy import published_md5
+
+    check_store(settings.store)
+    with announced("PostgreSQL", progress):
+        check_database(settings)
+    _asked(settings, published_md5, progress=progress)
+
+
 def check_store(store: Path) -> None:
     """Make the store's folder if it is not there, and write into it.
 
@@ -88,8 +106,19 @@ def check_source(settings: Settings, collection: str, *, progress: Callable[[str
     Raises:
         SourceError: it cannot be reached, or has no such collection.
     """
-    from genbank_assets.ncbi.limiter import Limiter
     from genbank_assets.ncbi.releases import read_number
+
+    def ask(source: Source) -> str:
+        number = read_number(source, collection=COLLECTIONS[collection])
+        progress(f"{source.url('')} offers {COLLECTIONS[collection].title} {number}")
+        return number
+
+    return _asked(settings, ask, progress=progress)
+
+
+def _asked(settings: Settings, ask: Callable[[Source], str], *, progress: Callable[[str], None]) -> str:
+    """What the source answers within seconds, or why nothing was begun."""
+    from genbank_assets.ncbi.limiter import Limiter
     from genbank_assets.ncbi.sources import open_source
 
     limiter = Limiter.of(settings, time_limit_seconds=3 * TIMEOUT_SECONDS)
@@ -98,11 +127,9 @@ def check_source(settings: Settings, collection: str, *, progress: Callable[[str
         open_source(settings.source, limiter=limiter, timeout_seconds=TIMEOUT_SECONDS, progress=progress) as source,
     ):
         try:
-            number = read_number(source, collection=COLLECTIONS[collection])
+            return ask(source)
         except SourceError as error:
             raise type(error)(f"nothing was begun, because the source cannot be used: {error}") from error
-        progress(f"{source.url('')} offers {COLLECTIONS[collection].title} {number}")
-    return number
 
 
 def check_database(settings: Settings) -> None:
@@ -148,7 +175,7 @@ def check_objects(settings: Settings) -> None:
 
     from genbank_assets.objects.store import open_objects, reason_of
 
-    store = open_objects(settings, retries=1)
+    store = open_objects(settings, retries=1, timeout=timedelta(seconds=TIMEOUT_SECONDS))
     try:
         next(iter(obstore.list(store, prefix="manifests", chunk_size=1)), None)
     except FileNotFoundError:
@@ -168,22 +195,3 @@ def _check_wanted(settings: Settings, keys: Sequence[PartitionKey], wanted: str,
         here = current_release(settings.store, key=key, stage="raw_files")
         if here is not None and release_sort_key(here.release) > release_sort_key(wanted):
             raise ReleaseError(f"{key} {here.release} is in the store already: {wanted} cannot be loaded over it")
-
-
-@contextlib.contextmanager
-def announced(what: str, progress: Callable[[str], None]) -> Iterator[None]:
-    """While the block runs say every few seconds that it waits for this; nothing when it is quick."""
-    done = threading.Event()
-    begun = time.monotonic()
-
-    def announce() -> None:
-        while not done.wait(ANNOUNCE_SECONDS):
-            progress(f"still waiting for {what} ({time.monotonic() - begun:.0f} s)")
-
-    thread = threading.Thread(target=announce, name="announce", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

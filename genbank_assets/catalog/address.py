@@ -7,13 +7,14 @@ is read there belongs to ``bucket``.
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from obstore.store import ObjectStore
 
 from genbank_assets.errors import NotFoundError, ObjectStoreError
-from genbank_assets.objects.store import open_objects
+from genbank_assets.objects.store import REQUEST_TIMEOUT, open_objects
 from genbank_assets.settings import Settings
 
 SCHEMES = ("s3", "file")
@@ -25,8 +26,13 @@ def is_bucket_url(text: str) -> bool:
     return text.partition("://")[0].lower() in SCHEMES and "://" in text
 
 
-def open_address(url: str) -> ObjectStore:
+def open_address(url: str, *, retries: int = 2, timeout: timedelta = REQUEST_TIMEOUT) -> ObjectStore:
     """The place behind an address.
+
+    Args:
+        url: the address.
+        retries: how often the client itself repeats a request.
+        timeout: of one request, its body with it.
 
     Raises:
         ObjectStoreError: it cannot be used.
@@ -55,4 +61,5 @@ def open_address(url: str) -> ObjectStore:
         credentials = boto3.Session().get_credentials()
         if credentials is None:
             chosen["skip_signature"] = "true"
-    return open_objects(Settings(objects=address), options=chosen, credentials=credentials)
+    settings = Settings(objects=address)
+    return open_objects(settings, options=chosen, credentials=credentials, retries=retries, timeout=timeout)

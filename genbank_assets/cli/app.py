@@ -39,6 +39,7 @@ from genbank_assets.cli import (
 )
 from genbank_assets.cli.commands import PROGRAM, Commands, option_of
 from genbank_assets.cli.output import prepare_streams, say
+from genbank_assets.cli.progress import show_waits
 from genbank_assets.cli.services import noted_address
 from genbank_assets.errors import GenbankAssetsError, SettingsError, UsageError, causes, one_line
 from genbank_assets.redaction import redacted
@@ -74,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     prepare_streams()
     options = build_parser().parse_args(arguments)
+    show_waits(options)
     with StopSignals(say) as options.stop:
         try:
             code: int = options.run(options, _settings(options))

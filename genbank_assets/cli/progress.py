@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from genbank_assets.cli.output import say
 from genbank_assets.redaction import redacted
+from genbank_assets.waits import LOGGER as WAITS
 
 if TYPE_CHECKING:
     from genbank_assets.defs.run import PartitionRun
@@ -30,6 +31,19 @@ def show_progress(options: argparse.Namespace) -> Callable[[str], None]:
     LOGGER.setLevel(logging.WARNING if options.quiet else logging.INFO)
     LOGGER.propagate = False
     return LOGGER.info
+
+
+def show_waits(options: argparse.Namespace) -> None:
+    """Let what is said of waits for servers go to standard error, unless people want quiet."""
+    if not WAITS.handlers:
+        WAITS.addHandler(_Said())
+    WAITS.setLevel(logging.ERROR if options.quiet else logging.WARNING)
+    WAITS.propagate = False
+
+
+class _Said(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
 
 
 class _WithoutSecrets(logging.Formatter):

@@ -95,6 +95,7 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.errors import NotFoundError
     from genbank_assets.table_set.publish import publish_tables
 
+    _meet(settings)
     readable = readable_releases(settings.store)
     keys = chosen_partitions(options.partitions) or [key for key in all_partitions() if key in readable]
     if not keys:
@@ -124,6 +125,7 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.table_set.verify import verify_tables
 
+    _meet(settings)
     keys = chosen_partitions(options.partitions)
     found = verify_tables(settings, partitions=keys, sample=options.sample, progress=show_progress(options))
     if options.json:
@@ -147,13 +149,14 @@ def _bundle(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.table_set.bundles import make_bundle, remove_bundle
     from genbank_assets.table_set.manifests import open_tables
 
+    _meet(settings)
     progress = show_progress(options)
     if options.remove:
         remove_bundle(settings, options.remove, progress=progress)
         print(f"{options.remove} is removed; genbank-assets tables prune deletes the tables that nothing else lists")
         return 0
     if options.list:
-        store = open_tables(settings, 8)
+        store = open_tables(settings, 2)
         names = bundle_names(store, progress=progress)
         found = [(bundle, "") for name in names if (bundle := read_bundle(store, name, progress=progress))]
     else:
@@ -173,4 +176,13 @@ def _bundle(options: argparse.Namespace, settings: Settings) -> int:
 def _prune(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.table_set.prune import prune_tables
 
+    _meet(settings)
     return run_prune(options, settings, prune=prune_tables, what="tables")
+
+
+def _meet(settings: Settings) -> None:
+    """Fail at once where the place does not answer, before the command waits for it as for one that restarts."""
+    from genbank_assets.objects.contact import meet_objects
+    from genbank_assets.table_set.manifests import tables_settings
+
+    meet_objects(tables_settings(settings))

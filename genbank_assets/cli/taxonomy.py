@@ -36,7 +36,9 @@ def _taxonomy(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.tables.clades import open_taxonomy
 
     if options.update:
-        show_progress(options)
+        from genbank_assets.readiness import check_taxonomy
+
+        check_taxonomy(settings, progress=show_progress(options))
         from genbank_assets.defs.run import Runs
 
         with Runs(settings, stop=options.stop, verbose=options.verbose > 0) as runs:

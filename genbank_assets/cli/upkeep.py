@@ -58,6 +58,8 @@ def add_commands(commands: Commands) -> None:
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.lineage.store_check import verify_store
 
+    if not options.stages or "object_set" in options.stages:
+        _meet(settings)
     check = verify_store(
         settings,
         partitions=chosen_partitions(options.partitions),
@@ -75,6 +77,7 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
 def _repair(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.lineage.store_check import repair_store
 
+    _meet(settings)
     repair = repair_store(
         settings,
         partitions=chosen_partitions(options.partitions),
@@ -88,6 +91,13 @@ def _repair(options: argparse.Namespace, settings: Settings) -> int:
             print(line)
         _print(repair.check)
     return 1 if repair.check.problems else 0
+
+
+def _meet(settings: Settings) -> None:
+    """Fail before hours of reading where the object store does not answer."""
+    from genbank_assets.objects.contact import meet_objects
+
+    meet_objects(settings)
 
 
 def _print(check: StoreCheck) -> None:

@@ -118,10 +118,9 @@ def summary(manifest: Manifest, *, partition: PartitionRelease) -> str:
         lines += reconciliation(manifest, partition=partition)
         lines += _sample(manifest, partition=partition)
     else:
-        lines += ["| figure | value | unit | meaning |", "|---|--:|---|---|"]
-        known = report.as_dict()
+        known = report.as_dict()  # a list: the UI's narrow columns cut tables off
         lines += [
-            f"| {figure.name} | {_number(known[figure.name])} | {figure.unit} | {_cell(figure.meaning)} |"
+            f"* **{figure.name}** {_number(known[figure.name])} {figure.unit}: {figure.meaning}"
             for figure in FIGURES
             if figure.name in known
         ]

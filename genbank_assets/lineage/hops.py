@@ -19,11 +19,13 @@ from genbank_assets.lookup.fetch import object_row
 from genbank_assets.lookup.records import rows_where
 from genbank_assets.ncbi.daily import DAILY
 from genbank_assets.ncbi.verify import checksum_algorithm, checksum_of
+from genbank_assets.objects.contact import TIMEOUT
 from genbank_assets.objects.store import open_objects, reason_of
 from genbank_assets.postgres.lookup import record_row
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest
 from genbank_assets.tables.unique_tables import memberships_table, unique_sequences_table
+from genbank_assets.waits import announced
 
 Status = Literal["ok", "missing", "mismatch", "none"]
 SHOWN_DUPLICATES = 20
@@ -255,7 +257,9 @@ class Hops:
             facts |= {"offset": row["offset"], "frame_bytes": row["bytes"], "encoding": row["encoding"]}
         facts |= {"refget": row["refget"]} if row["refget"] else {}
         try:
-            meta = obstore.head(open_objects(self._settings), row["key"])
+            with announced(f"the object store {self._settings.objects_url}"):
+                store = open_objects(self._settings, retries=1, timeout=TIMEOUT)
+                meta = obstore.head(store, row["key"])
         except FileNotFoundError:
             return Hop("object", "missing", facts, "the object set has no such object")
         except Exception as error:  # any store failure is a finding here, not a crash

@@ -42,7 +42,7 @@ def fetch_taxonomy(*, settings: Settings, progress: Callable[[str], None]) -> Fe
     folder = taxonomy_folder(settings.store) / "incoming"
     with open_source(settings.source, limiter=Limiter.of(settings), progress=progress) as source:
         for attempt in range(NEW_CHECKSUMS + 1):
-            md5 = _published_md5(source)
+            md5 = published_md5(source)
             if (here := _arrived(folder, md5=md5)) is not None:
                 progress(f"{ARCHIVE}: the archive of {here.date} is here already")
                 return here
@@ -50,7 +50,7 @@ def fetch_taxonomy(*, settings: Settings, progress: Callable[[str], None]) -> Fe
                 fetched = fetch_file(source, f"{FOLDER}/{ARCHIVE}", folder=folder, checksum=md5, progress=progress)
                 break
             except IntegrityError:
-                if attempt == NEW_CHECKSUMS or _published_md5(source) == md5:
+                if attempt == NEW_CHECKSUMS or published_md5(source) == md5:
                     raise
                 progress(f"{ARCHIVE} was replaced while it was fetched; starting over")
         url = without_credentials(source.url(f"{FOLDER}/{ARCHIVE}"))
@@ -90,7 +90,12 @@ def archive_date(path: Path) -> dt.date:
     return max(days)
 
 
-def _published_md5(source: Source) -> str:
+def published_md5(source: Source) -> str:
+    """The MD5 that the source publishes for its archive now.
+
+    Raises:
+        SourceError: it cannot be reached, or offers no taxonomy that can be verified.
+    """
     path = f"{FOLDER}/{ARCHIVE}.md5"
     try:
         text = source.read_text(path)

@@ -16,6 +16,7 @@ from obstore.exceptions import BaseError
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.objects import store
 from genbank_assets.objects.requests import is_transient
+from genbank_assets.waits import tell_wait
 
 FIRST_WAIT_SECONDS = 0.5
 MAX_WAIT_SECONDS = 20.0
@@ -23,7 +24,7 @@ Result = TypeVar("Result")
 
 
 def no_progress(line: str) -> None:
-    """A progress for those who do not listen."""
+    """A progress for those who do not listen; waits are logged all the same (``waits``)."""
 
 
 def retried(
@@ -46,6 +47,7 @@ def retried(
         FileNotFoundError: there is no such object, and that may be.
     """
     begun, wait = time.monotonic(), FIRST_WAIT_SECONDS
+    tell = tell_wait if progress is no_progress else progress
     while True:
         try:
             return request()
@@ -57,6 +59,6 @@ def retried(
             if not is_transient(error) or left <= 0:
                 raise ObjectStoreError(reason, transient=is_transient(error)) from error
         seconds = min(left, random.uniform(wait / 2, wait))  # noqa: S311 -- many wait for the same server
-        progress(f"{reason}; trying again in {seconds:.1f} s, for {left:.0f} s at most")
+        tell(f"{reason}; trying again in {seconds:.1f} s, for {left:.0f} s at most")
         time.sleep(seconds)
         wait = min(MAX_WAIT_SECONDS, 2 * wait)

@@ -44,7 +44,12 @@ _KEYS_LAST = timedelta(minutes=5)
 
 
 def open_objects(
-    settings: Settings, *, options: Mapping[str, str] | None = None, credentials: Any = None, retries: int = 8
+    settings: Settings,
+    *,
+    options: Mapping[str, str] | None = None,
+    credentials: Any = None,
+    retries: int = 8,
+    timeout: timedelta = REQUEST_TIMEOUT,
 ) -> ObjectStore:
     """The store of the settings.
 
@@ -54,6 +59,7 @@ def open_objects(
             ``virtual_hosted_style_request``.
         credentials: botocore's credentials; None takes AWS's variables, else what boto3 finds (profile, role).
         retries: how often the client itself repeats a request; 0 for callers that count and repeat.
+        timeout: of one request, its body with it.
 
     Raises:
         ObjectStoreError: the URL cannot be used, or there are no credentials.
@@ -81,7 +87,7 @@ def open_objects(
         _check_endpoint(endpoint)
         virtual = _is_virtual(chosen.get("virtual_hosted_style_request"))
         chosen["endpoint"] = _with_bucket(endpoint, parts.netloc) if virtual else endpoint
-    client: dict[str, Any] = {"timeout": REQUEST_TIMEOUT}
+    client: dict[str, Any] = {"timeout": timeout}
     if endpoint and endpoint.startswith("http://"):
         client["allow_http"] = True
     if _own_authorities():

@@ -22,6 +22,7 @@ from genbank_assets.database_url import genbank_url
 from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres_url import shown_postgres_url
 from genbank_assets.settings import Settings
+from genbank_assets.waits import announced
 
 CONNECT_SECONDS = 30.0
 STREAMED_ROWS = 5_000
@@ -110,7 +111,8 @@ class Database:
     def __enter__(self) -> Database:
         # Connected here and not by the pool, whose threads would try again and again and not say what is wrong.
         try:
-            self._first = psycopg.connect(self._url, connect_timeout=int(CONNECT_SECONDS), **_OPTIONS)
+            with announced(f"PostgreSQL at {self.shown_url}"):
+                self._first = psycopg.connect(self._url, connect_timeout=int(CONNECT_SECONDS), **_OPTIONS)
         except psycopg.ProgrammingError as error:  # a parameter of the address that libpq does not know
             raise DatabaseError(f"GENBANK_ASSETS_POSTGRES_URL cannot be used: {str(error).strip()}") from None
         except psycopg.OperationalError as error:

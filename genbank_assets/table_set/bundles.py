@@ -74,7 +74,7 @@ def make_bundle(
         IntegrityError: a manifest cannot be read, or the catalog has other rows than they count.
         ObjectStoreError: the place failed; running it again makes the bundle.
     """
-    store = store or open_tables(settings, 8)
+    store = store or open_tables(settings, 2)
     with leased(store, purpose="publish", work="tables bundle", progress=progress) as lease:
         copies, divisions = _copies(store, progress=progress)
         if not divisions:
@@ -108,7 +108,7 @@ def remove_bundle(settings: Settings, name: str, *, progress: Callable[[str], No
         NotFoundError: there is none of that name.
         ObjectStoreError: the place failed; running it again removes the rest.
     """
-    store = open_tables(settings, 8)
+    store = open_tables(settings, 2)
     with leased(store, purpose="publish", work="tables bundle --remove", progress=progress):
         keys = sorted(present(store, f"{bundle_folder(name)}/", progress=progress))
         if name == LATEST or not keys:

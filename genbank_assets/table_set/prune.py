@@ -58,7 +58,7 @@ def prune_tables(
         IntegrityError: a manifest cannot be read; nothing is deleted.
         ObjectStoreError: the place failed; running it again deletes the rest.
     """
-    store, tables = open_tables(settings, 8), tables_settings(settings)
+    store, tables = open_tables(settings, 2), tables_settings(settings)
     before = datetime.now(UTC) - older_than
     with contextlib.ExitStack() as stack:
         lease = stack.enter_context(leased(store, purpose="prune", work="tables prune", progress=progress))

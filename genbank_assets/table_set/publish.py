@@ -84,7 +84,7 @@ def publish_tables(
         IntegrityError: a table is not what its manifest says; nothing is published.
         ObjectStoreError: the place failed; running it again goes on.
     """
-    store = open_store(8) if open_store else open_tables(settings, 8)
+    store = open_store(2) if open_store else open_tables(settings, 2)
     one = _wanted(settings.store, key, release)
     with leased(store, purpose="publish", work=f"tables of {key} {one.release}", progress=progress) as lease:
         releases = {p.release for p in published_manifests(store, progress=progress) if _is_of(p, key)}

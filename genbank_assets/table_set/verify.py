@@ -96,7 +96,7 @@ def verify_tables(
     Raises:
         ObjectStoreError: the place cannot be read.
     """
-    store = store or open_tables(settings, 8)
+    store = store or open_tables(settings, 2)
     chosen = [
         one
         for one in published_manifests(store, progress=progress)

@@ -1,0 +1,108 @@
+"""An object store that does not answer is said in one sentence, in seconds, by every command that touches one."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from genbank_assets import waits
+from genbank_assets.cli import main
+from genbank_assets.objects import contact
+from genbank_assets.objects.retry import retried
+
+COMMANDS = [
+    "objects verify",
+    "objects repair",
+    "objects prune --dry-run",
+    "verify",
+    "repair",
+    "tables publish genbank/phg",
+    "tables verify",
+    "tables bundle",
+    "tables bundle --list",
+    "tables prune --dry-run",
+    "sql --store s3://bucket/tables SELECT",
+    "catalog --store s3://bucket/tables",
+    "trace J02482 --store s3://bucket/tables",
+    "fetch J02482 --store s3://bucket/tables",
+    "extract genbank/phg --store s3://bucket/tables",
+]
+
+
+@pytest.fixture
+def _bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENBANK_ASSETS_STORE", str(tmp_path))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("GENBANK_ASSETS_OBJECTS", "s3://bucket/objects")
+    monkeypatch.setenv("GENBANK_ASSETS_TABLES", "s3://bucket/tables")
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """The port of a server that takes connections and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.usefixtures("_bucket")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_nothing_listens_there(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    begun = time.monotonic()
+    assert main(command.split()) == 1
+    assert time.monotonic() - begun < 30
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1, said
+    said_of = (
+        r"the object store s3://bucket/(objects|tables) cannot be reached: http://127.0.0.1:1 failed: nothing listens"
+    )
+    assert re.search(said_of, said[0])
+
+
+@pytest.mark.usefixtures("_bucket")
+@pytest.mark.parametrize("command", ["tables verify", "sql --store s3://bucket/tables SELECT"])
+def test_a_server_that_never_answers_is_announced_and_given_up(
+    command: str, silent_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent_port}")
+    for module in ("genbank_assets.objects.contact", "genbank_assets.catalog.bucket"):
+        monkeypatch.setattr(f"{module}.TIMEOUT", timedelta(seconds=0.5))
+    monkeypatch.setattr(waits, "ANNOUNCE_SECONDS", 0.1)
+    assert main(command.split()) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("genbank-assets: still waiting for the object store s3://bucket/tables (")
+    assert said[-1].endswith(f"http://127.0.0.1:{silent_port} failed: no answer in time")
+
+
+def test_the_limits_are_such_as_people_wait() -> None:
+    assert waits.ANNOUNCE_SECONDS < 5
+    assert contact.TIMEOUT.total_seconds() <= 10
+
+
+def test_a_wait_without_a_progress_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    from obstore.exceptions import GenericError
+
+    answers = iter([GenericError("Error performing GET http://127.0.0.1:1/a: Connection refused"), "there"])
+
+    def request() -> object:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("genbank_assets.objects.retry.FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(waits.LOGGER, "propagate", True)
+    monkeypatch.setattr(waits.LOGGER, "disabled", False)
+    waits.LOGGER.setLevel("WARNING")
+    assert retried(request, doing="read a") == "there"
+    assert "cannot read a: http://127.0.0.1:1 failed: nothing listens there" in caplog.text
