@@ -159,7 +159,8 @@ def _failed(error: BaseException, options: argparse.Namespace) -> int:
     if isinstance(error, GenbankAssetsError):
         say(str(error))
     elif isinstance(error, OSError) and error.strerror:
-        say(f"{error.strerror}{f': {error.filename}' if error.filename else ''}")
+        where = error.filename or ("standard output" if _is_of_printing(error) else "")
+        say(f"{error.strerror}{f': {where}' if where else ''}")
     elif isinstance(error, MemoryError):
         say("there is not enough memory: use fewer workers (GENBANK_ASSETS_WORKERS), or a larger machine")
     elif (reason := _database_reason(error)) is not None:
@@ -193,6 +194,12 @@ def _place_of(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(genbank_assets.__file__).parent in Path(frame.filename).parents]
     return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "outside of genbank_assets"
+
+
+def _is_of_printing(error: BaseException) -> bool:
+    """Whether a module of the command line itself was writing: what the core writes are files with names."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and Path(frames[-1].filename).parent == Path(__file__).parent
 
 
 def _stdout_is_closed() -> bool:

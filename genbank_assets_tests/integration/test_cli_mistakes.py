@@ -230,6 +230,14 @@ def on_a_terminal(*arguments: str) -> bytes:
     return found
 
 
+def test_a_full_disk_behind_standard_output_is_named() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [COMMAND, "completion", "bash"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "genbank-assets: No space left on device: standard output\n")
+
+
 def test_what_records_and_names_hold_is_no_command_to_a_terminal(tmp_path: Path) -> None:
     evil = tmp_path / "evil\x1b]0;owned\x07\x1b[31m.gb"
     evil.write_text(record().replace("//", "\x1b[2J"))
