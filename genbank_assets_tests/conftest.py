@@ -41,7 +41,13 @@ def server() -> Iterator[EmbeddedServer]:
     folder = Path(tempfile.mkdtemp(prefix="gba-pg-"))
     folder.chmod(0o755)
     try:
-        yield ensure_server(folder)
+        started = ensure_server(folder)
+        # Nothing here outlives the machine: what waits for its disk are CREATE and DROP DATABASE, of every test.
+        with psycopg.connect(started.url("postgres"), autocommit=True) as connection:
+            for setting in ("fsync", "full_page_writes"):
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+            connection.execute("SELECT pg_reload_conf()")
+        yield started
     finally:
         stop_server(folder, force=True)
         shutil.rmtree(folder, ignore_errors=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from genbank_assets.cli import main
 from genbank_assets_tests.flatfiles import record
 from genbank_assets_tests.paths import ROOT, SAMPLE
 
@@ -131,12 +132,16 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("password", PASSWORDS)
 @pytest.mark.parametrize("form", ["postgresql://u:{}@127.0.0.1:1/d", "postgresql+psycopg2://u:{}@127.0.0.1:1/d?x=y"])
-def test_no_password_is_told_by_any_command(tmp_path: Path, password: str, form: str) -> None:
-    (tmp_path / "store").mkdir()
+def test_no_password_is_told_by_any_command(
+    tmp_path: Path, password: str, form: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GENBANK_ASSETS_STORE", str(tmp_path))
+    monkeypatch.setenv("GENBANK_ASSETS_POSTGRES_URL", form.format(password))
     for arguments in (["changes"], ["trace", "J02482"], ["changes", "-vv"]):
-        done = call(*arguments, store=tmp_path / "store", GENBANK_ASSETS_POSTGRES_URL=form.format(password))
-        assert done.returncode == 1
-        assert password not in done.stderr + done.stdout
+        assert main(arguments) == 1
+        said = "".join(capfd.readouterr())
+        assert "genbank-assets: " in said
+        assert password not in said
 
 
 def test_unknown_variables_are_named(tmp_path: Path) -> None:
