@@ -20,6 +20,7 @@ from genbank_assets.errors import DatabaseError, SettingsError, causes, one_line
 from genbank_assets.postgres_url import normalised_postgres_url, shown_postgres_url, sqlalchemy_url
 from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
+from genbank_assets.waits import announced
 
 COMMAND_YAML = "command.yaml"
 _NO_OUTPUT = b"""
@@ -104,7 +105,8 @@ def _names_the_storage(home: Path) -> bool:
 def _check_reachable(url: str) -> None:
     """Dagster itself would try again for seconds and end with a traceback."""
     try:
-        psycopg.connect(url, connect_timeout=10).close()
+        with announced(f"Dagster's database at {shown_postgres_url(url)}"):
+            psycopg.connect(url, connect_timeout=10).close()
     except psycopg.Error as error:
         raise DatabaseError(
             f"Dagster's database at {shown_postgres_url(url)} ({STORAGE_VARIABLE}) cannot be reached: {error}"
