@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pty
 import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,36 @@ def call(*arguments: str, store: Path, **variables: str | None) -> subprocess.Co
     environment |= {"GENBANK_ASSETS_STORE": str(store), "GENBANK_ASSETS_SOURCE": SAMPLE.as_uri()}
     environment |= {"AWS_EC2_METADATA_DISABLED": "true", **{k: v for k, v in variables.items() if v is not None}}
     return subprocess.run([COMMAND, *arguments], capture_output=True, text=True, check=False, env=environment)
+
+
+@dataclasses.dataclass
+class Here:
+    """The command called in this process, with these variables and none of the tester's."""
+
+    monkeypatch: pytest.MonkeyPatch
+    capfd: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str, store: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        for name in list(os.environ):
+            if name.startswith(("GENBANK_ASSETS_", "DAGSTER_", "AWS_")) or name.lower().endswith("_proxy"):
+                self.monkeypatch.delenv(name)
+        ours = {"GENBANK_ASSETS_STORE": str(store), "GENBANK_ASSETS_SOURCE": SAMPLE.as_uri()}
+        for name, value in {**ours, "AWS_EC2_METADATA_DISABLED": "true", **variables}.items():
+            self.monkeypatch.setenv(name, value)
+        try:
+            code = main(arguments)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return subprocess.CompletedProcess(arguments, code, *self.capfd.readouterr())
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Here]:
+    """Calls the command in this process; what it sets in the environment ends with the test."""
+    before = dict(os.environ)
+    yield Here(monkeypatch, capfd)
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def check_one_line(done: subprocess.CompletedProcess[str], *, code: int, says: str) -> None:
@@ -85,10 +117,10 @@ def check_one_line(done: subprocess.CompletedProcess[str], *, code: int, says: s
     ids=lambda value: " ".join(value) if isinstance(value, dict) else None,
 )  # fmt: skip
 def test_a_wrong_setting_is_said_before_a_run_is_made(
-    tmp_path: Path, variables: dict[str, str], code: int, says: str
+    tmp_path: Path, here: Here, variables: dict[str, str], code: int, says: str
 ) -> None:
     begun = time.monotonic()
-    done = call("materialize", "genbank/phg", store=tmp_path / "store", **variables)
+    done = here("materialize", "genbank/phg", store=tmp_path / "store", **variables)
     check_one_line(done, code=code, says=says)
     assert "very-secret" not in done.stderr + done.stdout
     assert time.monotonic() - begun < 30
@@ -113,8 +145,8 @@ def test_a_wrong_setting_is_said_before_a_run_is_made(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: list[str], says: str) -> None:
-    check_one_line(call(*arguments, store=tmp_path / "store"), code=2, says=says)
+def test_wrong_usage_ends_with_2(tmp_path: Path, here: Here, arguments: list[str], says: str) -> None:
+    check_one_line(here(*arguments, store=tmp_path / "store"), code=2, says=says)
 
 
 def test_a_release_that_is_not_offered_is_an_error_before_a_run(tmp_path: Path) -> None:
@@ -132,16 +164,12 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("password", PASSWORDS)
 @pytest.mark.parametrize("form", ["postgresql://u:{}@127.0.0.1:1/d", "postgresql+psycopg2://u:{}@127.0.0.1:1/d?x=y"])
-def test_no_password_is_told_by_any_command(
-    tmp_path: Path, password: str, form: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("GENBANK_ASSETS_STORE", str(tmp_path))
-    monkeypatch.setenv("GENBANK_ASSETS_POSTGRES_URL", form.format(password))
+def test_no_password_is_told_by_any_command(tmp_path: Path, here: Here, password: str, form: str) -> None:
     for arguments in (["changes"], ["trace", "J02482"], ["changes", "-vv"]):
-        assert main(arguments) == 1
-        said = "".join(capfd.readouterr())
-        assert "genbank-assets: " in said
-        assert password not in said
+        done = here(*arguments, store=tmp_path, GENBANK_ASSETS_POSTGRES_URL=form.format(password))
+        assert done.returncode == 1
+        assert "genbank-assets: " in done.stderr
+        assert password not in done.stderr + done.stdout
 
 
 def test_unknown_variables_are_named(tmp_path: Path) -> None:

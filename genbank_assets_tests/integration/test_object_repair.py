@@ -48,6 +48,7 @@ from genbank_assets_tests.integration.test_objects import (
 from genbank_assets_tests.paths import SAMPLE
 
 __all__ = ["bucket", "sampled", "short_outages"]  # fixtures
+pytestmark = pytest.mark.slow  # test_objects has the quick ones of this package
 AT_ONCE = timedelta(seconds=-60)
 
 

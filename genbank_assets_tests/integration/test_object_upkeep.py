@@ -36,6 +36,7 @@ from genbank_assets_tests.integration.test_objects import (
 )
 
 __all__ = ["bucket", "sampled", "short_outages"]  # fixtures
+pytestmark = pytest.mark.slow  # test_objects has the quick ones of this package
 AT_ONCE = timedelta(seconds=-60)
 BCT = PartitionKey("genbank", "bct")
 
