@@ -6,15 +6,16 @@ is read there belongs to ``bucket``.
 
 from __future__ import annotations
 
+import functools
 import os
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from obstore.store import ObjectStore
 
 from genbank_assets.errors import NotFoundError, ObjectStoreError
-from genbank_assets.objects.store import REQUEST_TIMEOUT, open_objects
+from genbank_assets.objects.contact import TIMEOUT, meet
+from genbank_assets.objects.store import open_objects
 from genbank_assets.settings import Settings
 
 SCHEMES = ("s3", "file")
@@ -26,16 +27,11 @@ def is_bucket_url(text: str) -> bool:
     return text.partition("://")[0].lower() in SCHEMES and "://" in text
 
 
-def open_address(url: str, *, retries: int = 2, timeout: timedelta = REQUEST_TIMEOUT) -> ObjectStore:
-    """The place behind an address.
-
-    Args:
-        url: the address.
-        retries: how often the client itself repeats a request.
-        timeout: of one request, its body with it.
+def open_address(url: str) -> ObjectStore:
+    """The place behind an address, which has answered.
 
     Raises:
-        ObjectStoreError: it cannot be used.
+        ObjectStoreError: it cannot be used, or does not answer.
         NotFoundError: the folder is not there.
     """
     parts = urlsplit(url)
@@ -61,5 +57,6 @@ def open_address(url: str, *, retries: int = 2, timeout: timedelta = REQUEST_TIM
         credentials = boto3.Session().get_credentials()
         if credentials is None:
             chosen["skip_signature"] = "true"
-    settings = Settings(objects=address)
-    return open_objects(settings, options=chosen, credentials=credentials, retries=retries, timeout=timeout)
+    opened = functools.partial(open_objects, Settings(objects=address), options=chosen, credentials=credentials)
+    meet(lambda: opened(retries=1, timeout=TIMEOUT), shown=address)
+    return opened(retries=2)

@@ -36,7 +36,6 @@ from genbank_assets.catalog.table_layout import (
     taxonomy_key,
 )
 from genbank_assets.errors import IntegrityError, NotFoundError, ObjectStoreError
-from genbank_assets.objects.contact import TIMEOUT, meet
 from genbank_assets.objects.retry import retried
 from genbank_assets.store import FURTHER_STAGES as DERIVED
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, Stage
@@ -56,7 +55,7 @@ class TableBucket:
         store: the place, where it is open already.
 
     Raises:
-        ObjectStoreError: the URL cannot be used.
+        ObjectStoreError: the URL cannot be used, or the store does not answer.
         NotFoundError: the folder is not there.
     """
 
@@ -69,7 +68,6 @@ class TableBucket:
                 f"a bundle is named by its date, such as 2026-11-26, or latest, not {self._bundle!r}"
             )
         self._store = store or open_address(url)
-        self._has_answered = store is not None or not url.startswith("s3:")
         self._metadata = functools.lru_cache(maxsize=4096)(self._read_metadata)
 
     def releases(self) -> dict[PartitionKey, list[ReadableRelease]]:
@@ -242,9 +240,6 @@ class TableBucket:
             return None
 
     def _asked(self, request: Any, key: str) -> Any:
-        if not self._has_answered:
-            meet(lambda: open_address(self.address, retries=1, timeout=TIMEOUT), shown=self.url)
-            self._has_answered = True
         try:
             return retried(request, doing=f"read {key} in {self.url}", may_be_absent=True)
         except FileNotFoundError:

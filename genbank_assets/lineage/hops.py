@@ -258,8 +258,7 @@ class Hops:
         facts |= {"refget": row["refget"]} if row["refget"] else {}
         try:
             with announced(f"the object store {self._settings.objects_url}"):
-                store = open_objects(self._settings, retries=1, timeout=TIMEOUT)
-                meta = obstore.head(store, row["key"])
+                meta = obstore.head(open_objects(self._settings, retries=1, timeout=TIMEOUT), row["key"])
         except FileNotFoundError:
             return Hop("object", "missing", facts, "the object set has no such object")
         except Exception as error:  # any store failure is a finding here, not a crash

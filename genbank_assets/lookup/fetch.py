@@ -20,11 +20,10 @@ import polars as pl
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError
 from genbank_assets.lookup.records import Found, Lookup, not_found
 from genbank_assets.lookup.text import cut, original_text, raw_file
-from genbank_assets.objects.contact import meet_objects
+from genbank_assets.objects.contact import open_met_objects
 from genbank_assets.objects.keys import MOLECULE_CLASSES
 from genbank_assets.objects.object_index import locate, locate_all, locate_refget
 from genbank_assets.objects.read import READ_BYTES, residues
-from genbank_assets.objects.store import open_objects
 from genbank_assets.settings import Settings
 
 LINE_RESIDUES = 60
@@ -101,15 +100,11 @@ def fetch_all(
     if format_ == "genbank" and (start, end) != (1, None):
         raise NotFoundError("a range selects residues: use --format fasta or raw")
     lookup = Lookup(settings)
-    waiting, is_met = iter(names), False
+    waiting = iter(names)
     while batch := list(dict.fromkeys(itertools.islice(waiting, BATCH_NAMES))):
         if format_ == "genbank":
             yield from _texts(list(_records(lookup, batch, missing, columns=_OF_TEXTS)), missing)
-        else:
-            wanted = _objects(settings, lookup, batch, missing)
-            if wanted and not is_met:
-                meet_objects(settings)
-                is_met = True
+        elif wanted := _objects(settings, lookup, batch, missing):
             yield from _Reader(settings, missing, is_fasta=format_ == "fasta", start=start, end=end).read(wanted)
 
 
@@ -243,7 +238,7 @@ class _Reader:
         self._is_fasta = is_fasta
         self._start = start
         self._end = end
-        self._store = open_objects(settings)
+        self._store = open_met_objects(settings)
 
     def read(self, wanted: list[tuple[str, str, dict[str, Any]]]) -> Iterator[bytes]:
         """The sequences in their order, formatted."""

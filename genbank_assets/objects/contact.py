@@ -36,6 +36,16 @@ def meet_objects(settings: Settings, *, progress: Callable[[str], None] = tell_w
         meet(lambda: open_objects(settings, retries=1, timeout=TIMEOUT), shown=settings.objects_url, progress=progress)
 
 
+def open_met_objects(settings: Settings) -> ObjectStore:
+    """The object store, when it has answered; as :func:`meet_objects` and ``open_objects``.
+
+    Raises:
+        ObjectStoreError: it cannot be used, or does not answer.
+    """
+    meet_objects(settings)
+    return open_objects(settings)
+
+
 def meet(opened: Callable[[], ObjectStore], *, shown: str, progress: Callable[[str], None] = tell_wait) -> None:
     """The same for a store that the caller opens, with :data:`TIMEOUT` and few retries.
 

@@ -75,7 +75,7 @@ def test_a_server_that_never_answers_is_announced_and_given_up(
     command: str, silent_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent_port}")
-    for module in ("genbank_assets.objects.contact", "genbank_assets.catalog.bucket"):
+    for module in ("genbank_assets.objects.contact", "genbank_assets.catalog.address"):
         monkeypatch.setattr(f"{module}.TIMEOUT", timedelta(seconds=0.5))
     monkeypatch.setattr(waits, "ANNOUNCE_SECONDS", 0.1)
     assert main(command.split()) == 1
