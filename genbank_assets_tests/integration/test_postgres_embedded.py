@@ -30,6 +30,8 @@ from genbank_assets.postgres_server.server import ensure_server, remove_server, 
 from genbank_assets.settings import Settings
 from genbank_assets_tests.paths import ROOT
 
+pytestmark = pytest.mark.slow  # a server of its own in each; all tests of the database use one
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Path]:

@@ -27,6 +27,7 @@ from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, curre
 from genbank_assets_tests.fix_extract import quiet
 from genbank_assets_tests.integration.test_extract import feature, record
 
+pytestmark = pytest.mark.slow  # programs of others, each started anew
 needs_blast = pytest.mark.skipif(shutil.which("makeblastdb") is None, reason="NCBI BLAST+ is not here")
 needs_diamond = pytest.mark.skipif(shutil.which("diamond") is None, reason="DIAMOND is not here")
 LETTERS = "".join(random.Random(7).choices("ACDEFGHIKLMNPQRSTVWY", k=80))
