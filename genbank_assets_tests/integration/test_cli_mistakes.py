@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from genbank_assets.cli import main
+from genbank_assets.cli.progress import LOGGER
 from genbank_assets_tests.flatfiles import record
 from genbank_assets_tests.paths import ROOT, SAMPLE
 
@@ -59,6 +60,7 @@ class Here:
 def here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Here]:
     """Calls the command in this process; what it sets in the environment ends with the test."""
     before = dict(os.environ)
+    monkeypatch.setattr(LOGGER, "handlers", [])  # those of tests before write to what was captured then
     yield Here(monkeypatch, capfd)
     os.environ.clear()
     os.environ.update(before)
