@@ -160,6 +160,8 @@ def _load_first(session: Session, task: LoadTask) -> LoadedFile:
             "SELECT * FROM genbank.plan_first_file(%s, %s, %s, %s, %s, %s, %s)",
             [task.collection, task.division, task.release, task.point, task.name, task.raw_sha256, len(there)],
         )[0]
+        if file_id is None:
+            return LoadedFile(name=task.name, sent=0, totals=session.totals)
         if len(there):
             wanted.ids[there] = np.frombuffer(ids, ">i8")
             origin = _origin(task, file_id)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from genbank_assets.compute.results import measured
 from genbank_assets.errors import IntegrityError
 from genbank_assets.postgres import division_load, first_load, one_file
 from genbank_assets.postgres.statements import PARTITIONED
@@ -56,6 +59,21 @@ def test_a_first_load_goes_on_with_the_file_at_which_it_was_killed(
     loaded = divisions.load(partition)
     assert (loaded.report.files_now, loaded.report.rows_loaded) == (1, 5)
     assert divisions.query("SELECT count(*), count(DISTINCT record_id) FROM genbank.feature") == [(10, 5)]
+
+
+def test_a_file_that_two_workers_load_at_once_is_there_once(
+    divisions: Divisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a worker that was taken for lost had only lost its network, or died before it could report."""
+    partition = divisions.make("genbank/bct", "1.0", {ONE: many(3), TWO: many(2, prefix="CD")})
+
+    def twice(function: Any, tasks: Any, **_: Any) -> Any:
+        with ThreadPoolExecutor(2) as pool:
+            return [next(pool.map(functools.partial(measured, function), [task, task])) for task in tasks]
+
+    monkeypatch.setattr(division_load, "run_tasks", twice)
+    assert divisions.load(partition).report.rows_loaded == 5
+    assert divisions.query("SELECT count(*), count(DISTINCT accession) FROM genbank.record") == [(5, 5)]
 
 
 @pytest.mark.parametrize("where", ["build_indexes", "attach"])

@@ -83,13 +83,20 @@ BEGIN
     RETURN coalesce(file_id, nextval(pg_get_serial_sequence('genbank.source_file', 'source_file_id')));
 END $$;
 
--- A first load's file: its number and the numbers of its records, 8 bytes each.
+-- A first load's file: its number and the numbers of its records, 8 bytes each; nothing where it is loaded already, by a worker
+-- that was taken for lost. Whoever loads the same file at the same moment comes after the other.
 CREATE OR REPLACE FUNCTION genbank.plan_first_file(
         in_collection text, in_section text, in_release text, in_point bigint, in_name text, in_raw_sha256 text,
         in_records bigint, OUT file_id bigint, OUT record_ids bytea)
     LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM genbank.enter_division(in_collection, in_section, in_release, in_point, false);
+    PERFORM pg_advisory_xact_lock(726342, hashtext(format('%s/%s/%s', in_collection, in_section, in_name)));
+    IF EXISTS (SELECT FROM genbank.source_file f
+               WHERE f.collection = in_collection AND f.section = in_section AND f.release = in_release
+                 AND f.name = in_name AND f.raw_sha256 = in_raw_sha256 AND f.replaced_at IS NULL) THEN
+        RETURN;
+    END IF;
     file_id := genbank.enter_file(in_collection, in_section, in_release, in_name, in_raw_sha256);
     record_ids := (SELECT string_agg(int8send(n), '')
                    FROM (SELECT nextval('genbank.record_number') AS n FROM generate_series(1, in_records)) numbers);
