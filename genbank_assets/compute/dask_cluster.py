@@ -57,6 +57,7 @@ class DaskCluster:
         self._executor = client.get_executor(pure=False)
         self._settings = settings
         self._chosen: list[str] | None = None  # None: any worker, also those to come
+        self._refused: dict[str, str] = {}  # by address: why
         self._resources: set[str] = set()
         self.title = f"dask://{address}"
 
@@ -70,21 +71,50 @@ class DaskCluster:
             progress(f"{self.title} has no workers yet: waiting up to {WORKERS_SECONDS} s for the first")
             with contextlib.suppress(TimeoutError):
                 self._client.wait_for_workers(1, timeout=WORKERS_SECONDS)
+        workers = self._choose(wanted, progress=progress)
+        self._resources = {name for worker in workers.values() for name in worker.get("resources", {})}
+        threads = sum(worker.get("nthreads", 1) for worker in workers.values())
+        progress(f"file tasks go to {self.title}: {len(workers)} worker(s), {threads} task(s) at a time")
+
+    def exclude(self, wanted: Demands, *, progress: Callable[[str], None]) -> bool:
+        """Ask every worker once more; whether one is refused that was not before."""
+        before = set(self._refused)
+        self._choose(wanted, progress=progress)
+        return bool(set(self._refused) - before)
+
+    def _choose(self, wanted: Demands, *, progress: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+        """The workers that are fit, and what the scheduler knows of each; those that are not are named once.
+
+        Raises:
+            WorkerRefusedError: none is fit.
+        """
         workers = self._client.scheduler_info(n_workers=-1)["workers"]
         answers = self._client.run(_proof, wanted, on_error="return")
-        refused = {}
         for worker, answer in answers.items():
-            if why := _reason(answer, wanted):
-                refused[worker] = f"worker {workers.get(worker, {}).get('name', worker)} at {worker} is refused: {why}"
-                progress(refused[worker])
-        fit = sorted(set(answers) - set(refused))
+            if worker not in self._refused and (why := _reason(answer, wanted)):
+                name = workers.get(worker, {}).get("name", worker)
+                self._refused[worker] = f"worker {name} at {worker} is refused: {why}"
+                progress(self._refused[worker])
+        fit = sorted(set(answers) - set(self._refused))
         if not fit:
-            first = next(iter(refused.values()), "no worker has come")
+            first = next(iter(self._refused.values()), "no worker has come")
             raise WorkerRefusedError(f"{self.title} has no worker that is fit for the tasks: {first}")
-        self._chosen = fit if refused else None
-        self._resources = {name for worker in fit for name in workers.get(worker, {}).get("resources", {})}
-        threads = sum(workers.get(worker, {}).get("nthreads", 1) for worker in fit)
-        progress(f"file tasks go to {self.title}: {len(fit)} worker(s), {threads} task(s) at a time")
+        self._chosen = fit if self._refused else None
+        return {worker: workers.get(worker, {}) for worker in fit}
+
+    def check(self) -> str:
+        """How many workers there are.
+
+        Raises:
+            WorkerLostError: some were refused, so that tasks may go to certain ones alone, and all of these are gone.
+        """
+        workers = set(self._client.scheduler_info(n_workers=-1)["workers"])
+        if self._chosen is not None and workers.isdisjoint(self._chosen):
+            raise WorkerLostError(
+                f"the workers of {self.title} that are fit for the tasks are gone; what was finished stays finished, "
+                "and the next run proves those that came instead"
+            )
+        return f"{len(workers)} worker(s)"
 
     def submit(self, function: Callable[..., R], /, *arguments: Any, **options: Any) -> Future[R]:
         """Begin one call on a worker that is fit."""
@@ -103,7 +133,12 @@ class DaskCluster:
 
         if isinstance(error, distributed.KilledWorker):
             return f"it was under way on {error.allowed_failures + 1} workers that were killed"
-        if isinstance(error, concurrent.futures.CancelledError | distributed.client.FutureCancelledError | OSError):
+        lost = (
+            concurrent.futures.CancelledError
+            | distributed.client.FutureCancelledError
+            | distributed.comm.CommClosedError
+        )
+        if isinstance(error, lost | TimeoutError | ConnectionError):  # other errors of the system are the task's
             return "the scheduler was lost"
         return ""
 
@@ -121,8 +156,11 @@ def _reason(answer: object, wanted: Demands) -> str:
 
 
 def _bounded(resource: str, most: int, function: Callable[..., R], *arguments: Any) -> R:
-    """On the worker: as many calls at a time as the scheduler's semaphore of that name lets through."""
+    """On the worker: as many calls at a time as the scheduler's semaphore of that name lets through.
+
+    Its name has the number: the scheduler refuses one name with two numbers, also after the setting was changed.
+    """
     import distributed
 
-    with distributed.Semaphore(max_leases=most, name=f"genbank-assets-{resource}"):
+    with distributed.Semaphore(max_leases=most, name=f"genbank-assets-{resource}-{most}"):
         return function(*arguments)

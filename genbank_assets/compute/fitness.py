@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ from genbank_assets.settings import Settings, settings_from_environment
 
 FOLDER = ".workers"
 CONNECT_SECONDS = 10
+Proof = Callable[[], str]
 T = TypeVar("T")
 
 
@@ -39,16 +40,18 @@ class Demands:
         store: the store's folder, by the same path on every machine.
         token: what the file of this name in the store's folder of tokens holds.
         database: which database server and database it has to reach; "" where tasks need none.
+        proof: what else it has to show, by a function of a module: why it is not fit, "" if it is.
     """
 
     version: str
     store: Path
     token: str
     database: str
+    proof: Proof | None = None
 
 
 @contextlib.contextmanager
-def demands(settings: Settings, *, database: bool) -> Iterator[Demands]:
+def demands(settings: Settings, *, database: bool, proof: Proof | None = None) -> Iterator[Demands]:
     """What workers of a run have to show, while the block runs; the tokens are removed behind it.
 
     Raises:
@@ -70,7 +73,11 @@ def demands(settings: Settings, *, database: bool) -> Iterator[Demands]:
                 )
             url = settings.postgres_url
             yield Demands(
-                version=__version__, store=store, token=token, database=_identity(url) if database and url else ""
+                version=__version__,
+                store=store,
+                token=token,
+                database=_identity(url) if database and url else "",
+                proof=proof,
             )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -94,7 +101,12 @@ def prove(wanted: Demands) -> str:
         (folder / worker_name()).write_text(wanted.token)
     except OSError as error:
         return f"it cannot use the store {wanted.store}: {error.strerror or error}"
-    return _reaches(wanted.database) if wanted.database else ""
+    if wanted.database and (why := _reaches(wanted.database)):
+        return why
+    try:
+        return wanted.proof() if wanted.proof is not None else ""
+    except GenbankAssetsError as error:
+        return str(error)
 
 
 def _is_locked(path: Path) -> bool:

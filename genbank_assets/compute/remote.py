@@ -10,24 +10,35 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future
 from importlib.metadata import entry_points
 from typing import Any, Protocol, TypeVar
 
-from genbank_assets.compute.fitness import Demands, demands, prove, with_own_secrets, without_secrets, worker_name
+from genbank_assets.compute.fitness import (
+    Demands,
+    Proof,
+    demands,
+    prove,
+    with_own_secrets,
+    without_secrets,
+    worker_name,
+)
 from genbank_assets.compute.results import TaskResult, measured
-from genbank_assets.errors import SettingsError, WorkerLostError, WorkerRefusedError
+from genbank_assets.errors import GenbankAssetsError, SettingsError, WorkerLostError, WorkerRefusedError
 from genbank_assets.settings import Settings
 
 GROUP = "genbank_assets.executors"
 MAX_NAMED = 5
+CHECK_SECONDS = 5.0
+ANNOUNCE_SECONDS = 60.0
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class Executor(Protocol):
-    """What runs tasks elsewhere: ``concurrent.futures.Executor`` and two questions about it."""
+    """What runs tasks elsewhere: ``concurrent.futures.Executor`` and some questions about it."""
 
     title: str
 
@@ -39,6 +50,20 @@ class Executor(Protocol):
 
         Raises:
             WorkerRefusedError: none is.
+        """
+
+    def exclude(self, wanted: Demands, *, progress: Callable[[str], None]) -> bool:
+        """Refuse workers that came since :meth:`prepare` and are not fit; whether there were any.
+
+        Raises:
+            WorkerRefusedError: none is fit any more.
+        """
+
+    def check(self) -> str:
+        """What there is to work with now, in words for people who wait; "" if that is not known.
+
+        Raises:
+            WorkerLostError: the workers that were fit are gone, and no other may take the tasks.
         """
 
     def loss(self, error: BaseException) -> str:
@@ -60,6 +85,13 @@ class PlainExecutor(Executor):
         del wanted
         progress(f"file tasks go to {self.title}")
 
+    def exclude(self, wanted: Demands, *, progress: Callable[[str], None]) -> bool:
+        del wanted, progress
+        return False
+
+    def check(self) -> str:
+        return ""
+
     def loss(self, error: BaseException) -> str:
         lost = isinstance(error, concurrent.futures.BrokenExecutor | concurrent.futures.CancelledError)
         return (str(error) or type(error).__name__) if lost else ""
@@ -74,6 +106,7 @@ def run_tasks(
     *,
     settings: Settings,
     resource: str | None,
+    proof: Proof | None,
     progress: Callable[[str], None],
     on_done: Callable[[T, TaskResult[R]], None] | None,
 ) -> list[TaskResult[R]]:
@@ -89,10 +122,11 @@ def run_tasks(
     name, _, address = settings.executor.partition("://")
     with (
         _factory(name)(address, settings) as executor,
-        demands(settings, database=resource == "postgres") as wanted,
+        demands(settings, database=resource == "postgres", proof=proof) as wanted,
     ):
         executor.prepare(wanted, progress=progress)
-        return _Run(executor, function, tasks, wanted=wanted, resource=resource, on_done=on_done).results()
+        run = _Run(executor, function, tasks, wanted=wanted, resource=resource, progress=progress, on_done=on_done)
+        return run.results()
 
 
 class _Run:
@@ -106,23 +140,46 @@ class _Run:
         *,
         wanted: Demands,
         resource: str | None,
+        progress: Callable[[str], None],
         on_done: Callable[[Any, TaskResult[Any]], None] | None,
     ) -> None:
         self._executor = executor
+        self._function = function
         self._tasks = tasks
+        self._wanted = wanted
+        self._resource = resource
+        self._progress = progress
         self._on_done = on_done
         self._results: dict[int, TaskResult[Any]] = {}
         self._lost: dict[int, str] = {}
-        self._begun: dict[Future[TaskResult[Any]], int] = {
-            executor.submit(run_one, function, without_secrets(task), wanted, resource=resource): number
-            for number, task in enumerate(tasks)
-        }
+        self._again: set[int] = set()  # begun a second time, because the first worker was not fit
+        self._begun: dict[Future[TaskResult[Any]], int] = {}
+        for number in range(len(tasks)):
+            self._begin(number)
+
+    def _begin(self, number: int) -> None:
+        task = without_secrets(self._tasks[number])
+        future = self._executor.submit(run_one, self._function, task, self._wanted, resource=self._resource)
+        self._begun[future] = number
 
     def results(self) -> list[TaskResult[Any]]:
+        last = announced = time.monotonic()
         try:
             while self._begun:
-                for future in concurrent.futures.wait(self._begun, return_when=FIRST_COMPLETED).done:
+                done = concurrent.futures.wait(self._begun, CHECK_SECONDS, return_when=FIRST_COMPLETED).done
+                for future in done:
                     self._take(future)
+                now = time.monotonic()
+                if done:
+                    last = announced = now
+                    continue
+                workers = self._executor.check()
+                if now - announced >= ANNOUNCE_SECONDS:
+                    announced = now
+                    self._progress(
+                        f"no file task of {len(self._begun):,} has ended for {now - last:.0f} s on "
+                        f"{self._executor.title}{f', which has {workers}' if workers else ''}: waiting"
+                    )
         except BaseException:
             for future in self._begun:
                 future.cancel()
@@ -142,13 +199,28 @@ class _Run:
         try:
             result = future.result()
         except (Exception, concurrent.futures.CancelledError) as error:
-            if not (why := self._executor.loss(error)):
+            if why := self._executor.loss(error):
+                self._lost[number] = why
+            elif self._came_late(number, error):
+                self._again.add(number)
+                self._begin(number)
+            else:
                 raise
-            self._lost[number] = why
             return
         self._results[number] = result
         if self._on_done is not None:
             self._on_done(self._tasks[number], result)
+
+    def _came_late(self, number: int, error: BaseException) -> bool:
+        """Whether a task failed for its worker, one that joined later and is not fit, maybe with code of another time.
+
+        Such a worker may not even understand the task, so that any error which is not one of ours may mean it.
+        """
+        if number in self._again or (
+            isinstance(error, GenbankAssetsError) and not isinstance(error, WorkerRefusedError)
+        ):
+            return False
+        return self._executor.exclude(self._wanted, progress=self._progress) or isinstance(error, WorkerRefusedError)
 
 
 _fit_for: set[str] = set()  # tokens of runs that this worker process has proved itself to

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from genbank_assets.compute import local, remote
+from genbank_assets.compute.fitness import Proof
 from genbank_assets.compute.results import TaskResult
 from genbank_assets.settings import Settings
 
@@ -26,6 +27,7 @@ def run_tasks(
     *,
     settings: Settings,
     resource: str | None = None,
+    proof: Proof | None = None,
     progress: Callable[[str], None] = lambda _: None,
     on_done: Callable[[T, TaskResult[R]], None] | None = None,
 ) -> list[TaskResult[R]]:
@@ -36,6 +38,7 @@ def run_tasks(
         tasks: what it is called with, one at a time.
         settings: which executor, how many processes, and what a worker has to reach.
         resource: what the tasks use up together (``postgres``, ``source``, ``objects``); bounded on other machines.
+        proof: called by each worker of another machine before its first task: why it is not fit, "" if it is.
         progress: called with lines for people.
         on_done: called with each task and its result as they come.
 
@@ -45,4 +48,6 @@ def run_tasks(
     """
     if settings.executor == "local":
         return local.run_tasks(function, tasks, workers=settings.workers, on_done=on_done)
-    return remote.run_tasks(function, tasks, settings=settings, resource=resource, progress=progress, on_done=on_done)
+    return remote.run_tasks(
+        function, tasks, settings=settings, resource=resource, proof=proof, progress=progress, on_done=on_done
+    )
