@@ -61,11 +61,13 @@ class Settings:
             ``postgresql://…``; None means the embedded server under the store.
         objects: ``s3://bucket/prefix`` or ``file:///…``; None means ``STORE/objects``.
         tables: ``s3://bucket/prefix`` or ``file:///…`` where tables are published for others; None means nowhere.
+        publish_raw_files: whether NCBI's files are published beside tables, for original texts without a store.
         workers: processes that parse, load and publish files of one division.
         executor: where file tasks run: ``local`` (processes of this machine), ``dask://SCHEDULER:PORT``, or
             ``NAME://…`` of a package that offers another executor.
-        max_remote_tasks: files that workers on other machines load into PostgreSQL at a time, all of one scheduler
-            together, where the workers themselves do not say it.
+        max_remote_tasks: files that workers on other machines load into PostgreSQL at a time, and files or tables that
+            they send to an object store at a time; all of one scheduler together, where the workers themselves do not
+            say it.
         download_files: files fetched at a time, over all processes of this machine.
         requests_per_second: ceiling on requests to the source, over all processes of this machine.
         source_pauses: answers of "slow down" (503, 429) in a row after which the source is left alone.
@@ -76,7 +78,7 @@ class Settings:
         keep_replaced_seconds: how long files of a state that was replaced stay for those who are reading them.
         dagster_url: where people reach Dagster's UI; links to runs begin with it.
         postgres_pool_size: connections a process may hold.
-        upload_concurrency: object requests in flight.
+        upload_concurrency: object requests in flight; where workers on other machines send files, of each file.
         object_layout: ``record`` (an object per distinct sequence), ``pack`` (short sequences together in objects of
             about 64 MiB) or ``auto`` (packs for divisions of many short sequences). Holds for what is sent from now on.
         object_checksum: ``sha256``, or ``none`` for stores that refuse requests with ``x-amz-checksum-*``.
@@ -90,6 +92,7 @@ class Settings:
     postgres_url: str | None = dataclasses.field(default=None, repr=False)
     objects: str | None = None
     tables: str | None = None
+    publish_raw_files: bool = False
     workers: int = 2
     executor: str = "local"
     max_remote_tasks: int = 8

@@ -23,9 +23,13 @@ INDEX_KEY = "index.json"
 MANIFESTS_PREFIX = "manifests/"
 TABLES_PREFIX = "tables/"
 KINDS = ("records", "sequences", "quarantine", "memberships", "unique_sequences", "samples", "cds", "objects")
+RAW_FILES = "raw_files"  # no tables, but they lie and are listed beside them where a mirror publishes them
 TAXONOMY_PREFIX = "taxonomy/"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-_TABLE_KEY = re.compile(rf"tables/[a-z]+/\d+(\.\d+)?/[a-z_]+/[0-9a-f]{{16}}/({'|'.join(KINDS)})/{_NAME}\.parquet")
+_TABLE_KEY = re.compile(
+    r"tables/[a-z]+/\d+(\.\d+)?/[a-z_]+/[0-9a-f]{16}/"
+    rf"(({'|'.join(KINDS)})/{_NAME}\.parquet|{RAW_FILES}/{_NAME})"
+)
 _TAXONOMY_TABLE = re.compile(rf"taxonomy/\d{{4}}-\d\d-\d\d/[0-9a-f]{{16}}/{_NAME}\.parquet")
 _TAXONOMY_MANIFEST = re.compile(r"manifests/taxonomy/(\d{4}-\d\d-\d\d)\.json")
 _MANIFEST_KEY = re.compile(r"manifests/(?P<collection>[a-z]+)/(?P<release>\d+(\.\d+)?)/(?P<section>[a-z_]+)\.json")
@@ -36,7 +40,7 @@ class TableObject:
     """One table in the bucket.
 
     Attributes:
-        kind: one of :data:`KINDS`.
+        kind: one of :data:`KINDS`, or :data:`RAW_FILES`.
         key: where it lies, below the prefix.
         bytes: its size.
         sha256: digest of its bytes, in hex.

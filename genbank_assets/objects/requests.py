@@ -66,6 +66,16 @@ class Counts:
     found: int = 0
     replaced: int = 0
 
+    def add(self, other: Counts) -> None:
+        """Count what another has sent as well."""
+        for field in dataclasses.fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+
+    def minus(self, before: Counts) -> Counts:
+        """What was sent since."""
+        names = [field.name for field in dataclasses.fields(self)]
+        return Counts(**{name: getattr(self, name) - getattr(before, name) for name in names})
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outgoing:

@@ -6,6 +6,7 @@ compares them with the store before it believes them. Sending belongs to ``publi
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import shutil
 from collections.abc import Callable
@@ -39,6 +40,12 @@ class SentFiles:
         self._root = folder / FOLDER
         name = hashlib.sha256(f"{input_digest} {settings.objects_url} {settings.refget}".encode()).hexdigest()[:16]
         self._folder = self._root / name
+
+    def absolute(self) -> SentFiles:
+        """The same notes, for processes with another working directory."""
+        there = copy.copy(self)
+        there._root, there._folder = self._root.absolute(), self._folder.absolute()
+        return there
 
     def tables(self, name: str) -> list[Path]:
         """The tables of what was sent of a raw file."""

@@ -33,6 +33,7 @@ def retried(
     doing: str,
     progress: Callable[[str], None] = no_progress,
     may_be_absent: bool = False,
+    seconds: float | None = None,
 ) -> Result:
     """The store's answer, asked for again while its errors are such as may pass.
 
@@ -41,9 +42,10 @@ def retried(
         doing: what for, such as ``"list nucleotide/"``; part of messages.
         progress: called before each wait with a line for people.
         may_be_absent: whether "there is no such object" is an answer, not a failure.
+        seconds: how long it is asked again; None is ``store.RETRY_SECONDS``.
 
     Raises:
-        ObjectStoreError: the store refuses, or was away for longer than ``store.RETRY_SECONDS`` (``transient``).
+        ObjectStoreError: the store refuses, or was away for longer than it is asked (``transient``).
         FileNotFoundError: there is no such object, and that may be.
     """
     begun, wait = time.monotonic(), FIRST_WAIT_SECONDS
@@ -55,10 +57,10 @@ def retried(
             if may_be_absent and isinstance(error, FileNotFoundError):
                 raise
             reason = f"cannot {doing}: {store.reason_of(error)}"
-            left = store.RETRY_SECONDS - (time.monotonic() - begun)
+            left = (store.RETRY_SECONDS if seconds is None else seconds) - (time.monotonic() - begun)
             if not is_transient(error) or left <= 0:
                 raise ObjectStoreError(reason, transient=is_transient(error)) from error
-        seconds = min(left, random.uniform(wait / 2, wait))  # noqa: S311 -- many wait for the same server
-        tell(f"{reason}; trying again in {seconds:.1f} s, for {left:.0f} s at most")
-        time.sleep(seconds)
+        pause = min(left, random.uniform(wait / 2, wait))  # noqa: S311 -- many wait for the same server
+        tell(f"{reason}; trying again in {pause:.1f} s, for {left:.0f} s at most")
+        time.sleep(pause)
         wait = min(MAX_WAIT_SECONDS, 2 * wait)

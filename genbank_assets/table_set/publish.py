@@ -11,14 +11,13 @@ import dataclasses
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from obstore.store import ObjectStore
 
 from genbank_assets import __version__
 from genbank_assets.catalog.divisions import ReadableRelease, readable_releases
-from genbank_assets.catalog.table_layout import TABLES_PREFIX, TableObject, TablesManifest, table_keys
+from genbank_assets.catalog.table_layout import RAW_FILES, TABLES_PREFIX, TableObject, TablesManifest, table_keys
 from genbank_assets.durable import file_sha256
 from genbank_assets.errors import NotFoundError
 from genbank_assets.objects.lease import leased
@@ -32,13 +31,13 @@ from genbank_assets.table_set.manifests import (
     put_manifest,
     read_manifest,
     remove_manifest,
+    tables_settings,
     update_index,
 )
-from genbank_assets.table_set.send import OutgoingTable, TableSender
+from genbank_assets.table_set.send import RETRIES, OutgoingTable, send_tables
 from genbank_assets.table_set.taxonomy import publish_taxonomy
 
 CODE_VERSION = "1"
-_FILES_AT_ONCE = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,7 +83,7 @@ def publish_tables(
         IntegrityError: a table is not what its manifest says; nothing is published.
         ObjectStoreError: the place failed; running it again goes on.
     """
-    store = open_store(2) if open_store else open_tables(settings, 2)
+    store = open_store(RETRIES) if open_store else open_tables(settings, RETRIES)
     one = _wanted(settings.store, key, release)
     with leased(store, purpose="publish", work=f"tables of {key} {one.release}", progress=progress) as lease:
         releases = {p.release for p in published_manifests(store, progress=progress) if _is_of(p, key)}
@@ -95,7 +94,7 @@ def publish_tables(
                 f"{key} {one.release} is older than the {settings.keep_releases} release(s) that are kept: "
                 f"{', '.join(kept)}"
             )
-        manifest, sent = _sent(store, one, settings=settings, run_id=run_id, progress=progress)
+        manifest, sent = _sent(store, one, settings=settings, lease_key=lease.key, run_id=run_id, progress=progress)
         lease.check()
         if sent is not None:
             put_manifest(store, manifest, progress=progress)
@@ -129,11 +128,17 @@ def _wanted(store: Path, key: PartitionKey, release: str | None) -> ReadableRele
 
 
 def _sent(
-    store: ObjectStore, one: ReadableRelease, *, settings: Settings, run_id: str, progress: Callable[[str], None]
+    store: ObjectStore,
+    one: ReadableRelease,
+    *,
+    settings: Settings,
+    lease_key: str,
+    run_id: str,
+    progress: Callable[[str], None],
 ) -> tuple[TablesManifest, list[TableObject] | None]:
     """The release's manifest when all tables are there, and what was sent; None for a manifest that is there too."""
     place = str(settings.tables)
-    outgoing = list(outgoing_tables(one, place=place))
+    outgoing = list(outgoing_tables(one, place=place, raw_files=settings.publish_raw_files))
     prefix = f"{TABLES_PREFIX}{one.key.collection}/{one.release}/{one.key.division}/"
     there = present(store, prefix, progress=progress)
     wanted = TablesManifest(
@@ -149,24 +154,12 @@ def _sent(
     )
     before = read_manifest(store, wanted.key, progress=progress)
     known = {table.key: table.etag for table in before[0].tables} if before else {}
-    files = min(_FILES_AT_ONCE, settings.upload_concurrency)
-    sender = TableSender(
-        store, there=there, known=known, at_once=max(1, settings.upload_concurrency // files), progress=progress
-    )
     progress(f"{one.key} {one.release}: {len(outgoing)} table(s), {sum(t.table.bytes for t in outgoing):,} bytes")
-    stored, sent = [], []
-    with ThreadPoolExecutor(files, thread_name_prefix="tables") as pool:
-        waiting = [pool.submit(sender.send, item) for item in outgoing]
-        try:
-            for number, future in enumerate(waiting, 1):
-                table, is_new = future.result()
-                stored.append(table)
-                if is_new:
-                    sent.append(table)
-                    progress(f"sent {table.key} ({number} of {len(outgoing)}): {table.bytes:,} bytes")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    done = send_tables(
+        outgoing, settings=tables_settings(settings), store=store, there=there, known=known, lease_key=lease_key,
+        progress=progress,
+    )  # fmt: skip
+    stored, sent = [table for table, _ in done], [table for table, is_new in done if is_new]
     manifest = dataclasses.replace(wanted, tables=tuple(stored))
     if before and not sent and before[0].content == manifest.content:
         progress(f"{one.key} {one.release}: everything is published already")
@@ -174,9 +167,20 @@ def _sent(
     return manifest, sent
 
 
-def outgoing_tables(one: ReadableRelease, *, place: str) -> Iterator[OutgoingTable]:
-    """The tables of a release, with the keys they get; what a manifest does not say is taken from the file."""
+def outgoing_tables(one: ReadableRelease, *, place: str, raw_files: bool = False) -> Iterator[OutgoingTable]:
+    """The tables of a release, with the keys they get; what a manifest does not say is taken from the file.
+
+    Args:
+        one: the release.
+        place: where they go.
+        raw_files: whether the raw files go with them.
+
+    Raises:
+        NotFoundError: a raw file that is to go with them was deleted.
+    """
     for stage, manifest in _stages(one, place=place).items():
+        if stage == RAW_FILES and not raw_files:
+            continue
         files = list(_files(one, stage, manifest))
         names = [(kind, path.name, digest) for kind, path, _, digest in files]
         for (kind, path, size, digest), key in zip(
@@ -187,8 +191,6 @@ def outgoing_tables(one: ReadableRelease, *, place: str) -> Iterator[OutgoingTab
 
 def _files(one: ReadableRelease, stage: str, manifest: Manifest) -> Iterator[tuple[str, Path, int, str]]:
     """Kind, path, bytes and SHA-256 of a stage's tables."""
-    if stage == "raw_files":
-        return
     folder = one.partition.folder_of(manifest)
     if stage == "records":
         for kind in ("records", "sequences", "quarantine"):
@@ -206,6 +208,11 @@ def _files(one: ReadableRelease, stage: str, manifest: Manifest) -> Iterator[tup
         kind = "objects" if stage == "object_set" else stage
         for entry in manifest.files:
             path = folder / entry["name"]
+            if kind == RAW_FILES and not path.is_file():
+                raise NotFoundError(
+                    f"the raw file {path} is not in the store any more: unset GENBANK_ASSETS_PUBLISH_RAW_FILES, or "
+                    "fetch it again"
+                )
             yield (kind, path, *_measured(path, entry.get("bytes"), entry.get("sha256")))
 
 

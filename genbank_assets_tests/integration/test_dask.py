@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
 from genbank_assets.compute.tasks import run_tasks
+from genbank_assets.durable import file_sha256
 from genbank_assets.errors import FlatFileError, SettingsError, WorkerLostError, WorkerRefusedError
 from genbank_assets.ncbi.fetch import fetch_division
+from genbank_assets.objects.publish import publish_division
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
-from genbank_assets.tables.dedup import deduplicate
+from genbank_assets.table_set.publish import publish_tables
+from genbank_assets.tables.dedup import build_unique_records, deduplicate
 from genbank_assets.tables.records import build_records
 from genbank_assets_tests.fix_dask import Cluster
 from genbank_assets_tests.fix_networks import why_no_networks
@@ -36,6 +42,7 @@ class Job:
     poison: bool = False
     dies_once: bool = False
     error: bool = False
+    waits_for: Path | None = None
 
     def __str__(self) -> str:
         return f"file{self.number}"
@@ -48,6 +55,8 @@ def work(job: Job) -> int:
         os.kill(os.getpid(), signal.SIGKILL)
     if job.error:
         raise FlatFileError("damaged", file=str(job), offset=3)
+    while job.waits_for is not None and not job.waits_for.exists():
+        time.sleep(0.01)
     time.sleep(0.02)
     (job.folder / f"{job.number}.done").touch()
     return job.number * 10
@@ -69,6 +78,9 @@ def test_tasks_run_on_workers_and_say_on_which(dask_cluster: Cluster, tmp_path: 
     assert all(result.worker and f" on {result.worker}" == result.where for result in results)
     assert any(dask_cluster.url in line and "worker(s)" in line for line in lines)
     assert list(settings.store.iterdir()) == []  # no token is left
+    for number in (2, 3):  # the scheduler remembers the first
+        bounded = dataclasses.replace(settings, max_remote_tasks=number)
+        assert len(run_tasks(work, [Job(n, tmp_path) for n in range(4)], settings=bounded, resource="objects")) == 4
 
 
 def test_each_worker_is_on_a_network_of_its_own(dask_cluster: Cluster, tmp_path: Path) -> None:
@@ -132,16 +144,29 @@ def test_a_worker_that_sees_another_store_is_refused_by_name(dask_cluster: Clust
     assert len({result.worker for result in results}) == 1
 
 
-def test_a_worker_of_another_version_is_refused(dask_cluster: Cluster, tmp_path: Path) -> None:
+def test_a_worker_of_another_version_is_refused_also_when_it_comes_later(dask_cluster: Cluster, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "sitecustomize.py").write_text("import genbank_assets\ngenbank_assets.__version__ = '0.0.9'\n")
-    dask_cluster.worker("old", nanny=False, PYTHONPATH=str(other))
+    dask_cluster.worker("good")
     _wait_for(dask_cluster, 1)
+    go = tmp_path / "go"
+    jobs = [Job(n, tmp_path, waits_for=go if n else None) for n in range(20)]
     lines: list[str] = []
+
+    def on_done(job: Job, _: object) -> None:
+        if job.number == 0:
+            dask_cluster.worker("old", nanny=False, PYTHONPATH=str(other))
+            _wait_for(dask_cluster, 2)
+            go.touch()
+
+    results = run_tasks(work, jobs, settings=on(dask_cluster, tmp_path), progress=lines.append, on_done=on_done)
+    assert [result.value for result in results] == [n * 10 for n in range(20)]
+    assert sum("worker old" in line and "it has genbank-assets 0.0.9, not" in line for line in lines) == 1
+    dask_cluster.workers[0].send_signal(signal.SIGTERM)
+    dask_cluster.workers[0].wait()
     with pytest.raises(WorkerRefusedError, match=r"no worker that is fit .* it has genbank-assets 0\.0\.9, not"):
-        run_tasks(work, [Job(0, tmp_path)], settings=on(dask_cluster, tmp_path), progress=lines.append)
-    assert "worker old" in lines[-1]
+        run_tasks(work, [Job(0, tmp_path)], settings=on(dask_cluster, tmp_path))
 
 
 def test_a_worker_between_whose_host_and_ours_locks_do_not_hold_is_refused(
@@ -216,21 +241,56 @@ def _wait_for(cluster: Cluster, workers: int) -> None:
         client.wait_for_workers(workers, timeout=30)
 
 
-def test_tables_are_those_of_this_machine_byte_for_byte(dask_cluster: Cluster, tmp_path: Path) -> None:
+def test_tables_and_objects_are_those_of_this_machine_byte_for_byte(dask_cluster: Cluster, tmp_path: Path) -> None:
+    """Parsed, deduplicated and published, one worker dies when the first file's objects are sent."""
     for name in ("one", "two"):
         dask_cluster.worker(name)
-    key = PartitionKey("genbank", "pln")
+    key = PartitionKey("refseq", "vertebrate_mammalian")
     found = {}
     for where in ("local", dask_cluster.url):
         store = tmp_path / where.partition(":")[0]
-        settings = Settings(store=store, source=SAMPLE.as_uri(), executor=where, requests_per_second=10_000)
+        settings = Settings(
+            store=store, source=SAMPLE.as_uri(), executor=where, requests_per_second=10_000,
+            tables=(store / "published").as_uri(),
+        )  # fmt: skip
         lines: list[str] = []
-        manifest = fetch_division(key, settings=settings, progress=lines.append, run_id="test")
+
+        def progress(line: str, lines: list[str] = lines, where: str = where) -> None:
+            lines.append(line)
+            if "objects sent" in line and where != "local" and (victim := dask_cluster.workers[-1]).poll() is None:
+                os.killpg(victim.pid, signal.SIGKILL)
+
+        options: dict[str, Any] = {"settings": settings, "progress": progress, "run_id": "test"}
+        manifest = fetch_division(key, **options)
         partition = PartitionRelease(store, key, manifest.release)
-        records = build_records(partition, settings=settings, progress=lines.append, run_id="test")
-        found[where] = [entry["records_file_sha256"] + entry["sequences_file_sha256"] for entry in records.files]
-        assert any(" on " in line for line in lines if line.startswith("parsed")) == (where != "local")
-    assert found["local"] == found[dask_cluster.url]
+        build_records(partition, **options)
+        build_unique_records(partition, **options)
+        published = publish_division(partition, **options)
+        tables = publish_tables(settings, key, run_id="test", progress=progress)
+        assert published.report.upload_errors == 0
+        for begin in ("parsed", "sent tables/"):
+            assert any(" on " in line for line in lines if line.startswith(begin)) == (where != "local")
+        assert any(" on " in line for line in lines if "objects sent" in line) == (where != "local")
+        assert not list(partition.stage_folder("object_set").glob(".*"))
+        table = pl.read_parquet(partition.folder_of(published) / "objects.parquet").drop("etag")  # in folders by time
+        found[where] = tables.sent, table.rows(), contents(store)
+    local, remote = found["local"], found[dask_cluster.url]
+    assert local[:2] == remote[:2]
+    assert not {name for name in local[2].keys() | remote[2].keys() if local[2].get(name) != remote[2].get(name)}
+    assert {name.partition("/")[0] for name in local[2]} == {"objects", "published", "refseq"}
+
+
+def contents(store: Path) -> dict[str, str]:
+    """Digests of tables and objects, without tables that have ETags in them."""
+    tables = [
+        path for path in store.rglob("*.parquet") if path.name != "objects.parquet" and "manifests" not in path.parts
+    ]
+    objects = [path for path in (store / "objects" / "nucleotide").rglob("*") if path.is_file()]
+    named = {
+        re.sub(r"(records)/[0-9a-f]{16}", r"\1", path.relative_to(store).as_posix()): path
+        for path in (*tables, *objects)
+    }
+    return {name: file_sha256(path) for name, path in named.items()}
 
 
 def test_deduplication_is_spread_to_the_same_bytes(

@@ -22,6 +22,8 @@ import pytest
 
 from genbank_assets.errors import IntegrityError, ObjectStoreError
 from genbank_assets.objects import lease, prune, prune_plan, publish, store
+from genbank_assets.objects.division_objects import DivisionObjects
+from genbank_assets.objects.division_tables import DivisionTables
 from genbank_assets.objects.memberships import memberships_of
 from genbank_assets.objects.object_index import table_path
 from genbank_assets.objects.prune import prune_objects
@@ -64,7 +66,7 @@ def killed_before_its_manifest(settings: Settings, key: PartitionKey, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(publish.DivisionTables, "send_memberships", killed)
+        patch.setattr(DivisionTables, "send_memberships", killed)
         with pytest.raises(KeyboardInterrupt):
             republish(settings, key)
 
@@ -278,7 +280,7 @@ def test_a_publication_that_fails_leaves_the_old_table_and_manifest(
 
     for step in ("send_memberships", "send_manifest"):
         with monkeypatch.context() as patch:
-            patch.setattr(publish.DivisionTables, step, failing)
+            patch.setattr(DivisionTables, step, failing)
             with pytest.raises(ObjectStoreError):
                 republish(with_refget, VRL)
         assert partition.manifest("object_set") == before
@@ -421,16 +423,16 @@ def test_a_publication_whose_lease_was_taken_does_not_publish(
     sampled: Settings, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mirror(VRL, sampled, stages=4)
-    run = publish._Job.run
+    run = DivisionObjects.run
 
-    def slow(self: publish._Job, *arguments: object, **options: object) -> object:
+    def slow(self: DivisionObjects, *arguments: object, **options: object) -> object:
         counts = run(self, *arguments, **options)  # type: ignore[arg-type]
         for key in [key for key in bucket.listing() if key.startswith("leases/")]:
             bucket.delete(key)
         return counts
 
     with monkeypatch.context() as patch:
-        patch.setattr(publish._Job, "run", slow)
+        patch.setattr(DivisionObjects, "run", slow)
         with pytest.raises(ObjectStoreError, match="run it again"):
             republish(sampled, VRL)
     assert not [key for key in bucket.listing() if key.startswith("manifests/")]
@@ -461,7 +463,7 @@ def test_a_publication_holds_the_lock_of_the_store_beside_others_and_a_prune_alo
     settings = dataclasses.replace(settings, source=SAMPLE.as_uri(), objects=(tmp_path / "set").as_uri())
     path = settings.store / "objects.lock"
     held: dict[str, tuple[bool, bool]] = {}
-    run, orphans = publish._Job.run, prune._orphans
+    run, orphans = DivisionObjects.run, prune._orphans
 
     def publishing(*arguments: Any, **options: Any) -> Any:
         held["publication"] = (is_locked(path), is_locked(path, alone=False))
@@ -471,7 +473,7 @@ def test_a_publication_holds_the_lock_of_the_store_beside_others_and_a_prune_alo
         held["prune"] = (is_locked(path), is_locked(path, alone=False))
         return orphans(*arguments, **options)
 
-    monkeypatch.setattr(publish._Job, "run", publishing)
+    monkeypatch.setattr(DivisionObjects, "run", publishing)
     monkeypatch.setattr(prune, "_orphans", pruning)
     mirror(VRL, settings)
     prune.prune_objects(settings)

@@ -15,7 +15,8 @@ import pytest
 
 from genbank_assets.errors import NotFoundError, ObjectStoreError
 from genbank_assets.lookup.fetch import fetch
-from genbank_assets.objects import object_index, publish
+from genbank_assets.objects import object_index
+from genbank_assets.objects.division_tables import DivisionTables
 from genbank_assets.objects.verify import verify_objects
 from genbank_assets.schema.tables import OBJECT_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
 from genbank_assets.settings import Settings
@@ -81,7 +82,7 @@ def test_a_killed_run_goes_on_with_nothing_missing_after_its_orphans_were_pruned
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(publish.DivisionTables, "send_manifest", killed)
+        patch.setattr(DivisionTables, "send_manifest", killed)
         with pytest.raises(KeyboardInterrupt):
             republish(sampled, PLN)
     orphans = {orphan.key for orphan in pruned(sampled, older_than=AT_ONCE, dry_run=True)}

@@ -24,6 +24,7 @@ EXAMPLES = {
     "object_layout": ("pack", "pack"),
     "object_checksum": ("none", "none"),
     "refget": ("true", True),
+    "publish_raw_files": ("true", True),
     "executor": ("dask://scheduler:8786", "dask://scheduler:8786"),
     "divisions": ("genbank/phg", "genbank/phg"),
     "dagster_url": ("https://dagster.example.org", "https://dagster.example.org"),
