@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import json
 import os
 import re
 import resource
@@ -42,17 +43,19 @@ ORIGIN
 """
 
 
-def make_source(folder: Path, *, files: int, division: str) -> None:
-    """A release with so many files of one record each."""
+def make_source(folder: Path, *, files: int, division: str, records: int = 1) -> None:
+    """A release with so many files of so many records each, no two of which are the same."""
     genbank = folder / "genbank"
     genbank.mkdir(parents=True)
     (genbank / "GB_Release_Number").write_text("900.0\n")
     notes = [f"{'':25}August 15 2026", "", "                NCBI-GenBank Flat File Release 900.0", ""]
     for number in range(1, files + 1):
         notes.append(f"{number}. gb{division}{number}.seq - sequences, part {number}.")
-        bases = "".join("acgt"[number >> 2 * place & 3] for place in range(60))
-        residues = " ".join(bases[at : at + 10] for at in range(0, 60, 10))
-        text = RECORD.format(name=f"ZZ{number:06}", residues=residues).replace("UNA", division.upper())
+        text = ""
+        for serial in range((number - 1) * records + 1, number * records + 1):
+            bases = "".join("acgt"[serial >> 2 * place & 3] for place in range(60))
+            residues = " ".join(bases[at : at + 10] for at in range(0, 60, 10))
+            text += RECORD.format(name=f"ZZ{serial:06}", residues=residues).replace("UNA", division.upper())
         (genbank / f"gb{division}{number}.seq.gz").write_bytes(gzip.compress(text.encode(), 1))
     (genbank / "gbrel.txt").write_text("\n".join(notes) + "\n")
 
@@ -87,7 +90,11 @@ def run(folder: Path, *, files: int, division: str) -> dict[str, float]:
             "Dagster's event log, MB": event_log_bytes / 1e6,
         }
         for stage in ("raw_files", "records", "unique_records", "postgres_table", "object_set"):
-            found[f"manifest of {stage}, MB"] = (partition / stage / "manifest.json").stat().st_size / 1e6
+            manifest = partition / stage / "manifest.json"
+            report = json.loads(manifest.read_text())["report"]
+            found[f"{stage}, seconds"] = report["seconds"]
+            found[f"{stage}, CPU seconds of its own process"] = report["cpu_seconds"]
+            found[f"manifest of {stage}, MB"] = manifest.stat().st_size / 1e6
         return found
     finally:
         remove_server(store)
@@ -115,6 +122,7 @@ def main() -> None:
     for files in sizes:
         with tempfile.TemporaryDirectory() as folder:
             columns.append(run(Path(folder), files=files, division=options.division))
+        print(files, {name: round(value, 1) for name, value in columns[-1].items()}, file=sys.stderr, flush=True)
     print(f"| figure (open files: {soft}) | {' | '.join(f'{files:,} files' for files in sizes)} |\n|---|---|---|")
     for name in columns[0]:
         print(f"| {name} | {' | '.join(f'{column[name]:,.1f}' for column in columns)} |")
