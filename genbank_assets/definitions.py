@@ -13,6 +13,7 @@ import dagster as dg
 from genbank_assets.defs.alerts import build_alert_sensors
 from genbank_assets.defs.automation import build_automation_sensors
 from genbank_assets.defs.blast import build_blast_asset, build_blast_checks, build_blast_job
+from genbank_assets.defs.bundle import bundle_is_whole, bundle_tables, table_bundle
 from genbank_assets.defs.canary import canary, canary_schedule
 from genbank_assets.defs.catalog import catalog, counts_of_the_manifests, update_catalog
 from genbank_assets.defs.checks import build_checks, build_day_checks
@@ -37,9 +38,9 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         resources: those that replace ``mirror`` and ``s3``.
     """
     common = dg.Definitions(
-        assets=with_code_references([taxonomy, catalog]),
-        asset_checks=[taxa_resolve, counts_of_the_manifests],
-        jobs=[trace_record, extract_job, update_taxonomy, update_catalog, canary],
+        assets=with_code_references([taxonomy, catalog, table_bundle]),
+        asset_checks=[taxa_resolve, counts_of_the_manifests, bundle_is_whole],
+        jobs=[trace_record, extract_job, update_taxonomy, update_catalog, bundle_tables, canary],
         schedules=[taxonomy_schedule, canary_schedule],
         sensors=build_alert_sensors(),
         # A run is a process already; one more per step would cost seconds each and isolate nothing that matters.

@@ -63,6 +63,20 @@ def bundled_tables(store: ObjectStore, *, progress: Callable[[str], None] = no_p
     return named
 
 
+def broken_files(store: ObjectStore, bundle: Bundle, *, progress: Callable[[str], None] = no_progress) -> list[str]:
+    """Keys of what a bundle lists in its folder that is missing or has other bytes.
+
+    Raises:
+        ObjectStoreError: the place failed.
+    """
+
+    def is_right(key: str) -> bool:
+        content = small_object(store, key, progress=progress)
+        return content is not None and bundle.has(key, content)
+
+    return [key for key in sorted(bundle.files) if not is_right(key)]
+
+
 def _order(name: str) -> tuple[str, int]:
     date, _, number = name.partition(".")
     return date, int(number or 1)

@@ -42,7 +42,7 @@ def test_the_keys_are_these(definitions: dg.Definitions) -> None:
     beside = (*FURTHER_STAGES, "blast_database", "table_set")
     further = {f"{collection}/{stage}" for collection in ("genbank", "refseq") for stage in beside}
     assert keys == stages | daily | further | {
-        "ncbi/genbank_release", "ncbi/refseq_release", "ncbi/taxonomy", "catalog",
+        "ncbi/genbank_release", "ncbi/refseq_release", "ncbi/taxonomy", "catalog", "table_bundle",
     }  # fmt: skip
 
 

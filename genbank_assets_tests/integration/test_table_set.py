@@ -26,6 +26,8 @@ from genbank_assets.cli.app import main
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError, ObjectStoreError, SettingsError
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets.table_set.bundle_reading import broken_files, read_bundle
+from genbank_assets.table_set.manifests import open_tables
 from genbank_assets.table_set.prune import prune_tables
 from genbank_assets.table_set.publish import PublishedTables, publish_tables
 from genbank_assets.table_set.verify import verify_tables
@@ -333,6 +335,7 @@ def test_the_asset_publishes_and_its_check_looks(two_releases: Settings, s3: S3S
     job = definitions.resolve_job_def("publish_genbank_tables")
     with dg.DagsterInstance.ephemeral() as instance:
         done = job.execute_in_process(partition_key="vrl", instance=instance)
+        bundled = definitions.resolve_job_def("bundle_tables").execute_in_process(instance=instance)
     assert done.success
     (event,) = done.asset_materializations_for_node("genbank__table_set")
     assert event.metadata["release"].value == "2.0"
@@ -340,6 +343,16 @@ def test_the_asset_publishes_and_its_check_looks(two_releases: Settings, s3: S3S
     assert event.metadata["tables"].value == event.metadata["files_now"].value > 3
     assert [check.passed for check in done.get_asset_check_evaluations()] == [True]
     assert open_mirror(f"s3://{s3.bucket}/set").divisions()["section"].to_list() == ["vrl"]
+    (event,) = bundled.asset_materializations_for_node("table_bundle")
+    name = event.metadata["bundle"].value
+    assert event.metadata["dagster/uri"].value == f"s3://{s3.bucket}/set/bundles/{name}/manifest.json"
+    assert event.metadata["releases"].value == "genbank 2.0"
+    assert [check.passed for check in bundled.get_asset_check_evaluations()] == [True]
+    s3.client().put_object(Bucket=s3.bucket, Key=f"set/bundles/{name}/LICENSE.md", Body=b"mine")
+    place = open_tables(dataclasses.replace(two_releases, tables=f"s3://{s3.bucket}/set"))
+    bundle = read_bundle(place, "latest")
+    assert bundle is not None
+    assert broken_files(place, bundle) == [f"bundles/{name}/LICENSE.md"]
 
 
 def test_further_tables_are_sent_alone_and_read_as_well(mirrored: Settings, tmp_path: Path) -> None:

@@ -1,0 +1,114 @@
+"""The asset ``table_bundle``, its check and its job: what is published in the object store on a day, named for good.
+
+It has no partitions: a bundle is of all that both collections have published. What it does belongs to
+``table_set.bundles``.
+See https://docs.dagster.io/guides/build/assets/defining-assets
+"""
+
+import functools
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster_aws.s3 import S3Resource
+
+from genbank_assets.catalog.bundle_layout import BUNDLE_MANIFEST, CATALOG, LATEST, bundle_folder
+from genbank_assets.defs.division_assets import OWNERS
+from genbank_assets.defs.failures import failures
+from genbank_assets.defs.metadata import CONSOLE
+from genbank_assets.defs.optional import is_left_out
+from genbank_assets.defs.resources import MirrorResource, object_store
+from genbank_assets.ncbi.catalog import COLLECTIONS
+from genbank_assets.table_set.bundle_reading import broken_files, read_bundle
+from genbank_assets.table_set.bundles import make_bundle
+from genbank_assets.table_set.manifests import tables_settings
+from genbank_assets.table_set.send import RETRIES
+
+BUNDLE_KEY = dg.AssetKey(["table_bundle"])
+BUNDLE_JOB = "bundle_tables"
+CODE_VERSION = "1"
+
+
+@dg.asset(
+    key=BUNDLE_KEY,
+    deps=[dg.AssetKey([name, "table_set"]) for name in COLLECTIONS],
+    group_name="reading",
+    owners=OWNERS,
+    kinds={"duckdb", "s3"},
+    tags={"stage": "publish"},
+    code_version=CODE_VERSION,
+    output_required=False,
+    description=(
+        "All that is published in the object store now, by a date that stays and as latest: copies of the manifests, "
+        "a DuckLake catalog for SQL, a page, a note on rights, and a manifest with the digest of each. Tables are not "
+        "copied; they stay as long as a bundle lists them. Where nothing changed, the newest bundle is the answer."
+    ),
+)
+def table_bundle(
+    context: dg.AssetExecutionContext, mirror: MirrorResource, s3: S3Resource
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Make a bundle of what is published."""
+
+    def progress(line: str) -> None:
+        context.log.info(line)
+        CONSOLE.log(logging.INFO, "table_bundle: %s", line)
+
+    with failures(context):
+        settings = mirror.settings()
+        if is_left_out(context, needs=functools.partial(tables_settings, settings)):
+            return
+        store = object_store(s3, tables_settings(settings), retries=RETRIES)
+        bundle, is_new = make_bundle(settings, progress=progress, store=store)
+    url = str(settings.tables).rstrip("/")
+    folder = f"{url}/{bundle_folder(bundle.name)}"
+    releases = sorted({f"{one.collection} {one.release}" for one in bundle.divisions})
+    yield dg.MaterializeResult(
+        metadata={
+            "summary": dg.MetadataValue.md(
+                f"**{bundle.name}**: {bundle.records:,} records, {bundle.tables:,} tables of {len(bundle.divisions):,} "
+                f"releases of divisions, {bundle.table_bytes:,} bytes; {'made now' if is_new else 'there already'}."
+            ),
+            "bundle": bundle.name,
+            "made_now": is_new,
+            "releases": ", ".join(releases),
+            "dagster/uri": f"{folder}/{BUNDLE_MANIFEST}",
+            "dagster/row_count": bundle.records,
+            "tables": bundle.tables,
+            "bytes_out": bundle.table_bytes,
+            "files": len(bundle.files),
+            "read_with": dg.MetadataValue.md(f"```python\nopen_mirror({f'{url}?bundle={bundle.name}'!r})\n```"),
+            "attach": dg.MetadataValue.md(f"```sql\nATTACH 'ducklake:{folder}/{CATALOG}' AS mirror (READ_ONLY);\n```"),
+        },
+        data_version=dg.DataVersion(bundle.name),
+    )
+
+
+@dg.asset_check(
+    asset=BUNDLE_KEY,
+    name="bundle_is_whole",
+    description="All that the newest bundle lists lies in its folder with the digests that its manifest says.",
+)
+def bundle_is_whole(mirror: MirrorResource, s3: S3Resource) -> dg.AssetCheckResult:
+    """Read the bundle's files again."""
+    settings = mirror.settings()
+    store = object_store(s3, tables_settings(settings), retries=RETRIES)
+    bundle = read_bundle(store, LATEST)
+    broken = broken_files(store, bundle) if bundle is not None else [f"{bundle_folder(LATEST)}/{BUNDLE_MANIFEST}"]
+    return dg.AssetCheckResult(
+        passed=not broken,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=(
+            f"{', '.join(broken[:3])} missing or damaged: genbank-assets tables bundle --remove it, and make it anew."
+            if broken
+            else f"{len(bundle.files) if bundle else 0:,} file(s) have their digests."
+        ),
+        metadata={"files": len(bundle.files) if bundle else 0, "broken": len(broken)},
+    )
+
+
+bundle_tables = dg.define_asset_job(
+    BUNDLE_JOB,
+    selection=dg.AssetSelection.assets(BUNDLE_KEY) | dg.AssetSelection.checks(bundle_is_whole),
+    description="Names what is published in the object store now, as a bundle of today and as latest.",
+)
