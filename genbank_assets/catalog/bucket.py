@@ -8,8 +8,10 @@ index, the manifests, footers, and of row groups the columns it speaks of. Which
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +30,7 @@ from genbank_assets.catalog.divisions import ReadableRelease
 from genbank_assets.catalog.range_file import RangeFile
 from genbank_assets.catalog.table_layout import (
     INDEX_KEY,
+    RAW_FILES,
     PublishedTaxonomy,
     TableObject,
     TablesManifest,
@@ -35,7 +38,9 @@ from genbank_assets.catalog.table_layout import (
     read_taxonomies,
     taxonomy_key,
 )
+from genbank_assets.durable import file_sha256
 from genbank_assets.errors import IntegrityError, NotFoundError, ObjectStoreError
+from genbank_assets.objects.requests import copy_object
 from genbank_assets.objects.retry import retried
 from genbank_assets.store import FURTHER_STAGES as DERIVED
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, Stage
@@ -173,6 +178,18 @@ class TableBucket:
         """
         return RangeFile(self._store, key, size=self.size(key))
 
+    def download(self, one: TableObject, path: Path) -> None:
+        """A whole object into a file, compared with its digest.
+
+        Raises:
+            NotFoundError: it is not there.
+            IntegrityError: it has other bytes.
+            ObjectStoreError: the store failed.
+        """
+        self._asked(lambda: copy_object(self._store, one.key, path), one.key)
+        if file_sha256(path) != one.sha256:
+            raise IntegrityError(f"{one.key} in {self.url} is not what its manifest says")
+
     def open(self, key: str) -> pq.ParquetFile:
         """A table for reading; its footer is read once.
 
@@ -268,9 +285,21 @@ class BucketRelease(ReadableRelease):
     def place(self) -> str:
         return self.memberships.parent.parent.as_posix()
 
-    @property
-    def raw_folder(self) -> None:
-        return None
+    @contextlib.contextmanager
+    def raw_file(self, name: str) -> Iterator[Path]:
+        found = next((one for one in self.published.of_kind(RAW_FILES) if one.key.endswith(f"/{name}")), None)
+        if found is None:
+            raw = self.manifest("raw_files")
+            url = next((entry["url"] for entry in raw.files if entry["name"] == name), "") if raw else ""
+            raise NotFoundError(
+                f"NCBI's own text is cut from raw files, which are not published beside these tables: ask a store for "
+                f"it, or whoever publishes to set GENBANK_ASSETS_PUBLISH_RAW_FILES; {name} of release {self.release} "
+                f"came from {url or 'NCBI'}"
+            )
+        with tempfile.TemporaryDirectory(prefix="genbank-assets-") as folder:
+            path = Path(folder) / name
+            self.bucket.download(found, path)
+            yield path
 
     def manifest(self, stage: Stage) -> Manifest | None:
         return self.published.stages.get(stage)

@@ -12,21 +12,21 @@ import hashlib
 import itertools
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
 import numpy as np
 
 from genbank_assets.catalog.bucket_lookup import Place, There, find, find_digest, is_digest, not_found
+from genbank_assets.catalog.bucket_text import texts
 from genbank_assets.catalog.divisions import ReadableRelease
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError
-from genbank_assets.lookup.fetch import BATCH_NAMES, as_fasta
+from genbank_assets.lookup.fetch import BATCH_NAMES, Missing, as_fasta
 from genbank_assets.tables.residues import ResidueReader
 
 MAX_GATHERED_RESIDUES = 1024 * 1024
 _FILES_AT_ONCE = 4
-Missing = Callable[[str, GenbankAssetsError], None]
 _File = tuple[ReadableRelease, str]
 
 
@@ -45,22 +45,22 @@ def fetch_published(
         there: what is published.
         names: ``ACCESSION``, ``ACCESSION.VERSION``, a SHA-256 in hex or a refget digest; any number.
         missing: called, instead of an error, with a sentence for each name that has no record or no right residues.
-        format_: ``fasta`` or ``raw``.
+        format_: ``fasta``, ``raw``, or ``genbank``: NCBI's own text, where raw files are published.
         start: first residue of each, from 1.
         end: last residue of each; None for all.
 
     Raises:
-        NotFoundError: another format was asked for.
+        NotFoundError: a range was asked of texts.
         IntegrityError: a long sequence, of which a part was given already, does not have its digest.
         ObjectStoreError: the store failed for longer than is waited for.
     """
-    if format_ not in {"fasta", "raw"}:
-        raise NotFoundError(
-            "NCBI's own text is cut from raw files, which are not published beside tables: ask a store for it, or for "
-            "--format fasta or raw"
-        )
+    if format_ == "genbank" and (start, end) != (1, None):
+        raise NotFoundError("a range selects residues: use --format fasta or raw")
     waiting = iter(names)
     while batch := list(dict.fromkeys(itertools.islice(waiting, BATCH_NAMES))):
+        if format_ == "genbank":
+            yield from texts(dict(_named(there, batch, missing=missing)), missing=missing)
+            continue
         wanted = dict(_places(there, batch, missing=missing, start=start, end=end))
         with tempfile.TemporaryFile() as spool:
             gathered = _gathered(list(wanted.values()), spool)
@@ -91,7 +91,19 @@ def residues_in_pieces(place: Place, *, start: int = 1, end: int | None = None) 
 def _places(
     there: There, names: Sequence[str], *, missing: Missing, start: int, end: int | None
 ) -> Iterator[tuple[str, Place]]:
-    """Names with residues in the range, in order; a version that only an earlier release has comes from there."""
+    """Names with residues in the range, in order."""
+    for name, place in _named(there, names, missing=missing):
+        if place.row["sequence_sha256"] is None:
+            missing(name, NotFoundError(f"{place.row['accession_version']} has no residues of its own"))
+        elif not 1 <= start <= (place.row["length"] if end is None else end) <= place.row["length"]:
+            what = f"{start}..{'' if end is None else end}"
+            missing(name, NotFoundError(f"{what} is not within the {place.row['length']:,} residues of {name}"))
+        else:
+            yield name, place
+
+
+def _named(there: There, names: Sequence[str], *, missing: Missing) -> Iterator[tuple[str, Place]]:
+    """Names in order; a version that only an earlier release has comes from there."""
     accessions = [name for name in names if not is_digest(name)]
     found = find([releases[-1] for releases in there.values()], accessions)
     absent = [name for name in accessions if name not in found and "." in name]
@@ -102,11 +114,6 @@ def _places(
         place = find_digest(there, name) if is_digest(name) else next(iter(found.get(name, ())), None)
         if place is None:
             missing(name, NotFoundError(not_found(there, name)))
-        elif place.row["sequence_sha256"] is None:
-            missing(name, NotFoundError(f"{place.row['accession_version']} has no residues of its own"))
-        elif not 1 <= start <= (place.row["length"] if end is None else end) <= place.row["length"]:
-            what = f"{start}..{'' if end is None else end}"
-            missing(name, NotFoundError(f"{what} is not within the {place.row['length']:,} residues of {name}"))
         else:
             yield name, place
 

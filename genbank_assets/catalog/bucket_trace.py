@@ -17,7 +17,9 @@ import polars as pl
 from genbank_assets.catalog.bucket import BucketRelease, TableBucket
 from genbank_assets.catalog.bucket_fetch import residues_in_pieces
 from genbank_assets.catalog.bucket_lookup import Place, search
-from genbank_assets.errors import GenbankAssetsError, NotFoundError
+from genbank_assets.catalog.bucket_text import text_of
+from genbank_assets.catalog.table_layout import RAW_FILES
+from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError
 from genbank_assets.lineage.hops import SHOWN_DUPLICATES, Hop
 from genbank_assets.lineage.trace import Trace
 from genbank_assets.ncbi.verify import checksum_algorithm, checksum_of
@@ -97,7 +99,16 @@ class _Hops:
         digest = self._row["record_sha256"]
         facts = {"offset": self._row["record_offset"], "bytes": self._row["record_bytes"]}
         facts |= {"record_sha256": digest.hex() if digest else None}
-        return Hop("record text", "none", facts, "NCBI's text is not published, only its digest")
+        if not self._release.published.of_kind(RAW_FILES):
+            return Hop("record text", "none", facts, "NCBI's text is not published, only its digest")
+        wrong = ""
+        if self._verify:
+            try:
+                for _ in text_of(self._place):
+                    pass
+            except (IntegrityError, NotFoundError) as error:
+                wrong = str(error)
+        return _checked("record text", facts, wrong)
 
     def _table_row(self) -> Hop:
         table, entry = self._release.tables("records")[self._at], self._release.records.files[self._at]

@@ -6,8 +6,9 @@ the tables belongs to ``frames`` and ``mirror``; what a manifest is, to ``store`
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -63,11 +64,18 @@ class ReadableRelease:
         """Where the generation of its record tables is, in words that differ between two of them."""
         return str(self.partition.folder_of(self.records))
 
-    @property
-    def raw_folder(self) -> Path | None:
-        """The folder of the raw files, which may have been pruned; None where there are never any."""
+    @contextlib.contextmanager
+    def raw_file(self, name: str) -> Iterator[Path]:
+        """A flat file as NCBI has it, on this machine while the block runs.
+
+        Raises:
+            NotFoundError: it was pruned, or is not published.
+        """
         raw = self.partition.manifest("raw_files")
-        return self.partition.folder_of(raw) if raw is not None else self.partition.stage_folder("raw_files")
+        folder = self.partition.folder_of(raw) if raw is not None else self.partition.stage_folder("raw_files")
+        if not (folder / name).is_file():
+            raise NotFoundError(f"the raw file {name} of release {self.release} is not in the store any more")
+        yield folder / name
 
     def manifest(self, stage: Stage) -> Manifest | None:
         """The manifest of any stage; None where it is not published."""

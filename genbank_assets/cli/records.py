@@ -95,8 +95,14 @@ def _trace(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.lineage.trace import trace
 
     tables = published_tables(options, settings)
-    if tables is not None and (options.raw or options.prov):
-        raise UsageError("--raw and --prov need a store: a bucket of tables has neither raw files nor runs")
+    if tables is not None and options.prov:
+        raise UsageError("--prov needs a store: a bucket of tables has no runs")
+    if options.raw and tables is not None:
+        from genbank_assets.catalog.bucket_text import published_text
+
+        for piece in published_text(tables.releases(), options.accession):
+            write_bytes(piece)
+        return 0
     if options.raw:
         from genbank_assets.lineage.search import search
         from genbank_assets.lookup.text import original_text

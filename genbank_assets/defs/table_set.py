@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 from dagster_aws.s3 import S3Resource
 
+from genbank_assets.catalog.table_layout import RAW_FILES
 from genbank_assets.defs.division_assets import division_asset, wanted_release
 from genbank_assets.defs.failures import failures
 from genbank_assets.defs.jobs import collection_job
@@ -84,7 +85,7 @@ def build_table_set(collection: Collection) -> dg.AssetsDefinition:
                 "files_now": done.sent,
                 "bytes_now": done.sent_bytes,
                 "retired_releases": ", ".join(done.retired) or "none",
-                **{f"{kind}_tables": number for kind, number in sorted(counts.items())},
+                **{k if k == RAW_FILES else f"{k}_tables": number for k, number in sorted(counts.items())},
             },
             data_version=dg.DataVersion(manifest.input_digest),
         )

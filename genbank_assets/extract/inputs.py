@@ -24,14 +24,12 @@ class SourceFile:
         name: the flat file's name, as NCBI has it.
         records: table of records.
         sequences: table of residues.
-        raw: the flat file itself, which may have been pruned; None where only tables are published.
         rows: records.
     """
 
     name: str
     records: Path
     sequences: Path
-    raw: Path | None
     rows: int
 
 
@@ -60,7 +58,6 @@ class Input:
     @cached_property
     def files(self) -> tuple[SourceFile, ...]:
         """Its files, in NCBI's order."""
-        raw_folder = self.tables.raw_folder
         tables = zip(
             self.tables.records.files, self.tables.tables("records"), self.tables.tables("sequences"), strict=True
         )
@@ -69,7 +66,6 @@ class Input:
                 name=entry["name"],
                 records=records,
                 sequences=sequences,
-                raw=None if raw_folder is None else raw_folder / entry["name"],
                 rows=entry["records"],
             )
             for entry, records, sequences in tables

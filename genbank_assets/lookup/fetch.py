@@ -10,7 +10,7 @@ import collections
 import itertools
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +19,7 @@ import polars as pl
 
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError
 from genbank_assets.lookup.records import Found, Lookup, not_found
-from genbank_assets.lookup.text import cut, original_text, raw_file
+from genbank_assets.lookup.text import HasRow, cut, original_text, raw_file
 from genbank_assets.objects.contact import open_met_objects
 from genbank_assets.objects.keys import MOLECULE_CLASSES
 from genbank_assets.objects.object_index import locate, locate_all, locate_refget
@@ -146,24 +146,30 @@ def _texts(records: list[tuple[str, Found]], missing: Missing) -> Iterator[bytes
     with tempfile.TemporaryFile() as spool:
         texts: dict[tuple[Path, int], tuple[int, int] | GenbankAssetsError] = {}
         for path, of_file in by_file.items():
-            texts |= {(path, offset): text for offset, text in _spooled(path, of_file, spool).items()}
+            texts |= {(path, offset): text for offset, text in spooled(path, of_file, spool).items()}
         for name, key in keys:
-            text = texts[key]
-            if isinstance(text, GenbankAssetsError):
-                missing(name, text)
-                continue
-            spool.seek(text[0])
-            for size in range(text[1], 0, -READ_BYTES):
-                yield spool.read(min(size, READ_BYTES))
+            yield from read_spooled(name, texts[key], spool, missing=missing)
 
 
-def _spooled(
-    path: Path, records: dict[int, Found], spool: IO[bytes]
+def read_spooled(
+    name: str, text: tuple[int, int] | GenbankAssetsError, spool: IO[bytes], *, missing: Missing
+) -> Iterator[bytes]:
+    """A text that :func:`spooled` wrote, in pieces."""
+    if isinstance(text, GenbankAssetsError):
+        missing(name, text)
+        return
+    spool.seek(text[0])
+    for size in range(text[1], 0, -READ_BYTES):
+        yield spool.read(min(size, READ_BYTES))
+
+
+def spooled(
+    path: Path, records: Mapping[int, HasRow], spool: IO[bytes]
 ) -> dict[int, tuple[int, int] | GenbankAssetsError]:
     """Write the texts of a raw file's records one behind the other; says where each is, or why it is not."""
     texts: dict[int, tuple[int, int] | GenbankAssetsError] = {}
 
-    def wrong(found: Found, error: IntegrityError) -> None:
+    def wrong(found: HasRow, error: IntegrityError) -> None:
         texts[int(found.row["record_offset"])] = error
 
     try:

@@ -9,10 +9,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.flatfile.inflate import inflated
 from genbank_assets.lookup.records import Found
+
+
+class HasRow(Protocol):
+    """Whatever knows a record's row of the membership table."""
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The row, by column."""
+
+
+R = TypeVar("R", bound=HasRow)
 
 
 def original_text(found: Found) -> Iterator[bytes]:
@@ -42,9 +54,7 @@ def raw_file(found: Found) -> Path:
     return path
 
 
-def cut(
-    path: Path, records: Sequence[Found], *, wrong: Callable[[Found, IntegrityError], None]
-) -> Iterator[tuple[Found, bytes]]:
+def cut(path: Path, records: Sequence[R], *, wrong: Callable[[R, IntegrityError], None]) -> Iterator[tuple[R, bytes]]:
     """The texts of different records of one raw file, which are in the order of the file, in pieces.
 
     Args:
@@ -79,7 +89,7 @@ def cut(
         hasher = hashlib.sha256()
 
 
-def _check(found: Found, digest: bytes, path: Path, wrong: Callable[[Found, IntegrityError], None]) -> None:
+def _check(found: R, digest: bytes, path: Path, wrong: Callable[[R, IntegrityError], None]) -> None:
     if digest != (found.row["record_sha256"] or digest):
         name = found.row["accession_version"]
         wrong(found, IntegrityError(f"the text of {name} in {path.name} is not what was parsed"))

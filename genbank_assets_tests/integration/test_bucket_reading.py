@@ -109,6 +109,39 @@ def test_fetch_gives_the_same_residues(published: Settings, capfdbinary: Capture
     assert b"not within" in capfdbinary.readouterr().err
 
 
+def test_ncbis_own_text_is_there_where_raw_files_are_published(
+    published: Settings, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: Capture
+) -> None:
+    publish(dataclasses.replace(published, publish_raw_files=True))
+    publish(dataclasses.replace(published, publish_raw_files=True), ("genbank/vrl",))  # sends nothing
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    names = open_mirror(published.store).memberships("genbank").collect()["accession_version"].to_list()
+    old = open_mirror(published.store).changes("genbank/vrl").collect().filter(state="sequence_changed")
+    (tmp_path / "names.txt").write_text("\n".join([*names[::2], old["previous_accession_version"][0], "XX000000"]))
+    for code, *arguments in (
+        (0, "trace", names[0], "--raw"),
+        (1, "fetch", "--from", str(tmp_path / "names.txt"), "--format", "genbank"),
+        (0, "extract", "genbank", "--format", "genbank"),
+    ):
+        local, remote = both(published, capfdbinary, *arguments, code=code)  # type: ignore[arg-type]
+        assert remote == local
+        assert b"LOCUS  " in remote
+    assert main(["fetch", names[0], "--format", "genbank", "--end", "3", "--store", str(published.tables)]) == 1
+    assert b"a range selects residues" in capfdbinary.readouterr().err
+    assert verify_tables(published).problems == ()
+    assert prune_tables(published, older_than=AT_ONCE).objects == 0
+    assert main(["trace", names[0], "--verify", "--json", "--store", str(published.tables)]) == 0
+    hops = {hop["stage"]: hop for hop in json.loads(capfdbinary.readouterr().out)[0]["hops"]}
+    assert hops["record text"]["status"] == "ok"
+    for key in bucket.listing():
+        if key.startswith("tables/genbank/2.0/") and "/raw_files/" in key:
+            bucket.put(key, b"damaged")
+    assert main(["trace", names[0], "--raw", "--store", str(published.tables)]) == 1
+    assert b"is not what its manifest says" in capfdbinary.readouterr().err
+    assert not list((tmp_path / "scratch").iterdir())
+
+
 def test_a_version_of_before_comes_from_its_release(published: Settings, capfdbinary: Capture) -> None:
     changes = open_mirror(published.store).changes("genbank/vrl").collect()
     old = changes.filter(state="sequence_changed")["previous_accession_version"][0]
@@ -198,7 +231,9 @@ def test_trace_follows_a_record_to_its_objects(published: Settings, bucket: Buck
     assert b"object        MISSING" in capfdbinary.readouterr().out
     assert main(["trace", "XX000000", "--store", str(published.tables)]) == 1
     assert b"searched: 4 division(s) of genbank 2.0, refseq 1" in capfdbinary.readouterr().err
-    assert main(["trace", row["accession"], "--raw", "--store", str(published.tables)]) == 2
+    assert main(["trace", row["accession"], "--raw", "--store", str(published.tables)]) == 1
+    assert f"came from {raw.files[0]['url']}".encode() in capfdbinary.readouterr().err
+    assert main(["trace", row["accession"], "--prov", "--store", str(published.tables)]) == 2
 
 
 def test_the_variable_is_read_where_there_is_no_store(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.errors import IntegrityError
 from genbank_assets.extract.formats.base import Block, Format
 from genbank_assets.extract.scan import Scan
 from genbank_assets.flatfile.inflate import inflated
@@ -32,17 +32,8 @@ class Genbank(Format):
         first = next(wanted, None)
         if first is None:
             return
-        path = scan.plan.file.raw
-        if path is None:
-            raise NotFoundError(
-                "NCBI's own text is cut from raw files, which are not published beside tables: extract it from a "
-                "store, or ask for another format"
-            )
-        if not path.is_file():
-            raise NotFoundError(
-                f"the raw file {path.name} of release {scan.plan.input.partition.release} is not in the store any more"
-            )
-        yield from _cut(inflated(path), first, wanted, file=path.name)
+        with scan.plan.input.tables.raw_file(scan.plan.file.name) as path:
+            yield from _cut(inflated(path), first, wanted, file=path.name)
 
 
 def _cut(

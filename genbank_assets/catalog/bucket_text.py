@@ -1,0 +1,70 @@
+"""NCBI's own text of records, cut from raw files that are published beside tables.
+
+A raw file has no index: each that is needed is fetched whole into a temporary folder, compared with its digest, and
+inflated once. Which records a name means belongs to ``bucket_lookup``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+
+from genbank_assets.catalog.bucket_lookup import Place, There, search
+from genbank_assets.errors import GenbankAssetsError, IntegrityError
+from genbank_assets.lookup.fetch import Missing, read_spooled, spooled
+from genbank_assets.lookup.text import cut
+
+
+def published_text(there: There, name: str) -> Iterator[bytes]:
+    """The text of the record that a name means, in pieces; checked against its digest at the end.
+
+    Raises:
+        NotFoundError: there is no such record, or its raw file is not published.
+        IntegrityError: the raw file, or the text, is not what was parsed.
+        ObjectStoreError: the store failed.
+    """
+    yield from text_of(search(there, name)[0])
+
+
+def text_of(place: Place) -> Iterator[bytes]:
+    """The text of a record, in pieces; checked against its digest at the end.
+
+    Raises:
+        NotFoundError: its raw file is not published.
+        IntegrityError: the raw file, or the text, is not what was parsed.
+        ObjectStoreError: the store failed.
+    """
+
+    def wrong(_: Place, error: IntegrityError) -> None:
+        raise error
+
+    with place.release.raw_file(str(place.row["source_file"])) as path:
+        for _, piece in cut(path, [place], wrong=wrong):
+            yield piece
+
+
+def texts(places: Mapping[str, Place], *, missing: Missing) -> Iterator[bytes]:
+    """The texts of records in their order, each raw file fetched and inflated once; they wait for their turn on disk.
+
+    Raises:
+        ObjectStoreError: the store failed for longer than is waited for.
+    """
+    by_file: dict[tuple[int, str], dict[int, Place]] = {}
+    for place in places.values():
+        of_file = by_file.setdefault((id(place.release), str(place.row["source_file"])), {})
+        of_file[int(place.row["record_offset"])] = place
+    found: dict[tuple[int, str, int], tuple[int, int] | GenbankAssetsError] = {}
+    with tempfile.TemporaryFile() as spool:
+        for (release, file), of_file in by_file.items():
+            try:
+                with next(iter(of_file.values())).release.raw_file(file) as path:
+                    told = spooled(path, of_file, spool)
+            except GenbankAssetsError as error:
+                if error.transient:
+                    raise
+                told = dict.fromkeys(of_file, error)
+            found |= {(release, file, offset): text for offset, text in told.items()}
+        for name, place in places.items():
+            row = place.row
+            key = id(place.release), str(row["source_file"]), int(row["record_offset"])
+            yield from read_spooled(name, found[key], spool, missing=missing)
