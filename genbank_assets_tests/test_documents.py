@@ -102,6 +102,7 @@ def test_the_guide_says_what_to_do_for_every_check() -> None:
         "taxa_resolve",
         "counts_of_the_manifests",
         "published_tables",
+        "bundle_is_whole",
     } == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
 
 

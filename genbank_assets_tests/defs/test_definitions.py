@@ -131,7 +131,7 @@ def test_integrity_checks_block_and_limits_warn(definitions: dg.Definitions) -> 
         "control_totals", "conservation", "database_totals", "object_totals", "day_totals", "every_source_has_a_row",
         "every_cds_has_a_row", "published_tables",
     }  # fmt: skip
-    assert len(specs) == 52
+    assert len(specs) == 53
 
 
 def test_workspace_and_instance_files_are_valid(server: EmbeddedServer) -> None:
