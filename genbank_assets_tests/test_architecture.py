@@ -32,6 +32,8 @@ ORDER = [
 ]
 LONG_MODULES = {
     "flatfile/features.pxi": "one function per part of the feature table",
+    "catalog/bucket.py": "a bucket answers for a store: what a release and its files are in it belongs together",
+    "lookup/fetch.py": "names, texts and residues go through one batch and one spool",
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
