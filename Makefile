@@ -13,7 +13,10 @@ SEED ?=
 # Test processes at a time; WORKERS=0 runs the tests in one, which a debugger wants.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 # Tests of signals, killed processes and clusters: after all others, in processes that ran nothing else.
-ALONE := $(addprefix genbank_assets_tests/,integration/test_dask.py integration/test_cli_stops.py integration/test_faults.py defs/test_daemon.py)
+ALONE := $(addprefix genbank_assets_tests/,integration/test_dask.py integration/test_cli_stops.py integration/test_faults.py)
+# Minutes of waiting for the ticks of Dagster's daemon: in a process of its own, beside the others.
+BESIDE := genbank_assets_tests/defs/test_daemon.py
+BESIDE_LOG := build/test-beside.log
 PYTEST := -n $(WORKERS) --dist loadscope
 MAJORS ?=
 BIN := .venv/bin
@@ -40,7 +43,10 @@ dev: setup  ## serve Dagster's UI and daemon on http://127.0.0.1:3000 (PORT=N; S
 	@$(BIN)/genbank-assets dev --port $(PORT) $(if $(SAMPLE),--sample)
 
 test: lint type test-packages  ## lint, types and all tests (WORKERS=0: in one process)
-	@$(BIN)/python -m pytest $(PYTEST) $(addprefix --ignore=,$(ALONE))
+	@mkdir -p $(dir $(BESIDE_LOG)); set -m; $(BIN)/python -m pytest $(BESIDE) >$(BESIDE_LOG) 2>&1 & beside=$$!; \
+		$(BIN)/python -m pytest $(PYTEST) $(addprefix --ignore=,$(ALONE) $(BESIDE)); code=$$?; \
+		[ $$code -eq 0 ] || kill -INT $$beside; \
+		wait $$beside || code=$$?; cat $(BESIDE_LOG); exit $$code
 	@$(BIN)/python -m pytest $(PYTEST) $(ALONE)
 
 test-fast: setup  ## the quick tests: two minutes on two cores

@@ -84,10 +84,10 @@ class StopSignals:
             signal.signal(number, handler)
         self._ends[1].close()
 
-    def settle(self) -> None:
-        """Wait a moment until what is called for a signal that came has been called."""
+    def settle(self, *, seconds: float = SETTLE_SECONDS) -> None:
+        """Wait until what is called for a signal that came has been called, or so long if none came."""
         if self._ends is not None:
-            self._settled.wait(SETTLE_SECONDS)
+            self._settled.wait(seconds)
 
     @contextlib.contextmanager
     def shielded(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from genbank_assets.defs.run import PartitionRun
 
 LOGGER = logging.getLogger("genbank_assets.progress")
+NOTICED_SECONDS = 0.3  # a signal that failed a run is known to the command within this
 
 
 def show_progress(options: argparse.Namespace) -> Callable[[str], None]:
@@ -55,6 +56,8 @@ def report_outcomes(runs: Iterable[PartitionRun], *, options: argparse.Namespace
     """Run one after another until there are no more or somebody wants a stop, and say of each what went wrong."""
     done = []
     for run in runs:
+        if not run.ok:
+            options.stop.settle(seconds=NOTICED_SECONDS)
         if options.stop.requested and not run.ok:
             break  # its failure is the stop
         done.append(run)
