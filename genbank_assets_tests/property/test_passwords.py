@@ -80,21 +80,29 @@ def is_told(password: str, text: str) -> bool:
     return password in text
 
 
-@given(LONG_PASSWORDS)
-@settings(deadline=None, max_examples=100)
-@example("very-secret")
-@example("p@ss/w?rd#1")
-def test_no_password_is_in_what_a_real_error_says(password: str) -> None:
+def said_of(password: str) -> list[str]:
+    """What is said of an address where nobody answers: the error, the address, the settings."""
     redaction._remembered.clear()
     url = Settings(postgres_url=f"postgresql://u:{quote(password, safe='')}@127.0.0.1:1/db").postgres_url
     assert url is not None
     with pytest.raises(DatabaseError) as raised, Database(url, pool_size=1):
         pass
-    assert "127.0.0.1" in str(raised.value)
-    assert not is_told(password, str(raised.value))
-    assert not is_told(quote(password, safe=""), str(raised.value))
-    assert not is_told(password, shown_postgres_url(url))
-    assert not is_told(password, repr(Settings(postgres_url=url)))
+    return [str(raised.value), shown_postgres_url(url), repr(Settings(postgres_url=url))]
+
+
+@given(LONG_PASSWORDS)
+@settings(deadline=None, max_examples=100)
+@example("very-secret")
+@example("p@ss/w?rd#1")
+@example("127.0.")
+def test_no_password_is_in_what_a_real_error_says(password: str) -> None:
+    spellings = (password, quote(password, safe=""))
+    others = said_of("Zx9-neutral-9xZ")
+    said = said_of(password)
+    is_said_anyway = any(is_told(spelling, text) for spelling in spellings for text in others)
+    assert is_said_anyway or "127.0.0.1" in said[0]
+    assert not any(is_told(spelling, said[0]) for spelling in spellings)
+    assert is_said_anyway or not any(is_told(spelling, text) for spelling in spellings for text in said)
 
 
 @given(LONG_PASSWORDS)
