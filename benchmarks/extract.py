@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import math
 import re
 import shutil
 import subprocess
@@ -114,8 +115,12 @@ def main(file: Path, repeats: int) -> None:
 
 
 def timed(command: str) -> float:
+    """Seconds of a command; endless, with its last line, where it failed: a peer may not read the file."""
     begun = time.perf_counter()
-    subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True, capture_output=True)
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], check=False, capture_output=True, text=True)
+    if done.returncode:
+        print(f"failed: {' '.join(done.stderr.splitlines()[-1:])}", file=sys.stderr)
+        return math.inf
     return time.perf_counter() - begun
 
 
