@@ -1,4 +1,4 @@
-"""What writes has it to itself: each asset and op beside the stages of divisions and days begins with a lock."""
+"""What writes has it to itself: each asset and op beside the stages of divisions begins with a lock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from genbank_assets.definitions import build_defs
-from genbank_assets.defs import blast, canary, catalog, division_assets, taxonomy
+from genbank_assets.defs import blast, canary, catalog, daily, division_assets, taxonomy
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.errors import IntegrityError
 from genbank_assets.settings import Settings
@@ -21,6 +21,7 @@ from genbank_assets_tests.defs.test_runs import QUIET
     [
         (division_assets, "derive_genbank", "phg", "genbank/phg"),
         (division_assets, "blast_genbank", "phg", "genbank/phg"),
+        (daily, "update_genbank", "2026-09-02", "genbank/daily"),
         (taxonomy, "update_taxonomy", None, "taxonomy/taxonomy"),
         (catalog, "update_catalog", None, "catalog/catalog"),
         (canary, "canary", None, "canary/una"),
