@@ -6,7 +6,6 @@ See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
 import functools
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from dagster_aws.s3 import S3Resource
 from genbank_assets.catalog.bundle_layout import BUNDLE_MANIFEST, CATALOG, LATEST, bundle_folder
 from genbank_assets.defs.division_assets import OWNERS
 from genbank_assets.defs.failures import failures
-from genbank_assets.defs.metadata import CONSOLE
+from genbank_assets.defs.metadata import progress_of
 from genbank_assets.defs.optional import is_left_out
 from genbank_assets.defs.resources import MirrorResource, object_store
 from genbank_assets.ncbi.catalog import COLLECTIONS
@@ -49,17 +48,12 @@ def table_bundle(
     context: dg.AssetExecutionContext, mirror: MirrorResource, s3: S3Resource
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Make a bundle of what is published."""
-
-    def progress(line: str) -> None:
-        context.log.info(line)
-        CONSOLE.log(logging.INFO, "table_bundle: %s", line)
-
     with failures(context):
         settings = mirror.settings()
         if is_left_out(context, needs=functools.partial(tables_settings, settings)):
             return
         store = object_store(s3, tables_settings(settings), retries=RETRIES)
-        bundle, is_new = make_bundle(settings, progress=progress, store=store)
+        bundle, is_new = make_bundle(settings, progress=progress_of(context), store=store)
     url = str(settings.tables).rstrip("/")
     folder = f"{url}/{bundle_folder(bundle.name)}"
     releases = sorted({f"{one.collection} {one.release}" for one in bundle.divisions})

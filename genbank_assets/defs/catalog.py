@@ -4,7 +4,6 @@ It has no partitions: one catalog serves the whole store. What it does belongs t
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
-import logging
 from typing import Any
 
 import dagster as dg
@@ -14,7 +13,7 @@ from genbank_assets.catalog.mirror import open_mirror
 from genbank_assets.catalog.sql import open_catalog
 from genbank_assets.defs.division_assets import OWNERS
 from genbank_assets.defs.failures import failures
-from genbank_assets.defs.metadata import CONSOLE
+from genbank_assets.defs.metadata import progress_of
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.catalog import COLLECTIONS
@@ -41,12 +40,7 @@ _LOCK = "catalog/catalog"
 )
 def catalog(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
     """Bring the catalog to what the manifests say."""
-    settings = mirror.settings()
-
-    def progress(line: str) -> None:
-        context.log.info(line)
-        CONSOLE.log(logging.INFO, "catalog: %s", line)
-
+    settings, progress = mirror.settings(), progress_of(context)
     with failures(context), exclusive(settings, _LOCK, progress=progress, run_id=context.run.run_id):
         report = build_catalog(settings.store, progress=progress)
     path = report.path.resolve()

@@ -185,8 +185,10 @@ def _cell(text: str | None) -> str:
 
 
 def progress_of(context: dg.AssetExecutionContext) -> Callable[[str], None]:
-    """Progress lines go to the run's log, and to the terminal when a command runs the stage."""
-    prefix = f"{context.asset_key.to_user_string()} {context.partition_key}"
+    """Progress lines go to the run's log, and to the terminal when a command runs the asset."""
+    prefix = context.asset_key.to_user_string()
+    if context.has_partition_key:
+        prefix += f" {context.partition_key}"
 
     def progress(line: str) -> None:
         (context.log.warning if line.startswith("warning: ") else context.log.info)(line.removeprefix("warning: "))

@@ -5,15 +5,13 @@ One taxonomy serves both collections, so that it has no partitions. What it does
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
-import logging
-from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
 
 from genbank_assets.defs.division_assets import OWNERS
 from genbank_assets.defs.failures import failures
-from genbank_assets.defs.metadata import CONSOLE, table_schema
+from genbank_assets.defs.metadata import progress_of, table_schema
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.locks import exclusive
 from genbank_assets.ncbi.taxonomy import fetch_taxonomy
@@ -27,14 +25,6 @@ from genbank_assets.tables.taxon_audit import MAX_LISTED, NamedTaxon, audit_taxa
 TAXONOMY_KEY = dg.AssetKey(["ncbi", "taxonomy"])
 TAXONOMY_JOB = "update_taxonomy"
 _LOCK = "taxonomy/taxonomy"
-
-
-def _progress_of(context: dg.AssetExecutionContext) -> Callable[[str], None]:
-    def progress(line: str) -> None:
-        context.log.info(line)
-        CONSOLE.log(logging.INFO, "ncbi/taxonomy: %s", line)
-
-    return progress
 
 
 @dg.asset(
@@ -53,7 +43,7 @@ def _progress_of(context: dg.AssetExecutionContext) -> Callable[[str], None]:
 )
 def taxonomy(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
     """Fetch, make tables, load."""
-    settings, progress = mirror.settings(), _progress_of(context)
+    settings, progress = mirror.settings(), progress_of(context)
     with failures(context), exclusive(settings, _LOCK, progress=progress, run_id=context.run.run_id):
         fetched = fetch_taxonomy(settings=settings, progress=progress)
         manifest, _ = tables.build_taxonomy(fetched, store=settings.store, progress=progress)
