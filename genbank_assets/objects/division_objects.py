@@ -100,13 +100,6 @@ class DivisionObjects:
         scratch = self._folder / ".scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         groups = min(MAX_BUCKETS, max(1, len(self._files)))
-        uploader = Uploader(
-            store,
-            retrying_store=retrying_store,
-            concurrency=concurrency,
-            overwrite=frozenset(self._broken) if self._broken is not None else frozenset(),
-            progress=self._progress,
-        )
         by_digest = Buckets(scratch / "digest", count=bucket_count(self.rows))
         by_file = Buckets(scratch / "file", count=groups)
         with contextlib.closing(by_digest):
@@ -116,6 +109,13 @@ class DivisionObjects:
             if self._settings.executor != "local" and len(self._files) >= MIN_SPREAD_FILES and missing:
                 counts = self._send_elsewhere(by_file, by_digest=by_digest, lease_key=lease_key, scratch=scratch)
             else:
+                uploader = Uploader(
+                    store,
+                    retrying_store=retrying_store,
+                    concurrency=concurrency,
+                    overwrite=frozenset(self._broken) if self._broken is not None else frozenset(),
+                    progress=self._progress,
+                )
                 counts = self._send_here(uploader, by_file, by_digest=by_digest)
         self._assemble(by_digest)
         shutil.rmtree(scratch, ignore_errors=True)
@@ -157,9 +157,10 @@ class DivisionObjects:
 
     def _unsent(self, name: str, part: pl.DataFrame, *, by_digest: Buckets) -> pl.DataFrame:
         """What no earlier run has sent of a file; the rows of what one has are taken over."""
-        for rows in self.sent.tables(name):
+        notes = self.sent.tables(name)
+        for rows in notes:
             self._add(by_digest, pl.read_parquet(rows))
-        return unsent(part, self.sent.tables(name))
+        return unsent(part, notes)
 
     def _chunk_table(self, name: str) -> Path:
         return self._partition.files_folder("records") / str(self._files[name]["sequences_file"])
