@@ -50,7 +50,7 @@ _ERRNO = re.compile(r"\[Errno -?\d+\] ")
 
 
 def connection_reason(error: BaseException, *, authorities: str = "SSL_CERT_FILE") -> str:
-    """What went wrong with a connection, without a full stop.
+    """Return what went wrong with a connection, without a full stop.
 
     Args:
         error: of whatever library; what caused it is looked at, too.
@@ -65,7 +65,7 @@ def connection_reason(error: BaseException, *, authorities: str = "SSL_CERT_FILE
 
 
 def is_lasting(error: BaseException) -> bool:
-    """Whether trying again is of no use: certificates and protocols do not change in between."""
+    """Return whether trying again is of no use: certificates and protocols do not change in between."""
     return _LASTING.search(_all_of(error)) is not None
 
 

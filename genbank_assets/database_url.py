@@ -12,7 +12,7 @@ from genbank_assets.settings import Settings
 
 
 def genbank_url(settings: Settings, *, create: bool) -> str:
-    """The libpq URL of the database with the records.
+    """Return the libpq URL of the database with the records.
 
     Args:
         settings: their ``postgres_url``, or else their ``store``.

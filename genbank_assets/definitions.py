@@ -32,7 +32,7 @@ from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 
 
 def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """A fresh set of definitions; nothing is read from the environment before a run or a tick begins.
+    """Return a fresh set of definitions; nothing is read from the environment before a run or a tick begins.
 
     Args:
         resources: those that replace ``mirror`` and ``s3``.
@@ -51,7 +51,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
 
 
 def build_collection_defs(collection: Collection, *, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """What belongs to one collection; its resources ``mirror`` and ``s3`` come from here or from beside it."""
+    """Return what belongs to one collection; its resources ``mirror`` and ``s3`` come from here or from beside it."""
     return dg.Definitions(
         assets=with_code_references(
             [

@@ -58,7 +58,7 @@ def temporary_beside(path: Path) -> Iterator[Path]:
 
 
 def hidden_name(name: str, *, suffix: str) -> str:
-    """A name that no other process of any host that shares the store uses, and no reader looks at."""
+    """Return a name that no other process of any host that shares the store uses, and no reader looks at."""
     return f".{name}.{socket.gethostname()}-{space_digest()}-{os.getpid()}-{secrets.token_hex(4)}{suffix}"
 
 

@@ -24,7 +24,7 @@ def one_line(text: str) -> str:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error, what caused it, and so on: the last one is where it began."""
+    """Yield an error, what caused it, and so on: the last one is where it began."""
     one: BaseException | None = error
     while one is not None:
         yield one

@@ -80,7 +80,7 @@ def _taken(file: IO[str]) -> bool:
 
 
 def _holder(file: IO[str]) -> str:
-    """Who wrote into the lock file, as far as it says; locks of earlier versions say nothing."""
+    """Return who wrote into the lock file, as far as it says; locks of earlier versions say nothing."""
     file.seek(0)
     try:
         said = json.loads(file.read())

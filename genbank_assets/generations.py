@@ -55,13 +55,13 @@ def new_generation(partition: PartitionRelease, stage: Stage, *, input_digest: s
 
 
 def generations(partition: PartitionRelease, stage: Stage) -> Iterator[Path]:
-    """The folders of all generations that are there, whole or not."""
+    """Yield the folders of all generations that are there, whole or not."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         yield from sorted(p for p in partition.stage_folder(stage).iterdir() if _NAME.fullmatch(p.name) and p.is_dir())
 
 
 def readable_manifests(partition: PartitionRelease, stage: Stage) -> Iterator[Manifest]:
-    """The published manifest, then those of generations that were published before and are not pruned yet."""
+    """Yield the published manifest, then those of generations that were published before and are not pruned yet."""
     published = partition.manifest(stage)
     if published is not None:
         yield published
@@ -86,7 +86,7 @@ class ListedFile:
     sha256: str | None
 
     def is_whole(self, folder: Path, *, recheck: bool) -> bool:
-        """Whether the file is there in its size, and with its digest if that is to be checked."""
+        """Return whether the file is there in its size, and with its digest if that is to be checked."""
         try:
             size = (folder / self.name).stat().st_size
         except OSError:
@@ -97,7 +97,7 @@ class ListedFile:
 
 
 def listed_files(manifest: Manifest) -> Iterator[ListedFile]:
-    """Every file that a manifest lists."""
+    """Yield every file that a manifest lists."""
     for entry in manifest.files:
         yield from files_of_entry(entry)
     if "evidence_file" in manifest.extra:
@@ -105,7 +105,7 @@ def listed_files(manifest: Manifest) -> Iterator[ListedFile]:
 
 
 def files_of_entry(entry: dict[str, object]) -> Iterator[ListedFile]:
-    """The files of one entry: one, or the tables of a raw file."""
+    """Yield the files of one entry: one, or the tables of a raw file."""
     if "records_file" not in entry:
         if "bytes" in entry:
             yield _listed(entry["name"], entry["bytes"], entry.get("sha256"))
@@ -128,7 +128,7 @@ def damaged_files(manifest: Manifest, *, partition: PartitionRelease, recheck: b
 def made_before(
     partition: PartitionRelease, stage: Stage, same: Callable[[Manifest], bool], *, recheck: bool
 ) -> Manifest | None:
-    """The whole output that fulfils ``same``, if it is there: published, or published before and now again.
+    """Return the whole output that fulfils ``same``, if it is there: published, or published before and now again.
 
     What was replaced may have been so because it is damaged, so that its digests are always looked at. Outputs of
     versions without generations do not count: they are to be made, from what is there.

@@ -17,7 +17,7 @@ from genbank_assets.errors import SettingsError
 
 
 def http_client(url: str, **options: Any) -> httpx.Client:
-    """A client for the server of a URL.
+    """Return a client for the server of a URL.
 
     Args:
         url: of the server; redirects to others go the same way.
@@ -44,7 +44,7 @@ def http_client(url: str, **options: Any) -> httpx.Client:
 
 
 def proxy_of(url: str) -> str | None:
-    """The proxy that the environment has for a URL, or None."""
+    """Return the proxy that the environment has for a URL, or None."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     proxies = urllib.request.getproxies_environment()
@@ -55,7 +55,7 @@ def proxy_of(url: str) -> str | None:
 
 
 def _goes_without(netloc: str, host: str, proxies: dict[str, str]) -> bool:
-    """Whether NO_PROXY names the host, a domain it is in, or a range of addresses it is in."""
+    """Return whether NO_PROXY names the host, a domain it is in, or a range of addresses it is in."""
     if urllib.request.proxy_bypass(netloc) or urllib.request.proxy_bypass(host):
         return True
     try:

@@ -26,7 +26,7 @@ FORMS = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or host=… dbname=… u
 
 
 def normalised_postgres_url(text: str, *, variable: str) -> str:
-    """An address as a URL that libpq reads, its password percent-encoded; the password is hidden from now on.
+    """Return an address as a URL that libpq reads, its password percent-encoded; the password is hidden from now on.
 
     Args:
         text: what somebody wrote.
@@ -47,12 +47,12 @@ def normalised_postgres_url(text: str, *, variable: str) -> str:
 
 
 def sqlalchemy_url(url: str) -> str:
-    """A normalised URL for SQLAlchemy with psycopg2, as dagster-postgres wants it."""
+    """Return a normalised URL for SQLAlchemy with psycopg2, as dagster-postgres wants it."""
     return url.replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
 def shown_postgres_url(url: str) -> str:
-    """A normalised URL without its password."""
+    """Return a normalised URL without its password."""
     return re.sub(r"(://[^:/@]*:)[^@/]*@", rf"\g<1>{HIDDEN}@", url, count=1)
 
 

@@ -36,7 +36,7 @@ def started(pid: int) -> str:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process of that number is there, in this process's space."""
+    """Return whether a process of that number is there, in this process's space."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -117,7 +117,7 @@ def check_source(settings: Settings, collection: str, *, progress: Callable[[str
 
 
 def _asked(settings: Settings, ask: Callable[[Source], str], *, progress: Callable[[str], None]) -> str:
-    """What the source answers within seconds, or why nothing was begun."""
+    """Return what the source answers within seconds, or why nothing was begun."""
     from genbank_assets.ncbi.limiter import Limiter
     from genbank_assets.ncbi.sources import open_source
 

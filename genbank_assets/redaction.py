@@ -42,7 +42,7 @@ def remember(secret: str | None) -> None:
 
 
 def redacted(text: str) -> str:
-    """The text with every known secret, and whatever looks like the password of a URL, replaced by ``***``."""
+    """Return the text with every known secret, and whatever looks like the password of a URL, replaced by ``***``."""
     pattern = _pattern(frozenset({*_remembered, *_of_environment(os.environ)}))
     if pattern is not None:
         text = pattern.sub(HIDDEN, text)
@@ -51,7 +51,7 @@ def redacted(text: str) -> str:
 
 
 def passwords_in(text: str) -> Iterator[str]:
-    """The password of a URL or of a connection string, as it is written there and decoded, if there is one."""
+    """Yield the password of a URL or of a connection string, as it is written there and decoded, if there is one."""
     found = [match[1] for pattern in _URL_PASSWORDS for match in pattern.finditer(text)]
     for match in _KEYWORD_PASSWORD.finditer(text):
         quoted = match[2][:1] == match[2][-1:] and match[2][:1] in {"'", '"'}
@@ -85,7 +85,7 @@ def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
 
 
 def _spellings(secret: str) -> set[str]:
-    """A secret as it stands in URLs, connection strings, JSON, Python's ``repr`` and HTML."""
+    """Return a secret as it stands in URLs, connection strings, JSON, Python's ``repr`` and HTML."""
     encoded = {quote(secret, safe=""), quote(secret), quote_plus(secret), quote(secret, safe="!$&'()*+,;=:@~ ")}
     lower = {re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), one) for one in encoded}
     escaped = secret.replace("\\", "\\\\").replace("'", "\\'")

@@ -20,7 +20,7 @@ class HasManifests(Protocol):
     """A division's release that can be asked for its stages' manifests, wherever they lie."""
 
     def manifest(self, stage: Stage) -> Manifest | None:
-        """The manifest of a stage, or None."""
+        """Return the manifest of a stage, or None."""
         ...
 
 
@@ -37,12 +37,12 @@ def release_sort_key(release: str) -> tuple[int, int]:
 
 
 def same_number(one: str, other: str) -> bool:
-    """Whether two texts name one release: ``260`` is ``260.0``."""
+    """Return whether two texts name one release: ``260`` is ``260.0``."""
     return release_sort_key(one) == release_sort_key(other)
 
 
 def release_spellings(text: str) -> tuple[str, ...]:
-    """How a release may be written: ``260`` and ``260.0``; a day on top of one (``260.0.20260902``) as it is."""
+    """Return how a release may be written: ``260`` and ``260.0``; a day on top of one (``260.0.20260902``) as it is."""
     whole = re.fullmatch(r"(\d+)(?:\.0)?", text)
     return (whole[1], f"{whole[1]}.0") if whole else (text,)
 
@@ -56,13 +56,13 @@ def date_of(text: str) -> dt.date | None:
 
 
 def release_date(partition: HasManifests) -> dt.date | None:
-    """The date in the release notes; None if they give none."""
+    """Return the date in the release notes; None if they give none."""
     raw = partition.manifest("raw_files")
     return date_of(str(raw.extra.get("release_date", ""))) if raw is not None else None
 
 
 def first_fetched(partition: HasManifests) -> dt.date:
-    """The day a release was first fetched, which dates a release without a date; today if nothing says it."""
+    """Return the day a release was first fetched, which dates a release without a date; today if nothing says it."""
     raw = partition.manifest("raw_files")
     said = str(raw.extra.get("first_fetched_at") or raw.published_at) if raw is not None else ""
     try:

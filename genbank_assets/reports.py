@@ -50,12 +50,12 @@ class StageReport:
         return self.records / self.seconds
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures that are known, in declaration order."""
+        """Return the figures that are known, in declaration order."""
         return {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
 
     @classmethod
     def from_dict(cls, figures: dict[str, Any]) -> Self:
-        """The reverse of :meth:`as_dict`; figures of other versions are ignored."""
+        """Return the reverse of :meth:`as_dict`; figures of other versions are ignored."""
         known = {field.name for field in dataclasses.fields(cls)}
         return cls(**{k: v for k, v in figures.items() if k in known})
 

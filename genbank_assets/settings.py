@@ -190,7 +190,7 @@ class Settings:
             raise SettingsError(f"{_variable('tables')} and {_variable('objects')} must be different places")
 
     def run_url(self, run_id: str) -> str:
-        """Where Dagster's UI shows a run; "" for one that Dagster did not start."""
+        """Return where Dagster's UI shows a run; "" for one that Dagster did not start."""
         is_dagsters = re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", run_id)
         return f"{self.dagster_url.rstrip('/')}/runs/{run_id}" if is_dagsters else ""
 
@@ -200,7 +200,7 @@ class Settings:
         return self.objects or (self.store.resolve() / "objects").as_uri()
 
     def has_objects_of(self, url: str) -> bool:
-        """Whether what was published at ``url`` is in the object set of these settings.
+        """Return whether what was published at ``url`` is in the object set of these settings.
 
         A store that was moved, or is mounted elsewhere, has the set within it under another URL than before.
         """
@@ -238,7 +238,7 @@ def settings_from_environment(environment: Mapping[str, str] | None = None) -> S
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
-    """A sentence for each ``GENBANK_ASSETS_*`` variable that nothing reads, with the one that may be meant.
+    """Return a sentence for each ``GENBANK_ASSETS_*`` variable that nothing reads, with the one that may be meant.
 
     Variables that begin with ``GENBANK_ASSETS_TEST_`` are the tests' own.
     """
@@ -259,7 +259,7 @@ def _variable(field: str) -> str:
 
 
 def _is_place(url: str) -> bool:
-    """Whether this names a bucket or a folder of this machine."""
+    """Return whether this names a bucket or a folder of this machine."""
     parts = urlsplit(url)
     if parts.scheme == "file":
         return parts.netloc in {"", "localhost"} and parts.path.startswith("/")

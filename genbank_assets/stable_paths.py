@@ -81,7 +81,7 @@ def _link(link: Path, target: Path) -> None:
 
 
 def named_by_stable_path(partition: PartitionRelease, stage: Stage) -> set[str]:
-    """The generations of a stage that the stable path leads to: one, or none."""
+    """Return the generations of a stage that the stable path leads to: one, or none."""
     link = stable_path(partition.store, partition.key) / ("records" if stage == "records" else "unique_records")
     if stage not in STABLE_STAGES or not link.is_symlink():
         return set()

@@ -106,14 +106,14 @@ class PartitionRelease:
         return self.stage_folder(stage) / generation
 
     def folder_of(self, manifest: Manifest) -> Path:
-        """The folder that the names in a manifest of this partition are relative to.
+        """Return the folder that the names in a manifest of this partition are relative to.
 
         Whoever holds a manifest asks for its files in this way: :meth:`files_folder` may be of a later one.
         """
         return self.generation_folder(manifest.stage, manifest.generation)
 
     def files_folder(self, stage: Stage) -> Path:
-        """The folder of the published generation's files.
+        """Return the folder of the published generation's files.
 
         Raises:
             NotFoundError: the stage is not published.
@@ -124,11 +124,11 @@ class PartitionRelease:
         return self.folder_of(manifest)
 
     def manifest_path(self, stage: Stage) -> Path:
-        """The stage's manifest; its existence is what publishes the stage."""
+        """Return the stage's manifest; its existence is what publishes the stage."""
         return self.stage_folder(stage) / MANIFEST
 
     def manifest(self, stage: Stage) -> Manifest | None:
-        """The stage's manifest, or None while the stage is not published."""
+        """Return the stage's manifest, or None while the stage is not published."""
         path = self.manifest_path(stage)
         try:
             return read_manifest(path)
@@ -183,11 +183,11 @@ class Manifest:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def run_of(self, entry: dict[str, Any]) -> str:
-        """The run that made a file of this manifest."""
+        """Return the run that made a file of this manifest."""
         return str(self.file_runs.get(entry["name"]) or entry.get("run_id") or self.run_id)
 
     def report_as(self, kind: type[Report]) -> Report:
-        """The report with the figures of this manifest's own stage.
+        """Return the report with the figures of this manifest's own stage.
 
         Raises:
             TypeError: the stage is another.
@@ -197,14 +197,14 @@ class Manifest:
         return self.report
 
     def to_json(self) -> str:
-        """The manifest as indented JSON."""
+        """Return the manifest as indented JSON."""
         content = dataclasses.asdict(self)
         content["report"] = self.report.as_dict()
         return json.dumps(content, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
-        """The reverse of :meth:`to_json`.
+        """Return the reverse of :meth:`to_json`.
 
         Raises:
             IntegrityError: the text is not a manifest.
@@ -219,7 +219,7 @@ class Manifest:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest in a file.
+    """Return the manifest in a file.
 
     Raises:
         FileNotFoundError: there is none.
@@ -262,6 +262,6 @@ def releases_in_store(store: Path, *, key: PartitionKey, stage: Stage, retired: 
 
 
 def current_release(store: Path, *, key: PartitionKey, stage: Stage) -> PartitionRelease | None:
-    """The newest release of a partition whose ``stage`` is published."""
+    """Return the newest release of a partition whose ``stage`` is published."""
     found = releases_in_store(store, key=key, stage=stage)
     return found[-1] if found else None

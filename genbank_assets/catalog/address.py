@@ -23,12 +23,12 @@ _OPTIONS = {"endpoint", "region", "unsigned", "bundle"}
 
 
 def is_bucket_url(text: str) -> bool:
-    """Whether this is the address of published tables rather than a folder's path."""
+    """Return whether this is the address of published tables rather than a folder's path."""
     return text.partition("://")[0].lower() in SCHEMES and "://" in text
 
 
 def open_address(url: str) -> ObjectStore:
-    """The place behind an address, which has answered.
+    """Return the place behind an address, which has answered.
 
     Raises:
         ObjectStoreError: it cannot be used, or does not answer.

@@ -39,7 +39,7 @@ def fetch_published(
     start: int = 1,
     end: int | None = None,
 ) -> Iterator[bytes]:
-    """The residues of records, in the order of the names; a name that comes twice in a batch is given once.
+    """Yield the residues of records, in the order of the names; a name that comes twice in a batch is given once.
 
     Args:
         there: what is published.
@@ -91,7 +91,7 @@ def residues_in_pieces(place: Place, *, start: int = 1, end: int | None = None) 
 def _places(
     there: There, names: Sequence[str], *, missing: Missing, start: int, end: int | None
 ) -> Iterator[tuple[str, Place]]:
-    """Names with residues in the range, in order."""
+    """Yield names with residues in the range, in order."""
     for name, place in _named(there, names, missing=missing):
         if place.row["sequence_sha256"] is None:
             missing(name, NotFoundError(f"{place.row['accession_version']} has no residues of its own"))
@@ -103,7 +103,7 @@ def _places(
 
 
 def _named(there: There, names: Sequence[str], *, missing: Missing) -> Iterator[tuple[str, Place]]:
-    """Names in order; a version that only an earlier release has comes from there."""
+    """Yield names in order; a version that only an earlier release has comes from there."""
     accessions = [name for name in names if not is_digest(name)]
     found = find([releases[-1] for releases in there.values()], accessions)
     absent = [name for name in accessions if name not in found and "." in name]
@@ -134,7 +134,7 @@ def _gathered(places: list[Place], spool: IO[bytes]) -> dict[tuple[int, str, int
 
 
 def _of_file(places: list[Place]) -> dict[int, bytes]:
-    """The residues of records of one file, each row group read once."""
+    """Return the residues of records of one file, each row group read once."""
     one, file = places[0].release, places[0].row["source_file"]
     table = one.tables("sequences")[[entry["name"] for entry in one.records.files].index(file)]
     texts: defaultdict[int, bytearray] = defaultdict(bytearray)

@@ -80,18 +80,18 @@ def search(there: There, name: str) -> list[Place]:
 
 
 def not_found(there: There, name: str) -> str:
-    """The sentence about a name that nothing has."""
+    """Return the sentence about a name that nothing has."""
     searched = sorted({f"{releases[-1].key.collection} {releases[-1].release}" for releases in there.values()})
     return f"no record {name} in the published tables (searched: {len(there)} division(s) of {', '.join(searched)})"
 
 
 def is_digest(name: str) -> bool:
-    """Whether a name is a SHA-256 in hex or a refget digest."""
+    """Return whether a name is a SHA-256 in hex or a refget digest."""
     return bool(_SHA256.fullmatch(name) or _REFGET.fullmatch(name))
 
 
 def find_digest(there: There, name: str) -> Place | None:
-    """The record that stands for residues with a digest, in the newest releases; None where none has it."""
+    """Return the record that stands for residues with a digest, in the newest releases; None where none has it."""
     for releases in there.values():
         one = releases[-1]
         row = _by_refget(one, match[1]) if (match := _REFGET.fullmatch(name)) else _by_sha256(one, bytes.fromhex(name))
@@ -166,5 +166,5 @@ def _secondary(newest: Sequence[ReadableRelease], name: str) -> list[Place]:
 
 
 def _forms(name: str) -> set[str]:
-    """A name as it was asked for, and in upper case."""
+    """Return a name as it was asked for, and in upper case."""
     return {name.strip(), name.strip().upper()}

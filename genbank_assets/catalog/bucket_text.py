@@ -16,7 +16,7 @@ from genbank_assets.lookup.text import cut
 
 
 def published_text(there: There, name: str) -> Iterator[bytes]:
-    """The text of the record that a name means, in pieces; checked against its digest at the end.
+    """Yield the text of the record that a name means, in pieces; checked against its digest at the end.
 
     Raises:
         NotFoundError: there is no such record, or its raw file is not published.
@@ -27,7 +27,7 @@ def published_text(there: There, name: str) -> Iterator[bytes]:
 
 
 def text_of(place: Place) -> Iterator[bytes]:
-    """The text of a record, in pieces; checked against its digest at the end.
+    """Yield the text of a record, in pieces; checked against its digest at the end.
 
     Raises:
         NotFoundError: its raw file is not published.

@@ -180,7 +180,7 @@ class _Hops:
         return {"object": f"{self._bucket.url}/{listed.key}", "bytes": listed.bytes, "file_sha256": listed.sha256}
 
     def _wrong_object(self, table: Path) -> tuple[Any, str] | None:
-        """What is wrong with a table's object by a HEAD: status and words."""
+        """Return what is wrong with a table's object by a HEAD: status and words."""
         try:
             size = self._bucket.size(table.as_posix())
         except NotFoundError as error:
@@ -189,7 +189,7 @@ class _Hops:
         return None if size == listed else ("mismatch", f"it has {size:,} bytes, its manifest says {listed:,}")
 
     def _changed(self, table: Path) -> str:
-        """What is wrong with a table's bytes, which are read only to verify."""
+        """Return what is wrong with a table's bytes, which are read only to verify."""
         if not self._verify:
             return ""
         hasher = hashlib.sha256()

@@ -57,20 +57,20 @@ class Bundle:
     made_at: str
 
     def copy_of(self, one: Published) -> str:
-        """The key of the bundle's copy of a division's manifest."""
+        """Return the key of the bundle's copy of a division's manifest."""
         return f"{bundle_folder(self.name)}/{one.manifest}"
 
     def has(self, key: str, content: bytes) -> bool:
-        """Whether an object of the bundle has the bytes that are listed."""
+        """Return whether an object of the bundle has the bytes that are listed."""
         return self.files.get(key) == (len(content), hashlib.sha256(content).hexdigest())
 
     def to_json(self) -> bytes:
-        """The manifest as indented JSON."""
+        """Return the manifest as indented JSON."""
         return (json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=1) + "\n").encode()
 
     @classmethod
     def from_json(cls, text: bytes, *, key: str) -> Bundle:
-        """The manifest that lies under a key.
+        """Return the manifest that lies under a key.
 
         Raises:
             IntegrityError: the text is none of a bundle.
@@ -89,12 +89,12 @@ class Bundle:
 
 
 def is_changes_key(key: str) -> bool:
-    """Whether a key is one of a file of changes between releases."""
+    """Return whether a key is one of a file of changes between releases."""
     return bool(_CHANGES_KEY.fullmatch(key))
 
 
 def is_bundle_name(text: str) -> bool:
-    """Whether this names a bundle: a date, or ``latest``."""
+    """Return whether this names a bundle: a date, or ``latest``."""
     return bool(_NAME.fullmatch(text))
 
 
@@ -104,6 +104,6 @@ def bundle_folder(name: str) -> str:
 
 
 def bundle_at_key(key: str) -> str | None:
-    """The name of the bundle whose manifest has this key, ``latest`` left out; None for any other key."""
+    """Return the name of the bundle whose manifest has this key, ``latest`` left out; None for any other key."""
     match = _MANIFEST_KEY.fullmatch(key)
     return match[1] if match else None

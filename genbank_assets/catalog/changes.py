@@ -52,7 +52,7 @@ def changes_frame(pairs: Sequence[tuple[ReadableRelease, ReadableRelease]]) -> p
 
 
 def _compared(steps: Sequence[tuple[ReadableRelease, ReadableRelease]], *, by_section: bool) -> pl.LazyFrame:
-    """The divisions' later releases against their earlier ones."""
+    """Return the divisions' later releases against their earlier ones."""
     later = steps[0][1]
     previous = {str(step[1].key.division): step[0].release for step in steps}
     on = ["section", "accession"] if by_section else ["accession"]

@@ -46,7 +46,7 @@ def counted_by_manifests(there: _There) -> tuple[int, int]:
 
 
 def _newest(releases: Sequence[ReadableRelease]) -> ReadableRelease | None:
-    """The newest release of a division that the catalog can take."""
+    """Return the newest release of a division that the catalog can take."""
     return next((one for one in reversed(releases) if is_current_layout(one)), None)
 
 

@@ -78,11 +78,11 @@ class ReadableRelease:
         yield folder / name
 
     def manifest(self, stage: Stage) -> Manifest | None:
-        """The manifest of any stage; None where it is not published."""
+        """Return the manifest of any stage; None where it is not published."""
         return self.partition.manifest(stage)
 
     def tables(self, kind: str) -> list[Path]:
-        """The tables of one kind in the order of the raw files; none where the kind was not made.
+        """Return the tables of one kind in the order of the raw files; none where the kind was not made.
 
         Args:
             kind: ``records``, ``sequences``, ``quarantine``, ``samples`` or ``cds``.
@@ -101,13 +101,13 @@ class ReadableRelease:
         return pl.scan_parquet(tables, glob=False)  # type: ignore[arg-type]
 
     def memberships_named(self, accessions: Sequence[str]) -> pl.LazyFrame:
-        """The memberships of these accessions (without version)."""
+        """Return the memberships of these accessions (without version)."""
         import polars as pl
 
         return self.scan([self.memberships]).filter(pl.col("accession").is_in(list(accessions)))
 
     def rows_where(self, table: Path, column: str, values: Sequence[Any]) -> pl.DataFrame:
-        """The row groups of a table that can have one of these values in a column, all columns."""
+        """Return the row groups of a table that can have one of these values in a column, all columns."""
         import polars as pl
 
         with self.open(table) as file:
@@ -123,7 +123,7 @@ class ReadableRelease:
         return table.stat().st_size
 
     def location(self, table: Path) -> str:
-        """A table as SQL names it."""
+        """Return a table as SQL names it."""
         return str(table.resolve())
 
 
@@ -131,7 +131,7 @@ class Published(Protocol):
     """Tables in another place than a store's folder, such as a bucket."""
 
     def releases(self) -> dict[PartitionKey, list[ReadableRelease]]:
-        """What :func:`readable_releases` answers."""
+        """Return what :func:`readable_releases` answers."""
         ...
 
 

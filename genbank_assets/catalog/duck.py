@@ -24,7 +24,7 @@ _INSTALL = 'install them: pip install "genbank-assets[catalog]"'
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """A connection in memory with DuckLake loaded and no way to fetch other extensions.
+    """Return a connection in memory with DuckLake loaded and no way to fetch other extensions.
 
     Raises:
         SettingsError: DuckDB or the extension is not installed, or they are of different versions.
@@ -62,7 +62,7 @@ def connect_bucket(connection: duckdb.DuckDBPyConnection, tables: TableBucket) -
 
 
 def literal(text: str | Path) -> str:
-    """A SQL string: for statements that take no parameters, such as ATTACH and CALL."""
+    """Return a SQL string: for statements that take no parameters, such as ATTACH and CALL."""
     return "'" + str(text).replace("'", "''") + "'"
 
 
@@ -79,7 +79,7 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _extension(version: str) -> Path:
-    """The extension's file for this version of DuckDB.
+    """Return the extension's file for this version of DuckDB.
 
     Raises:
         SettingsError: it is not installed.

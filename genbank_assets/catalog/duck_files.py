@@ -42,7 +42,7 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
         return str(key[len(root) + 1 :])
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> RangeFile:
-        """An object as a file.
+        """Return an object as a file.
 
         Raises:
             FileNotFoundError: it is not there.
@@ -63,7 +63,7 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
             raise FileNotFoundError(str(error)) from None
 
     def exists(self, path: str, **_: Any) -> bool:
-        """Whether there is such an object."""
+        """Return whether there is such an object."""
         try:
             self.info(path)
         except FileNotFoundError:
@@ -71,7 +71,7 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
         return True
 
     def glob(self, path: str, **_: Any) -> list[str]:
-        """The path itself: keys are listed by catalogs, not by patterns."""
+        """Return the path itself: keys are listed by catalogs, not by patterns."""
         return [path]
 
     def modified(self, path: str) -> dt.datetime:

@@ -73,7 +73,7 @@ class CatalogReport:
 
 
 def catalog_path(store: Path) -> Path:
-    """Where the catalog of a store is."""
+    """Return where the catalog of a store is."""
     return store / FOLDER / FILE
 
 
@@ -170,14 +170,14 @@ def snapshots(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, dict[str
 
 
 def files_of(path: Path, *, tables: TableBucket | None = None) -> list[str]:
-    """Every file that a catalog lists, in any of its snapshots."""
+    """Return every file that a catalog lists, in any of its snapshots."""
     with attached(path, tables=tables) as connection:
         rows = connection.execute("SELECT path FROM __ducklake_metadata_mirror.ducklake_data_file").fetchall()
     return [str(row[0]) for row in rows]
 
 
 def _steps_made(path: Path, steps: Sequence[Step], tables: TableBucket | None) -> int | None:
-    """How many of the steps the catalog has; None where there is none, or its past is another."""
+    """Return how many of the steps the catalog has; None where there is none, or its past is another."""
     if not path.is_file():
         return None
     with attached(path, tables=tables) as connection:

@@ -88,14 +88,14 @@ def _first_value(name: str) -> pl.Expr:
 
 
 def _named(frame: pl.LazyFrame, one: ReadableRelease) -> pl.LazyFrame:
-    """The partition's own names, whatever the table says: a file may be read as part of several sections."""
+    """Return the partition's own names, whatever the table says: a file may be read as part of several sections."""
     return frame.with_columns(
         collection=pl.lit(one.key.collection), section=pl.lit(one.key.division), release=pl.lit(one.release)
     )
 
 
 def _concatenated(frames: list[pl.LazyFrame], empty: pl.LazyFrame) -> pl.LazyFrame:
-    """The frames one under the other, in one order of columns."""
+    """Return the frames one under the other, in one order of columns."""
     if not frames:
         return empty
     names = frames[0].collect_schema().names()

@@ -70,7 +70,7 @@ class MirrorRecord:
         return next(residues_of(self._where, wanted))[1]
 
     def to_seqrecord(self) -> SeqRecord:
-        """The record as Biopython has it, with residues."""
+        """Return the record as Biopython has it, with residues."""
         return to_seqrecord(self.row, self.residues())
 
 
@@ -90,7 +90,7 @@ class Mirror:
         return readable_releases(self.store)
 
     def divisions(self) -> pl.DataFrame:
-        """Which releases can be read: collection, section, release, is_newest, files, records, residues."""
+        """Return which releases can be read: collection, section, release, is_newest, files, records, residues."""
         rows = [
             {
                 "collection": key.collection,
@@ -188,7 +188,7 @@ class Mirror:
         return changes_frame(pairs)
 
     def fetch(self, accession: str, partitions: Partitions = None, *, release: str | None = None) -> MirrorRecord:
-        """The record of a name, ``ACCESSION`` or ``ACCESSION.VERSION``; upper case may be left out.
+        """Return the record of a name, ``ACCESSION`` or ``ACCESSION.VERSION``; upper case may be left out.
 
         RefSeq has some records in two sections: then it is that of the first, unless ``partitions`` says which.
 
@@ -233,7 +233,7 @@ class Mirror:
         *,
         release: str | None = None,
     ) -> Iterator[SeqRecord]:
-        """The same as Biopython's records, with residues; arguments are those of :meth:`select`.
+        """Yield the same as Biopython's records, with residues; arguments are those of :meth:`select`.
 
         Raises:
             NotFoundError: no such division or release is there.

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 
 def groups_with(metadata: pq.FileMetaData, column: str, values: Collection[Any]) -> list[int]:
-    """The row groups that can have one of these values in a column; all where there are no statistics."""
+    """Return the row groups that can have one of these values in a column; all where there are no statistics."""
     index = next(i for i in range(metadata.num_columns) if metadata.schema.column(i).path == column)
     groups = []
     for group in range(metadata.num_row_groups):

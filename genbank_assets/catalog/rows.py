@@ -21,7 +21,7 @@ from genbank_assets.catalog.row_groups import groups_with
 
 
 def rows_named(one: ReadableRelease, names: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The rows of these accessions, with or without version, in the order of the files."""
+    """Yield the rows of these accessions, with or without version, in the order of the files."""
     wanted = {name.strip().upper() for name in names} | {name.strip() for name in names}
     primary = sorted({name.partition(".")[0] for name in wanted} | wanted)
     found = (
@@ -40,7 +40,7 @@ def rows_named(one: ReadableRelease, names: Iterable[str]) -> Iterator[dict[str,
 
 
 def rows_matching(one: ReadableRelease, condition: pl.Expr | None) -> Iterator[dict[str, Any]]:
-    """The rows for which a condition holds, all for None, in the order of the files."""
+    """Yield the rows for which a condition holds, all for None, in the order of the files."""
     for _, path in _by_source(one, "records"):
         yield from _whole_rows(one, path, condition)
 
@@ -77,7 +77,7 @@ def _whole_rows(
 
 
 def _matching(file: pq.ParquetFile, group: int, condition: pl.Expr, whose: dict[str, str]) -> pa.Table:
-    """The rows of a row group for which a condition holds; other columns are read only where there are some."""
+    """Return the rows of a row group for which a condition holds; other columns are read only where there are some."""
     named = [name for name in condition.meta.root_names() if name in file.schema_arrow.names]
     columns = sorted({"record_ordinal", *named})
     frame = pl.DataFrame(pl.from_arrow(file.read_row_group(group, columns=columns)))
@@ -87,7 +87,7 @@ def _matching(file: pq.ParquetFile, group: int, condition: pl.Expr, whose: dict[
 
 
 def _groups_with(file: pq.ParquetFile, ordinals: set[int]) -> list[int]:
-    """The row groups that can have one of these records, by their statistics; all where there are none."""
+    """Return the row groups that can have one of these records, by their statistics; all where there are none."""
     return groups_with(file.metadata, "record_ordinal", ordinals)
 
 

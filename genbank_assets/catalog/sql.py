@@ -74,7 +74,7 @@ def bucket_catalog(tables: TableBucket, *, progress: Callable[[str], None] = lam
 
 
 def answer(connection: duckdb.DuckDBPyConnection, query: str) -> str | None:
-    """The rows of a query as a table for people, the first and last of many; None for a statement without rows.
+    """Return the rows of a query as a table for people, the first and last of many; None for a statement without rows.
 
     Raises:
         QueryError: DuckDB refuses the query.
@@ -114,7 +114,7 @@ def _refusals() -> Iterator[None]:
 
 
 def _snapshot_of(connection: duckdb.DuckDBPyConnection, release: str) -> int:
-    """The last snapshot of a release's steps: the state in which all that the store has of it is there.
+    """Return the last snapshot of a release's steps: the state in which all that the store has of it is there.
 
     Raises:
         NotFoundError: the catalog does not know the release, or both collections have one of that number.

@@ -48,7 +48,7 @@ class Step:
 
 
 def steps_of(there: Mapping[PartitionKey, Sequence[ReadableRelease]]) -> tuple[list[Step], list[ReadableRelease]]:
-    """The steps for everything that can be read, in order, and the releases that a catalog cannot take.
+    """Return the steps for everything that can be read, in order, and the releases that a catalog cannot take.
 
     These are releases whose tables are in the layout of version 0.1.0, which lack columns that name a record.
     """

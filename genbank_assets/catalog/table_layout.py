@@ -98,11 +98,11 @@ class TablesManifest:
         return self.input_digest, frozenset((one.key, one.bytes, one.sha256) for one in self.tables)
 
     def of_kind(self, kind: str) -> list[TableObject]:
-        """The tables of a kind, in the order of the raw files."""
+        """Return the tables of a kind, in the order of the raw files."""
         return [one for one in self.tables if one.kind == kind]
 
     def to_json(self) -> str:
-        """The manifest as indented JSON."""
+        """Return the manifest as indented JSON."""
         content: dict[str, Any] = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -114,7 +114,7 @@ class TablesManifest:
 
     @classmethod
     def from_json(cls, text: str | bytes, *, key: str) -> TablesManifest:
-        """The manifest that lies under a key.
+        """Return the manifest that lies under a key.
 
         Raises:
             IntegrityError: the text is no manifest, of another place, or names what is no table of its own.
@@ -161,13 +161,13 @@ def manifest_key(key: PartitionKey, release: str) -> str:
 
 
 def published_at_key(key: str) -> Published | None:
-    """Which release a manifest's key names; None for any other key."""
+    """Return which release a manifest's key names; None for any other key."""
     match = _MANIFEST_KEY.fullmatch(key)
     return Published(match["collection"], match["section"], match["release"]) if match else None
 
 
 def is_table_key(key: str) -> bool:
-    """Whether a key is one that this project gives to tables; others are left alone."""
+    """Return whether a key is one that this project gives to tables; others are left alone."""
     return bool(_TABLE_KEY.fullmatch(key) or _TAXONOMY_TABLE.fullmatch(key))
 
 
@@ -191,12 +191,12 @@ class PublishedTaxonomy:
         return taxonomy_key(self.date)
 
     def to_json(self) -> bytes:
-        """The manifest as indented JSON."""
+        """Return the manifest as indented JSON."""
         return (json.dumps(dataclasses.asdict(self) | {"format": FORMAT}, indent=1) + "\n").encode()
 
     @classmethod
     def from_json(cls, text: bytes, *, key: str) -> PublishedTaxonomy:
-        """The manifest that lies under a key.
+        """Return the manifest that lies under a key.
 
         Raises:
             IntegrityError: the text is none, or names what is no table of its own.
@@ -219,13 +219,13 @@ def taxonomy_key(date: str) -> str:
 
 
 def taxonomy_at_key(key: str) -> str | None:
-    """The date of the taxonomy whose manifest has this key; None for any other key."""
+    """Return the date of the taxonomy whose manifest has this key; None for any other key."""
     match = _TAXONOMY_MANIFEST.fullmatch(key)
     return match[1] if match else None
 
 
 def table_keys(files: Iterable[tuple[str, str, str]], *, key: PartitionKey, release: str) -> list[str]:
-    """The keys of a stage's tables, given as (kind, file name, SHA-256); other bytes, other keys."""
+    """Return the keys of a stage's tables, given as (kind, file name, SHA-256); other bytes, other keys."""
     files = list(files)
     named = "".join(f"{kind}/{name} {digest}\n" for kind, name, digest in files)
     generation = hashlib.sha256(named.encode()).hexdigest()[:16]
@@ -260,7 +260,7 @@ def read_taxonomies(text: str | bytes) -> list[str]:
 
 
 def read_index(text: str | bytes) -> list[Published]:
-    """What an index lists, divisions by name and releases oldest first.
+    """Return what an index lists, divisions by name and releases oldest first.
 
     Raises:
         IntegrityError: the text is no index.

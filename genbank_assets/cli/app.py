@@ -107,7 +107,7 @@ def _stopped(options: argparse.Namespace) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Mirror GenBank and RefSeq: raw files, Parquet tables, PostgreSQL and an object set, with lineage.",
@@ -147,7 +147,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _store_of(options: argparse.Namespace) -> Path | None:
-    """The folder that ``--store`` names; None also where it is the address of a bucket (``cli.reading``)."""
+    """Return the folder that ``--store`` names; None also where it is the address of a bucket (``cli.reading``)."""
     store = getattr(options, "store", None)
     return store if isinstance(store, Path) else None
 
@@ -174,7 +174,7 @@ def _failed(error: BaseException, options: argparse.Namespace) -> int:
 
 
 def _database_reason(error: BaseException) -> str | None:
-    """Why Dagster's storage failed, in a sentence without its SQL; None where that is not what happened.
+    """Return why Dagster's storage failed, in a sentence without its SQL; None where that is not what happened.
 
     It raises errors of SQLAlchemy, whose ``orig`` is the driver's: https://peps.python.org/pep-0249/#exceptions
     """
@@ -197,7 +197,7 @@ def _place_of(error: BaseException) -> str:
 
 
 def _is_of_printing(error: BaseException) -> bool:
-    """Whether a module of the command line itself was writing: what the core writes are files with names."""
+    """Return whether a module of the command line itself was writing: what the core writes are files with names."""
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and Path(frames[-1].filename).parent == Path(__file__).parent
 

@@ -95,7 +95,7 @@ def _show(connection: duckdb.DuckDBPyConnection, query: str) -> None:
 
 
 def _queries() -> Iterator[str]:
-    """What standard input has, cut at the semicolons that end lines; each as soon as it is whole."""
+    """Yield what standard input has, cut at the semicolons that end lines; each as soon as it is whole."""
     if sys.stdin.isatty():
         print("Queries end with ; and Ctrl-D ends the session.", file=sys.stderr)
     lines: list[str] = []

@@ -64,7 +64,7 @@ def _cite(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _citations(options: argparse.Namespace, settings: Settings) -> list[Citation | ExtractCitation]:
-    """The citations of what was named, in that order."""
+    """Return the citations of what was named, in that order."""
     from genbank_assets.extract.citation import cite, cite_extract
     from genbank_assets.extract.manifest import Extract
 

@@ -82,7 +82,7 @@ class Commands:
 
 
 def option_of(name: str) -> str:
-    """The option that sets a setting: ``max_absent_fraction`` has ``--max-absent-fraction``."""
+    """Return the option that sets a setting: ``max_absent_fraction`` has ``--max-absent-fraction``."""
     return f"--{name.replace('_', '-')}"
 
 

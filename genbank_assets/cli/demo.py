@@ -81,7 +81,7 @@ def _materialize(keys: list[PartitionKey], *, settings: Settings, options: argpa
 
 
 def _report(settings: Settings, keys: list[PartitionKey]) -> str:
-    """What the demonstration shows at its end."""
+    """Return what the demonstration shows at its end."""
     from genbank_assets.lineage.render import as_text, status_table
     from genbank_assets.lineage.status import status
     from genbank_assets.lineage.trace import trace

@@ -106,7 +106,7 @@ def _add_format(command: argparse.ArgumentParser) -> None:
 
 
 def selection_of(options: argparse.Namespace) -> Selection:
-    """The selection that was asked for."""
+    """Return the selection that was asked for."""
     from genbank_assets.extract.selection import Selection, parse_days, parse_length
 
     least, greatest = parse_length(options.length) if options.length else (None, None)
@@ -135,7 +135,7 @@ def selection_of(options: argparse.Namespace) -> Selection:
 
 
 def read_names(name: str) -> tuple[str, ...]:
-    """The first word of each line of a file, or of standard input for ``-``; each once, lines of ``#`` left out.
+    """Return the first word of each line of a file, or of standard input for ``-``; each once, lines of ``#`` left out.
 
     Raises:
         SettingsError: it cannot be read.

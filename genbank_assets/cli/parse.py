@@ -119,7 +119,7 @@ def _table_stems(paths: Sequence[Path]) -> dict[Path, str] | None:
 
 
 def _parsed(task: _Task) -> ParsedFile | str:
-    """What became of a file, or why nothing did; a file that cannot be read does not stop the others."""
+    """Return what became of a file, or why nothing did; a file that cannot be read does not stop the others."""
     from genbank_assets.tables.writer import parse_file
 
     try:

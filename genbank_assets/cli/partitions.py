@@ -16,7 +16,7 @@ from genbank_assets.store import PartitionKey
 
 
 def chosen_partitions(texts: Iterable[str], *, all_: bool = False) -> list[PartitionKey]:
-    """The partitions that are meant, each once, in the order they are named; patterns in the catalogue's order.
+    """Return the partitions that are meant, each once, in the order they are named; patterns in the catalogue's order.
 
     Raises:
         UsageError: a text means none; the message names the nearest.
@@ -33,12 +33,12 @@ def chosen_partitions(texts: Iterable[str], *, all_: bool = False) -> list[Parti
 
 
 def all_partitions() -> list[PartitionKey]:
-    """Every partition of every collection, in the catalogue's order."""
+    """Return every partition of every collection, in the catalogue's order."""
     return [PartitionKey(c.name, division) for c in COLLECTIONS.values() for division in c.divisions]
 
 
 def chosen_division(text: str | None) -> str | None:
-    """A division code or section as the database has it.
+    """Return a division code or section as the database has it.
 
     Raises:
         UsageError: there is no such division.
@@ -56,7 +56,7 @@ def chosen_division(text: str | None) -> str | None:
 
 
 def chosen_collection(text: str | None) -> str | None:
-    """A collection's name as the database has it.
+    """Return a collection's name as the database has it.
 
     Raises:
         UsageError: there is no such collection.
@@ -67,7 +67,7 @@ def chosen_collection(text: str | None) -> str | None:
 
 
 def chosen_release(text: str | None) -> str | None:
-    """A release, or a day on top of one.
+    """Return a release, or a day on top of one.
 
     Raises:
         UsageError: it is none.
@@ -78,7 +78,7 @@ def chosen_release(text: str | None) -> str | None:
 
 
 def _suggestion(name: str, known: list[PartitionKey]) -> str:
-    """What may be meant, or what there is."""
+    """Return what may be meant, or what there is."""
     collection, slash, division = name.partition("/")
     exact = [str(key) for key in known if not slash and key.division == collection]
     near = exact or difflib.get_close_matches(name, map(str, known), n=1, cutoff=0.7)

@@ -32,7 +32,7 @@ def add_place_option(parser: argparse.ArgumentParser) -> None:
 
 
 def published_tables(options: argparse.Namespace, settings: Settings) -> TableBucket | None:
-    """The bucket that the command reads; None where it reads the store.
+    """Return the bucket that the command reads; None where it reads the store.
 
     Raises:
         ObjectStoreError: the address cannot be used.

@@ -180,7 +180,7 @@ def _fetch(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _names_in(path: str) -> Iterator[str]:
-    """The names in a file, one a line; empty lines are passed over.
+    """Yield the names in a file, one a line; empty lines are passed over.
 
     Raises:
         UsageError: the file cannot be read.

@@ -69,7 +69,7 @@ class Service:
                 os.killpg(self._process.pid, number)
 
     def is_running(self) -> bool:
-        """Whether it, or anything it started, is there."""
+        """Return whether it, or anything it started, is there."""
         if self._process is None:
             return False
         self._process.poll()  # which takes its exit status
@@ -99,7 +99,7 @@ def note_address(store: Path, address: str) -> None:
 
 
 def noted_address(store: Path) -> str | None:
-    """Where the UI of a store is or was last."""
+    """Return where the UI of a store is or was last."""
     try:
         return (store / _ADDRESS_FILE).read_text(encoding="utf-8").strip() or None
     except (OSError, ValueError):

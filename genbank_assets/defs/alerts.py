@@ -66,13 +66,13 @@ def _failed_check() -> dg.SensorDefinition:
 
 
 def is_of_this_graph(run: dg.DagsterRun) -> bool:
-    """Whether a run is about this graph's assets: others may share the instance."""
+    """Return whether a run is about this graph's assets: others may share the instance."""
     keys = {*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())}
     return run.job_name in _JOBS or any(key.path[0] in _FIRST_PARTS for key in keys)
 
 
 def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
-    """A line for each check of a run that did not pass."""
+    """Return a line for each check of a run that did not pass."""
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
     lines = []
     for record in records:
@@ -85,7 +85,7 @@ def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
 
 
 def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
-    """Why a run failed: its steps' sentences, or what Dagster says of the run."""
+    """Return why a run failed: its steps' sentences, or what Dagster says of the run."""
     lines = []
     for event in context.get_step_failure_events():
         data = event.step_failure_data

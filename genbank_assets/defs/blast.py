@@ -32,7 +32,7 @@ def blast_job_name(collection: str) -> str:
 
 
 def build_blast_asset(collection: Collection) -> dg.AssetsDefinition:
-    """The asset of a collection."""
+    """Return the asset of a collection."""
 
     @division_asset(
         collection,
@@ -87,12 +87,12 @@ BLAST_CHECKS = (
 
 
 def build_blast_checks(collection: Collection) -> list[dg.AssetChecksDefinition]:
-    """The check of the asset."""
+    """Return the check of the asset."""
     return build_division_checks(collection, BLAST_CHECKS)
 
 
 def build_blast_job(collection: Collection) -> Any:
-    """The job that makes it."""
+    """Return the job that makes it."""
     return collection_job(
         blast_job_name(collection.name),
         collection,

@@ -80,7 +80,7 @@ def read_a_small_division(
 
 
 def as_markdown(found: dict[str, collections.Counter[str]], *, what: str, records: int) -> str:
-    """What was not known, as a table, most frequent first."""
+    """Return what was not known, as a table, most frequent first."""
     if not found:
         return f"**{what}**: {records:,} records, nothing that was not seen before."
     lines = [

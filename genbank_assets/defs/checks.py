@@ -123,13 +123,13 @@ DAY_CHECKS = (
 
 
 def build_checks(collection: Collection) -> list[dg.AssetChecksDefinition]:
-    """All checks of a collection's assets."""
+    """Return all checks of a collection's assets."""
     with _preview_accepted():
         return [_build_for_division(collection, check) for check in CHECKS]
 
 
 def build_day_checks(collection: Collection) -> list[dg.AssetChecksDefinition]:
-    """All checks of a collection's daily assets."""
+    """Return all checks of a collection's daily assets."""
     with _preview_accepted():
         return [_build_for_day(collection, check) for check in DAY_CHECKS]
 

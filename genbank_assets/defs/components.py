@@ -44,7 +44,7 @@ class GenbankCollectionScaffolder(dg.Scaffolder[ScaffoldParams]):
 
     @classmethod
     def get_scaffold_params(cls) -> type[ScaffoldParams]:
-        """The options of ``dg scaffold defs``."""
+        """Return the options of ``dg scaffold defs``."""
         return ScaffoldParams
 
     def scaffold(self, request: dg.ScaffoldRequest[ScaffoldParams]) -> None:
@@ -75,7 +75,7 @@ class GenbankCollection(dg.Component, dg.Model, dg.Resolvable):
         return dg.ComponentTypeSpec(owners=OWNERS, tags=["genbank", "refseq", "ncbi"])
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The collection's part of the graph."""
+        """Return the collection's part of the graph."""
         from genbank_assets.definitions import build_collection_defs
 
         unknown = sorted(set(self.settings) - set(MirrorResource.model_fields))
@@ -90,7 +90,7 @@ class GenbankCollection(dg.Component, dg.Model, dg.Resolvable):
 
 @functools.cache
 def _resources(settings: tuple[tuple[str, Any], ...]) -> tuple[MirrorResource, S3Resource]:
-    """The same objects for the same settings: Dagster takes two of one name for a contradiction."""
+    """Return the same objects for the same settings: Dagster takes two of one name for a contradiction."""
     return MirrorResource(**dict(settings)), _S3
 
 

@@ -51,7 +51,7 @@ def daily_job_name(collection: str) -> str:
 
 
 def build_daily(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[dg.AssetsDefinition]:
-    """The five assets of each collection, in order."""
+    """Return the five assets of each collection, in order."""
     builders = (_raw_files, _records, _unique_records, _postgres_table, _object_set)
     return [build(collection) for collection in collections for build in builders]
 
@@ -59,7 +59,7 @@ def build_daily(collections: Iterable[Collection] = COLLECTIONS.values()) -> lis
 def _asset(
     collection: Collection, stage: Stage, *, after: Stage | None = None, **options: Any
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """What all stages of a day share."""
+    """Return what all stages of a day share."""
     decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
         key=day_key(collection, stage),
         deps=[*([day_key(collection, after)] if after else []), *options.pop("more_deps", [])],
@@ -115,7 +115,7 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
 def _tables(
     collection: Collection, stage: Stage, build: Callable[..., Manifest], *, columns: tuple[Column, ...], **options: Any
 ) -> dg.AssetsDefinition:
-    """A stage that makes tables of the day's files by one function of the core."""
+    """Return a stage that makes tables of the day's files by one function of the core."""
 
     @_asset(collection, stage, **options)
     def day_tables(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:

@@ -47,7 +47,7 @@ def derived_job_name(collection: str) -> str:
 
 
 def build_derived_assets(collection: Collection) -> list[dg.AssetsDefinition]:
-    """Both assets of a collection."""
+    """Return both assets of a collection."""
     return [_build(collection, stage) for stage in _KEYS]
 
 
@@ -126,12 +126,12 @@ DERIVED_CHECKS = (
 
 
 def build_derived_checks(collection: Collection) -> list[dg.AssetChecksDefinition]:
-    """The checks of both assets."""
+    """Return the checks of both assets."""
     return build_division_checks(collection, DERIVED_CHECKS)
 
 
 def build_derived_job(collection: Collection) -> Any:
-    """The job that makes both."""
+    """Return the job that makes both."""
     return collection_job(
         derived_job_name(collection.name),
         collection,

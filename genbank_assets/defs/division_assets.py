@@ -29,7 +29,7 @@ OWNERS = ["team:genbank-assets"]
 def division_asset(
     collection: Collection, name: str, *, group: str | None = None, **options: Any
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """A decorator: the asset ``COLLECTION/NAME`` with a partition per division.
+    """Return a decorator: the asset ``COLLECTION/NAME`` with a partition per division.
 
     Args:
         collection: of which collection.
@@ -48,7 +48,7 @@ def division_asset(
 
 
 def latest(settings: Settings, key: PartitionKey, stage: Stage, *, release: str | None = None) -> PartitionRelease:
-    """The newest release of a division whose ``stage`` is published, or the one that a run is about.
+    """Return the newest release of a division whose ``stage`` is published, or the one that a run is about.
 
     Raises:
         NotFoundError: there is none.
@@ -65,7 +65,7 @@ def latest(settings: Settings, key: PartitionKey, stage: Stage, *, release: str 
 
 
 def wanted_release(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str | None:
-    """The release that a run is tagged with; None where it is about whatever is current."""
+    """Return the release that a run is tagged with; None where it is about whatever is current."""
     return context.run.tags.get(RELEASE_TAG)
 
 

@@ -59,7 +59,7 @@ class ExtractConfig(dg.Config):
     metadata: list[str] = Field(default=[], description=f"To write beside the file: {', '.join(METADATA_NAMES)}.")
 
     def selection(self) -> Selection:
-        """What is wanted.
+        """Return what is wanted.
 
         Raises:
             SettingsError: a condition cannot be read.
@@ -89,7 +89,7 @@ class ExtractConfig(dg.Config):
         )
 
     def options(self) -> FormatOptions:
-        """How entries are written.
+        """Return how entries are written.
 
         Raises:
             SettingsError: no line has so many residues.

@@ -114,7 +114,7 @@ def _check_reachable(url: str) -> None:
 
 
 def open_instance(settings: Settings, *, captures_output: bool = True) -> dg.DagsterInstance:
-    """The store's Dagster instance: what the UI shows too. Its pools exist.
+    """Return the store's Dagster instance: what the UI shows too. Its pools exist.
 
     Args:
         settings: the store.

@@ -74,7 +74,7 @@ def trace_record() -> None:
 
 
 def collection_job(name: str, collection: Collection, *, selection: dg.AssetSelection, description: str) -> Any:
-    """A job over assets of one collection, which runs its steps in the run's own process.
+    """Return a job over assets of one collection, which runs its steps in the run's own process.
 
     A process per step would cost seconds each and isolate nothing that matters; the project that a component is part of
     has Dagster's default, which is just that.
@@ -89,7 +89,7 @@ def collection_job(name: str, collection: Collection, *, selection: dg.AssetSele
 
 
 def build_mirror_jobs(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[Any]:
-    """The mirror job of each collection."""
+    """Return the mirror job of each collection."""
     return [
         collection_job(
             mirror_job_name(collection.name),

@@ -35,7 +35,7 @@ def result(
     columns: tuple[Column, ...] = (),
     extra: dict[str, Any] | None = None,
 ) -> dg.MaterializeResult[Any]:
-    """A stage's manifest as the result of its asset."""
+    """Return a stage's manifest as the result of its asset."""
     report, folder = manifest.report, partition.folder_of(manifest).resolve()
     metadata: dict[str, Any] = {
         "summary": dg.MetadataValue.md(summary(manifest, partition=partition)),
@@ -58,33 +58,33 @@ def result(
 
 
 def rounded(value: Any) -> Any:
-    """A figure for people: fractions to four significant digits, whole numbers as they are."""
+    """Return a figure for people: fractions to four significant digits, whole numbers as they are."""
     if not isinstance(value, float):
         return value
     return round(value, 1) if abs(value) >= 1000 else float(f"{value:.4g}")
 
 
 def with_code_references(assets: Iterable[Any]) -> list[Any]:
-    """The assets with the places of their functions, for the UI's links to the source."""
+    """Return the assets with the places of their functions, for the UI's links to the source."""
     with warnings.catch_warnings():  # in beta in Dagster 1.13; a user of this graph cannot do anything about it
         warnings.filterwarnings("ignore", ".*(with_source_code_references|CodeReference).*", dg.BetaWarning)
         return list(dg.with_source_code_references(list(assets)))
 
 
 def table_name(settings: Settings) -> str:
-    """The table of the records as ``database.schema.table``."""
+    """Return the table of the records as ``database.schema.table``."""
     database = conninfo_to_dict(settings.postgres_url).get("dbname") if settings.postgres_url else "genbank"
     return f"{database or 'postgres'}.genbank.record"
 
 
 def objects_metadata(manifest: Manifest) -> dict[str, Any]:
-    """Where the object set is."""
+    """Return where the object set is."""
     url = str(manifest.extra["url"])
     return {"objects_url": url, "manifest_key": manifest.extra["manifest_key"], "dagster/uri": url}
 
 
 def table_schema(columns: tuple[Column, ...]) -> dg.TableSchema:
-    """The one column list as Dagster shows it."""
+    """Return the one column list as Dagster shows it."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
@@ -128,7 +128,7 @@ def summary(manifest: Manifest, *, partition: PartitionRelease) -> str:
 
 
 def _releases(manifest: Manifest, *, partition: PartitionRelease) -> list[str]:
-    """The stage's main figures in each release that the store keeps; nothing while there is one only."""
+    """Return the stage's main figures in each release that the store keeps; nothing while there is one only."""
     kept = releases_in_store(partition.store, key=partition.key, stage=manifest.stage)
     if len(kept) < 2:
         return []

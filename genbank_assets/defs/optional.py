@@ -15,7 +15,7 @@ from genbank_assets.errors import NotFoundError, SettingsError
 
 
 def is_left_out(context: dg.AssetExecutionContext, *, needs: Callable[[], object]) -> bool:
-    """Whether the asset is to yield nothing, because the run selects others too and what it needs is not here.
+    """Return whether the asset is to yield nothing, because the run selects others too and what it needs is not here.
 
     The asset says ``output_required=False``; its checks are then skipped by Dagster. The reason is in the run's log.
 

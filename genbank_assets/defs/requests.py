@@ -54,7 +54,7 @@ def decide(
     instance: dg.DagsterInstance,
     now: dt.datetime,
 ) -> Decision:
-    """Whether a division is to be loaded now.
+    """Return whether a division is to be loaded now.
 
     Args:
         division: the division.
@@ -106,7 +106,7 @@ def decide(
 
 
 def _is_in_place(here: PartitionRelease, state: ReleaseState, mark: str, last: dg.RunRecord | None) -> bool:
-    """Whether the release in the store is loaded throughout and made of the files that the source shows.
+    """Return whether the release in the store is loaded throughout and made of the files that the source shows.
 
     A listing that rounds cannot tell every state from another. So where the last run that was asked for brought another
     state of this release, and no run after it fetched the files, what the listing leaves open is taken for a change.
@@ -125,7 +125,7 @@ def _is_in_place(here: PartitionRelease, state: ReleaseState, mark: str, last: d
 
 
 def _is_after(raw: Manifest, last: dg.RunRecord) -> bool:
-    """Whether files were published after that run had ended."""
+    """Return whether files were published after that run had ended."""
     if not raw.published_at or not last.end_time:
         return False
     return dt.datetime.fromisoformat(raw.published_at).timestamp() > last.end_time
@@ -136,7 +136,7 @@ def _shows(raw: Manifest, state: ReleaseState, division: str) -> bool:
 
 
 def _requested(instance: dg.DagsterInstance, *, division: str, collection: Collection) -> list[dg.RunRecord]:
-    """The runs of a division that a release sensor asked for, newest first."""
+    """Return the runs of a division that a release sensor asked for, newest first."""
     records = instance.get_run_records(
         dg.RunsFilter(job_name=mirror_job_name(collection.name), tags={"dagster/partition": division}),
         limit=_RUNS_LOOKED_AT,
@@ -145,7 +145,7 @@ def _requested(instance: dg.DagsterInstance, *, division: str, collection: Colle
 
 
 def _same_request(runs: list[dg.RunRecord], state: ReleaseState, mark: str) -> list[dg.RunRecord]:
-    """The newest runs in a row that were asked to bring just this state."""
+    """Return the newest runs in a row that were asked to bring just this state."""
     found = []
     for record in runs:
         tags = record.dagster_run.tags

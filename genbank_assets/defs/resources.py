@@ -25,7 +25,7 @@ _VARIABLE = "GENBANK_ASSETS_{}"
 
 
 def _config_type(field: dataclasses.Field[Any]) -> type:
-    """The type of a setting as Dagster's configuration has it: paths are text."""
+    """Return the type of a setting as Dagster's configuration has it: paths are text."""
     default = field.default
     return type(default) if isinstance(default, bool | int | float) else str
 
@@ -35,7 +35,7 @@ def _plain(value: Any) -> Any:
 
 
 def _meaning(name: str) -> str:
-    """What a setting is, from the docstring of :class:`Settings`, and the variable it follows when left out."""
+    """Return what a setting is, from the docstring of :class:`Settings`, and the variable it follows when left out."""
     said = re.search(rf"^ *{name}: (.+?)(?=^ *\w+: |\Z)", Settings.__doc__ or "", re.MULTILINE | re.DOTALL)
     meaning = " ".join(said[1].split()) if said else name
     return f"{meaning[0].upper()}{meaning[1:].rstrip('.')}. Left out: {_VARIABLE.format(name.upper())}."
@@ -50,12 +50,12 @@ class _Mirror(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """A resource that gives just these settings, whatever the environment says."""
+        """Return a resource that gives just these settings, whatever the environment says."""
         values = {field.name: _plain(getattr(settings, field.name)) for field in dataclasses.fields(Settings)}
         return cls(follow_environment=False, **values)
 
     def settings(self, **overrides: Any) -> Settings:
-        """The settings of this run; overrides that are None count as none.
+        """Return the settings of this run; overrides that are None count as none.
 
         Raises:
             SettingsError: a value, here or in the environment, cannot be used.
@@ -97,12 +97,12 @@ class QuietS3Resource(S3Resource):  # type: ignore[misc, unused-ignore]
     """
 
     def get_object_to_set_on_execution_context(self) -> Any:
-        """What ``context.resources.s3`` is: nothing here reads it."""
+        """Return what ``context.resources.s3`` is: nothing here reads it."""
         return self
 
 
 def object_store(s3: S3Resource, settings: Settings, *, retries: int) -> ObjectStore:
-    """The object store of the settings, with endpoint, region and credentials as dagster-aws has them.
+    """Return the object store of the settings, with endpoint, region and credentials as dagster-aws has them.
 
     Credentials are asked of boto3 again while the run lasts, so that those of a role may expire.
     """

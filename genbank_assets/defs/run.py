@@ -225,7 +225,7 @@ def _reports(result: dg.ExecuteInProcessResult) -> dict[str, StageReport]:
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:
-    """The first step failure that says something, in one line."""
+    """Return the first step failure that says something, in one line."""
     for event in result.filter_events(lambda event: event.is_step_failure):
         data = event.step_failure_data
         if data.user_failure_data is not None and data.user_failure_data.description:

@@ -97,7 +97,7 @@ class _Look:
         self._warning = ""
 
     def result(self, wanted: frozenset[str]) -> dg.SensorResult:
-        """The requests, or a sentence that says why there are none."""
+        """Return the requests, or a sentence that says why there are none."""
         try:
             state = poll_release(self._collection, settings=self._settings)
         except (GenbankAssetsError, OSError) as error:
@@ -154,7 +154,7 @@ def _by_reason(decisions: Sequence[Decision]) -> str:
 
 
 def _read(cursor: str | None) -> dict[str, Any]:
-    """What the tick before left; a cursor that somebody wrote by hand counts as none."""
+    """Return what the tick before left; a cursor that somebody wrote by hand counts as none."""
     with contextlib.suppress(ValueError, TypeError):
         found = json.loads(cursor or "{}")
         if isinstance(found, dict) and float(found.get("looked", 0)) >= 0:
@@ -163,7 +163,7 @@ def _read(cursor: str | None) -> dict[str, Any]:
 
 
 def wanted_divisions(collection: Collection, *, settings: Settings) -> frozenset[str]:
-    """The divisions of a collection that the settings name; all where they name none at all.
+    """Return the divisions of a collection that the settings name; all where they name none at all.
 
     Raises:
         SettingsError: the setting names something that is no division.

@@ -47,7 +47,7 @@ class LoadConfig(dg.Config):
 
 
 def build_stages(collection: Collection) -> list[dg.AssetsDefinition]:
-    """The five assets of a collection, in order."""
+    """Return the five assets of a collection, in order."""
     return [build(collection) for build in (_raw_files, _records, _unique_records, _postgres_table, _object_set)]
 
 

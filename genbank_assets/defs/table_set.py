@@ -35,7 +35,7 @@ def table_set_job_name(collection: str) -> str:
 
 
 def build_table_set(collection: Collection) -> dg.AssetsDefinition:
-    """The asset of a collection."""
+    """Return the asset of a collection."""
 
     @division_asset(
         collection,
@@ -94,7 +94,7 @@ def build_table_set(collection: Collection) -> dg.AssetsDefinition:
 
 
 def build_table_set_check(collection: Collection) -> dg.AssetChecksDefinition:
-    """Its check: what is published is what was sent."""
+    """Return its check: what is published is what was sent."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Specifying a partitions_def", dg.PreviewWarning)
 
@@ -127,7 +127,7 @@ def build_table_set_check(collection: Collection) -> dg.AssetChecksDefinition:
 
 
 def build_table_set_job(collection: Collection) -> Any:
-    """The job that publishes a division."""
+    """Return the job that publishes a division."""
     return collection_job(
         table_set_job_name(collection.name),
         collection,

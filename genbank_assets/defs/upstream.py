@@ -41,7 +41,7 @@ def build_releases(collections: Iterable[Collection] = COLLECTIONS.values()) -> 
 
 
 def observed_release(state: ReleaseState, *, collection: Collection) -> dg.AssetObservation:
-    """A whole release as a look at the source found it."""
+    """Return a whole release as a look at the source found it."""
     metadata: dict[str, Any] = {"files": state.files}
     metadata |= {"bytes": state.bytes} if state.bytes is not None else {}
     metadata |= {"unknown": "; ".join(state.unknown)} if state.unknown else {}
@@ -49,7 +49,7 @@ def observed_release(state: ReleaseState, *, collection: Collection) -> dg.Asset
 
 
 def fetched_release(partition: PartitionRelease, *, collection: Collection) -> dg.AssetObservation:
-    """The release that a fetch found."""
+    """Return the release that a fetch found."""
     raw = partition.manifest("raw_files")
     date = str(raw.extra.get("release_date") or "") if raw is not None else ""
     return _observation(collection, number=partition.release, date=date, metadata={})

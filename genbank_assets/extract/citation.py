@@ -78,7 +78,7 @@ class Citation:
         )
 
     def as_dict(self) -> dict[str, object]:
-        """All of it as JSON values."""
+        """Return all of it as JSON values."""
         return {**dataclasses.asdict(self), "sentence": self.sentence, "bibtex": self.bibtex}
 
 
@@ -127,7 +127,7 @@ class ExtractCitation:
         return "\n\n".join([own, *(one.bibtex for one in self.sources)])
 
     def as_dict(self) -> dict[str, object]:
-        """All of it as JSON values."""
+        """Return all of it as JSON values."""
         return {
             **dataclasses.asdict(self),
             "sources": [one.as_dict() for one in self.sources],
@@ -137,7 +137,7 @@ class ExtractCitation:
 
 
 def bibtex(key: str, *, author: str, title: str, year: str | None, howpublished: str, note: str) -> str:
-    """A ``@misc`` entry; what TeX would take for its own in title and note is escaped."""
+    """Return a ``@misc`` entry; what TeX would take for its own in title and note is escaped."""
     dated = f"  year         = {{{year}}},\n" if year else ""
     return (
         f"@misc{{{key},\n"
@@ -154,7 +154,7 @@ def _tex(text: str) -> str:
 
 
 def cite(store: Path, partitions: list[str], *, release: str | None = None) -> list[Citation]:
-    """The citations of some partitions, each in its newest release or in the one that is named.
+    """Return the citations of some partitions, each in its newest release or in the one that is named.
 
     Raises:
         NotFoundError: one of them is not in the store.
@@ -164,7 +164,7 @@ def cite(store: Path, partitions: list[str], *, release: str | None = None) -> l
 
 
 def cite_input(one: Mapping[str, Any], *, software: str = f"genbank-assets {__version__}") -> Citation:
-    """The citation of an extract's input, as its manifest has it."""
+    """Return the citation of an extract's input, as its manifest has it."""
     collection, _, division = str(one["partition"]).partition("/")
     date = date_of(str(one.get("release_date") or ""))
     lines = sorted(f"{file['name']} {file['raw_sha256']}\n" for file in one["files"])
@@ -180,7 +180,7 @@ def cite_input(one: Mapping[str, Any], *, software: str = f"genbank-assets {__ve
 
 
 def cite_extract(extract: Extract) -> ExtractCitation:
-    """The citation of an extract."""
+    """Return the citation of an extract."""
     software = f"genbank-assets {extract.version}"
     sources = tuple(cite_input(one, software=software) for one in extract.inputs)
     return ExtractCitation(
@@ -195,7 +195,7 @@ def cite_extract(extract: Extract) -> ExtractCitation:
 
 
 def query_text(query: Mapping[str, Any]) -> str:
-    """A query as ``format=fasta; taxa=Mammalia, Aves``."""
+    """Return a query as ``format=fasta; taxa=Mammalia, Aves``."""
     return "; ".join(f"{name}={_value_text(value)}" for name, value in query.items())
 
 

@@ -41,7 +41,7 @@ _SAMPLE_COLUMNS = ("features.list.element.key", "features.list.element.qualifier
 
 
 def conditions_of(selection: Selection, taxonomy: Taxonomy | None) -> list[Condition]:
-    """The conditions of a selection, cheapest first.
+    """Return the conditions of a selection, cheapest first.
 
     Raises:
         NotFoundError: a taxon is not in the taxonomy.
@@ -104,7 +104,7 @@ def _not_in_clades(taxonomy: Taxonomy, taxa: Sequence[Taxon]) -> Condition:
 
 
 def _any_in(column: pa.ListArray, taxonomy: Taxonomy, taxa: Sequence[Taxon]) -> Flags:
-    """Whether any taxon of a record is in one of the clades."""
+    """Return whether any taxon of a record is in one of the clades."""
     ids, at = np.unique(column.flatten().to_numpy(), return_inverse=True)
     left = taxonomy.resolve(ids).left_values
     inside = np.zeros(len(ids), np.bool_)

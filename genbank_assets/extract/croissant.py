@@ -63,7 +63,7 @@ CONTEXT: dict[str, Any] = {
 
 
 def croissant(extract: Extract, *, name: str) -> dict[str, Any]:
-    """The metadata of Croissant 1.0: the files with their digests, and the columns of a table.
+    """Return the metadata of Croissant 1.0: the files with their digests, and the columns of a table.
 
     Args:
         extract: what they are about.
@@ -108,7 +108,7 @@ def _file_object(file: WrittenFile, format_: str) -> dict[str, Any]:
 
 
 def _record_sets(extract: Extract) -> Iterator[dict[str, Any]]:
-    """The rows of each file that Croissant's readers can read: tables with names of columns."""
+    """Yield the rows of each file that Croissant's readers can read: tables with names of columns."""
     columns = list(_columns(extract.query))
     for number, file in enumerate(extract.files, 1):
         if not columns or Path(file.name).suffix in {*ENCODERS} - {".gz"}:
@@ -134,7 +134,7 @@ def _record_sets(extract: Extract) -> Iterator[dict[str, Any]]:
 
 
 def _columns(query: Mapping[str, Any]) -> Iterator[Column]:
-    """The columns of a query's tables, as far as Croissant can say what they are."""
+    """Yield the columns of a query's tables, as far as Croissant can say what they are."""
     if query["format"] == "accession2taxid":
         yield from ACCESSION2TAXID_COLUMNS
         return
@@ -167,12 +167,12 @@ def _ncbi() -> dict[str, str]:
 
 
 def _collection(cited: ExtractCitation) -> str:
-    """The collection of all its partitions, or of the first."""
+    """Return the collection of all its partitions, or of the first."""
     return cited.sources[0].partition.split("/")[0] if cited.sources else "genbank"
 
 
 def _semantic_version(cited: ExtractCitation) -> str | None:
-    """The release as MAJOR.MINOR.PATCH, which Croissant asks for; None where there are several."""
+    """Return the release as MAJOR.MINOR.PATCH, which Croissant asks for; None where there are several."""
     releases = {one.release for one in cited.sources}
     parts = releases.pop().split(".") if len(releases) == 1 else []
     return ".".join([*parts, "0", "0"][:3]) if parts else None

@@ -36,7 +36,7 @@ class Done:
 def run_stretches(
     stretches: Iterable[Stretch], *, format_: Format, conditions: Sequence[Condition], workers: int
 ) -> Iterator[Block | Done]:
-    """The blocks of all stretches in order, each stretch followed by its :class:`Done`.
+    """Yield the blocks of all stretches in order, each stretch followed by its :class:`Done`.
 
     An error in a stretch is raised when its turn comes; whoever stops reading stops the threads.
     """

@@ -46,7 +46,7 @@ class Header:
         self.fields = tuple(dict.fromkeys(field for _, field in self._parts if field is not None))
 
     def join(self, column: Callable[[str], pa.Array], *, word: Sequence[Piece], last: pa.Array | None = None) -> Lines:
-        """The lines of some rows, ``>`` and line end included.
+        """Return the lines of some rows, ``>`` and line end included.
 
         Args:
             column: gives a field's values, (n,).
@@ -71,13 +71,13 @@ class Header:
         return header_lines(parts, rows=rows, words=words)
 
     def lines(self, frame: pl.DataFrame, *, first_word: pl.Expr) -> Lines:
-        """The lines of a frame's rows."""
+        """Return the lines of a frame's rows."""
         word = frame.select(word=first_word).to_series().to_arrow()
         return self.join(lambda name: frame[name].to_arrow(), word=[word])
 
 
 def _part(piece: Piece) -> tuple[Any, Ints | None]:
-    """A piece as native code takes it: null is empty, numbers and days are text."""
+    """Return a piece as native code takes it: null is empty, numbers and days are text."""
     if isinstance(piece, bytes):
         return piece, None
     if not (pa.types.is_string(piece.type) or pa.types.is_large_string(piece.type)):

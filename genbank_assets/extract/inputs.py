@@ -80,7 +80,7 @@ class Input:
         return {entry["flat_file"]: path for entry, path in zip(made.files, self.tables.tables("cds"), strict=True)}
 
     def as_dict(self) -> dict[str, Any]:
-        """What a manifest says of it: equal digests, equal tables."""
+        """Return what a manifest says of it: equal digests, equal tables."""
         raw = self.tables.manifest("raw_files")
         dated = release_date(self.tables) is not None
         return {
@@ -98,7 +98,7 @@ class Input:
 
 
 def find_inputs(store: Path | Published, *, partitions: Sequence[str], release: str | None) -> list[Input]:
-    """The inputs of some partitions, or of all that are in the store or published, in order of the catalog.
+    """Return the inputs of some partitions, or of all that are in the store or published, in order of the catalog.
 
     Raises:
         NotFoundError: a partition that was named is not in the store, or not in that release; or nothing is.
@@ -109,7 +109,7 @@ def find_inputs(store: Path | Published, *, partitions: Sequence[str], release: 
 
 
 def earlier_input(one: Input, *, release: str) -> Input | None:
-    """The same partition in another release, or None where it is not in the store."""
+    """Return the same partition in another release, or None where it is not in the store."""
     wanted = release_sort_key(release)
     same = [found for found in one.kept if release_sort_key(found.release) == wanted]
     return Input(same[-1], one.kept) if same else None

@@ -47,13 +47,13 @@ class Extract:
     version: str = __version__
 
     def as_json(self) -> str:
-        """The manifest; equal extracts, equal text."""
+        """Return the manifest; equal extracts, equal text."""
         content = dataclasses.asdict(self)
         return json.dumps({"genbank_assets": content.pop("version"), **content}, indent=1, default=str) + "\n"
 
     @classmethod
     def read(cls, path: Path) -> Extract:
-        """The extract of a manifest.
+        """Return the extract of a manifest.
 
         Raises:
             NotFoundError: there is none.
@@ -78,5 +78,5 @@ class Extract:
 
 
 def manifest_path(file: Path) -> Path:
-    """Where the manifest of a file (or of shards under its name) lies."""
+    """Return where the manifest of a file (or of shards under its name) lies."""
     return file.with_name(f"{file.name}{SUFFIX}")

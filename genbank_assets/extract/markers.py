@@ -127,11 +127,11 @@ MARKERS: tuple[Marker, ...] = (
 
 
 def folded(name: str) -> str:
-    """A name without case, spaces and punctuation: ``MT-CO1`` and ``mtco1`` are one."""
+    """Return a name without case, spaces and punctuation: ``MT-CO1`` and ``mtco1`` are one."""
     return re.sub(r"[\W_]+", "", name).lower()
 
 
 def marker_named(name: str) -> Marker | None:
-    """The marker that a name stands for, or None."""
+    """Return the marker that a name stands for, or None."""
     wanted = folded(name)
     return next((m for m in MARKERS if any(folded(known) == wanted for known in m.names)), None)

@@ -30,12 +30,12 @@ EDAM = {
 
 
 def media_types(file_name: str, format_: str) -> list[str]:
-    """How a file is packed, if it is, and what is in it."""
+    """Return how a file is packed, if it is, and what is in it."""
     packed = PACKED_TYPES.get(Path(file_name).suffix)
     return [*([packed] if packed else []), MEDIA_TYPES.get(format_, "text/plain")]
 
 
 def date_published(extract: Extract, cited: ExtractCitation) -> str | None:
-    """The latest release's date, or the day on which a release without one was first fetched; ISO 8601."""
+    """Return the latest release's date, or the day on which a release without one was first fetched; ISO 8601."""
     fetched = (str(one["first_fetched"]) for one in extract.inputs if one.get("first_fetched"))
     return cited.date or max(fetched, default=None)

@@ -55,7 +55,7 @@ class Output(abc.ABC):
 
     @abc.abstractmethod
     def finish(self) -> tuple[WrittenFile, ...]:
-        """All blocks were taken; files get their names."""
+        """Finish the files after the last block: rename them to their final names."""
 
     @abc.abstractmethod
     def abandon(self) -> None:
@@ -171,7 +171,7 @@ class Shards(Output):
         self._in_shards = self.resumed["entries"] if self.resumed else 0  # entries of the stretch to pass over
 
     def _state(self) -> dict[str, Any] | None:
-        """Where to go on, if shards of the very same query are there and whole."""
+        """Return where to go on, if shards of the very same query are there and whole."""
         try:
             state: dict[str, Any] = json.loads(self._note.read_text(encoding="utf-8"))
             whole = all(self._path.with_name(f["name"]).stat().st_size == f["bytes"] for f in state["files"])
@@ -238,7 +238,7 @@ class Shards(Output):
 
 
 def check_shard_size(megabytes: float) -> int:
-    """A shard's size in bytes.
+    """Return a shard's size in bytes.
 
     Raises:
         SettingsError: it is none.

@@ -46,7 +46,7 @@ class Digest:
             self._waiting.popleft().result()
 
     def hexdigest(self) -> str:
-        """The digest of all pieces."""
+        """Return the digest of all pieces."""
         self._wait(0)
         if self._thread is not None:
             self._thread.shutdown()

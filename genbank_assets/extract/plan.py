@@ -88,7 +88,7 @@ def make_plan(inputs: Sequence[Input], selection: Selection) -> Plan:
 
 
 def plans_wanted(plans: dict[tuple[int, str], FilePlan], number: int) -> bool:
-    """Whether any record of an input is wanted."""
+    """Return whether any record of an input is wanted."""
     return any(plan.wanted is None or len(plan.wanted) for (n, _), plan in plans.items() if n == number)
 
 
@@ -173,7 +173,7 @@ class _Window:
         self._held: list[tuple[str, pl.DataFrame]] = []
 
     def rows(self, low: str, high: str) -> list[pl.DataFrame]:
-        """The row groups that overlap ``low`` to ``high``."""
+        """Return the row groups that overlap ``low`` to ``high``."""
         self._held = [(last, frame) for last, frame in self._held if last >= low]
         while self._group < self._file.metadata.num_row_groups:
             bounds = self._file.metadata.row_group(self._group).column(0).statistics
@@ -210,7 +210,7 @@ def _repeated(one: Input, before: Sequence[Input]) -> Iterator[pl.DataFrame]:
 
 
 def _all_differ(one: Input) -> bool:
-    """Whether no accession.version stands twice in a table that is sorted by accession."""
+    """Return whether no accession.version stands twice in a table that is sorted by accession."""
     last = None
     with one.tables.open(one.memberships) as file:
         for group in range(file.metadata.num_row_groups):

@@ -69,7 +69,7 @@ def _chosen(plan: Plan, of_refseq: list[int], conditions: list[Condition], folde
 
 
 def _names(one: FilePlan, conditions: list[Condition], format_: ProteinFasta) -> Iterator[pl.DataFrame]:
-    """The proteins of a file that are wanted, with the places of their coding sequences."""
+    """Yield the proteins of a file that are wanted, with the places of their coding sequences."""
     for stretch in stretches([one], whole_files=True):
         scan = Scan(stretch, conditions)
         for names, ordinals, features, is_record in format_.names(scan):

@@ -98,7 +98,7 @@ def _edam_entities(format_: str) -> Iterator[dict[str, Any]]:
 
 
 def _source_id(one: Citation) -> str:
-    """A partition's release by the digest of its files."""
+    """Return a partition's release by the digest of its files."""
     return f"#{one.partition.replace('/', '-')}-{one.release}"
 
 
@@ -117,5 +117,5 @@ def _source(one: Citation) -> dict[str, Any]:
 
 
 def _version(cited: ExtractCitation) -> str:
-    """The releases it was made from, as far as they differ."""
+    """Return the releases it was made from, as far as they differ."""
     return ", ".join(dict.fromkeys(f"{one.partition.split('/')[0]} {one.release}" for one in cited.sources))

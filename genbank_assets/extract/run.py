@@ -40,7 +40,7 @@ class PublishedTables(Published, Protocol):
     """Tables in another place than a store's folder, with a taxonomy."""
 
     def taxonomy(self) -> Taxonomy:
-        """The newest taxonomy there."""
+        """Return the newest taxonomy there."""
         ...
 
 
@@ -135,7 +135,7 @@ def extract(
 def _each_protein_once(
     plan: Plan, conditions: list[Condition], *, scratch: Path | None, writer: Format
 ) -> AbstractContextManager[Plan]:
-    """The plan of the format ``protein`` has each protein of RefSeq once; others have no such entries."""
+    """Keep each RefSeq protein once in a plan for the format ``protein``; other plans have no such entries."""
     if writer.name != "protein":
         return nullcontext(plan)
     from genbank_assets.extract.formats.proteins import ProteinFasta
@@ -194,7 +194,7 @@ def _from(every: Any, begin: int) -> Any:
 def _taxonomy(
     place: Path | PublishedTables, selection: Selection, kind: type[Format], progress: Callable[[str], None]
 ) -> Taxonomy | None:
-    """The newest taxonomy, where it is needed or of use."""
+    """Return the newest taxonomy, where it is needed or of use."""
     needed = bool(selection.taxa or selection.not_taxa or kind.needs_taxonomy)
     if not needed and kind.name != "accession2taxid":
         return None

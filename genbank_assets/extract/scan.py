@@ -41,7 +41,7 @@ class Stretch:
 
 
 def stretches(plans: Sequence[FilePlan], *, whole_files: bool) -> Iterator[Stretch]:
-    """The stretches of some files, in order; where they begin depends on the tables alone."""
+    """Yield the stretches of some files, in order; where they begin depends on the tables alone."""
     for plan in plans:
         if plan.wanted is not None and not len(plan.wanted):
             continue
@@ -83,7 +83,7 @@ class Scan:
         return ResidueReader(self.plan.file.sequences, open_table=self.plan.input.tables.open)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """The wanted records with these columns, row group by row group; ``record_ordinal`` is always there."""
+        """Yield the wanted records with these columns, row group by row group; ``record_ordinal`` is always there."""
         asked = {"record_ordinal", *(name for condition in self._conditions for name in condition.columns)}
         if not self._conditions and self.plan.wanted is None:
             asked |= {*columns}  # nearly all records will be wanted
@@ -116,7 +116,7 @@ class Scan:
         return True
 
     def _wanted(self, batch: pa.RecordBatch) -> Flags:
-        """Which records are wanted; the others are counted by the first reason, unless nobody asked for them."""
+        """Return which records are wanted; the others are counted by the first reason, unless nobody asked for them."""
         ordinals = batch.column("record_ordinal").to_numpy()
         kept = np.ones(len(ordinals), np.bool_)
         if self.plan.wanted is not None:

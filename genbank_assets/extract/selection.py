@@ -75,7 +75,7 @@ class Selection:
         return bool(self.features or self.genes or self.products)
 
     def as_dict(self) -> dict[str, Any]:
-        """The conditions that were given, as JSON values; long lists of accessions by number and digest."""
+        """Return the conditions that were given, as JSON values; long lists of accessions by number and digest."""
         found: dict[str, Any] = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -123,7 +123,7 @@ def parse_days(text: str) -> tuple[dt.date | None, dt.date | None]:
 
 
 def _day(text: str, *, last: bool) -> dt.date:
-    """A year, month or day as its first or last day."""
+    """Return a year, month or day as its first or last day."""
     try:
         numbers = [int(part) for part in text.split("-")]
         if len(numbers) == 3:

@@ -64,7 +64,7 @@ def _gunzipped(file: BinaryIO, *, path: Path, buffer_bytes: int) -> Iterator[mem
 
 
 def _salvaged(path: Path, *, already: int, because: str, buffer_bytes: int) -> Iterator[memoryview]:
-    """What zlib can still inflate behind ``already`` bytes, in small steps, then the error.
+    """Yield what zlib can still inflate behind ``already`` bytes, in small steps, then the error.
 
     The quick reader drops the buffer in which a stream breaks; records that ended before the break are worth
     the second pass.

@@ -53,7 +53,7 @@ _DATE = re.compile(
 
 
 def parse_division_header(lines: list[str]) -> DivisionHeader | None:
-    """The header in the lines before the first LOCUS, or None when they are no header."""
+    """Return the header in the lines before the first LOCUS, or None when they are no header."""
     found: dict[str, Any] = {}
     for line in lines:
         if match := _NAME.match(line):
@@ -148,7 +148,7 @@ class FlatFileReader:
             blocks.clear()
 
     def quarantine(self) -> pa.Table:
-        """The quarantined blocks that were not handed over, as QUARANTINE_SCHEMA."""
+        """Return the quarantined blocks that were not handed over, as QUARANTINE_SCHEMA."""
         rows = [
             {
                 "source_file": self.path.name,

@@ -37,7 +37,7 @@ _STRETCH = re.compile(r"(\d+) to (\d+)")
 
 
 def to_seqrecord(row: Mapping[str, Any], residues: str | None = None) -> SeqRecord:
-    """A record as Biopython has it.
+    """Return a record as Biopython has it.
 
     Args:
         row: one row of the record table, as ``polars.DataFrame.to_dicts`` or ``pyarrow`` ``to_pylist`` give it.
@@ -143,7 +143,7 @@ def _reference(row: Mapping[str, Any]) -> Reference:
 
 
 def _features(record: Mapping[str, Any]) -> tuple[list[SeqFeature], list[str]]:
-    """The features Biopython can hold, and keys and locations of the others."""
+    """Return the features Biopython can hold, and keys and locations of the others."""
     features: list[SeqFeature] = []
     left_out: list[str] = []
     for row in record["features"]:
@@ -159,7 +159,7 @@ def _features(record: Mapping[str, Any]) -> tuple[list[SeqFeature], list[str]]:
 
 
 def _location(row: Mapping[str, Any], *, record: Mapping[str, Any]) -> SimpleLocation | CompoundLocation | None:
-    """What Biopython's own parser makes of the text, so that fuzzy positions are its classes; else the spans."""
+    """Return what Biopython's own parser makes of the text, so that fuzzy positions are its classes; else the spans."""
     stranded = record["length_unit"] != "aa"
     try:
         location = Location.fromstring(row["location"], record["length"], record["topology"] == "circular", stranded)
@@ -188,7 +188,7 @@ def _location_of_spans(row: Mapping[str, Any], *, stranded: bool) -> SimpleLocat
 
 
 def _part(span: Mapping[str, Any], *, stranded: bool) -> SimpleLocation:
-    """A span in Biopython's counting: from 0, end excluded; ``a^b`` is an empty place between residues."""
+    """Return a span in Biopython's counting: from 0, end excluded; ``a^b`` is an empty place between residues."""
     start, end = span["start"] - 1, span["end"]
     if span["kind"] == "between":
         start, end = span["start"], max(span["start"], span["end"] - 1)

@@ -64,7 +64,7 @@ class Hops:
         self._ordinals = 0
 
     def all(self) -> tuple[Hop, ...]:
-        """The hops in order; of a quarantined block those up to its refusal."""
+        """Return the hops in order; of a quarantined block those up to its refusal."""
         if self._match.refusal is not None:
             return (self._raw_file(), self._text(), self._refused())
         return (
@@ -146,7 +146,7 @@ class Hops:
         return self._verified("table row", facts, *problems)
 
     def _refused(self) -> Hop:
-        """A quarantined block has a row in the quarantine table, and nothing after it."""
+        """Return a quarantined block has a row in the quarantine table, and nothing after it."""
         assert self._match.refusal is not None
         facts = {name: self._match.refusal[name] for name in ("path", "record_ordinal", "line", "accession", "reason")}
         return Hop("table row", "missing", facts, f"quarantined at line {facts['line']:,}: {facts['reason']}")
@@ -280,7 +280,7 @@ class Hops:
         return [chain, recheck.changed_object(self._settings, row, self._found, manifest)]
 
     def _verified(self, stage: str, facts: dict[str, Any], *problems: str) -> Hop:
-        """A hop that is a mismatch if anything is wrong."""
+        """Return a hop that is a mismatch if anything is wrong."""
         problem = "; ".join(problem for problem in problems if problem)
         return Hop(stage, "mismatch" if problem else "ok", facts, problem)
 

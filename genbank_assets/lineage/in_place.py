@@ -34,7 +34,7 @@ _CODE_VERSIONS: dict[Stage, str] = {
 
 
 def complete_partitions(settings: Settings, keys: Sequence[PartitionKey], *, source: Path) -> set[PartitionKey]:
-    """Those of the partitions that a run would find nothing to do for.
+    """Return those of the partitions that a run would find nothing to do for.
 
     Args:
         settings: store, database and object set.
@@ -84,7 +84,7 @@ def _files_are_in_place(partition: PartitionRelease, digests: dict[str, str]) ->
 
 
 def _is_loaded(settings: Settings, partition: PartitionRelease) -> bool:
-    """Whether the ledger has the division as it is, and the rows of its accessions are there."""
+    """Return whether the ledger has the division as it is, and the rows of its accessions are there."""
     unique = partition.manifest("unique_records")
     assert unique is not None
     accessions = pl.scan_parquet(memberships_table(partition, unique)).select("accession")

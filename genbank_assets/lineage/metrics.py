@@ -34,7 +34,7 @@ def metric_name(figure: str) -> str:
 
 
 def metrics(settings: Settings) -> str:
-    """Every stage of every division in its newest published release, in Prometheus' text exposition format.
+    """Return every stage of every division in its newest published release, in Prometheus' text exposition format.
 
     Counts are totals of the published state. Times, memory and statements are those of the run that published it: a
     later run that found everything in place changes nothing here.

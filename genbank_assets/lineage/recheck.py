@@ -41,7 +41,7 @@ _OF_THE_LOAD = [
 
 
 def broken_chain(partition: PartitionRelease, stage: Stage) -> str:
-    """Whether a stage's manifest was made from the manifest that its input has now."""
+    """Return whether a stage's manifest was made from the manifest that its input has now."""
     manifest, source = partition.manifest(stage), partition.manifest(INPUT_STAGES[stage])
     if source is None:
         return f"the manifest of {INPUT_STAGES[stage]}, from which it was made, is gone"
@@ -51,14 +51,14 @@ def broken_chain(partition: PartitionRelease, stage: Stage) -> str:
 
 
 def changed_file(path: Path, sha256: str) -> str:
-    """Whether a file still has its digest."""
+    """Return whether a file still has its digest."""
     if not path.is_file():
         return f"{path.name} is no longer in the store"
     return "" if file_sha256(path) == sha256 else f"the SHA-256 of {path.name} has changed"
 
 
 def changed_text(found: Found) -> str:
-    """Whether the record's place in the raw file still holds its text."""
+    """Return whether the record's place in the raw file still holds its text."""
     try:
         for _ in original_text(found):
             pass
@@ -68,7 +68,7 @@ def changed_text(found: Found) -> str:
 
 
 def changed_row(found: Found, table: Path) -> str:
-    """Whether the text, parsed again, is the row of the record table and has the residues' digest."""
+    """Return whether the text, parsed again, is the row of the record table and has the residues' digest."""
     with tempfile.NamedTemporaryFile(suffix=".seq") as text:
         try:
             text.writelines(original_text(found))
@@ -88,7 +88,7 @@ def changed_row(found: Found, table: Path) -> str:
 
 
 def _parsed(path: Path, found: Found) -> tuple[dict[str, Any] | None, bytes]:
-    """The row of the only record in a file, and the digest of its residues."""
+    """Return the row of the only record in a file, and the digest of its residues."""
     reader = FlatFileReader(path, collection=found.partition.key.collection, release=found.partition.release)
     row, hasher = None, hashlib.sha256()
     for kind, batch in reader:
@@ -101,7 +101,7 @@ def _parsed(path: Path, found: Found) -> tuple[dict[str, Any] | None, bytes]:
 
 
 def _row(table: Path, ordinal: int) -> dict[str, Any] | None:
-    """A row of a record table with all its columns; reads the row group that has it."""
+    """Return a row of a record table with all its columns; reads the row group that has it."""
     with pq.ParquetFile(table) as file:
         for group in range(file.num_row_groups):
             ordinals = file.read_row_group(group, columns=["record_ordinal"])["record_ordinal"].to_numpy()
@@ -113,7 +113,7 @@ def _row(table: Path, ordinal: int) -> dict[str, Any] | None:
 
 
 def changed_database_row(settings: Settings, found: Found, *, table: Path, record_id: int, ordinals: int) -> str:
-    """Whether PostgreSQL holds the record, its features and references as the record table has them.
+    """Return whether PostgreSQL holds the record, its features and references as the record table has them.
 
     The table's row is sent as the load would send it, into temporary tables, and compared there.
 
@@ -141,7 +141,7 @@ def changed_database_row(settings: Settings, found: Found, *, table: Path, recor
 
 
 def changed_object(settings: Settings, row: dict[str, Any], found: Found, manifest: Manifest | None) -> str:
-    """Whether the division's list is in the object set, and the sequence's object has its residues."""
+    """Return whether the division's list is in the object set, and the sequence's object has its residues."""
     try:
         if manifest is not None and not is_published(open_objects(settings), found.partition, manifest):
             return (

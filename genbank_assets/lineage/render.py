@@ -35,7 +35,7 @@ _UNITS = {"bytes": "bytes", "frame_bytes": "bytes", "length": "residues"}
 
 
 def as_text(trace: Trace) -> str:
-    """The trace as lines, a fact each."""
+    """Return the trace as lines, a fact each."""
     lines = [f"{trace.accession_version}  {trace.collection}/{trace.division}, release {trace.release}"]
     lines += [line for line in (_title(trace), trace.note, _how(trace)) if line]
     for hop in trace.hops:
@@ -46,7 +46,7 @@ def as_text(trace: Trace) -> str:
 
 
 def as_markdown(trace: Trace) -> str:
-    """The trace as Markdown: a table of facts per hop, runs as links."""
+    """Return the trace as Markdown: a table of facts per hop, runs as links."""
     lines = [f"### {trace.accession_version}", f"{trace.collection}/{trace.division}, release {trace.release}"]
     for line in (_title(trace), trace.note, _how(trace)):
         lines += ["", _escaped(line)] if line else []
@@ -60,7 +60,7 @@ def as_markdown(trace: Trace) -> str:
 
 
 def status_table(rows: list[PartitionStatus]) -> str:
-    """The status of partitions as a table."""
+    """Return the status of partitions as a table."""
     return table(
         _STATUS_HEADINGS,
         [

@@ -64,7 +64,7 @@ def search(settings: Settings, name: str) -> list[Match]:
 
 
 def _partitions(settings: Settings) -> Iterator[list[PartitionRelease]]:
-    """The releases of each division with record tables, the newest first."""
+    """Yield the releases of each division with record tables, the newest first."""
     for collection in COLLECTIONS.values():
         for division in (*collection.divisions, DAILY):
             releases = releases_in_store(settings.store, key=PartitionKey(collection.name, division), stage="records")
@@ -156,7 +156,7 @@ def _secondary(settings: Settings, name: str) -> list[Match]:
 
 
 def covers(listed: str, name: str) -> bool:
-    """Whether an entry of ACCESSION, which may be a range such as ``J00158-J00175``, has the name."""
+    """Return whether an entry of ACCESSION, which may be a range such as ``J00158-J00175``, has the name."""
     span = _RANGE.fullmatch(listed)
     if span is None:
         return listed == name

@@ -46,7 +46,7 @@ class PartitionStatus:
 
 
 def status(settings: Settings) -> list[PartitionStatus]:
-    """All partitions with raw files, in the catalogue's order."""
+    """Return all partitions with raw files, in the catalogue's order."""
     found = []
     for collection in COLLECTIONS.values():
         for division in collection.divisions:
@@ -84,7 +84,7 @@ def _status(settings: Settings, key: PartitionKey) -> PartitionStatus | None:
 
 
 def is_whole(partition: PartitionRelease) -> bool:
-    """Whether all stages of a partition are published, each made of what the stages before hold now."""
+    """Return whether all stages of a partition are published, each made of what the stages before hold now."""
     digests: dict[Stage, str] = {}
     for stage in STAGES:
         manifest = partition.manifest(stage)

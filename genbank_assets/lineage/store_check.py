@@ -233,7 +233,7 @@ def _check_stage(partition: PartitionRelease, stage: Stage) -> tuple[int, int, l
 
 
 def _files(stage: Stage, manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each file of a stage and what its manifest says of it."""
+    """Yield each file of a stage and what its manifest says of it."""
     for entry in manifest.files:
         if stage == "records":
             for table, rows in (("records", "records"), ("sequences", None), ("quarantine", "quarantined")):

@@ -43,7 +43,7 @@ class Trace:
         return all(hop.status in {"ok", "none"} for hop in self.hops)
 
     def as_dict(self) -> dict[str, Any]:
-        """The trace as JSON values."""
+        """Return the trace as JSON values."""
         return dataclasses.asdict(self) | {"ok": self.ok}
 
 

@@ -122,7 +122,7 @@ class Lookup:
         return found
 
     def find_earlier(self, names: Sequence[str]) -> dict[str, list[Found]]:
-        """The records in the newest of each division's earlier releases that has them.
+        """Return the records in the newest of each division's earlier releases that has them.
 
         A release that is just being deleted is passed over.
         """
@@ -141,7 +141,7 @@ class Lookup:
         return found
 
     def searched(self) -> str:
-        """Where :meth:`find` looked, for messages."""
+        """Return where :meth:`find` looked, for messages."""
         places = []
         for collection in COLLECTIONS.values():
             partitions = self._current[collection.name]
@@ -153,7 +153,7 @@ class Lookup:
     def _rows(
         self, partitions: Iterable[PartitionRelease], names: Sequence[str], *, columns: Sequence[str] | None = None
     ) -> dict[str, list[Found]]:
-        """Names that partitions have, with their rows; only some columns of them, if that is enough."""
+        """Return names that partitions have, with their rows; only some columns of them, if that is enough."""
         found: dict[str, list[Found]] = {}
         of_primary: dict[str, list[str]] = {}
         for name in names:
@@ -186,7 +186,7 @@ class _Memberships:
             self._spans.append((bounds.min, bounds.max) if has_bounds else ("", "\U0010ffff"))
 
     def rows_of(self, accessions: list[str], *, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """The rows of some accessions, which are in order, in the order of the table.
+        """Return the rows of some accessions, which are in order, in the order of the table.
 
         Args:
             accessions: the accessions.
@@ -217,7 +217,7 @@ class _Memberships:
 
 
 def find_record(settings: Settings, accession: str, *, in_kept_releases: bool = False) -> list[Found]:
-    """The record named ``ACCESSION`` or ``ACCESSION.VERSION`` in every division's current release that has it.
+    """Return the record named ``ACCESSION`` or ``ACCESSION.VERSION`` in every division's current release that has it.
 
     A daily update that is later than a division's release comes before it.
 
@@ -242,13 +242,13 @@ def find_record(settings: Settings, accession: str, *, in_kept_releases: bool = 
 
 
 def not_found(lookup: Lookup, accession: str, earlier: Sequence[Found]) -> str:
-    """The sentence about a name that no current release has."""
+    """Return the sentence about a name that no current release has."""
     before = "".join(f"; {f.partition.key} {f.partition.release} had {f.row['accession_version']}" for f in earlier)
     return f"no record {accession} in the store (searched: {lookup.searched()}{before})"
 
 
 def rows_named(partition: PartitionRelease, accession: str) -> list[Found]:
-    """A partition's rows of an accession, with or without version; upper case may be left out."""
+    """Return a partition's rows of an accession, with or without version; upper case may be left out."""
     forms = _forms(accession)
     rows = _Memberships(memberships_table(partition)).rows_of(sorted({form.partition(".")[0] for form in forms}))
     return [Found(partition, row) for row in rows if "." not in accession or row["accession_version"] in forms]
@@ -259,7 +259,7 @@ def _divisions(collection: Collection) -> list[PartitionKey]:
 
 
 def _forms(name: str) -> set[str]:
-    """A name as it was asked for, and in upper case."""
+    """Return a name as it was asked for, and in upper case."""
     return {name.strip(), name.strip().upper()}
 
 
@@ -285,7 +285,7 @@ def rows_where(
 
 
 def _is_later(release: PartitionRelease, day: PartitionRelease) -> bool:
-    """Whether a release supersedes a day: by its date, or where it has none by when it was fetched."""
+    """Return whether a release supersedes a day: by its date, or where it has none by when it was fetched."""
     date = release_date(release)
     if date is not None:
         return date >= day_of(day)

@@ -43,7 +43,7 @@ def original_text(found: Found) -> Iterator[bytes]:
 
 
 def raw_file(found: Found) -> Path:
-    """The raw file of a record.
+    """Return the raw file of a record.
 
     Raises:
         NotFoundError: it is no longer in the store.
@@ -55,7 +55,7 @@ def raw_file(found: Found) -> Path:
 
 
 def cut(path: Path, records: Sequence[R], *, wrong: Callable[[R, IntegrityError], None]) -> Iterator[tuple[R, bytes]]:
-    """The texts of different records of one raw file, which are in the order of the file, in pieces.
+    """Yield the texts of different records of one raw file, which are in the order of the file, in pieces.
 
     Args:
         path: the raw file.

@@ -99,7 +99,7 @@ _REFSEQ_FILE = re.compile(
 
 
 def division_of_file(name: str, *, collection: Collection) -> str | None:
-    """The division a file name belongs to, or None when it is not a flat file of this collection.
+    """Return the division a file name belongs to, or None when it is not a flat file of this collection.
 
     Only a bare name can match: names with path separators or odd characters give None.
     """
@@ -111,7 +111,7 @@ def division_of_file(name: str, *, collection: Collection) -> str | None:
 
 
 def section_of_record(collection: Collection, *, division: str | None, taxonomy: Sequence[str]) -> str | None:
-    """The partition a record of a mixed file belongs to, or None where nothing says it.
+    """Return the partition a record of a mixed file belongs to, or None where nothing says it.
 
     GenBank: its division code. RefSeq: the section of its organism, by division code and lineage as the release README
     describes the directories; the release also repeats organelles and plasmids in sections of their own.

@@ -33,12 +33,12 @@ _REFSEQ_FILE = re.compile(r"rsnc\.(\d{2})(\d{2})\.(\d{4})\.g[bp]ff\.gz")
 
 
 def daily_partition(settings: Settings, *, collection: Collection, day: dt.date) -> PartitionRelease:
-    """Where a day lies in the store."""
+    """Return where a day lies in the store."""
     return PartitionRelease(settings.store, PartitionKey(collection.name, DAILY), f"{day:%Y%m%d}")
 
 
 def day_of(partition: PartitionRelease) -> dt.date:
-    """The day a daily partition is of."""
+    """Return the day a daily partition is of."""
     return dt.datetime.strptime(partition.release, "%Y%m%d").date()
 
 
@@ -93,7 +93,7 @@ def fetch_daily(
 
 
 def _paths(source: Source, *, collection: Collection, day: dt.date) -> list[str]:
-    """The day's files, below the source's root."""
+    """Return the day's files, below the source's root."""
     folder = "genbank/daily-nc" if collection is GENBANK else "refseq/daily"
     days: dict[dt.date, list[str]] = {}
     for remote in source.listing(folder):
@@ -112,7 +112,7 @@ def _paths(source: Source, *, collection: Collection, day: dt.date) -> list[str]
 
 
 def _day(name: str, *, near: dt.date) -> dt.date | None:
-    """The day in a file's name; where it has no year, the one that is nearest to ``near``."""
+    """Return the day in a file's name; where it has no year, the one that is nearest to ``near``."""
     if match := _REFSEQ_FILE.fullmatch(name):
         return _date(int(match[3]), int(match[1]), int(match[2]))
     if match := _GENBANK_FILE.fullmatch(name):

@@ -100,7 +100,7 @@ def fetch_evidence(
 
 
 def _paths(source: Source, *, collection: Collection, number: str) -> list[str]:
-    """The lists that the source has, each once."""
+    """Return the lists that the source has, each once."""
     if collection is GENBANK:
         folder, names = collection.path, ["gbdel.txt", "gbnew.txt", "gbchg.txt"]
     else:

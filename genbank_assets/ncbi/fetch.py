@@ -116,7 +116,7 @@ def fetch_division(
 def _extra(
     partition: PartitionRelease, *, release: Release, source: str, evidence: Evidence | None
 ) -> dict[str, object]:
-    """What the manifest says of the release: its date, its source, and NCBI's lists of changes."""
+    """Return what the manifest says of the release: its date, its source, and NCBI's lists of changes."""
     return {
         "release_date": release.date,
         **({} if date_of(release.date) else {"first_fetched_at": _first_fetched_at(partition)}),
@@ -168,7 +168,7 @@ def refuse_older(settings: Settings, key: PartitionKey, *, offered: str) -> None
 
 
 def _files(listing: Listing, *, collection: Collection, release: Release, division: str) -> list[RemoteFile]:
-    """The division's files; the listing must hold what the release promises.
+    """Return the division's files; the listing must hold what the release promises.
 
     Only the release itself can say that a division is empty.
 

@@ -41,7 +41,7 @@ INCOMING = "incoming"
 
 
 def file_entry(fetched: FetchedFile, *, url: str, checksum: str | None) -> dict[str, Any]:
-    """What a manifest says of a raw file."""
+    """Return what a manifest says of a raw file."""
     return {
         "name": fetched.name,
         "bytes": fetched.size_bytes,
@@ -79,11 +79,11 @@ class IncomingFiles:
         self._linked: dict[str, Path] = {}
 
     def has(self, name: str) -> bool:
-        """Whether there may be a whole file of this name."""
+        """Return whether there may be a whole file of this name."""
         return name in self._known or self._note(name).is_file()
 
     def find(self, name: str, *, remote: RemoteFile, checksum: str | None) -> dict[str, Any] | None:
-        """The entry of the file that is here, provided that it is of the remote file's very state."""
+        """Return the entry of the file that is here, provided that it is of the remote file's very state."""
         entry = self._noted(name)
         if entry is not None and _same(entry, remote, checksum=checksum):
             if ListedFile(name, entry["bytes"], entry["sha256"]).is_whole(self.folder, recheck=self._recheck):
@@ -155,7 +155,7 @@ class IncomingFiles:
         return entry if isinstance(entry, dict) else None
 
     def _was_moved(self, name: str, entry: dict[str, Any]) -> bool:
-        """Whether version 0.1.0 was killed between its rename and its manifest: the file is read to be sure."""
+        """Return whether version 0.1.0 was killed between its rename and its manifest: the file is read to be sure."""
         path = self._stage_folder / name
         if not ListedFile(name, entry["bytes"], None).is_whole(self._stage_folder, recheck=False):
             return False

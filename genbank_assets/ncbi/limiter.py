@@ -79,7 +79,7 @@ class Limiter:
 
     @classmethod
     def of(cls, settings: Settings, *, time_limit_seconds: float | None = None) -> Self:
-        """The limiter that the settings ask for."""
+        """Return the limiter that the settings ask for."""
         return cls(
             settings.store,
             requests_per_second=settings.requests_per_second,

@@ -33,12 +33,12 @@ class Listing:
 
 
 def folder_of(collection: Collection, division: str) -> str:
-    """The folder of a division's files: RefSeq has one for each section."""
+    """Return the folder of a division's files: RefSeq has one for each section."""
     return f"{collection.path}/{division}" if collection is REFSEQ else collection.path
 
 
 def listed_division(source: Source, *, release: Release, collection: Collection, division: str) -> Listing:
-    """The files of one division.
+    """Return the files of one division.
 
     Raises:
         SourceError: the source failed.

@@ -113,7 +113,7 @@ def _digest(lines: Iterable[str]) -> str:
 
 
 def is_fetched(manifest: Manifest, remotes: Iterable[RemoteFile], *, checksums: Mapping[str, str]) -> bool:
-    """Whether the raw files of a manifest are those that a listing shows now, as far as the listing says.
+    """Return whether the raw files of a manifest are those that a listing shows now, as far as the listing says.
 
     A listing may round sizes and write times of its own zone, without seconds. Where it says neither size nor time, and
     no checksum is known, the name alone decides.
@@ -151,7 +151,7 @@ def may_be_same_moment(one: str | None, other: str | None) -> bool:
 
 
 def _time(text: str) -> dt.datetime | None:
-    """A time as file systems, HTTP, FTP and web pages write it, to the minute and without its zone."""
+    """Return a time as file systems, HTTP, FTP and web pages write it, to the minute and without its zone."""
     found = None
     if re.fullmatch(r"[0-9]{14}(\.[0-9]+)?", text):
         text = f"{text[:8]}T{text[8:14]}"

@@ -57,7 +57,7 @@ class Release:
 
 
 def read_number(source: Source, *, collection: Collection) -> str:
-    """The release number the source shows right now.
+    """Return the release number the source shows right now.
 
     Raises:
         SourceError: the file is missing or holds something else.
@@ -71,7 +71,7 @@ def read_number(source: Source, *, collection: Collection) -> str:
 
 
 def read_release(source: Source, *, collection: Collection) -> Release:
-    """The current release, its number checked against the release notes.
+    """Return the current release, its number checked against the release notes.
 
     Raises:
         ReleaseError: number and release notes disagree: the release is being replaced at this moment.
@@ -99,7 +99,7 @@ def _refseq_release(source: Source, number: str, *, collection: Collection) -> R
 
 
 def _installed(text: str) -> tuple[frozenset[str], dict[str, str]]:
-    """The names in ``files.installed``, and the checksums of those that have one."""
+    """Return the names in ``files.installed``, and the checksums of those that have one."""
     names, checksums = set(), {}
     for line in text.splitlines():
         fields = line.split()
@@ -151,7 +151,7 @@ def _genbank_release(number: str, notes: str) -> Release:
 
 
 def promised_files(release: Release, *, collection: Collection, division: str) -> frozenset[str]:
-    """The files of a division that the release names."""
+    """Return the files of a division that the release names."""
     return frozenset(name for name in release.files if division_of_file(name, collection=collection) == division)
 
 

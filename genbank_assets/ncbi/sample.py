@@ -15,12 +15,12 @@ SAMPLE = Path(genbank_assets.__file__).parent / "sample"
 
 
 def sample_source() -> str:
-    """The sample as a source of the settings."""
+    """Return the sample as a source of the settings."""
     return SAMPLE.resolve().as_uri()
 
 
 def sample_partitions() -> list[PartitionKey]:
-    """The partitions the sample has files of."""
+    """Return the partitions the sample has files of."""
     found = []
     for collection in COLLECTIONS.values():
         names = [path.name for path in (SAMPLE / collection.path).rglob("*.gz")]

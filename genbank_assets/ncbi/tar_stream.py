@@ -40,7 +40,7 @@ class Member:
 
 
 def members(path: Path) -> Iterator[Member]:
-    """The regular files of a ``.tar.gz``.
+    """Yield the regular files of a ``.tar.gz``.
 
     Raises:
         IntegrityError: the archive is damaged, ends early, or holds absurdly many members.

@@ -71,7 +71,7 @@ def fetch_taxonomy(*, settings: Settings, progress: Callable[[str], None]) -> Fe
 
 
 def archive_date(path: Path) -> dt.date:
-    """The day of the archive's newest member, in UTC; members that say nothing plausible are passed over.
+    """Return the day of the archive's newest member, in UTC; members that say nothing plausible are passed over.
 
     Raises:
         IntegrityError: it is no archive, or none of its members says a day.
@@ -91,7 +91,7 @@ def archive_date(path: Path) -> dt.date:
 
 
 def published_md5(source: Source) -> str:
-    """The MD5 that the source publishes for its archive now.
+    """Return the MD5 that the source publishes for its archive now.
 
     Raises:
         SourceError: it cannot be reached, or offers no taxonomy that can be verified.
@@ -114,7 +114,7 @@ def _note(folder: Path) -> Path:
 
 
 def _arrived(folder: Path, *, md5: str) -> FetchedTaxonomy | None:
-    """The archive with this checksum, if it is the one that arrived last and is whole."""
+    """Return the archive with this checksum, if it is the one that arrived last and is whole."""
     try:
         note: dict[str, Any] = json.loads(_note(folder).read_text(encoding="utf-8"))
         found = FetchedTaxonomy(**(note | {"path": folder / ARCHIVE, "transferred_bytes": 0}))

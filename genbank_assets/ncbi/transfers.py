@@ -58,7 +58,7 @@ class Transfers:
     def run(
         self, source: Source, files: list[RemoteFile], *, progress: Callable[[str], None]
     ) -> tuple[tuple[dict[str, Any], ...], int, int]:
-        """All files; returns their manifest entries, the bytes transferred, and the number fetched now."""
+        """Fetch all files; return their manifest entries, the bytes transferred, and the number fetched now."""
         workers = max(1, min(self._settings.download_files, len(files)))
         self._spare = [source]
         self._check_space(files)
@@ -143,7 +143,7 @@ def _raise_first_failure(futures: list[Future[Any]]) -> None:
 def transfer_report(
     entries: Sequence[dict[str, Any]], *, files_now: int, bytes_now: int, watch: Stopwatch
 ) -> StageReport:
-    """The figures of raw files: all that are here, and what was transferred now."""
+    """Return the figures of raw files: all that are here, and what was transferred now."""
     return StageReport(
         files=len(entries),
         files_now=files_now,

@@ -32,7 +32,7 @@ REPEATED_SECTION = "complete"  # RefSeq's copy of all other sections
 
 
 def unknown_parts(names: Iterable[str], *, collection: Collection) -> tuple[str, ...]:
-    """What file names tell of divisions and kinds of files that this version does not know; a phrase each.
+    """Return what file names tell of divisions and kinds of files that this version does not know; a phrase each.
 
     Args:
         names: file names of a release, listed or promised; other names say nothing.
@@ -59,7 +59,7 @@ def _unknown_part(name: str, *, collection: Collection) -> str:
 
 
 def unknown_sentence(unknown: Iterable[str], *, collection: Collection) -> str:
-    """The phrases as a sentence for people; "" where there is none."""
+    """Return the phrases as a sentence for people; "" where there is none."""
     parts = list(unknown)
     if not parts:
         return ""
@@ -77,7 +77,7 @@ def note_unknown(store: Path, unknown: Iterable[str], *, collection: Collection)
 
 
 def read_unknown(store: Path, *, collection: Collection) -> tuple[str, ...]:
-    """What the last look found."""
+    """Return what the last look found."""
     with contextlib.suppress(OSError, ValueError):
         parts = json.loads(_path(store, collection).read_text(encoding="utf-8"))
         if isinstance(parts, list):

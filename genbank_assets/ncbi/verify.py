@@ -187,10 +187,10 @@ class PosixCksum:
         return zlib.crc32(data.translate(_MIRRORED_BITS), self._crc ^ 0xFFFFFFFF) ^ 0xFFFFFFFF
 
     def value(self) -> int:
-        """The checksum of everything taken."""
+        """Return the checksum of everything taken."""
         length = self._bytes.to_bytes((self._bytes.bit_length() + 7) // 8, "little")
         return int(f"{self._after(length):032b}"[::-1], 2) ^ 0xFFFFFFFF
 
     def hexdigest(self) -> str:
-        """The checksum as NCBI writes it: decimal."""
+        """Return the checksum as NCBI writes it: decimal."""
         return str(self.value())

@@ -37,7 +37,7 @@ def meet_objects(settings: Settings, *, progress: Callable[[str], None] = tell_w
 
 
 def open_met_objects(settings: Settings) -> ObjectStore:
-    """The object store, when it has answered; as :func:`meet_objects` and ``open_objects``.
+    """Return the object store, when it has answered; as :func:`meet_objects` and ``open_objects``.
 
     Raises:
         ObjectStoreError: it cannot be used, or does not answer.

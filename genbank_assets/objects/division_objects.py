@@ -149,14 +149,14 @@ class DivisionObjects:
         return inside.join(known, on=IDENTITY, how="inner")
 
     def _parts(self, by_file: Buckets) -> Iterator[tuple[str, pl.DataFrame]]:
-        """What is to be sent, by file, in their order."""
+        """Yield what is to be sent, by file, in their order."""
         for group in by_file.frames():
             parts = group.partition_by("representative_source_file", as_dict=True)
             for (name,), part in sorted(parts.items(), key=lambda item: self._order[str(item[0][0])]):
                 yield str(name), part
 
     def _unsent(self, name: str, part: pl.DataFrame, *, by_digest: Buckets) -> pl.DataFrame:
-        """What no earlier run has sent of a file; the rows of what one has are taken over."""
+        """Return what no earlier run has sent of a file; the rows of what one has are taken over."""
         notes = self.sent.tables(name)
         for rows in notes:
             self._add(by_digest, pl.read_parquet(rows))
@@ -180,7 +180,7 @@ class DivisionObjects:
         return uploader.counts
 
     def _send_elsewhere(self, by_file: Buckets, *, by_digest: Buckets, lease_key: str, scratch: Path) -> Counts:
-        """The same by workers of other machines, all files beside each other."""
+        """Return the same by workers of other machines, all files beside each other."""
         wanted = scratch / "wanted"
         wanted.mkdir()
         broken = None

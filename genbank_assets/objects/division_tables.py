@@ -63,7 +63,7 @@ class DivisionTables:
         }
 
     def metadata(self) -> dict[str, str]:
-        """What goes into the object table's Parquet metadata: what a reader of the bucket alone has to know."""
+        """Return what goes into the object table's Parquet metadata: what a reader of the bucket alone has to know."""
         key = self._partition.key
         place = {"collection": key.collection, "release": self._partition.release, "section": key.division}
         about = {**place, "input_digest": self._unique.digest, "memberships": self.memberships}

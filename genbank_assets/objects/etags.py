@@ -20,7 +20,7 @@ _FORM = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
 
 
 def md5_of(content: Any) -> str:
-    """The ETag that most servers give an object sent by one request."""
+    """Return the ETag that most servers give an object sent by one request."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
@@ -34,7 +34,7 @@ class Etags:
     def verify_stored(
         self, key: str, etag: str | None, *, sha256: bytes, expected: Callable[[], str], just_sent: bool = True
     ) -> bool:
-        """Whether the object is what it should be.
+        """Return whether the object is what it should be.
 
         Args:
             key: the object.
@@ -59,7 +59,7 @@ class Etags:
         return True
 
     def read(self, key: str) -> bytes:
-        """The SHA-256 of an object as it is in the store."""
+        """Return the SHA-256 of an object as it is in the store."""
         hasher = hashlib.sha256()
         for piece in obstore.get(self._store, key).stream(min_chunk_size=PART_BYTES):
             hasher.update(piece)
@@ -95,7 +95,7 @@ class Parts:
         return piece
 
     def etag(self) -> str:
-        """The ETag of a multipart upload of what has passed."""
+        """Return the ETag of a multipart upload of what has passed."""
         if self._room < PART_BYTES:
             self._close()
         return f"{md5_of(b''.join(self._digests))}-{len(self._digests)}"

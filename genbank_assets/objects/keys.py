@@ -52,20 +52,20 @@ def lease_key(purpose: str, name: str) -> str:
 
 
 def is_content_key(key: str) -> bool:
-    """Whether a key is one that this project gives to residues; others in the bucket are left alone."""
+    """Return whether a key is one that this project gives to residues; others in the bucket are left alone."""
     return bool(_SEQUENCE_KEY.fullmatch(key) or _PACK_KEY.fullmatch(key))
 
 
 def is_membership_key(key: str) -> bool:
-    """Whether a key is a division's table of memberships."""
+    """Return whether a key is a division's table of memberships."""
     return bool(_MEMBERSHIP_KEY.fullmatch(key))
 
 
 def is_lease_key(key: str) -> bool:
-    """Whether a key is the lease of a run."""
+    """Return whether a key is the lease of a run."""
     return bool(_LEASE_KEY.fullmatch(key))
 
 
 def is_manifest_key(key: str) -> bool:
-    """Whether a key is a division's manifest."""
+    """Return whether a key is a division's manifest."""
     return bool(_MANIFEST_KEY.fullmatch(key))

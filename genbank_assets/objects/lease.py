@@ -123,7 +123,7 @@ class Lease:
             )
 
     def is_fresh(self) -> bool:
-        """Whether it was renewed lately, so that nobody can have taken it away; asks nobody.
+        """Return whether it was renewed lately, so that nobody can have taken it away; asks nobody.
 
         By two clocks: one stands still while the machine sleeps, the other may be set back.
         """
@@ -177,7 +177,7 @@ class Lease:
         return found
 
     def _alive(self, key: str) -> str | None:
-        """Who has a lease; None when the holder has ended, as far as this host can tell."""
+        """Return who has a lease; None when the holder has ended, as far as this host can tell."""
         try:
             content = retried(
                 lambda: bytes(obstore.get(self._store, key).bytes()), doing=f"read {key}", may_be_absent=True
@@ -211,12 +211,12 @@ def _listed(store: ObjectStore) -> list[dict[str, Any]]:
 
 
 def _process() -> dict[str, Any]:
-    """What tells this process from all others, as far as processes of this host can see each other."""
+    """Return what tells this process from all others, as far as processes of this host can see each other."""
     return {"space": process_space(), "pid": os.getpid(), "started": started(os.getpid())}
 
 
 def _has_ended(holder: dict[str, Any]) -> bool:
-    """Whether a lease's process ran here and has ended."""
+    """Return whether a lease's process ran here and has ended."""
     if not process_space() or holder.get("space") != process_space():
         return False
     return started(int(holder["pid"])) != str(holder["started"])

@@ -48,7 +48,7 @@ class Range:
         return f"{self.kind}/" if self.byte is None else f"{self.kind}/{self.byte:02x}/"
 
     def listed(self, table: Path) -> pl.DataFrame:
-        """The objects of this range that a table lists; the table is sorted by digest."""
+        """Return the objects of this range that a table lists; the table is sorted by digest."""
         rows = pl.scan_parquet(table)
         if self.kind == "packs":
             rows = rows.filter(pl.col("encoding") == "zstd", pl.col("key").str.starts_with(self.prefix))
@@ -82,7 +82,7 @@ def objects_under(store: ObjectStore, prefix: str, *, progress: Callable[[str], 
 
 
 def manifest_objects(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> list[ObjectMeta]:
-    """The manifests in the set, whichever machine wrote them.
+    """Return the manifests in the set, whichever machine wrote them.
 
     Raises:
         ObjectStoreError: the store failed.

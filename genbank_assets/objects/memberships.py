@@ -19,7 +19,7 @@ METADATA = "genbank_assets"
 
 
 def about(table: Path) -> dict[str, Any]:
-    """What a manifest object says beside its rows; nothing in those of version 0.1.0.
+    """Return what a manifest object says beside its rows; nothing in those of version 0.1.0.
 
     Raises:
         ValueError: it cannot be read.

@@ -44,7 +44,7 @@ EMPTY = pl.DataFrame(pl.from_arrow(OBJECT_SCHEMA.empty_table()))
 def published(
     settings: Settings, *, first: PartitionKey | None = None, lost: bool = False
 ) -> Iterator[tuple[PartitionRelease, Manifest]]:
-    """Every division and release of the store with a table of this set, newest release of each division first.
+    """Yield every division and release of the store with a table of this set, newest release of each division first.
 
     Divisions come in the catalogue's order, ``first`` before all others; with ``lost`` also those whose table is gone.
     """
@@ -61,7 +61,7 @@ def published(
 
 
 def is_readable(settings: Settings, partition: PartitionRelease, manifest: Manifest | None) -> bool:
-    """Whether a division's table is here and is one of the settings' set."""
+    """Return whether a division's table is here and is one of the settings' set."""
     return _is_of_set(manifest, settings=settings) and (partition.folder_of(manifest) / TABLE).is_file()
 
 
@@ -72,7 +72,7 @@ def _is_of_set(manifest: Manifest | None, *, settings: Settings) -> TypeGuard[Ma
 
 
 def table_path(partition: PartitionRelease) -> Path:
-    """The division's object table in the store folder: a copy of the manifest object."""
+    """Return the division's object table in the store folder: a copy of the manifest object."""
     return partition.files_folder("object_set") / TABLE
 
 
@@ -157,7 +157,7 @@ class _Table:
         self._ends = np.cumsum([self._footer.row_group(group).num_rows for group in groups], dtype=np.int64)
 
     def rows_of(self, wanted: pl.DataFrame) -> Iterator[pa.Table]:
-        """The rows of sequences.
+        """Yield the rows of sequences.
 
         However many rows of a large division lie between two digests of a small one, memory holds a row group and
         those that were asked for. Arrow copies what is taken; Polars would keep the row group for its sake.
@@ -253,7 +253,7 @@ def split_known(
 
 
 def locate_all(settings: Settings, wanted: pl.DataFrame, *, first: Sequence[PartitionRelease] = ()) -> pl.DataFrame:
-    """The rows of the object table for sequences, each once; those that no table lists are left out.
+    """Return the rows of the object table for sequences, each once; those that no table lists are left out.
 
     Args:
         settings: where the store is.
@@ -292,7 +292,7 @@ def locate(
 
 
 def locate_refget(settings: Settings, identifier: str) -> dict[str, Any] | None:
-    """The row with a refget digest (``SQ.…``); reads that column of every table."""
+    """Return the row with a refget digest (``SQ.…``); reads that column of every table."""
     for listed, _ in published(settings):
         rows = pl.scan_parquet(table_path(listed)).filter(pl.col("refget") == identifier).head(1).collect()
         if len(rows):

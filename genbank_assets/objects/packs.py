@@ -42,7 +42,7 @@ _MAGIC = b"GAPK"
 
 
 def is_packed(layout: str, *, rows: int, residues: int) -> bool:
-    """Whether new short sequences of a division with so many sequences and residues are packed."""
+    """Return whether new short sequences of a division with so many sequences and residues are packed."""
     if layout != "auto":
         return layout == "pack"
     return rows > MIN_SEQUENCES_TO_PACK and residues / max(rows, 1) < MAX_MEAN_RESIDUES_TO_PACK
@@ -123,7 +123,7 @@ class PackBuilder:
         self._waiting, self._waiting_residues = [], 0
 
     def finish(self) -> Pack:
-        """The pack; the builder is empty afterwards."""
+        """Return the pack; the builder is empty afterwards."""
         self._compress()
         offsets = list(itertools.accumulate(self._sizes, initial=0))[:-1]
         index = np.empty(len(offsets), _ENTRY)
@@ -143,7 +143,7 @@ class PackBuilder:
 
 
 def unpacked(frame: bytes, *, length: int) -> bytes:
-    """The residues in a sequence's frame.
+    """Return the residues in a sequence's frame.
 
     Raises:
         IntegrityError: the bytes are no frame, or one of another length.
@@ -158,7 +158,7 @@ def unpacked(frame: bytes, *, length: int) -> bytes:
 
 
 def index_of(content: Any) -> tuple[Packed, ...]:
-    """The index at the end of a pack's bytes.
+    """Return the index at the end of a pack's bytes.
 
     Raises:
         IntegrityError: there is none.

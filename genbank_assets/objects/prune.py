@@ -164,7 +164,7 @@ def _delete(store: ObjectStore, keys: list[str], *, progress: Callable[[str], No
 
 
 def _manifest_copies(store: ObjectStore, folder: Path, *, progress: Callable[[str], None]) -> list[Path]:
-    """Every manifest object of the set, whichever machine wrote it; all of them, or an error."""
+    """Return every manifest object of the set, whichever machine wrote it; all of them, or an error."""
     copies: list[Path] = []
     for meta in manifest_objects(store, progress=progress):
         key, copy = meta["path"], folder / f"{len(copies)}.parquet"

@@ -104,7 +104,7 @@ class Plan:
         announced()
 
     def batches(self) -> Iterator[list[Planned]]:
-        """The rows, a thousand at a time."""
+        """Yield the rows, a thousand at a time."""
         with self._path.open("rb") as file, pa.ipc.open_stream(file) as reader:
             for batch in reader:
                 yield [Planned(**row) for row in batch.to_pylist()]

@@ -72,7 +72,7 @@ class Counts:
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
     def minus(self, before: Counts) -> Counts:
-        """What was sent since."""
+        """Return what was sent since."""
         names = [field.name for field in dataclasses.fields(self)]
         return Counts(**{name: getattr(self, name) - getattr(before, name) for name in names})
 
@@ -94,7 +94,7 @@ class Outgoing:
 
 
 def stored_as(store: ObjectStore, key: str) -> Stored | None:
-    """What is in the store under a key."""
+    """Return what is in the store under a key."""
     try:
         meta = obstore.head(store, key)
     except FileNotFoundError:
@@ -133,13 +133,13 @@ def put_parts(store: ObjectStore, key: str, parts: Parts, *, length: int, at_onc
 
 
 def status_of(error: Exception) -> int | None:
-    """The HTTP status in a store's error; None where the connection failed or timed out."""
+    """Return the HTTP status in a store's error; None where the connection failed or timed out."""
     said = _STATUS.search(str(error))
     return int(said[1]) if said else None
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same request may succeed later: the connection broke, or the store stumbled or was busy.
+    """Return whether the same request may succeed later: the connection broke, or the store stumbled or was busy.
 
     A full disk or a certificate that nobody vouches for are no such thing, though they have no status either.
     """

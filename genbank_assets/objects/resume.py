@@ -42,13 +42,13 @@ class SentFiles:
         self._folder = self._root / name
 
     def absolute(self) -> SentFiles:
-        """The same notes, for processes with another working directory."""
+        """Return the same notes, for processes with another working directory."""
         there = copy.copy(self)
         there._root, there._folder = self._root.absolute(), self._folder.absolute()
         return there
 
     def tables(self, name: str) -> list[Path]:
-        """The tables of what was sent of a raw file."""
+        """Return the tables of what was sent of a raw file."""
         return sorted((self._folder / name).glob("[0-9]*.parquet"))
 
     def add(self, name: str, rows: pl.DataFrame) -> Path:

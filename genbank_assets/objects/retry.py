@@ -35,7 +35,7 @@ def retried(
     may_be_absent: bool = False,
     seconds: float | None = None,
 ) -> Result:
-    """The store's answer, asked for again while its errors are such as may pass.
+    """Return the store's answer, asked for again while its errors are such as may pass.
 
     Args:
         request: makes the request; it may be made more than once.

@@ -99,13 +99,13 @@ def send_files(
 
 
 def proof_of(settings: Settings, lease_key: str) -> Proof:
-    """What a worker has to show before it sends: that it sees the caller's lease in the set of the settings."""
+    """Return what a worker has to show before it sends: that it sees the caller's lease in the set of the settings."""
     shown = dataclasses.replace(settings, store=settings.store.absolute(), postgres_url=None)
     return functools.partial(sees_lease, shown, lease_key)
 
 
 def sees_lease(settings: Settings, key: str) -> str:
-    """Why a worker cannot send into the set that the caller has leased; "" if it can. Runs on the worker.
+    """Return why a worker cannot send into the set that the caller has leased; "" if it can. Runs on the worker.
 
     Raises:
         ObjectStoreError: the set cannot be asked, for want of keys or of a way to it.
@@ -137,7 +137,7 @@ def send_file(task: SendTask) -> SentFile:
 
 
 def unsent(part: pl.DataFrame, notes: list[Path]) -> pl.DataFrame:
-    """The rows of what is wanted that no table of notes has."""
+    """Return the rows of what is wanted that no table of notes has."""
     if not notes:
         return part
     return part.join(pl.read_parquet(notes, columns=IDENTITY), on=IDENTITY, how="anti", maintain_order="left")
@@ -166,5 +166,5 @@ def send_part(uploader: Uploader, sequences: Path, part: pl.DataFrame, *, packin
 
 @functools.lru_cache(maxsize=8)
 def opened(settings: Settings, retries: int) -> ObjectStore:
-    """The store of the settings, opened once in a worker process, whose connections then serve many files."""
+    """Return the store of the settings, opened once in a worker process, whose connections then serve many files."""
     return open_objects(settings, retries=retries)

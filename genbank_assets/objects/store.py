@@ -51,7 +51,7 @@ def open_objects(
     retries: int = 8,
     timeout: timedelta = REQUEST_TIMEOUT,
 ) -> ObjectStore:
-    """The store of the settings.
+    """Return the store of the settings.
 
     Args:
         settings: ``objects_url`` says where.
@@ -145,7 +145,7 @@ def _endpoint_variable() -> str | None:
 
 
 def _is_virtual(chosen: str | None = None) -> bool:
-    """Whether the bucket stands in the host's name; by default it is the path's first part."""
+    """Return whether the bucket stands in the host's name; by default it is the path's first part."""
     text = chosen if chosen is not None else os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "")
     return text.lower() in {"1", "true", "yes", "on"}
 
@@ -157,7 +157,7 @@ def _with_bucket(endpoint: str, bucket: str) -> str:
 
 
 def _own_authorities() -> bytes | None:
-    """The certificates of AWS_CA_BUNDLE, which boto3 reads and obstore does not; trusted beside the system's.
+    """Return the certificates of AWS_CA_BUNDLE, which boto3 reads and obstore does not; trusted beside the system's.
 
     Raises:
         ObjectStoreError: the file cannot be read.
@@ -254,7 +254,7 @@ def read_range(store: ObjectStore, key: str, *, start: int, end: int) -> bytes:
 
 
 def _plain_url(store: S3Store, key: str) -> str | None:
-    """Where an object of a bucket that is read without keys lies; None for a store that signs its requests."""
+    """Return where an object of a bucket that is read without keys lies; None for a store that signs its requests."""
     config: dict[str, Any] = dict(store.config)
     endpoint = str(config.get("endpoint") or _endpoint_variable() or "").rstrip("/")
     if str(config.get("skip_signature", "")).lower() != "true" or not endpoint:

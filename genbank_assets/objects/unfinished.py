@@ -30,7 +30,7 @@ def unfinished_files(
     kinds: Sequence[str] = (*MOLECULE_CLASSES, "packs", "manifests", "memberships"),
     is_ours: Callable[[str], bool] = _is_ours,
 ) -> Iterator[Planned]:
-    """What a killed run was writing into a folder: ``KEY#1`` until it is whole, which obstore never lists."""
+    """Yield what a killed run was writing into a folder: ``KEY#1`` until it is whole, which obstore never lists."""
     for kind in kinds:
         for path in sorted((folder / kind).rglob("*#*")):
             key, _, number = path.relative_to(folder).as_posix().rpartition("#")

@@ -130,7 +130,7 @@ class Uploader:
                 self._throttle.leave(len(outgoing.content))
 
     def _next(self, objects: Iterator[Outgoing]) -> Outgoing | None:
-        """The next object, as soon as there is a free slot for it; None when there is nothing more to do."""
+        """Return the next object, as soon as there is a free slot for it; None when there is nothing more to do."""
         with self._turn:
             if not self._throttle.wait():
                 return None
@@ -227,7 +227,7 @@ class Uploader:
         return stored
 
     def _found(self, outgoing: Outgoing, there: Stored) -> Stored:
-        """What is in the store under the key, if it is what it should be; else it is sent over it."""
+        """Return what is in the store under the key, if it is what it should be; else it is sent over it."""
         size = len(outgoing.content)
         if there.bytes == size and self._verify_stored(outgoing, there.etag, just_sent=False):
             self._count(found=1)
@@ -263,7 +263,7 @@ class Uploader:
         return obstore.put(self._store, key, content, use_multipart=False)["e_tag"]
 
     def _slowed_down(self, error: Exception) -> bool:
-        """Whether a later try may succeed; a plea for fewer requests is heeded on the way."""
+        """Return whether a later try may succeed; a plea for fewer requests is heeded on the way."""
         if is_transient(error) and status_of(error) in _SLOW_DOWN_STATUSES:
             self._count(slow_downs=1)
             self._throttle.slower()

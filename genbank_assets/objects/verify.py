@@ -162,7 +162,7 @@ class Comparison:
         return is_same
 
     def _other_than(self, key: str, sha256: str) -> str:
-        """Whether a table in the set has another digest than it should have, as a sentence."""
+        """Return whether a table in the set has another digest than it should have, as a sentence."""
         try:
             found = retried(
                 lambda: _digest(self._store, key), doing=f"read {key}", progress=self._progress, may_be_absent=True

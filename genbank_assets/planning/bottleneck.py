@@ -38,7 +38,7 @@ class Bottleneck:
 
 
 def bottleneck(reports: Mapping[str, StageReport], *, run_seconds: float, settings: Settings) -> Bottleneck:
-    """The bottleneck of a run.
+    """Return the bottleneck of a run.
 
     Args:
         reports: of the stages that were run.
@@ -53,7 +53,7 @@ def bottleneck(reports: Mapping[str, StageReport], *, run_seconds: float, settin
 
 
 def _bound_by(stage: str, report: StageReport, settings: Settings) -> str:
-    """The processor where it was busy; else what the stage waits for, by what it is."""
+    """Return the processor where it was busy; else what the stage waits for, by what it is."""
     processes = max(1, min(settings.workers, report.files_now or 1))
     if (report.cpu_seconds or 0.0) >= BUSY_FRACTION * processes * (report.seconds or 0.0):
         return "processor"

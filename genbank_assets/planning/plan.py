@@ -127,7 +127,7 @@ def plan_partition(
     key: PartitionKey, *, release: str, files: int, text_bytes: int, raw_bytes: int, records: int | None = None,
     settings: Settings, rates: Rates, workers: int,
 ) -> PartitionPlan:  # fmt: skip
-    """The plan of a division of these sizes.
+    """Return the plan of a division of these sizes.
 
     Args:
         key: the division.

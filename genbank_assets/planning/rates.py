@@ -51,11 +51,11 @@ class Rates:
     peak_memory_bytes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The file's content."""
+        """Return the file's content."""
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
 
 def measured_rates() -> Rates:
-    """The rates that came with this version."""
+    """Return the rates that came with this version."""
     content: dict[str, Any] = json.loads(RATES_FILE.read_text("utf-8"))
     return Rates(**content)

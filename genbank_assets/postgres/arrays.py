@@ -18,7 +18,7 @@ from genbank_assets.postgres.jsonpairs import pairs_json
 
 
 def flattened(lists: pa.Array, ids: pa.Array) -> tuple[pa.Array, pa.Array, pa.StructArray]:
-    """A list column as rows: the record_id each belongs to, its place in the list, and itself."""
+    """Return a list column as rows: the record_id each belongs to, its place in the list, and itself."""
     lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
     starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
     ordinal = pa.array((np.arange(len(starts)) - starts).astype(np.int32))
@@ -62,7 +62,7 @@ def all_values(qualifiers: pa.ListArray, key: str) -> pa.Array:
 
 
 def _lists(parts: list[tuple[np.ndarray[Any, Any], pa.Array]], *, rows: int) -> pa.ListArray:
-    """A list for each row of the values that name it as their parent; null for a row without any."""
+    """Return a list for each row of the values that name it as their parent; null for a row without any."""
     if not parts:
         return pa.nulls(rows, pa.list_(pa.string()))
     parents = np.concatenate([part for part, _ in parts])
@@ -89,5 +89,5 @@ def as_json(column: pa.Array) -> pa.Array:
 
 
 def _as_list(entry: dict[str, Any]) -> list[Any]:
-    """The values of a struct in their order; of a list of structs in it, the same of each."""
+    """Return the values of a struct in their order; of a list of structs in it, the same of each."""
     return [[_as_list(one) for one in value] if isinstance(value, list) else value for value in entry.values()]

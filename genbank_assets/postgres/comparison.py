@@ -173,7 +173,7 @@ def _of_ledger(files: dict[str, _Expected], ledger: dict[str, tuple[Any, ...]]) 
 
 
 def _of_day(session: Session, partition: PartitionRelease) -> list[FileDifference]:
-    """A day's records are in the ledger of whichever divisions they went to."""
+    """Check that a day's records are in the ledger of whichever divisions they went to."""
     manifest = partition.manifest("postgres_table")
     if manifest is None:
         return []
@@ -185,6 +185,6 @@ def _of_day(session: Session, partition: PartitionRelease) -> list[FileDifferenc
 
 
 def records_of_day(session: Session, *, collection: str, label: str) -> int:
-    """How many records the ledger has of a day, such as ``273.0.20260902``."""
+    """Return how many records the ledger has of a day, such as ``273.0.20260902``."""
     found = session.execute(query("comparison.records_of_day"), [collection, label])
     return int(found[0][0])

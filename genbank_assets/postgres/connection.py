@@ -201,7 +201,7 @@ class Database:
 
 
 def _beginning_with(first: psycopg.Connection[Any]) -> type[psycopg.Connection[Any]]:
-    """A class for a pool: the first connection it makes is the one that is there already."""
+    """Return a class for a pool: the first connection it makes is the one that is there already."""
     unused = [first]
 
     class Connection(psycopg.Connection[Any]):

@@ -168,7 +168,7 @@ class _Job:
         return outcome
 
     def _bases(self) -> list[_Base]:
-        """The divisions that are loaded, each with its newest full release.
+        """Return the divisions that are loaded, each with its newest full release.
 
         Raises:
             DatabaseError: none is.

@@ -16,7 +16,7 @@ _LATEST = dt.timedelta(days=3)
 
 
 def day_rows(partition: PartitionRelease, records: Manifest) -> pl.DataFrame:
-    """The day's records that count: accession, file, ordinal, and what says where they belong."""
+    """Return the day's records that count: accession, file, ordinal, and what says where they belong."""
     superseded = preflight(partition).superseded
     frames = []
     for entry in records.files:

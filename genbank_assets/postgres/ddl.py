@@ -25,7 +25,7 @@ _TYPES = {
 
 
 def sql_type(column: Column) -> str:
-    """A column's PostgreSQL type; lists of structures are jsonb."""
+    """Return a column's PostgreSQL type; lists of structures are jsonb."""
     return _TYPES.get(str(column.type), "jsonb")
 
 

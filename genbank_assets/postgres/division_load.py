@@ -177,7 +177,7 @@ class DivisionLoad:
         self._totals.add(session.totals)
 
     def _holds(self, found: Preflight) -> bool:
-        """Whether the division is still what it was when it was finished."""
+        """Return whether the division is still what it was when it was finished."""
         with self._database.transaction() as session:
             totals = loaded_totals(session, **self._name, point=self._point)
         self._totals.add(session.totals)
@@ -185,7 +185,7 @@ class DivisionLoad:
         return totals == (found.accessions, found.record_digest)
 
     def _refuse_older(self, session: Session) -> bool:
-        """Whether the division has records already.
+        """Return whether the division has records already.
 
         Raises:
             DatabaseError: it is at a later release, or on its way to one.
@@ -269,7 +269,7 @@ class DivisionLoad:
         self._rows = found.accessions + found.overtaken
 
     def outcome(self) -> Outcome:
-        """The division's totals in this release, whichever runs brought them about."""
+        """Return the division's totals in this release, whichever runs brought them about."""
         with self._database.transaction() as session:
             states = session.execute(
                 query("load.states"),

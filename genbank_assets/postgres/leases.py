@@ -74,7 +74,7 @@ class Holder:
         return f"{f'run {self.run_id}, ' if self.run_id else ''}{where}, since {self.since:%Y-%m-%d %H:%M:%S}"
 
     def has_expired(self) -> bool:
-        """Whether it is silent for too long, or was a process of this machine that has ended."""
+        """Return whether it is silent for too long, or was a process of this machine that has ended."""
         if self.silent_seconds > LEASE_TIMEOUT_SECONDS:
             return True
         return self.host == this_host() and not _is_running(self.process)
@@ -123,7 +123,7 @@ def ensure_table(database: Database) -> None:
 
 
 def holder(database: Database, name: str) -> Holder | None:
-    """Who holds the lease of that name now, if anybody does."""
+    """Return who holds the lease of that name now, if anybody does."""
     with database.transaction() as session:
         rows = session.execute(query("leases.row"), [name])
     return _holder(rows[0]) if rows and rows[0][1] else None
@@ -143,7 +143,7 @@ def _wait(database: Database, name: str, *, progress: Callable[[str], None], run
 
 
 def _try(database: Database, name: str, *, run_id: str, totals: SqlTotals) -> tuple[int | None, Holder | None]:
-    """The new token, or who has the lease."""
+    """Return the new token, or who has the lease."""
     with database.transaction() as session:
         session.execute("INSERT INTO genbank.lease (name) VALUES (%s) ON CONFLICT DO NOTHING", [name])
         rows = session.execute(query("leases.free_row"), [name])

@@ -85,7 +85,7 @@ def load_division(
 
 
 def lease_name(key: PartitionKey) -> str:
-    """What a load of that division holds: releases and days take turns."""
+    """Return what a load of that division holds: releases and days take turns."""
     return f"load {key}"
 
 

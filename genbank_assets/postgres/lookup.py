@@ -34,7 +34,7 @@ _CHANGE_NAMES = (
 
 
 def record_row(settings: Settings, *, collection: str, division: str | None, accession: str) -> dict[str, Any] | None:
-    """The loaded row of an accession with its ledger entry and ``events``; None when it is not loaded.
+    """Return the loaded row of an accession with its ledger entry and ``events``; None when it is not loaded.
 
     Without a division, of any that has it, a current one first.
 
@@ -56,7 +56,7 @@ def record_row(settings: Settings, *, collection: str, division: str | None, acc
 
 
 def last_states(settings: Settings, accession: str) -> list[dict[str, Any]]:
-    """The last loaded state of an accession in each division that has or had it, and its place in its file.
+    """Return the last loaded state of an accession in each division that has or had it, and its place in its file.
 
     Keys are the membership table's, with ``collection``, ``section`` and ``last_release``, which is that of the file;
     digests are bytes.

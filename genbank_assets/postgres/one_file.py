@@ -148,7 +148,7 @@ def _load(session: Session, task: LoadTask) -> LoadedFile:
 
 
 def _load_first(session: Session, task: LoadTask) -> LoadedFile:
-    """All records of a file into tables that have no index yet and that nobody reads."""
+    """Return all records of a file into tables that have no index yet and that nobody reads."""
     if task.lease is not None:
         assert_held(session, task.lease)
     left_out = np.isin(np.arange(task.ordinals), task.superseded)
@@ -193,7 +193,7 @@ def _origin(task: LoadTask, file_id: int) -> Origin:
 
 
 def _entry(task: LoadTask, file_id: int, digest: Digest, session: Session, *, records_new: int = 0) -> str:
-    """The ledger's entry as JSON; the statement that notes it is counted already."""
+    """Return the ledger's entry as JSON; the statement that notes it is counted already."""
     return json.dumps(
         {
             "source_file_id": file_id, "name": task.name, "raw_sha256": task.raw_sha256, "records": task.records,

@@ -39,7 +39,7 @@ _MEMORY = (
 
 
 def partition_name(table: str, *, collection: str, section: str) -> str:
-    """The name of a division's own part of a table, without the schema.
+    """Return the name of a division's own part of a table, without the schema.
 
     Raises:
         SettingsError: the names are none that a table may have.

@@ -151,7 +151,7 @@ def check_shrinkage(session: Session, partition: PartitionRelease, *, point: int
 
 
 def shrinks_too_much(absent: int, *, loaded: int, max_absent_fraction: float) -> bool:
-    """Whether so many absent records are for a person to decide; a handful never is."""
+    """Return whether so many absent records are for a person to decide; a handful never is."""
     return absent >= MIN_ABSENT and absent > max_absent_fraction * loaded
 
 

@@ -49,7 +49,7 @@ class Wanted:
         return int(np.count_nonzero(self.ids))
 
     def among(self, ordinals: pa.Array) -> np.ndarray[Any, Any]:
-        """The record_id of each of these ordinals, or 0."""
+        """Return the record_id of each of these ordinals, or 0."""
         found: np.ndarray[Any, Any] = self.ids[ordinals.to_numpy()]
         return found
 

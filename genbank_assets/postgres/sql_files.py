@@ -15,7 +15,7 @@ _NAME = re.compile(r"^-- name: (\w+)\n((?:--.*\n)*)", re.MULTILINE)
 
 
 def read_sql(name: str) -> str:
-    """The text of ``sql/NAME.sql``."""
+    """Return the text of ``sql/NAME.sql``."""
     return (files("genbank_assets.postgres") / "sql" / f"{name}.sql").read_text("utf-8")
 
 
@@ -30,6 +30,6 @@ def queries(group: str) -> dict[str, LiteralString]:
 
 
 def query(name: LiteralString) -> LiteralString:
-    """The statement ``GROUP.NAME``."""
+    """Return the statement ``GROUP.NAME``."""
     group, _, one = name.partition(".")
     return queries(group)[one]

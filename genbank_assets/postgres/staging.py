@@ -59,7 +59,7 @@ class Copy:
         return f"COPY {self.table} ({', '.join(self.columns)}) FROM STDIN (FORMAT binary)"
 
     def stream(self) -> Iterator[bytes]:
-        """The binary stream, batch by batch."""
+        """Yield the binary stream, batch by batch."""
         encoder = None
         for batch in self.batches():
             if encoder is None:
@@ -81,7 +81,7 @@ class Copy:
 
 
 def key_copy(table: RecordTable, *, superseded: tuple[int, ...] = (), digest: Digest | None = None) -> Copy:
-    """Every record of the table but the superseded ones: identity, digests, place in the file.
+    """Yield every record of the table but the superseded ones: identity, digests, place in the file.
 
     Args:
         table: one file's.
@@ -128,14 +128,14 @@ class Origin:
 
 
 def row_copies(table: RecordTable, wanted: Wanted, *, origin: Origin) -> tuple[Copy, Copy, Copy]:
-    """The wanted records, their features and their references, each to be streamed once and in this order."""
+    """Return the wanted records, their features and their references, each to be streamed once and in this order."""
     columns = [*(column.name for _, column in record_columns()), *_POSITION_COLUMNS]
     records, features, references = table.wanted([columns, _FEATURE_COLUMNS, ["references"]], wanted)
     return _record_copy(records, origin), _feature_copy(features, origin), _reference_copy(references, origin)
 
 
 def event_copy(table: RecordTable, wanted: Wanted, *, origin: Origin, release: str, run_id: str) -> Copy:
-    """The event ``new`` of every wanted record: the history of a first load."""
+    """Yield the event ``new`` of every wanted record: the history of a first load."""
     (rows,) = table.wanted([_EVENT_COLUMNS], wanted)
     said = {"release": release, "state": "new", "section": origin.section, "run_id": run_id}
     names = ("record_id", *said, "collection", "point", *_EVENT_COLUMNS)

@@ -45,7 +45,7 @@ class Index:
         return self.name == self.table + _PRIMARY_KEY
 
     def name_on(self, partition: str) -> str:
-        """Its name on a partition: ``record_taxon`` on ``record_genbank_phg`` → ``record_genbank_phg_taxon``."""
+        """Return its name on a partition: ``record_taxon`` on ``record_genbank_phg`` → ``record_genbank_phg_taxon``."""
         return partition + self.name.removeprefix(self.table)
 
     def create_on(self, table: str, *, name: str) -> str:
@@ -56,7 +56,7 @@ class Index:
 
 @cache
 def sql_text(name: str) -> str:
-    """The text of ``sql/NAME.sql`` with the column list filled in."""
+    """Return the text of ``sql/NAME.sql`` with the column list filled in."""
     text = read_sql(name)
     columns = record_columns()
     if name == "tables":
@@ -76,7 +76,7 @@ def sql_text(name: str) -> str:
 
 @cache
 def indexes() -> tuple[Index, ...]:
-    """Every index of the partitioned tables, as ``sql/indexes.sql`` lists them."""
+    """Return every index of the partitioned tables, as ``sql/indexes.sql`` lists them."""
     return tuple(
         Index(name=m[2], table=m[3], definition=m[4], is_unique=bool(m[1]))
         for m in _INDEX.finditer(sql_text("indexes"))
@@ -84,7 +84,7 @@ def indexes() -> tuple[Index, ...]:
 
 
 def table_statements() -> list[str]:
-    """What makes the tables of a new schema: partitioned by collection, and each collection by section."""
+    """Return what makes the tables of a new schema: partitioned by collection, and each collection by section."""
     statements = [sql_text("tables")]
     for table in PARTITIONED:
         statements += [

@@ -127,12 +127,12 @@ def _replace_views(session: Session, progress: Callable[[str], None]) -> None:
 
 
 def _description() -> str:
-    """What the schema's comment says: it changes when functions, views or comments do, even within a version."""
+    """Return what the schema's comment says: it changes when functions, views or comments do, even within a version."""
     return f"GenBank and RefSeq records; {_code_description()}; comments {_digest(comment_statement())}"
 
 
 def _code_description() -> str:
-    """The part that views and functions decide, whatever is said about them."""
+    """Return the part that views and functions decide, whatever is said about them."""
     code = "".join(sql_text(name) for name in REFRESHED)
     return f"functions and views {_digest(re.sub(r'^ *--.*$', '', code, flags=re.MULTILINE))}"
 

@@ -17,7 +17,7 @@ CANNOT_EXECUTE = 126  # a shell's exit code for a program that is there and may 
 
 
 def server_account() -> pwd.struct_passwd | None:
-    """The account the server runs under; None means our own.
+    """Return the account the server runs under; None means our own.
 
     Raises:
         DatabaseError: we are root, and there is no other account to run it under.

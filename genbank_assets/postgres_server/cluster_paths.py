@@ -51,7 +51,7 @@ class ClusterPaths:
             os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
     def data_version(self) -> str | None:
-        """The major version that made the data; None when there are none."""
+        """Return the major version that made the data; None when there are none."""
         try:
             return (self.data / "PG_VERSION").read_text(encoding="utf-8").strip()
         except FileNotFoundError:
@@ -59,7 +59,7 @@ class ClusterPaths:
 
 
 def make_paths(store: Path) -> ClusterPaths:
-    """The paths of a store's server; folders are made, data is not.
+    """Return the paths of a store's server; folders are made, data is not.
 
     Raises:
         DatabaseError: there is no account to run under, a folder belongs to somebody else or cannot be made.
@@ -74,13 +74,13 @@ def make_paths(store: Path) -> ClusterPaths:
 
 
 def existing_paths(store: Path) -> ClusterPaths | None:
-    """The paths of a store's server whose data are there; None, and nothing made, when there are none."""
+    """Return the paths of a store's server whose data are there; None, and nothing made, when there are none."""
     home = elsewhere(store) or store.resolve() / "postgres"
     return make_paths(store) if (home / "data" / "PG_VERSION").is_file() else None
 
 
 def elsewhere(store: Path) -> Path | None:
-    """The folder that holds the server's data outside the store, if there is one and it is this store's."""
+    """Return the folder that holds the server's data outside the store, if there is one and it is this store's."""
     pointer = store.resolve() / "postgres" / POINTER
     try:
         folder = Path(pointer.read_text(encoding="utf-8").strip())
@@ -106,7 +106,7 @@ def processes_in(folder: Path) -> set[int]:
 
 
 def postmaster_of(data: Path) -> int | None:
-    """The number of the server's first process, as its file says; None without such a file."""
+    """Return the number of the server's first process, as its file says; None without such a file."""
     try:
         return abs(int((data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0]))
     except (OSError, ValueError):
@@ -182,7 +182,7 @@ def _own(folder: Path) -> Path:
 
 
 def _socket_folder(home: Path, account: pwd.struct_passwd | None) -> Path:
-    """A folder for the socket that only the server's account can enter; under /tmp when the path is too long.
+    """Return a folder for the socket that only the server's account can enter; under /tmp when the path is too long.
 
     Paths with quotes, commas or spaces go there too: PostgreSQL reads its socket folders as a list.
     """

@@ -6,7 +6,7 @@ import re
 
 
 def reason_of_initdb(said: str) -> str:
-    """The line of its output that names the cause, and what to do about the usual ones."""
+    """Return the line of its output that names the cause, and what to do about the usual ones."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     telling = [line for line in lines if re.search(r"FATAL|PANIC|error:", line)] or lines[-1:]
     reason = re.sub(r"^.*?(FATAL|PANIC|error): +", "", telling[0]) if telling else "initdb failed without a word"

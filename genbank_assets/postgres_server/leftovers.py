@@ -82,7 +82,7 @@ class StoreFile:
         self._identity = (found.st_dev, found.st_ino)
 
     def is_deleted(self) -> bool:
-        """Whether the file has no name in any store: not just not under its old path."""
+        """Return whether the file has no name in any store: not just not under its old path."""
         with contextlib.suppress(OSError):
             found = self._path.stat()
             if (found.st_dev, found.st_ino) == self._identity:

@@ -28,7 +28,7 @@ _LEFT_OUT = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "doc",
 
 
 def find_programs(home: Path, *, major: str | None, account: pwd.struct_passwd | None) -> Path:
-    """The folder of PostgreSQL's programs that the account can run: the wheel's own, or a copy in ``home``.
+    """Return the folder of PostgreSQL's programs that the account can run: the wheel's own, or a copy in ``home``.
 
     Args:
         home: a folder that the account can enter; a copy goes there.
@@ -57,7 +57,7 @@ def find_programs(home: Path, *, major: str | None, account: pwd.struct_passwd |
 
 
 def _complaint(programs: Path, account: pwd.struct_passwd | None) -> str:
-    """Why one of the programs cannot be run; "" when all can."""
+    """Return why one of the programs cannot be run; "" when all can."""
     for name in _TRIED:
         done = run_as([str(programs / name), "--version"], account)
         if done.returncode != 0:
@@ -66,7 +66,7 @@ def _complaint(programs: Path, account: pwd.struct_passwd | None) -> str:
 
 
 def _copy(package: Path, install: str, *, home: Path, account: pwd.struct_passwd | None) -> Path:
-    """The copy in ``home``, made if need be: complete and tried under its final name, or absent."""
+    """Return the copy in ``home``, made if need be: complete and tried under its final name, or absent."""
     copy = home / f"{_COPIES}{package_version(PACKAGE)}-{install}"
     programs = copy / PACKAGE / install / "bin"
     if copy.is_dir():

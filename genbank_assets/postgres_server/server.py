@@ -74,16 +74,16 @@ class EmbeddedServer:
     socket_folder: Path
 
     def url(self, database: str) -> str:
-        """A libpq URL of one of its databases; it carries no password because there is none."""
+        """Return a libpq URL of one of its databases; it carries no password because there is none."""
         return f"postgresql://postgres@/{database}?host={quote(str(self.socket_folder), safe='')}"
 
     def sqlalchemy_url(self, database: str) -> str:
-        """The same for SQLAlchemy, as dagster-postgres wants it."""
+        """Return the same for SQLAlchemy, as dagster-postgres wants it."""
         return sqlalchemy_url(self.url(database))
 
 
 def ensure_server(store: Path, *, databases: tuple[str, ...] = ("genbank", "dagster")) -> EmbeddedServer:
-    """The store's server, created and started if need be, with its databases.
+    """Return the store's server, created and started if need be, with its databases.
 
     Safe to call from several processes at once, after a crash of the server or of the machine, and after a kill of
     its starter. About 0.7 s when everything has to be made, 10 ms when the server runs.
@@ -106,7 +106,7 @@ def ensure_server(store: Path, *, databases: tuple[str, ...] = ("genbank", "dags
 
 
 def open_server(store: Path) -> EmbeddedServer | None:
-    """The store's server for reading: started if it is down; None, and nothing is made, when the store has none.
+    """Return the store's server for reading: started if it is down; None, and nothing is made, when the store has none.
 
     Raises:
         DatabaseError: its data are there and it cannot be started; the message names its log.
@@ -168,7 +168,7 @@ def remove_server(store: Path) -> None:
 
 
 def client_program(store: Path, name: str) -> Path:
-    """A program such as ``psql`` of the server's version, which we ourselves can run.
+    """Return a program such as ``psql`` of the server's version, which we ourselves can run.
 
     Raises:
         DatabaseError: the wheel is missing, or has no such version.

@@ -153,7 +153,7 @@ def _makeblastdb(folder: Path, name: str, *, title: str, taxa: Path) -> tuple[st
 def _makedb(
     folder: Path, *, scratch: Path, taxa: Path, taxonomy: Taxonomy | None, settings: Settings
 ) -> tuple[str, list[str]]:
-    """How DIAMOND is called; with taxa where the taxonomy that it needs for them is in the store."""
+    """Return how DIAMOND is called; with taxa where the taxonomy that it needs for them is in the store."""
     arguments = ["makedb", "--db", str(folder / PROTEIN), "--threads", str(settings.workers)]
     if taxonomy is None:
         return "diamond", arguments

@@ -79,7 +79,7 @@ class Nucleotides:
         return "".join(f"{text}\n" for text in frame.select(line=line)["line"])
 
     def text(self, *, scratch: Path, workers: int) -> Iterator[Any]:
-        """The FASTA text, piece by piece."""
+        """Yield the FASTA text, piece by piece."""
         writer: Format = _SearchFasta(self._selection, FormatOptions(), None)
         plan = choose_distinct(self._plan, [NOT_PROTEIN], scratch=scratch, format_=writer)
         every = stretches(plan.files, whole_files=False)

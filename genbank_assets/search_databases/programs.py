@@ -38,7 +38,7 @@ def require_programs(*names: str) -> None:
 
 
 def has_diamond() -> bool:
-    """Whether DIAMOND is here."""
+    """Return whether DIAMOND is here."""
     return shutil.which("diamond") is not None
 
 
@@ -48,7 +48,7 @@ def blast_version() -> str:
 
 
 def run(name: str, arguments: Sequence[str], *, text: str = "") -> str:
-    """What a program prints when it is given this text.
+    """Return what a program prints when it is given this text.
 
     Raises:
         NotFoundError: it is not here.
@@ -64,7 +64,7 @@ def run(name: str, arguments: Sequence[str], *, text: str = "") -> str:
 
 
 def count_lines(name: str, arguments: Sequence[str]) -> int:
-    """How many lines a program prints; they are not kept.
+    """Return how many lines a program prints; they are not kept.
 
     Raises:
         NotFoundError: it is not here.

@@ -90,7 +90,7 @@ class Proteins:
                         file.write(f"{self._new_names.get((key, digest), name)} {taxon}\n")
 
     def text(self) -> Iterator[bytes]:
-        """The FASTA text, piece by piece; after :meth:`write_taxa`."""
+        """Yield the FASTA text, piece by piece; after :meth:`write_taxa`."""
         for frame in self._by_letters.frames():
             rows = frame.sort("order").unique(("key", "digest"), keep="first", maintain_order=True)
             groups = rows.group_by("digest", maintain_order=True).agg("name", "key", "title", pl.col("letters").first())
@@ -111,7 +111,7 @@ def _several(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
 
 
 def _entries(one: Input, *, workers: int) -> Iterator[Entry]:
-    """Every protein of the division, as often as it stands there, in order."""
+    """Yield every protein of the division, as often as it stands there, in order."""
     selection = Selection(partitions=(str(one.partition.key),), release=one.partition.release)
     writer = ProteinFasta(selection, FormatOptions(width=0, kraken=True), None)
     every = stretches(make_plan([one], selection).files, whole_files=False)

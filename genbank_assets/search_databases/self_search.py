@@ -89,7 +89,7 @@ def search_itself(partition: PartitionRelease, manifest: Manifest, *, settings: 
 
 
 def _taxa_of_proteins(one: Input, names: list[str]) -> dict[str, set[int]]:
-    """All taxa that proteins of some names stand in: RefSeq gives one name to equal proteins of many genomes."""
+    """Return all taxa that proteins of some names stand in: RefSeq gives one name to equal proteins of many genomes."""
     found: dict[str, set[int]] = {name: set() for name in names}
     for file in one.files:
         table = one.coding_sequences.get(file.name)
@@ -112,7 +112,7 @@ def _taxa_of_proteins(one: Input, names: list[str]) -> dict[str, set[int]]:
 
 
 def _blast(program: str, database: Path, queries: list[Query]) -> dict[str, int]:
-    """The taxa of the queries that are found under their own name, equal from end to end.
+    """Return the taxa of the queries that are found under their own name, equal from end to end.
 
     Where more is equal than BLAST lists, the record itself is asked for.
     """
@@ -130,7 +130,7 @@ def _blast(program: str, database: Path, queries: list[Query]) -> dict[str, int]
 
 
 def _whole(text: str) -> Iterator[list[str]]:
-    """The names of each hit that is equal to the query from end to end."""
+    """Yield the names of each hit that is equal to the query from end to end."""
     for line in text.splitlines():
         names, identity, length, wanted = line.split("\t")
         if float(identity) == 100 and int(length) == int(wanted):
@@ -144,13 +144,13 @@ def _bare(name: str) -> str:
 
 
 def _is_there(database: Path, query: Query) -> bool:
-    """Whether the record, asked for by name, begins with the query."""
+    """Return whether the record, asked for by name, begins with the query."""
     text = run("blastdbcmd", ["-db", str(database), "-entry", query.name, "-outfmt", "%s"])
     return text.startswith(query.residues)
 
 
 def _taxon_of(database: Path, name: str) -> int:
-    """The taxon of a name, as the database has it."""
+    """Return the taxon of a name, as the database has it."""
     text = run("blastdbcmd", ["-db", str(database), "-entry", name, "-outfmt", "%a %T"])
     taxa = dict(line.rsplit(" ", 1) for line in text.splitlines())
     return int(taxa.get(name, next(iter(taxa.values()), 0)))

@@ -12,7 +12,7 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 def text_buffer(column: pa.Array) -> tuple[Any, Ints]:
-    """The buffer that holds a text column's values, and where each begins and the last one ends, (n + 1,).
+    """Return the buffer that holds a text column's values, and where each begins and the last one ends, (n + 1,).
 
     A null is as an empty text. Nothing is copied but the offsets.
     """
@@ -24,6 +24,6 @@ def text_buffer(column: pa.Array) -> tuple[Any, Ints]:
 
 
 def text_bytes(column: pa.Array) -> Bytes:
-    """All values of a text column, one behind another, as bytes; nothing is copied."""
+    """Return all values of a text column, one behind another, as bytes; nothing is copied."""
     buffer, offsets = text_buffer(column)
     return np.frombuffer(buffer, np.uint8)[offsets[0] : offsets[-1]]

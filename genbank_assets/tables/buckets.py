@@ -59,7 +59,7 @@ class Buckets:
         self._open.close()
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """The buckets in order, one at a time; empty ones are left out."""
+        """Yield the buckets in order, one at a time; empty ones are left out."""
         for number in range(self.count):
             if (frame := self.frame(number)) is not None:
                 yield frame
@@ -75,7 +75,7 @@ class Buckets:
 
 
 def read_stream(path: Path) -> pl.DataFrame:
-    """The rows of a bucket's file."""
+    """Return the rows of a bucket's file."""
     with path.open("rb") as file, pa.ipc.open_stream(file) as reader:
         frame = pl.from_arrow(reader.read_all())
     assert isinstance(frame, pl.DataFrame)

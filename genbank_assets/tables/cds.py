@@ -48,7 +48,7 @@ _THREE = {
 
 
 def coding_sequences_of(batch: pa.RecordBatch, *, section: str, reader: ResidueReader) -> pa.Table:
-    """The coding sequences of a batch of records, in order.
+    """Return the coding sequences of a batch of records, in order.
 
     Args:
         batch: has :data:`COLUMNS`.
@@ -177,7 +177,7 @@ def _equal_text(letters: bytes, offsets: Ints, cut_short: Any, wanted: pa.Array)
 
 
 def _applied(made: str, exceptions: list[str], spans: Spans, feature: int, frame: int) -> str:
-    """The translation with the residues that ``/transl_except`` names put in."""
+    """Return the translation with the residues that ``/transl_except`` names put in."""
     letters = list(made)
     for text in exceptions:
         found = _EXCEPT.search(text)
@@ -220,7 +220,7 @@ def _difference(made: str, given: str, *, cut_short: bool) -> str:
 
 
 def _excepted(features: FeatureArrays, chosen: Ints) -> dict[int, list[str]]:
-    """The values of ``/transl_except``, by the number of the coding sequence."""
+    """Return the values of ``/transl_except``, by the number of the coding sequence."""
     owner, values = features.qualifier_rows("transl_except")
     number = {int(feature): n for n, feature in enumerate(chosen.tolist())} if len(owner) else {}
     found: dict[int, list[str]] = {}
@@ -240,7 +240,7 @@ def _exceptions(features: FeatureArrays, take: pa.Array) -> pa.Array:
 
 
 def _reversed(spans: Spans) -> Flags:
-    """Whether a feature is read on the other strand, by its first span, (features,)."""
+    """Return whether a feature is read on the other strand, by its first span, (features,)."""
     first = np.minimum(spans.offsets[:-1], max(0, len(spans.reverse) - 1))
     filled = np.diff(spans.offsets) > 0
     return filled & spans.reverse[first] if len(spans.reverse) else filled

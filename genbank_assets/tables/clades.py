@@ -84,7 +84,7 @@ class Taxonomy:
         return self.manifest.date
 
     def find(self, name: str) -> Taxon:
-        """The taxon of a number or of a name, whatever the name's case and kind.
+        """Return the taxon of a number or of a name, whatever the name's case and kind.
 
         Raises:
             NotFoundError: there is none, it was deleted, or several taxa have the name.
@@ -134,7 +134,7 @@ class Taxonomy:
         return self._scan("deleted").collect()["taxon_id"].to_numpy()
 
     def resolve(self, taxon_ids: Ints) -> Resolved:
-        """What some ids are in this taxonomy, (n,)."""
+        """Return what some ids are in this taxonomy, (n,)."""
         at, merged = _look_up(self._merged[0], taxon_ids)
         now = np.where(merged, self._merged[1][at], taxon_ids) if len(self._merged[0]) else taxon_ids
         ids, lefts = self._by_id
@@ -147,12 +147,12 @@ class Taxonomy:
         )
 
     def clade(self, taxon: Taxon) -> Ints:
-        """The taxon and all below it, ascending, (n,): a range of the table's row groups is read."""
+        """Return the taxon and all below it, ascending, (n,): a range of the table's row groups is read."""
         inside = pl.col("left_value").is_between(taxon.left_value, taxon.right_value)
         return self._scan("nodes").filter(inside).select("taxon_id").collect()["taxon_id"].sort().to_numpy()
 
     def above(self, taxon: Taxon) -> list[Taxon]:
-        """The taxa that the taxon belongs to, root first; itself is left out."""
+        """Return the taxa that the taxon belongs to, root first; itself is left out."""
         inside = (pl.col("left_value") < taxon.left_value) & (pl.col("right_value") > taxon.right_value)
         return self._taxa(inside)
 
@@ -176,7 +176,7 @@ class Taxonomy:
         return frozenset(self._scan("nodes").select(pl.col("rank").unique()).collect()["rank"].to_list())
 
     def lineage(self, taxon_ids: Ints, *, ranks: Sequence[str]) -> list[tuple[str | None, ...]]:
-        """The names of each taxon's ancestors (itself among them) at some ranks; None where there is none.
+        """Return the names of each taxon's ancestors (itself among them) at some ranks; None where there is none.
 
         Args:
             taxon_ids: ids as :meth:`resolve` returns them; an id that is no taxon has no names, (n,).
@@ -203,7 +203,7 @@ class Taxonomy:
 
 
 def _look_up(keys: Ints, wanted: Ints) -> tuple[Ints, Flags]:
-    """Where each wanted key is among ascending keys, and whether it is there at all."""
+    """Return where each wanted key is among ascending keys, and whether it is there at all."""
     if not len(keys):
         return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
@@ -211,7 +211,7 @@ def _look_up(keys: Ints, wanted: Ints) -> tuple[Ints, Flags]:
 
 
 def open_taxonomy(store: Path, *, date: str | None = None) -> Taxonomy:
-    """The taxonomy of a date, or the newest one in the store.
+    """Return the taxonomy of a date, or the newest one in the store.
 
     Raises:
         NotFoundError: it is not in the store.

@@ -29,7 +29,7 @@ _PRECISIONS = ("year", "month", "day", "time")
 
 
 def missing_term(text: str | None) -> str | None:
-    """The term in INSDC's writing, where a value says that it is missing; else None."""
+    """Return the term in INSDC's writing, where a value says that it is missing; else None."""
     folded = re.sub(r"\s+", " ", (text or "").strip().lower())
     folded = re.sub(r"\s*:\s*", ": ", folded)
     return folded if folded in MISSING_TERMS else None

@@ -113,7 +113,7 @@ def _built(
     progress: Callable[[str], None],
     run_id: str,
 ) -> Manifest:
-    """The manifest of a generation whose tables are there."""
+    """Return the manifest of a generation whose tables are there."""
     generation = new_generation(partition, "unique_records", input_digest=records.digest, code_version=CODE_VERSION)
     folder = partition.generation_folder("unique_records", generation)
     with Stopwatch() as watch, store_errors(folder):

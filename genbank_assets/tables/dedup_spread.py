@@ -154,7 +154,7 @@ def _cut(task: _Cut) -> tuple[int, list[str]]:
 
 
 def _group(task: _Group) -> int:
-    """How many distinct sequences there are."""
+    """Return how many distinct sequences there are."""
     distinct = 0
 
     def make(folder: Path) -> None:

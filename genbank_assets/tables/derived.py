@@ -105,7 +105,7 @@ def _built(
     progress: Callable[[str], None],
     run_id: str,
 ) -> Manifest:
-    """The manifest of a generation whose tables are there."""
+    """Return the manifest of a generation whose tables are there."""
     version = CODE_VERSIONS[stage]
     generation = new_generation(partition, stage, input_digest=records.digest, code_version=version)
     source, folder = partition.folder_of(records), partition.generation_folder(stage, generation)
@@ -183,7 +183,7 @@ def make_table(task: DerivedTask) -> dict[str, Any]:
 
 
 def _tables(task: DerivedTask) -> Iterator[pa.Table]:
-    """The rows of each row group of the record table."""
+    """Yield the rows of each row group of the record table."""
     columns = list(samples.COLUMNS if task.stage == "samples" else cds.COLUMNS)
     reader = ResidueReader(task.sequences) if task.stage == "cds" else None
     try:
@@ -202,7 +202,7 @@ def _tables(task: DerivedTask) -> Iterator[pa.Table]:
 
 
 def _made_before(task: DerivedTask) -> dict[str, Any] | None:
-    """The entry of a table of this generation that is in place, if it is whole."""
+    """Return the entry of a table of this generation that is in place, if it is whole."""
     try:
         entry: dict[str, Any] = json.loads(task.receipt.read_text(encoding="utf-8"))
         whole = task.out.stat().st_size == entry["bytes"]

@@ -26,7 +26,7 @@ _COLUMNS = ["accession", "division", "molecule_type", "topology", "features", "o
 
 
 def unseen_forms(records_file: Path) -> dict[str, dict[str, int]]:
-    """What is not known in a record table, by kind, and how often it occurs there.
+    """Return what is not known in a record table, by kind, and how often it occurs there.
 
     Args:
         records_file: a table of records; row groups are read one at a time.

@@ -42,16 +42,16 @@ class FeatureArrays:
         self.ordinal: Ints = np.arange(self.count) - np.repeat(np.cumsum(counts) - counts, counts)
 
     def field(self, name: str) -> pa.Array:
-        """A field of the features: ``key``, ``location``, ``strand`` …, (features,)."""
+        """Return a field of the features: ``key``, ``location``, ``strand`` …, (features,)."""
         return self._fields[name]
 
     def flags(self, name: str) -> Flags:
-        """A boolean field; null is False, (features,)."""
+        """Return a boolean field; null is False, (features,)."""
         found: Flags = self._fields[name].fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003
         return found
 
     def keyed(self, keys: Iterable[str]) -> Flags:
-        """Whether a feature has one of these keys, (features,)."""
+        """Return whether a feature has one of these keys, (features,)."""
         found: Flags = pc.is_in(self._fields["key"], value_set=pa.array(list(keys), pa.string())).to_numpy(
             zero_copy_only=False
         )
@@ -77,7 +77,7 @@ class FeatureArrays:
         return feature[rows], values.take(pa.array(rows))
 
     def first(self, name: str) -> pa.Array:
-        """The value of each feature's first qualifier of that name; null where it has none, (features,)."""
+        """Return the value of each feature's first qualifier of that name; null where it has none, (features,)."""
         feature, values = self.qualifier_rows(name)
         at = np.full(self.count, -1, np.int64)
         fresh = np.flatnonzero(np.r_[True, feature[1:] != feature[:-1]]) if len(feature) else np.zeros(0, np.int64)
@@ -85,7 +85,7 @@ class FeatureArrays:
         return values.take(pa.array(at, mask=at < 0))
 
     def has(self, name: str) -> Flags:
-        """Whether a feature has a qualifier of that name, with a value or without, (features,)."""
+        """Return whether a feature has a qualifier of that name, with a value or without, (features,)."""
         found = np.zeros(self.count, np.bool_)
         found[self.qualifier_rows(name)[0]] = True
         return found
@@ -103,16 +103,16 @@ class FeatureArrays:
         return dict(zip((flat.type.field(i).name for i in range(flat.type.num_fields)), flat.flatten(), strict=True))
 
     def span(self, name: str) -> pa.Array:
-        """A field of all spans: ``accession``, ``start``, ``end``, ``strand``, ``kind`` …, (spans,)."""
+        """Return a field of all spans: ``accession``, ``start``, ``end``, ``strand``, ``kind`` …, (spans,)."""
         return self._span_fields[name]
 
     def span_numbers(self, name: str) -> Ints:
-        """A field of all spans as numbers; 0 for null, (spans,)."""
+        """Return a field of all spans as numbers; 0 for null, (spans,)."""
         found: Ints = self._span_fields[name].fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
         return found
 
     def any_span(self, flags: Flags) -> Flags:
-        """Whether any span of a feature has its flag set, (features,)."""
+        """Return whether any span of a feature has its flag set, (features,)."""
         total = np.concatenate([[0], np.cumsum(flags)])
         found: Flags = total[self.span_offsets[1:]] > total[self.span_offsets[:-1]]
         return found

@@ -24,7 +24,7 @@ WITH_AMBIGUOUS_STOPS = frozenset(
 
 @cache
 def translation_tables() -> tuple[Letters, Letters]:
-    """The amino acids of all codons in each of :data:`CODES`, and ``M`` for start codons (0 for others).
+    """Return the amino acids of all codons in each of :data:`CODES`, and ``M`` for start codons (0 for others).
 
     Returns:
         Both as letters, (codes, 4096).
@@ -66,7 +66,7 @@ def _of_sets(single: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.
 
 
 def code_rows(codes: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The row of each genetic code in the tables, -1 for a number that is no code, (n,)."""
+    """Return the row of each genetic code in the tables, -1 for a number that is no code, (n,)."""
     known = np.array(CODES)
     at = np.minimum(np.searchsorted(known, codes), len(known) - 1)
     found: np.ndarray[Any, np.dtype[np.int64]] = np.where(known[at] == codes, at, -1)

@@ -85,7 +85,7 @@ class KnownTables:
         return None
 
     def without_run(self, entry: dict[str, Any]) -> dict[str, Any]:
-        """The entry as a manifest has it: equal content, equal digest, whichever run made the tables.
+        """Return the entry as a manifest has it: equal content, equal digest, whichever run made the tables.
 
         Earlier versions wrote the run into it. What they published stays as it is, so that nothing made from it is
         made again.

@@ -59,7 +59,7 @@ def nested_set(ids: Ints, parents: Ints) -> NestedSet:
 
 
 def _levels(at: Ints, *, root: int) -> list[Ints]:
-    """The nodes of each depth, children of one parent together and in order."""
+    """Return the nodes of each depth, children of one parent together and in order."""
     by_parent = np.argsort(at, kind="stable")
     begins = np.searchsorted(at[by_parent], np.arange(len(at) + 1))
     levels = [np.array([root], np.int64)]

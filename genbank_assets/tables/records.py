@@ -120,7 +120,7 @@ def _built(
     run_id: str,
     recheck: bool,
 ) -> Manifest:
-    """The manifest of a generation whose files are all there."""
+    """Return the manifest of a generation whose files are all there."""
     generation = new_generation(partition, "records", input_digest=raw.digest, code_version=CODE_VERSION)
     folder = partition.generation_folder("records", generation)
     known = KnownTables(partition, building=folder, recheck=recheck)

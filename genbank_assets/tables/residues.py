@@ -65,14 +65,14 @@ class ResidueReader:
         self._file.close()
 
     def groups_of(self, ordinals: Ints) -> Ints:
-        """The row groups that may have residues of these records (ascending), ascending."""
+        """Return the row groups that may have residues of these records (ascending), ascending."""
         if not len(ordinals) or not len(self._first):
             return np.zeros(0, np.int64)
         at = np.minimum(np.searchsorted(ordinals, self._first), len(ordinals) - 1)
         return np.flatnonzero((ordinals[at] >= self._first) & (ordinals[at] <= self._last))
 
     def chunks(self, ordinals: Ints) -> Iterator[Chunks]:
-        """The chunks of records (ascending), row group by row group."""
+        """Yield the chunks of records (ascending), row group by row group."""
         for group in self.groups_of(ordinals):
             found = self._read(int(group))
             at = np.minimum(np.searchsorted(ordinals, found.ordinal), len(ordinals) - 1)

@@ -21,7 +21,7 @@ _ORDER = ["accession", "version", "source_file", "record_ordinal"]
 
 
 def rows_of(paths: Sequence[Path]) -> Iterator[pl.DataFrame]:
-    """What deduplication reads of record tables, batch by batch."""
+    """Yield what deduplication reads of record tables, batch by batch."""
     for path in paths:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=_READ):
@@ -44,7 +44,7 @@ def in_order(members: pl.DataFrame) -> pl.DataFrame:
 
 
 def grouped(bucket: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """A digest bucket's members, marked, and its distinct sequences in order of digest."""
+    """Return a digest bucket's members, marked, and its distinct sequences in order of digest."""
     identity = ["sequence_sha256", "molecule_class"]
     members = bucket.sort([*identity, *_ORDER]).with_columns(is_representative=pl.struct(identity).is_first_distinct())
     sizes = members.group_by(identity).agg(pl.len().cast(pl.Int64).alias("member_count"))

@@ -27,7 +27,7 @@ _LAT_LON = r"(?i)^\s*(\d{1,2}(?:\.\d+)?)\s*([NS])[\s,]+(\d{1,3}(?:\.\d+)?)\s*([E
 
 
 def samples_of(batch: pa.RecordBatch, *, section: str) -> pa.Table:
-    """The samples of a batch of records, in order.
+    """Return the samples of a batch of records, in order.
 
     Args:
         batch: has :data:`COLUMNS`.
@@ -38,7 +38,7 @@ def samples_of(batch: pa.RecordBatch, *, section: str) -> pa.Table:
 
 
 def samples_frame(batch: pa.RecordBatch) -> pl.DataFrame:
-    """The same without the section; ``row`` is the record's row in the batch."""
+    """Return the same without the section; ``row`` is the record's row in the batch."""
     features = FeatureArrays(batch)
     sources = np.flatnonzero(features.keyed(["source"]))
     rows = features.record[sources]
@@ -68,7 +68,7 @@ def _series(name: str, values: Any) -> pl.Series:
 
 
 def _taxa(features: FeatureArrays) -> Ints:
-    """The taxon of each feature's first ``taxon:`` cross-reference; 0 where it has none, (features,)."""
+    """Return the taxon of each feature's first ``taxon:`` cross-reference; 0 where it has none, (features,)."""
     owner, values = features.qualifier_rows("db_xref")
     found = np.zeros(features.count, np.int64)
     if not len(owner):

@@ -53,7 +53,7 @@ class Spans:
         return found
 
     def take(self, features: Ints) -> Spans:
-        """The same of some features, in the order given, (n,)."""
+        """Return the same of some features, in the order given, (n,)."""
         counts = self.offsets[features + 1] - self.offsets[features]
         offsets = np.concatenate([[0], np.cumsum(counts)])
         rows = np.repeat(self.offsets[features] - offsets[:-1], counts) + np.arange(offsets[-1])
@@ -61,7 +61,7 @@ class Spans:
 
 
 def spans_of(features: FeatureArrays, *, record_length: Ints, is_circular: Flags) -> Spans:
-    """The spans of all features of a batch.
+    """Return the spans of all features of a batch.
 
     Args:
         features: the features; needs the columns of ``feature_arrays.LOCATION_COLUMNS``.
@@ -97,7 +97,7 @@ def spans_of(features: FeatureArrays, *, record_length: Ints, is_circular: Flags
 def _over_origin(
     offsets: Ints, start: Ints, end: Ints, reverse: Flags, refused: Ints, *, over_origin: Flags, length: Ints
 ) -> Spans:
-    """A span over the origin becomes two, in reading order."""
+    """Split a span that crosses the origin into two, in reading order."""
     if not over_origin.any():
         return Spans(offsets, start, end, reverse, refused)
     copies = np.where(over_origin, 2, 1)

@@ -147,7 +147,7 @@ class _RecordFileWriter:
 
 @functools.cache
 def _booleans(schema: pa.Schema) -> tuple[str, ...]:
-    """The paths of boolean columns, also of those within lists and structures."""
+    """Yield the paths of boolean columns, also of those within lists and structures."""
 
     def below(path: str, type_: pa.DataType) -> Iterator[str]:
         if pa.types.is_boolean(type_):

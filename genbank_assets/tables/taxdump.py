@@ -24,7 +24,7 @@ _FILES = {"nodes.dmp": (13, 18), "names.dmp": (4, 4), "merged.dmp": (2, 2), "del
 
 
 def taxonomy_frames(archive: Path) -> dict[str, pl.DataFrame]:
-    """The archive's tables: ``nodes``, ``names``, ``merged`` and ``deleted``.
+    """Return the archive's tables: ``nodes``, ``names``, ``merged`` and ``deleted``.
 
     Raises:
         IntegrityError: the archive lacks a file, or what it holds is no taxonomy.
@@ -47,7 +47,7 @@ def taxonomy_frames(archive: Path) -> dict[str, pl.DataFrame]:
 
 
 def _frames(member: Member) -> Iterator[pl.DataFrame]:
-    """A ``.dmp`` file as text columns ``c0``, ``c1`` …, a piece of it at a time."""
+    """Yield a ``.dmp`` file as text columns ``c0``, ``c1`` …, a piece of it at a time."""
     if member.size_bytes > MAX_MEMBER_BYTES:
         raise IntegrityError(f"{member.name} has {member.size_bytes:,} bytes: refused")
     least, most = _FILES[member.name]

@@ -99,7 +99,7 @@ def build_taxonomy(
 
 
 def read_manifest(folder: Path) -> TaxonomyManifest | None:
-    """The manifest of a date's folder, or None.
+    """Return the manifest of a date's folder, or None.
 
     Raises:
         IntegrityError: it is there and cannot be read.
@@ -114,7 +114,7 @@ def read_manifest(folder: Path) -> TaxonomyManifest | None:
 
 
 def _is_whole(folder: Path, manifest: TaxonomyManifest) -> bool:
-    """Whether every table is there in its size."""
+    """Return whether every table is there in its size."""
     paths = [(folder / manifest.generation / entry["name"], entry["bytes"]) for entry in manifest.files]
     return all(path.is_file() and path.stat().st_size == size for path, size in paths)
 
@@ -127,7 +127,7 @@ def _link(archive: Path, target: Path) -> None:
 
 
 def _write_tables(archive: Path, out: Path) -> Iterator[dict[str, Any]]:
-    """All tables; an entry of the manifest for each."""
+    """Yield all tables; an entry of the manifest for each."""
     for name, frame in taxonomy_frames(archive).items():
         path = out / f"{name}.parquet"
         by = {"nodes": "left_value", "names": "name_key", "merged": "old_taxon_id"}.get(name, "taxon_id")
@@ -138,12 +138,12 @@ def _write_tables(archive: Path, out: Path) -> Iterator[dict[str, Any]]:
 
 
 def kept_dates(store: Path) -> list[str]:
-    """The dates whose taxonomy is in the store, oldest first."""
+    """Return the dates whose taxonomy is in the store, oldest first."""
     folder = taxonomy_folder(store)
     dates = [path.name for path in folder.glob("*-*-*") if re.fullmatch(r"\d{4}-\d{2}-\d{2}", path.name)]
     return sorted(date for date in dates if (folder / date / MANIFEST).is_file())
 
 
 def table_path(store: Path, manifest: TaxonomyManifest, table: str) -> Path:
-    """Where a table of a date's taxonomy lies."""
+    """Return where a table of a date's taxonomy lies."""
     return taxonomy_folder(store) / manifest.date / manifest.generation / f"{table}.parquet"

@@ -10,7 +10,7 @@ Value = tuple[int, bytes]
 
 
 def varint(value: int) -> bytes:
-    """An unsigned number, seven bits a byte."""
+    """Return an unsigned number, seven bits a byte."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -24,12 +24,12 @@ def _int(kind: int, value: int) -> Value:
 
 
 def i32(value: int) -> Value:
-    """A number of 32 bits."""
+    """Return a number of 32 bits."""
     return _int(5, value)
 
 
 def i64(value: int) -> Value:
-    """A number of 64 bits."""
+    """Return a number of 64 bits."""
     return _int(6, value)
 
 

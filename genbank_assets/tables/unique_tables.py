@@ -15,7 +15,7 @@ MEMBERSHIPS = "memberships/memberships.parquet"
 
 
 def memberships_table(partition: PartitionRelease, manifest: Manifest | None = None) -> Path:
-    """The published table of memberships, or that of a manifest of unique_records.
+    """Return the published table of memberships, or that of a manifest of unique_records.
 
     Raises:
         NotFoundError: unique_records are not published.
@@ -24,7 +24,7 @@ def memberships_table(partition: PartitionRelease, manifest: Manifest | None = N
 
 
 def unique_sequences_table(partition: PartitionRelease, manifest: Manifest | None = None) -> Path:
-    """The published table of distinct sequences, or that of a manifest of unique_records.
+    """Return the published table of distinct sequences, or that of a manifest of unique_records.
 
     Raises:
         NotFoundError: unique_records are not published.

@@ -16,7 +16,7 @@ _HOMES = {
 
 
 def format_named(name: str) -> type[Format]:
-    """The format of that name.
+    """Return the format of that name.
 
     Raises:
         SettingsError: there is none.

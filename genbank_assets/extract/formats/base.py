@@ -96,10 +96,10 @@ class Format(abc.ABC):
 
     @abc.abstractmethod
     def blocks(self, scan: Scan) -> Iterator[Block]:
-        """The entries of a stretch; called in a thread of its own."""
+        """Return the entries of a stretch; called in a thread of its own."""
 
 
 def lines_block(data: bytes, names: pa.Array) -> Block:
-    """A block whose entries are its lines."""
+    """Return a block whose entries are its lines."""
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
     return Block(data, np.concatenate([[0], ends[:-1] + 1]) if len(ends) else np.zeros(0, np.int64), names)

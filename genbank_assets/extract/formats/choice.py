@@ -36,7 +36,7 @@ class FeatureChoice:
         return ("source",) if any(marker.ambiguous for marker in self._markers) else ()
 
     def wanted(self, features: FeatureArrays, batch: pa.RecordBatch) -> Flags:
-        """Whether each feature is wanted, (features,)."""
+        """Return whether each feature is wanted, (features,)."""
         flags = features.keyed(self._keys) if self._keys else np.ones(features.count, np.bool_)
         if self._genes or self._markers:
             named = np.zeros(features.count, np.bool_)
@@ -64,7 +64,7 @@ class FeatureChoice:
 
 
 def _in_organelle(batch: pa.RecordBatch, organelle: str) -> Flags:
-    """Whether a record's SOURCE line begins with the organelle, or with none."""
+    """Return whether a record's SOURCE line begins with the organelle, or with none."""
     names = [(text or "").split(" ", 1)[0].lower() for text in batch.column("source").to_pylist()]
     if organelle == ANY:
         return np.ones(len(names), np.bool_)

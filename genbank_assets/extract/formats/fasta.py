@@ -89,7 +89,7 @@ def _others(scan: Scan, ordinals: Ints, template: str) -> pa.Array | None:
 def record_blocks(
     batch: pa.RecordBatch, *, headers: tuple[Any, Ints], reader: ResidueReader, width: int, file: str
 ) -> Iterator[Block]:
-    """The residues of a batch of records, all of which have some, as FASTA.
+    """Yield the residues of a batch of records, all of which have some, as FASTA.
 
     Raises:
         IntegrityError: a record's residues are not as many as its length says.

@@ -62,7 +62,7 @@ class FeatureFasta(Format):
             yield from self.batch_blocks(batch, scan)
 
     def batch_blocks(self, batch: pa.RecordBatch, scan: Scan) -> Iterator[Block]:
-        """The features of a batch."""
+        """Yield the features of a batch."""
         features = FeatureArrays(batch)
         chosen = np.flatnonzero(self._choice.wanted(features, batch))
         scan.counts[NO_FEATURE] += batch.num_rows - len(np.unique(features.record[chosen]))
@@ -94,7 +94,7 @@ class FeatureFasta(Format):
             yield text_block(piece.residues, piece.offsets, lines, names, width=self.options.width)
 
     def _cuttable(self, chosen: Ints, spans: Spans, features: FeatureArrays, batch: pa.RecordBatch, scan: Scan) -> Ints:
-        """Those that can be cut; the others are counted by reason."""
+        """Return those that can be cut; the others are counted by reason."""
         filled = flags_of(batch.column("sequence_sha256").is_valid())[features.record[chosen]]
         refused = np.where(filled | (spans.refused[chosen] > 0), spans.refused[chosen], NO_RESIDUES)
         for number, count in zip(*np.unique(refused[refused > 0], return_counts=True), strict=True):
@@ -110,11 +110,11 @@ class FeatureFasta(Format):
         return self._header.lines(frame, first_word=with_kraken(self.first_word(), wanted=self.options.kraken))
 
     def first_word(self) -> pl.Expr:
-        """What names an entry: record, key, and the feature's place in the record's table."""
+        """Return what names an entry: record, key, and the feature's place in the record's table."""
         return pl.concat_str([fit_for_a_word("accession_version"), fit_for_a_word("key"), "number"], separator="_")
 
     def _frame(self, features: FeatureArrays, chosen: Ints, batch: pa.RecordBatch) -> pl.DataFrame:
-        """What headers may show of some features, as far as this one does."""
+        """Return what headers may show of some features, as far as this one does."""
         take, rows = pa.array(chosen), pa.array(features.record[chosen])
         columns: dict[str, Any] = {
             name: pl.from_arrow(batch.column(name).take(rows)) for name in {"accession_version", *self._fields}
@@ -134,7 +134,7 @@ class FeatureFasta(Format):
 
 
 def _partial(features: FeatureArrays, chosen: Ints) -> pl.Series:
-    """Which ends of features are missing, in their reading direction: ``5'``, ``3'``, both or null."""
+    """Return which ends of features are missing, in their reading direction: ``5'``, ``3'``, both or null."""
     backwards = flags_of(pc.equal(features.field("strand"), -1))[chosen]
     low, high = (features.flags(name)[chosen] for name in ("partial_start", "partial_end"))
     five, three = np.where(backwards, high, low), np.where(backwards, low, high)
@@ -183,6 +183,6 @@ def _streamed(pieces: Iterator[bytes], lines: tuple[Any, Ints], names: pa.Array,
 
 
 def flags_of(values: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """A boolean column as flags; null is False, (n,)."""
+    """Return a boolean column as flags; null is False, (n,)."""
     found: np.ndarray[Any, np.dtype[np.bool_]] = pc.fill_null(values, fill_value=False).to_numpy(zero_copy_only=False)
     return found

@@ -43,7 +43,7 @@ def _cut(
     *,
     file: str,
 ) -> Iterator[Block]:
-    """The wanted stretches of a text; a long record comes in several blocks."""
+    """Yield the wanted stretches of a text; a long record comes in several blocks."""
     gathered = _Gathered()
     record = _Record(*first)
     at = 0

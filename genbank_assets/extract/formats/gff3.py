@@ -87,7 +87,7 @@ class Gff3(Format):
 def _records(
     batch: pa.RecordBatch, features: FeatureArrays, spans: Spans, wanted: Flags, circular: Flags, *, source: str
 ) -> list[bytes]:
-    """The text of each record of a batch."""
+    """Return the text of each record of a batch."""
     keys = features.field("key").to_pylist()
     strands = features.field("strand").to_pylist()
     low, high = features.flags("partial_start").tolist(), features.flags("partial_end").tolist()
@@ -134,7 +134,7 @@ def _extents(spans: Spans) -> list[tuple[int, int]]:
 
 
 def _parent(genes: list[_Gene], extent: tuple[int, int]) -> str | None:
-    """The gene that a feature lies in, of those of its name; the only one also where it lies elsewhere."""
+    """Return the gene that a feature lies in, of those of its name; the only one also where it lies elsewhere."""
     around = [name for name, (low, high) in genes if low <= extent[0] and extent[1] <= high]
     return around[-1] if around else genes[0][0] if len(genes) == 1 else None
 
@@ -143,7 +143,7 @@ def _lines(
     spans: Spans, feature: int, *, key: str, strand: int | None, seqid: str, source: str, attributes: str,
     given: list[dict[str, Any]], length: int,
 ) -> Iterator[str]:  # fmt: skip
-    """A line per span; the two parts of a span over the origin are one, which ends behind the record's length."""
+    """Yield a line per span; the two parts of a span over the origin are one, which ends behind the record's length."""
     first, last = int(spans.offsets[feature]), int(spans.offsets[feature + 1])
     parts = [[int(spans.start[span]), int(spans.end[span]), bool(spans.reverse[span])] for span in range(first, last)]
     joined: list[list[Any]] = []

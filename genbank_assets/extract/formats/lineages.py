@@ -36,7 +36,7 @@ def default_ranks(taxonomy: Taxonomy) -> tuple[str, ...]:
 
 
 def _letter(rank: str) -> str:
-    """A rank as one letter; a superkingdom is a domain, because s is the species."""
+    """Return a rank as one letter; a superkingdom is a domain, because s is the species."""
     return "d" if rank == "superkingdom" else rank[0]
 
 
@@ -95,7 +95,7 @@ class LineageFormat(FeatureFasta):
 
     @abc.abstractmethod
     def line(self) -> pl.Expr:
-        """What stands before the residues of an entry, its line end included where it has one."""
+        """Return what stands before the residues of an entry, its line end included where it has one."""
 
     def _ranks(self) -> list[pl.Expr]:
         return [pl.col(f"rank_{n}").str.replace_all(r"[\x00-\x1f;,]+", " ") for n in range(len(self.ranks))]

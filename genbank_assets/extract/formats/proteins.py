@@ -60,7 +60,7 @@ class TranslationReader:
         self._file.close()
 
     def of(self, ordinals: Ints) -> pa.RecordBatch:
-        """The coding sequences of some records (ascending, at least one), in order."""
+        """Return the coding sequences of some records (ascending, at least one), in order."""
         groups = [group for group, low, high in self._bounds if low <= ordinals[-1] and high >= ordinals[0]]
         table = self._file.read_row_groups(groups, columns=_READ, use_threads=False).combine_chunks()
         (batch,) = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
@@ -86,7 +86,7 @@ class ProteinFasta(CdsFasta):
                     yield from self._proteins(part, scan) if is_protein else self._read(part, scan, reader)
 
     def names(self, scan: Scan) -> Iterator[tuple[pa.Array, Ints, Ints, bool]]:
-        """The proteins of a stretch without what is written of them.
+        """Yield the proteins of a stretch without what is written of them.
 
         Yields:
             Their names, the records and features they are of (both (n,)), and whether these are protein records.
@@ -112,13 +112,13 @@ class ProteinFasta(CdsFasta):
                         yield names, ordinals[features.record[chosen]], features.ordinal[chosen], False
 
     def _table(self, scan: Scan) -> Path | None:
-        """The table of coding sequences, where it has all that is asked for."""
+        """Return the table of coding sequences, where it has all that is asked for."""
         if self.selection.asks_for_features or not set(self._header.fields) <= _IN_TABLE:
             return None
         return scan.plan.input.coding_sequences.get(scan.plan.file.name)
 
     def _translated(self, batch: pa.RecordBatch, scan: Scan, reader: TranslationReader) -> pa.RecordBatch:
-        """The rows of the table with translations that are to be written."""
+        """Return the rows of the table with translations that are to be written."""
         found = reader.of(batch.column("record_ordinal").to_numpy())
         owner = found.column("record_ordinal").to_numpy()
         scan.counts[NO_FEATURE] += batch.num_rows - len(np.unique(owner))
@@ -151,7 +151,7 @@ class ProteinFasta(CdsFasta):
             yield from self._proteins(part, scan) if is_protein else self._translations(part, scan)
 
     def _chosen(self, batch: pa.RecordBatch, scan: Scan) -> tuple[FeatureArrays, Ints, pa.Array]:
-        """The features of a batch, those with translations that are to be written, and these."""
+        """Return the features of a batch, those with translations that are to be written, and these."""
         features = FeatureArrays(batch)
         chosen = np.flatnonzero(self._choice.wanted(features, batch))
         scan.counts[NO_FEATURE] += batch.num_rows - len(np.unique(features.record[chosen]))
@@ -210,7 +210,7 @@ def _first_of_its_protein(scan: Scan, ordinals: Ints, features: Ints) -> Flags |
 
 
 def _of_protein(batch: pa.RecordBatch, field: str) -> pa.Array:
-    """What a header shows of a protein record: its own columns, and what they say of its one feature."""
+    """Return what a header shows of a protein record: its own columns, and what they say of its one feature."""
     same = {"product": "definition", "protein_id": "accession_version"}
     if field in {"key", "number"}:
         return pa.array(["protein" if field == "key" else "1"] * batch.num_rows, pa.string())

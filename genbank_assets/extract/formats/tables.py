@@ -57,7 +57,7 @@ class Columns(Format):
         return pa.field(column.name, column.type, column.nullable or column.name in _SAMPLE)
 
     def tables(self, scan: Scan) -> Iterator[tuple[pa.Table, pa.Array]]:
-        """The rows, a row group at a time, and the names of their records."""
+        """Yield the rows, a row group at a time, and the names of their records."""
         for batch in scan.batches(self._needs):
             found = {name: batch.column(name) for name in self.columns if name in _RECORD and name != "section"}
             if "section" in self.columns:
@@ -105,7 +105,7 @@ class Tsv(Columns):
 
 
 def as_tsv(table: pa.Table) -> bytes:
-    """The rows of a table as lines, without one of names."""
+    """Return the rows of a table as lines, without one of names."""
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     cells = [_cell(name, dtype) for name, dtype in frame.schema.items()]

@@ -9,18 +9,18 @@ import pyarrow as pa
 
 
 def fit_for_a_word(column: str) -> pl.Expr:
-    """A column as the first word of a header: without white space."""
+    """Return a column as the first word of a header: without white space."""
     return pl.col(column).str.replace_all(r"\s+", "_")
 
 
 def with_kraken(word: pl.Expr, *, wanted: bool) -> pl.Expr:
-    """The word, followed by ``|kraken:taxid|N`` where that is wanted; 0 stands for no taxon."""
+    """Return the word, followed by ``|kraken:taxid|N`` where that is wanted; 0 stands for no taxon."""
     if not wanted:
         return word
     return pl.concat_str([word, pl.lit("|kraken:taxid|"), pl.col("taxon_id").fill_null(0).cast(pl.String)])
 
 
 def frame_of(batch: pa.RecordBatch, fields: Sequence[str]) -> pl.DataFrame:
-    """The flat columns of a batch for headers: those fields, the name, and the taxon where it is there."""
+    """Return the flat columns of a batch for headers: those fields, the name, and the taxon where it is there."""
     wanted = {*fields, "accession_version", *({"taxon_id"} & set(batch.schema.names))}
     return pl.DataFrame({name: pl.from_arrow(batch.column(name)) for name in sorted(wanted)})

@@ -41,7 +41,7 @@ def open_source(
     timeout_seconds: float = TIMEOUT_SECONDS,
     progress: Callable[[str], None] | None = None,
 ) -> Source:
-    """The source behind a URL.
+    """Return the source behind a URL.
 
     Args:
         url: where ``genbank/`` and ``refseq/`` are; several with blanks between them, the one to be used first first.

@@ -66,7 +66,7 @@ class Source(abc.ABC):
         self.progress: Callable[[str], None] = lambda line: None
 
     def url(self, path: str) -> str:
-        """The address of a path below the source, fit to be shown and kept."""
+        """Return the address of a path below the source, fit to be shown and kept."""
         return f"{self._root}/{path}"
 
     def __enter__(self) -> Self:
@@ -114,7 +114,7 @@ class Source(abc.ABC):
         return self._limiter.download_slot(on_wait)
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file.
+        """Return whether there is such a file.
 
         Raises:
             SourceError: the source cannot be asked.
@@ -130,7 +130,7 @@ class Source(abc.ABC):
         return self._again(lambda: self.stat(path))
 
     def read_text(self, path: str) -> str:
-        """A small text file, whole.
+        """Return a small text file, whole.
 
         Raises:
             SourceError: it is missing, or larger than a release document can be, or the source keeps failing.
@@ -166,7 +166,7 @@ class Source(abc.ABC):
 
 
 def without_credentials(url: str) -> str:
-    """A URL without user name and password; of several with blanks between them, each."""
+    """Return a URL without user name and password; of several with blanks between them, each."""
     if len(urls := url.split()) > 1:
         return " ".join(map(without_credentials, urls))
     parts = urlsplit(url)
@@ -176,7 +176,7 @@ def without_credentials(url: str) -> str:
 
 
 def safe_name(name: str) -> str:
-    """A file name from a listing, refused when it could lead out of its folder.
+    """Return a file name from a listing, refused when it could lead out of its folder.
 
     Raises:
         SourceError: separators, ``..`` or control characters.
@@ -192,7 +192,7 @@ def is_ignored(name: str) -> bool:
 
 
 def size_of(text: str, *, what: str) -> int:
-    """A size as a server writes it, in bytes.
+    """Return a size as a server writes it, in bytes.
 
     Raises:
         SourceError: it is no size that a file can have.

@@ -77,7 +77,7 @@ class BucketSource(Source):
                 passed_over = max(0, passed_over - len(piece))
 
     def _get(self, path: str, *, offset: int, etag: str | None) -> tuple[Any, int]:
-        """The answer, and how many bytes at its start are here already: some servers know no ranges."""
+        """Return the answer, and how many bytes at its start are here already: some servers know no ranges."""
         options: dict[str, Any] = {"if_match": etag} if etag else {}
         if not offset:
             return obstore.get(self._store, path, options=options), 0  # type: ignore[arg-type]

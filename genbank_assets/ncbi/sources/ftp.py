@@ -62,7 +62,7 @@ class FtpSource(Source):
             self._connection = None
 
     def _connected(self) -> ftplib.FTP:
-        """The control connection, opened again if the server closed it meanwhile."""
+        """Return the control connection, opened again if the server closed it meanwhile."""
         if self._connection is not None:
             try:
                 self._connection.voidcmd("NOOP")
@@ -163,7 +163,7 @@ class FtpSource(Source):
         check_same_file(self.stat(path), expected, url=self.url(path))
 
     def _transfer(self, connection: ftplib.FTP, path: str, *, offset: int) -> tuple[socket.socket, int]:
-        """The data connection, and how many of its first bytes are here already."""
+        """Return the data connection, and how many of its first bytes are here already."""
         command = f"RETR {self._path(path)}"
         try:
             return connection.transfercmd(command, rest=offset or None), 0
@@ -183,7 +183,7 @@ def _keep_alive(control: socket.socket | None) -> None:
 
 
 def _optional(connection: ftplib.FTP, command: str) -> str | None:
-    """The answer to a question that old servers do not know."""
+    """Return the answer to a question that old servers do not know."""
     try:
         answer = connection.sendcmd(command)
     except ftplib.error_perm as error:

@@ -112,7 +112,7 @@ class HttpSource(Source):
                     passed_over = max(0, passed_over - len(piece))
 
     def _check_answer(self, path: str, response: httpx.Response, *, offset: int, expected: RemoteFile) -> int:
-        """Whether the answer goes on with the very file whose first bytes are here.
+        """Return whether the answer goes on with the very file whose first bytes are here.
 
         Returns:
             Bytes at the answer's start that are here already.

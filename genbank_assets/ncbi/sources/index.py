@@ -55,7 +55,7 @@ class _Links(HTMLParser):
 
 
 def html_index(page: str, *, url: str) -> list[RemoteFile]:
-    """The files in a server's index page of a folder.
+    """Return the files in a server's index page of a folder.
 
     Args:
         page: the page.
@@ -76,7 +76,7 @@ def html_index(page: str, *, url: str) -> list[RemoteFile]:
 
 
 def _name(href: str, *, url: str) -> str | None:
-    """The name of the file that a link is to, or None for anything but a file of this folder."""
+    """Return the name of the file that a link is to, or None for anything but a file of this folder."""
     if re.search(r"[\x00-\x1f\\]", href):
         raise SourceError(f"the listing holds a name that is refused: {href[:80]!r}")
     here = urlsplit(url)
@@ -121,7 +121,7 @@ def _size(found: re.Match[str], *, name: str) -> tuple[int, bool]:
 
 
 def list_lines(lines: list[str]) -> list[RemoteFile]:
-    """The files in what an FTP server answers to ``LIST``: lines as ``ls -l`` or DOS write them.
+    """Return the files in what an FTP server answers to ``LIST``: lines as ``ls -l`` or DOS write them.
 
     Raises:
         SourceError: a line is of neither form, or a name is refused.

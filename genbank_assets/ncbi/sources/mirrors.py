@@ -80,7 +80,7 @@ class MirrorsSource(Source):
                 self._go_on(source, error)
 
     def _source(self) -> Source:
-        """The source in use: the first that can be opened and shows a release.
+        """Return the source in use: the first that can be opened and shows a release.
 
         Raises:
             SourceError: none does.
