@@ -7,9 +7,9 @@ The package is a pure core in stage order with a thin Dagster layer on top:
 * ``tables``    (3) the Parquet record tables and their deduplication
 * ``postgres``  (4) the database: schema and load; ``postgres_server``: the embedded server
 * ``objects``   (5) the content-addressed object set
-* ``lookup``, ``lineage``  across the stages: finding a record, where it came from and where it went
-* ``catalog``, ``table_set``, ``extract``, ``search_databases``  reading, publishing and exporting what is there
-* ``planning``, ``compute``  what a mirror will need, and where tasks run
+* ``lookup``, ``lineage``  across the stages: finding a record and tracing it from file to database and object
+* ``catalog``, ``table_set``, ``extract``, ``search_databases``  reading, publishing and exporting the tables
+* ``planning``, ``compute``  estimating what a mirror needs, and running tasks locally or remotely
 * ``defs``      the Dagster layer, the only importer of dagster; ``cli``: the command
 
 docs/architecture.md has the map of all modules. The public names are in ``__all__``, described in
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from genbank_assets.settings import Settings, settings_from_environment
     from genbank_assets.tables.writer import ParsedFile, parse_file
 
-# Before pyarrow is imported: its own allocator keeps much of what was freed, a tenth of a worker's memory, at the same
-# speed. The variable overrides it.
+# Set before pyarrow is imported: the default allocator retains about a tenth of a worker's memory after it is freed and
+# is no faster. An existing value is respected.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 __version__ = "0.1.0"
@@ -55,7 +55,7 @@ __all__ = [
     "to_seqrecord",
     "trace",
 ]
-# Where each lies; a name that is added here is added to __all__, to the imports above and to docs/api.md.
+# Name -> module. A new name also goes into __all__, the imports above and docs/api.md.
 _MODULES = {
     "RECORD_SCHEMA": "schema.tables",
     "SEQUENCE_SCHEMA": "schema.tables",

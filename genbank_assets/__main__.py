@@ -1,4 +1,4 @@
-"""``python -m genbank_assets``: the command where its script is not installed or not on the PATH."""
+"""Run the command line as ``python -m genbank_assets``, for when the script is not on the PATH."""
 
 import sys
 

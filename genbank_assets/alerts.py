@@ -1,9 +1,8 @@
-"""Alerts: a message for people, to a Slack-compatible webhook and by e-mail.
+"""Alerts sent to a Slack-compatible webhook and by e-mail.
 
-Belongs here: settings, wording and delivery. Deciding when to send one belongs to ``defs.alerts``. The webhook's URL
-is a secret, because posting needs nothing else, and so is the password: neither appears in a log, an error or a
-``repr``.
-Delivery never raises; it returns a sentence for each failure.
+Settings, wording and delivery belong here; deciding when to send an alert belongs to ``defs.alerts``. The webhook URL
+is a secret because anyone who has it can post, and so is the SMTP password: neither appears in a log, an error or a
+``repr``. Delivery never raises; it returns a sentence for each failure.
 """
 
 from __future__ import annotations
@@ -36,16 +35,16 @@ PREFIX = "GENBANK_ASSETS_ALERT_"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AlertSettings:
-    """Where alerts go; nothing set means nowhere.
+    """Where alerts are sent; with nothing set, none are sent.
 
     Attributes:
-        webhook_url: address of a Slack-compatible incoming webhook; a secret.
+        webhook_url: URL of a Slack-compatible incoming webhook; a secret.
         email: recipients, separated by commas.
-        smtp_host: server that takes the mail.
-        smtp_port: 25 or 587, where TLS begins when the server offers it, or 465, where it is there from the start.
-        smtp_user: name to log in with; empty to send without logging in.
-        smtp_password: its password; a secret.
-        smtp_from: sender; empty for ``genbank-assets@`` this machine.
+        smtp_host: mail server.
+        smtp_port: 25 or 587 (STARTTLS if the server offers it) or 465 (implicit TLS).
+        smtp_user: user name; empty to send without authentication.
+        smtp_password: password of ``smtp_user``; a secret.
+        smtp_from: sender address; empty means ``genbank-assets@<this host>``.
     """
 
     webhook_url: str = dataclasses.field(default="", repr=False)
@@ -63,7 +62,7 @@ class AlertSettings:
 
 
 def alert_settings_from_environment(environment: Mapping[str, str] | None = None) -> AlertSettings:
-    """Settings from ``GENBANK_ASSETS_ALERT_<FIELD>`` variables; unset or empty ones keep their defaults.
+    """Read settings from ``GENBANK_ASSETS_ALERT_<FIELD>`` variables; unset or empty ones keep their defaults.
 
     Raises:
         SettingsError: the port is not a number.
@@ -84,11 +83,11 @@ def alert_settings_from_environment(environment: Mapping[str, str] | None = None
 
 @dataclasses.dataclass(frozen=True)
 class Alert:
-    """A message to people.
+    """A message to the operators.
 
     Attributes:
-        title: one line that says what happened and where.
-        lines: the reasons, one each.
+        title: one line saying what happened and where.
+        lines: one reason per line.
     """
 
     title: str
@@ -96,7 +95,7 @@ class Alert:
 
     @property
     def text(self) -> str:
-        """The lines as text; very long ones are cut, and of very many the first."""
+        """The lines as text, each truncated to 500 characters and at most 30 of them."""
         shown = [_one_line(line) for line in self.lines[:MAX_LINES]]
         if len(self.lines) > MAX_LINES:
             shown.append(f"… and {len(self.lines) - MAX_LINES} more")
@@ -105,11 +104,11 @@ class Alert:
 
 @dataclasses.dataclass(frozen=True)
 class Delivery:
-    """What became of an alert: ways it went, and a sentence for each way it did not.
+    """Outcome of sending an alert, per channel.
 
     Attributes:
-        sent: names of the ways it went: ``webhook``, ``e-mail``.
-        failed: a sentence for each way it did not go.
+        sent: channels that accepted it: ``webhook``, ``e-mail``.
+        failed: a sentence for each channel that failed.
     """
 
     sent: tuple[str, ...]
@@ -117,17 +116,17 @@ class Delivery:
 
 
 def deliver(alert: Alert, settings: AlertSettings, *, pause_seconds: float = 1.0) -> Delivery:
-    """Send an alert every way the settings name; failures that may pass are tried three times in all.
+    """Send an alert through every configured channel, with up to three attempts for transient failures.
 
-    Never raises. With nothing set nothing is sent and nothing failed.
+    Never raises. Without a configured channel, both parts of the result are empty.
     """
-    ways: list[tuple[str, Callable[[], None]]] = []
+    channels: list[tuple[str, Callable[[], None]]] = []
     if settings.webhook_url:
-        ways.append(("webhook", lambda: _post(alert, settings)))
+        channels.append(("webhook", lambda: _post(alert, settings)))
     if settings.recipients:
-        ways.append(("e-mail", lambda: _mail(alert, settings)))
+        channels.append(("e-mail", lambda: _mail(alert, settings)))
     sent, failed = [], []
-    for name, send in ways:
+    for name, send in channels:
         try:
             _retried(send, pause_seconds=pause_seconds)
             sent.append(name)
@@ -137,7 +136,7 @@ def deliver(alert: Alert, settings: AlertSettings, *, pause_seconds: float = 1.0
 
 
 class _DeliveryError(Exception):
-    """Why an attempt failed, in a sentence without secrets; ``transient`` where another may succeed."""
+    """Why an attempt failed, without secrets; ``transient`` if another attempt may succeed."""
 
     def __init__(self, sentence: str, *, transient: bool) -> None:
         super().__init__(sentence)
@@ -156,14 +155,14 @@ def _retried(send: Callable[[], None], *, pause_seconds: float) -> None:
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A webhook that redirects is a wrong URL: following it could send the message anywhere."""
+    """Refuses redirects: a webhook that redirects is misconfigured, and the message could end up anywhere."""
 
     def redirect_request(self, *_: object) -> None:
         return None
 
 
 def _post(alert: Alert, settings: AlertSettings) -> None:
-    # urllib and not httpx: that one logs the URL of every request.
+    # urllib rather than httpx, which logs the URL of every request.
     if not settings.webhook_url.startswith(("https://", "http://")):
         raise _DeliveryError(f"{PREFIX}WEBHOOK_URL does not start with https://", transient=False)
     body = json.dumps({"text": _escaped(f"*{_one_line(alert.title)}*\n{alert.text}")}).encode()
@@ -185,7 +184,7 @@ def _post(alert: Alert, settings: AlertSettings) -> None:
 
 
 def _escaped(text: str) -> str:
-    """Slack's three control characters as it wants them."""
+    """Escape Slack's three control characters."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -221,7 +220,7 @@ def _mail(alert: Alert, settings: AlertSettings) -> None:
 
 
 def _connected(settings: AlertSettings) -> smtplib.SMTP:
-    """A connection with TLS where the server has it; certificates are checked unless the server is this machine."""
+    """Connect, with TLS if the server supports it; certificates are verified unless the server is on this host."""
     tls = ssl.create_default_context()
     if _is_loopback(settings.smtp_host):
         tls.check_hostname = False

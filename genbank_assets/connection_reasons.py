@@ -1,7 +1,7 @@
-"""Why a server could not be reached or read, in plain English, whichever library says it.
+"""Plain-English reasons why a server could not be reached or read, whichever library reports the error.
 
-Python's sockets and TLS, httpx, ftplib and obstore each have their own words, most of them numbers and names of
-functions. What is asked of the server, and what is tried again, belongs to the callers.
+Python's sockets and TLS, httpx, ftplib and obstore each word the same failure differently, often as error numbers and
+function names. Sending requests and retrying them belongs to the callers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 from genbank_assets.errors import causes
 
-# What the libraries write -> what it means and what to do. The first that fits is used.
+# Pattern in the libraries' messages -> what it means and what to do. The first match wins.
 _REASONS: tuple[tuple[str, str], ...] = (
     (
         r"Name or service not known|nodename nor servname|name resolution|No address associated|dns error",
@@ -42,7 +42,7 @@ _REASONS: tuple[tuple[str, str], ...] = (
     (r"redirect without LOCATION", "the bucket is in another region: set AWS_REGION"),
     (r"timed out|TimedOut|Timeout", "no answer in time"),
 )
-# It would be the same a moment later.
+# Failures that a retry cannot cure.
 _LASTING = re.compile(
     r"CERTIFICATE_VERIFY_FAILED|InvalidCertificate|WRONG_VERSION_NUMBER|InvalidContentType|UNKNOWN_PROTOCOL"
 )
@@ -50,11 +50,11 @@ _ERRNO = re.compile(r"\[Errno -?\d+\] ")
 
 
 def connection_reason(error: BaseException, *, authorities: str = "SSL_CERT_FILE") -> str:
-    """Return what went wrong with a connection, without a full stop.
+    """Return why a connection failed, as a phrase without a full stop.
 
     Args:
-        error: of whatever library; what caused it is looked at, too.
-        authorities: the variable that names certificates of one's own.
+        error: an exception of any library; its causes are searched, too.
+        authorities: the environment variable that names additional CA certificates.
     """
     text = _all_of(error)
     for pattern, reason in _REASONS:
@@ -65,7 +65,7 @@ def connection_reason(error: BaseException, *, authorities: str = "SSL_CERT_FILE
 
 
 def is_lasting(error: BaseException) -> bool:
-    """Return whether trying again is of no use: certificates and protocols do not change in between."""
+    """Return whether retrying is useless: certificates and protocols do not change within seconds."""
     return _LASTING.search(_all_of(error)) is not None
 
 

@@ -1,6 +1,6 @@
-"""Which database the settings mean: a URL of your own, or that of the store's embedded server.
+"""Resolves settings to a database URL: the configured one, or that of the store's embedded server.
 
-The only module through which ``postgres`` and ``defs`` come to the embedded server; both know a URL and no more.
+This is the only way from ``postgres`` and ``defs`` to the embedded server; both only ever see a URL.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ def genbank_url(settings: Settings, *, create: bool) -> str:
     """Return the libpq URL of the database with the records.
 
     Args:
-        settings: their ``postgres_url``, or else their ``store``.
-        create: whether an embedded server may be made; a server whose data are there is started in any case.
+        settings: ``postgres_url`` is used if set, otherwise the embedded server of ``store``.
+        create: whether to create the embedded server if it does not exist; an existing one is always started.
 
     Raises:
         NoDatabaseError: the store has no embedded server, and ``create`` is false.
-        DatabaseError: the embedded server cannot be made or started.
+        DatabaseError: the embedded server cannot be created or started.
     """
     if settings.postgres_url:
         return settings.postgres_url
-    from genbank_assets.postgres_server.server import ensure_server, open_server  # with a URL nothing of it is needed
+    from genbank_assets.postgres_server.server import ensure_server, open_server  # not needed with a URL
 
     server = ensure_server(settings.store) if create else open_server(settings.store)
     if server is None:
@@ -35,14 +35,14 @@ def genbank_url(settings: Settings, *, create: bool) -> str:
 
 
 def dagster_url(store: Path, *, purpose: str) -> str:
-    """SQLAlchemy's URL of Dagster's own storage in the embedded server, which this process uses until it ends.
+    """Return the SQLAlchemy URL of Dagster's storage in the embedded server, held open until this process exits.
 
     Args:
         store: the store's folder.
-        purpose: what this process is, for people who want to stop the server.
+        purpose: what this process does, shown to people who want to stop the server.
 
     Raises:
-        DatabaseError: the embedded server cannot be made or started.
+        DatabaseError: the embedded server cannot be created or started.
     """
     from genbank_assets.postgres_server.server import use_server
 

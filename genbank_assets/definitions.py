@@ -1,6 +1,6 @@
-"""The graph's table of contents: what Dagster loads.
+"""The Dagster code location: assembles assets, checks, jobs, schedules, sensors and resources.
 
-``build_defs`` puts the parts together and lets tests replace any of them; nothing is decided here.
+``build_defs`` combines the parts and lets callers replace resources; the parts themselves are defined in ``defs``.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 
 
 def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """Return a fresh set of definitions; nothing is read from the environment before a run or a tick begins.
+    """Return a fresh set of definitions; the environment is read when a run or tick begins, not at import.
 
     Args:
-        resources: those that replace ``mirror`` and ``s3``.
+        resources: replacements for the resources ``mirror`` and ``s3``.
     """
     common = dg.Definitions(
         assets=with_code_references([taxonomy, catalog, table_bundle]),
@@ -43,7 +43,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         jobs=[trace_record, extract_job, update_taxonomy, update_catalog, bundle_tables, canary],
         schedules=[taxonomy_schedule, canary_schedule],
         sensors=build_alert_sensors(),
-        # A run is a process already; one more per step would cost seconds each and isolate nothing that matters.
+        # Each run already has its own process; a process per step would add seconds to every step for no isolation.
         executor=dg.in_process_executor,
         resources={"mirror": MirrorResource(), "s3": QuietS3Resource(), **(resources or {})},
     )
@@ -51,7 +51,12 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
 
 
 def build_collection_defs(collection: Collection, *, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """Return what belongs to one collection; its resources ``mirror`` and ``s3`` come from here or from beside it."""
+    """Return the definitions of one collection.
+
+    Args:
+        collection: GenBank or RefSeq.
+        resources: ``mirror`` and ``s3``; None if the definitions it is merged with provide them.
+    """
     return dg.Definitions(
         assets=with_code_references(
             [

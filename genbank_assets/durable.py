@@ -1,7 +1,7 @@
-"""Writing files so that readers see all of them or none, and what a file system refuses in a sentence.
+"""Atomic, durable file writes, and readable errors for what the file system refuses.
 
-A file is written under a hidden name of this process alone, brought to the disk, and renamed. Where files lie belongs
-to ``store``.
+A file is written under a hidden name unique to this process, fsynced, and renamed. The store's layout belongs to
+``store``.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ DAY_SECONDS = 86_400
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a small file by temporary name, fsync and rename; readers see all of it or the old one.
+    """Write a small file via temporary name, fsync and rename; readers see either the old or the new content.
 
     Raises:
-        StoreError: the file system refuses.
+        StoreError: the file system refuses the write.
     """
     with temporary_beside(path) as temporary:
         temporary.write_bytes(content)
@@ -35,13 +35,13 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that becomes ``path`` when the block ends well.
+    """Give a temporary path beside ``path``, and rename it to ``path`` when the block succeeds.
 
-    The temporary file is removed when the block raises. Its name is of this host and process alone. Left-overs of
-    killed processes have names that start with a dot and end in ``.tmp``; nothing reads them.
+    The temporary file is removed when the block raises. Its name is unique to this host and process. Leftovers of
+    killed processes start with a dot and end in ``.tmp``; no reader looks at them.
 
     Raises:
-        StoreError: the file system refuses.
+        StoreError: the file system refuses the write.
     """
     temporary = path.with_name(hidden_name(path.name, suffix=".tmp"))
     with store_errors(path):
@@ -53,21 +53,21 @@ def temporary_beside(path: Path) -> Iterator[Path]:
             temporary.replace(path)
             sync_folder(path.parent)
         finally:
-            with contextlib.suppress(OSError):  # what went wrong before says more
+            with contextlib.suppress(OSError):  # must not mask the original error
                 temporary.unlink(missing_ok=True)
 
 
 def hidden_name(name: str, *, suffix: str) -> str:
-    """Return a name that no other process of any host that shares the store uses, and no reader looks at."""
+    """Return a hidden file name that is unique among all processes on all hosts sharing the store."""
     return f".{name}.{socket.gethostname()}-{space_digest()}-{os.getpid()}-{secrets.token_hex(4)}{suffix}"
 
 
 def sweep_temporaries(folder: Path, *, name: str | None = None) -> None:
-    """Delete half-written files of processes that are gone; another host's, or container's, when they are a day old.
+    """Delete partially written files of dead processes; those of other hosts or containers once they are a day old.
 
     Args:
-        folder: where they lie.
-        name: only those that were to become a file of this name, in a folder that others use too.
+        folder: the folder to clean.
+        name: restricts deletion to temporaries of this file name, for folders that other code shares.
     """
     pattern = ".*.tmp" if name is None else f".{glob.escape(name)}.*-*-*-????????.tmp"
     for path in folder.glob(pattern):
@@ -79,12 +79,12 @@ def sweep_temporaries(folder: Path, *, name: str | None = None) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk, so that a rename outlives a loss of power."""
+    """Fsync a folder, so that renames in it survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems cannot
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # unsupported on some network file systems
             raise
     finally:
         os.close(descriptor)
@@ -92,10 +92,10 @@ def sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def store_errors(path: Path, *, what: str = "the store cannot go on at") -> Iterator[None]:
-    """Say in a sentence what a file system refused, and where.
+    """Translate file-system errors into a sentence naming the path and the reason.
 
     Raises:
-        StoreError: instead of an OSError that is of a disk, not of a network.
+        StoreError: in place of an OSError with a disk-related errno; other errors propagate unchanged.
     """
     try:
         yield
@@ -120,6 +120,6 @@ _REFUSALS = {
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
+    """Return the hex SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

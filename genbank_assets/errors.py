@@ -1,8 +1,8 @@
-"""The exception tree: every error a user of the package can meet.
+"""The exception hierarchy of the package.
 
-Errors say what happened, where (file, offset, line, accession) and what to do, and whether the same call may succeed
-later. They never carry secrets: every message goes through ``redaction``. They can be pickled, because workers hand
-them to the process that waits for them. Quarantined blocks are data, not errors, and do not belong here.
+Messages say what happened, where (file, offset, line, accession) and what to do; ``transient`` says whether the same
+call may succeed later. Every message goes through ``redaction``, so none contains a secret. Errors can be pickled,
+because workers return them to the parent process. Quarantined blocks are data, not errors.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from genbank_assets.redaction import redacted
 
 
 def one_line(text: str) -> str:
-    """A message of several lines, as libpq, PostgreSQL and DuckDB write them, as one; a text of one line stays."""
+    """Join the lines of a message from libpq, PostgreSQL or DuckDB; single-line messages are returned stripped."""
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    lines = [line for line in lines if line.strip("^~ ")]  # not those that point at a place in the line above
+    lines = [line for line in lines if line.strip("^~ ")]  # drop caret markers under the line above
     if len(lines) < 2:
         return text.strip()
     return "".join(line + (" " if line.endswith(tuple(".:;,!?")) else "; ") for line in lines).rstrip("; ")
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error, what caused it, and so on: the last one is where it began."""
+    """Yield an error and its chain of causes; the root cause comes last."""
     one: BaseException | None = error
     while one is not None:
         yield one
@@ -32,15 +32,14 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 class GenbankAssetsError(Exception):
-    """Base of all errors raised on purpose; the command line prints it without a traceback.
+    """Base class of all errors raised on purpose; the command line prints them without a traceback.
 
     Args:
-        message: one sentence: what happened and what to do; secrets in it are hidden here.
-        transient: what this one error knows better than its class.
+        message: one sentence saying what happened and what to do; secrets in it are redacted here.
+        transient: overrides the default of the class.
 
     Attributes:
-        transient: whether the same call may succeed later without anybody doing anything. Retries follow it, and
-            nothing else. Each class has its own default.
+        transient: whether the same call may succeed later without intervention. Retries depend on this alone.
     """
 
     transient: bool = False
@@ -52,45 +51,45 @@ class GenbankAssetsError(Exception):
 
 
 class SettingsError(GenbankAssetsError):
-    """A setting (environment variable or option) has a value that cannot be used."""
+    """A setting (environment variable or option) has an invalid value."""
 
 
 class UsageError(SettingsError):
-    """What was asked for on the command line cannot be: the exit code is 2."""
+    """The command line was used incorrectly; the exit code is 2."""
 
 
 class StoreError(GenbankAssetsError):
-    """The store's file system refuses: it is full, read-only, not this user's, or a file where a folder should be."""
+    """The store's file system refuses access: full, read-only, missing permission, or a file in place of a folder."""
 
 
 class SourceError(GenbankAssetsError):
-    """NCBI's server (or the folder that stands for it) cannot be reached or sent an invalid response."""
+    """The source (NCBI's server, a mirror of it or a folder) cannot be reached or sent an invalid response."""
 
 
 class SourceInterruptedError(SourceError):
-    """The connection broke or the server stumbled (5xx): the same request may well succeed in a moment."""
+    """The connection broke or the server failed (5xx); the same request may succeed shortly."""
 
     transient = True
 
 
 class RemoteFileMissingError(SourceError):
-    """The source has no such file."""
+    """The source does not have the requested file."""
 
 
 class SourceBusyError(SourceError):
-    """The server asked to slow down (503/429) for longer than the settings allow to wait."""
+    """The server asked for a longer pause (503/429) than the settings allow."""
 
     transient = True
 
 
 class RemoteFileChangedError(SourceError):
-    """A remote file is no longer the one whose first bytes are already here."""
+    """A remote file was replaced during a download that had begun earlier."""
 
     transient = True
 
 
 class ReleaseError(GenbankAssetsError):
-    """A release is not coherent: numbers, listing or checksums disagree; nothing was published."""
+    """A release is inconsistent: its numbers, listing or checksums disagree; nothing was published."""
 
 
 class ReleaseFlippedError(ReleaseError):
@@ -100,21 +99,21 @@ class ReleaseFlippedError(ReleaseError):
 
 
 class QueryError(GenbankAssetsError):
-    """A query of a user cannot be answered as it is written."""
+    """A user's query is invalid or cannot be executed."""
 
 
 class IntegrityError(GenbankAssetsError):
-    """Bytes or totals are not what they have to be; the stage stopped before publishing."""
+    """Bytes or totals do not match their expected values; the stage stopped before publishing."""
 
 
 class FlatFileError(GenbankAssetsError):
-    """A flat file stopped being readable.
+    """A flat file cannot be read beyond some offset.
 
     Attributes:
         file: name of the file.
-        offset: bytes into the uncompressed stream up to which everything was read.
-        line: 1-based line number at that point, if known.
-        accession: accession of the record at that point, if legible.
+        offset: byte offset in the uncompressed stream up to which it was read, if known.
+        line: 1-based line number at the offset, if known.
+        accession: accession of the record at the offset, if known.
     """
 
     def __init__(
@@ -141,7 +140,7 @@ class FlatFileError(GenbankAssetsError):
         super().__init__(f"{message} ({where})")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled with its keywords: an error of a worker is raised as it is where its result is waited for."""
+        """Support pickling despite keyword-only arguments, for errors that cross process boundaries."""
         made = functools.partial(
             type(self), self._message, file=self.file, offset=self.offset, line=self.line, accession=self.accession
         )
@@ -149,47 +148,47 @@ class FlatFileError(GenbankAssetsError):
 
 
 class CorruptGzipError(FlatFileError):
-    """A gzip stream is damaged or ends early; what came before was kept but is not published."""
+    """A gzip stream is damaged or truncated; the part before the damage is kept but not published."""
 
 
 class ShrinkGuardError(GenbankAssetsError):
-    """A release lacks more of the loaded records than the settings allow; nothing was changed."""
+    """A release lacks more of the loaded records than ``max_absent_fraction`` allows; nothing was changed."""
 
 
 class DatabaseError(GenbankAssetsError):
-    """PostgreSQL cannot be reached, is the wrong version or holds a schema from the future.
+    """PostgreSQL cannot be reached, has an unsupported version or holds a schema newer than this package.
 
-    ``transient`` says of each whether it may pass: a server that restarts does, a wrong password does not.
+    ``transient`` is set per error: a restarting server is transient, a wrong password is not.
     """
 
 
 class DatabaseInUseError(DatabaseError):
-    """The embedded server was not stopped, because other processes use it."""
+    """The embedded server was not stopped because other processes are using it."""
 
 
 class NoDatabaseError(DatabaseError):
-    """The store has no database yet: nothing was ever loaded, and reading does not make one."""
+    """The store has no database yet; reading never creates one."""
 
 
 class ObjectStoreError(GenbankAssetsError):
-    """The object store cannot be reached or does not hold what its manifest says."""
+    """The object store cannot be reached or does not match its manifests."""
 
 
 class ObjectStoreBusyError(ObjectStoreError):
-    """The object store failed time and again for a reason that may pass (5xx, time-outs)."""
+    """The object store kept failing with transient errors (5xx, timeouts) until retries were exhausted."""
 
     transient = True
 
 
 class WorkerLostError(GenbankAssetsError):
-    """A worker process was killed, most often by the kernel for lack of memory; finished tasks stay finished."""
+    """A worker process was killed, most often by the kernel's OOM killer; completed tasks are kept."""
 
     transient = True
 
 
 class WorkerRefusedError(GenbankAssetsError):
-    """A worker on another machine has another version, sees another store, or does not reach the database."""
+    """A remote worker runs another version, sees another store, or cannot reach the database."""
 
 
 class NotFoundError(GenbankAssetsError):
-    """An accession, digest, partition or file that was asked for does not exist."""
+    """A requested accession, digest, partition or file does not exist."""

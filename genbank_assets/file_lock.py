@@ -1,7 +1,7 @@
-"""A lock on a file of the store: it ends with the process that holds it, and holds between hosts on NFSv4 and Lustre.
+"""Advisory locks on files in the store, released when the holding process exits; shared by hosts on NFSv4 and Lustre.
 
-Who holds it is written into the file, for those who wait. What is exclusive belongs to the callers; agreeing in a
-database as well, to ``locks``.
+The holder writes its identity into the file, for the messages of waiting processes. What a lock protects belongs to
+the callers; combining it with a database lease belongs to ``locks``.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ def lock_path(store: Path, name: str) -> Path:
 
 @contextlib.contextmanager
 def file_lock(store: Path, name: str, *, progress: Callable[[str], None], run_id: str = "") -> Iterator[None]:
-    """Let one process at a time, of all that share the store, run the block; the lock ends with its holder.
+    """Hold an exclusive lock, among all processes sharing the store, while the block runs.
 
     Args:
         store: the store's root folder.
-        name: what is exclusive, such as ``genbank/phg``.
-        progress: called with a line that says for whom and how long this call waits.
-        run_id: shown to those who wait for this call.
+        name: the name of the lock, such as ``genbank/phg``.
+        progress: called with a line naming the holder and the time waited so far.
+        run_id: shown to processes that wait for this lock.
 
     Raises:
-        StoreError: the store's disk is full or refuses.
+        StoreError: the lock file cannot be created.
     """
     path = lock_path(store, name)
     with contextlib.ExitStack() as stack:
@@ -53,12 +53,12 @@ def file_lock(store: Path, name: str, *, progress: Callable[[str], None], run_id
 
 
 def _sign(file: IO[str], *, run_id: str) -> None:
-    """Write who holds the lock; a disk that is full does not keep the holder from it, only its name from others."""
+    """Write the holder's identity into the lock file; on a full disk the lock is held without it."""
     since = f"{dt.datetime.now():%Y-%m-%d %H:%M:%S}"
-    said = {"pid": os.getpid(), "host": socket.gethostname(), "run_id": run_id, "since": since}
+    holder = {"pid": os.getpid(), "host": socket.gethostname(), "run_id": run_id, "since": since}
     with contextlib.suppress(OSError):
         os.ftruncate(file.fileno(), 0)
-        os.write(file.fileno(), json.dumps(said).encode())
+        os.write(file.fileno(), json.dumps(holder).encode())
 
 
 def _wait(file: IO[str], name: str, *, progress: Callable[[str], None]) -> None:
@@ -80,12 +80,12 @@ def _taken(file: IO[str]) -> bool:
 
 
 def _holder(file: IO[str]) -> str:
-    """Return who wrote into the lock file, as far as it says; locks of earlier versions say nothing."""
+    """Describe the holder recorded in the lock file; lock files of earlier versions are empty."""
     file.seek(0)
     try:
-        said = json.loads(file.read())
-        run = f"run {said['run_id']}, " if said["run_id"] else ""
-        where = f" on {said['host']}" if "host" in said else ""
-        return f"{run}process {said['pid']}{where}, since {said['since']}"
+        holder = json.loads(file.read())
+        run = f"run {holder['run_id']}, " if holder["run_id"] else ""
+        where = f" on {holder['host']}" if "host" in holder else ""
+        return f"{run}process {holder['pid']}{where}, since {holder['since']}"
     except (ValueError, KeyError, TypeError):
         return "which does not say who it is"

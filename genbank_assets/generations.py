@@ -1,10 +1,10 @@
-"""Generations of a stage's output: built in a folder of their own, published with the manifest, pruned afterwards.
+"""Generations of a stage's output: each built in its own folder, published by the manifest, and pruned later.
 
-What is published is never written again. A new output goes to ``<stage>/<generation>/``, named by what it is made from
-and by which code; ``manifest.json`` above it then names the generation that counts. A run that fails leaves what
-readers see untouched, a run that is killed finds its half-built generation by name. What no manifest names any more is
-deleted afterwards: at once if nobody can have read it, otherwise after a grace period for readers. Whoever builds or
-prunes holds the partition's lock. What the files hold belongs to the stages.
+Published files are immutable. New output goes to ``<stage>/<generation>/``, named by a digest of its input and code
+version; ``<stage>/manifest.json`` then names the current generation. A failed run leaves readers unaffected, and a run
+that resumes after a kill finds its partial generation by name. Generations no longer named by a manifest are deleted:
+at once if they were never published, otherwise after a grace period for readers. Callers hold the partition's lock
+while they build or prune. The content of the files belongs to the stages.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _NO_LINKS = {errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS
 
 
 def generation_name(input_digest: str, *, code_version: str, attempt: int = 0) -> str:
-    """Sixteen hex digits of what an output is made from; a later attempt stands for files that were damaged."""
+    """Return 16 hex digits derived from input and code version; ``attempt`` > 0 replaces a damaged generation."""
     parts = [input_digest, code_version, *([str(attempt)] if attempt else [])]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def new_generation(partition: PartitionRelease, stage: Stage, *, input_digest: str, code_version: str) -> str:
-    """The name to build under: of a half-built generation, if there is one, never of one that may have been read."""
+    """Return the first generation name that was never published; resumes a partial generation if there is one."""
     for attempt in itertools.count():
         name = generation_name(input_digest, code_version=code_version, attempt=attempt)
         if not (partition.generation_folder(stage, name) / MANIFEST).exists():
@@ -55,13 +55,13 @@ def new_generation(partition: PartitionRelease, stage: Stage, *, input_digest: s
 
 
 def generations(partition: PartitionRelease, stage: Stage) -> Iterator[Path]:
-    """Yield the folders of all generations that are there, whole or not."""
+    """Yield the folders of all existing generations, complete or not."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         yield from sorted(p for p in partition.stage_folder(stage).iterdir() if _NAME.fullmatch(p.name) and p.is_dir())
 
 
 def readable_manifests(partition: PartitionRelease, stage: Stage) -> Iterator[Manifest]:
-    """Yield the published manifest, then those of generations that were published before and are not pruned yet."""
+    """Yield the published manifest, then those of earlier generations that have not been pruned yet."""
     published = partition.manifest(stage)
     if published is not None:
         yield published
@@ -73,12 +73,12 @@ def readable_manifests(partition: PartitionRelease, stage: Stage) -> Iterator[Ma
 
 @dataclasses.dataclass(frozen=True)
 class ListedFile:
-    """A file of a generation as its manifest lists it; size in bytes and digest in hex where the manifest has them.
+    """A file of a generation, as listed in its manifest.
 
     Attributes:
         name: path relative to the generation's folder.
-        bytes: size; None where the manifest has none.
-        sha256: hex SHA-256; None in the same case.
+        bytes: size in bytes; None if the manifest does not record it.
+        sha256: hex SHA-256; None if the manifest does not record it.
     """
 
     name: str
@@ -86,7 +86,7 @@ class ListedFile:
     sha256: str | None
 
     def is_whole(self, folder: Path, *, recheck: bool) -> bool:
-        """Return whether the file is there in its size, and with its digest if that is to be checked."""
+        """Return whether the file exists with the recorded size and, with ``recheck``, the recorded digest."""
         try:
             size = (folder / self.name).stat().st_size
         except OSError:
@@ -97,7 +97,7 @@ class ListedFile:
 
 
 def listed_files(manifest: Manifest) -> Iterator[ListedFile]:
-    """Yield every file that a manifest lists."""
+    """Yield every file a manifest lists."""
     for entry in manifest.files:
         yield from files_of_entry(entry)
     if "evidence_file" in manifest.extra:
@@ -105,7 +105,7 @@ def listed_files(manifest: Manifest) -> Iterator[ListedFile]:
 
 
 def files_of_entry(entry: dict[str, object]) -> Iterator[ListedFile]:
-    """Yield the files of one entry: one, or the tables of a raw file."""
+    """Yield the files of one manifest entry: a single file, or the tables made from one raw file."""
     if "records_file" not in entry:
         if "bytes" in entry:
             yield _listed(entry["name"], entry["bytes"], entry.get("sha256"))
@@ -120,7 +120,7 @@ def _listed(name: object, size: object, sha256: object) -> ListedFile:
 
 
 def damaged_files(manifest: Manifest, *, partition: PartitionRelease, recheck: bool) -> list[str]:
-    """Names of listed files that are missing or of another size; with ``recheck`` also those with another digest."""
+    """Return names of listed files that are missing or differ in size or, with ``recheck``, in digest."""
     folder = partition.folder_of(manifest)
     return [file.name for file in listed_files(manifest) if not file.is_whole(folder, recheck=recheck)]
 
@@ -128,10 +128,13 @@ def damaged_files(manifest: Manifest, *, partition: PartitionRelease, recheck: b
 def made_before(
     partition: PartitionRelease, stage: Stage, same: Callable[[Manifest], bool], *, recheck: bool
 ) -> Manifest | None:
-    """Return the whole output that fulfils ``same``, if it is there: published, or published before and now again.
+    """Find intact existing output that satisfies ``same``, and publish it again if it had been replaced.
 
-    What was replaced may have been so because it is damaged, so that its digests are always looked at. Outputs of
-    versions without generations do not count: they are to be made, from what is there.
+    A replaced generation may have been replaced because it was damaged, so its digests are always checked. Output of
+    version 0.1.0, which had no generations, is ignored.
+
+    Returns:
+        The published manifest, or None if there is no such output.
     """
     published = partition.manifest(stage)
     for manifest in readable_manifests(partition, stage):
@@ -144,7 +147,7 @@ def made_before(
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Let ``target`` be the same bytes as ``source``, without a second copy where the file system has hard links."""
+    """Create ``target`` as a hard link to ``source``, or as a copy if the file system does not support links."""
     with store_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
@@ -158,32 +161,32 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def prune_generations(partition: PartitionRelease, stage: Stage, *, grace_seconds: float) -> None:
-    """Delete the generations of a published stage that nobody needs any more.
+    """Delete the generations of a published stage that are no longer needed.
 
-    Generations that were never published, and what a killed run left beside files that count, go at once. What was
-    published goes when the manifest that replaced it is ``grace_seconds`` old: who opened the old one has so long.
+    Generations that were never published, and leftovers of killed runs, are deleted at once. A replaced generation is
+    deleted when the manifest that replaced it is ``grace_seconds`` old, so that its readers can finish.
     """
     published = partition.manifest(stage)
     if published is None or not published.generation:
         return
     folder = partition.stage_folder(stage)
-    held = {published.generation, *named_by_stable_path(partition, stage)}
+    kept = {published.generation, *named_by_stable_path(partition, stage)}
     readers_had_time = time.time() - partition.manifest_path(stage).stat().st_mtime >= grace_seconds
     with store_errors(folder):
         for path in sorted(folder.iterdir()):
             if path.is_dir() and _NAME.fullmatch(path.name):
                 unread = not (path / MANIFEST).exists()
-                if path.name not in held and (unread or readers_had_time):
+                if path.name not in kept and (unread or readers_had_time):
                     remove_folder(path)
             elif path.is_dir() and path.name.startswith(REMOVED):
                 shutil.rmtree(path, ignore_errors=True)
             elif path.is_file() and path.name != MANIFEST and (readers_had_time or path.name.endswith(".tmp")):
-                path.unlink(missing_ok=True)  # beside the manifest: of a version without generations
+                path.unlink(missing_ok=True)  # beside the manifest: written by version 0.1.0
     _remove_unlisted(published, folder=partition.folder_of(published))
 
 
 def _remove_unlisted(manifest: Manifest, *, folder: Path) -> None:
-    """Notes by which a killed run would have been resumed, and half-written files."""
+    """Delete receipts of resumable runs and partially written files."""
     listed = {folder / MANIFEST, *(folder / file.name for file in listed_files(manifest))}
     for path in folder.rglob("*"):
         if path not in listed and not path.is_dir():
@@ -194,7 +197,7 @@ def _remove_unlisted(manifest: Manifest, *, folder: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Delete a folder: it is out of sight at once, and a deletion that is killed is finished by a later one."""
+    """Delete a folder: hide it by renaming first, so that an interrupted deletion can be finished later."""
     hidden = folder.with_name(hidden_name(f"{REMOVED[1:]}.{folder.name}", suffix=""))
     try:
         folder.replace(hidden)

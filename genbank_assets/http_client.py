@@ -1,7 +1,7 @@
-"""An HTTP client for one server, with the proxy and the authorities of the environment.
+"""HTTP clients that honour the proxy and CA settings of the environment.
 
-httpx reads the environment itself, but takes an IPv6 range in NO_PROXY for an address and fails (0.28), and ends with
-an ImportError where a proxy needs a package that is not there. What is asked of the server belongs to the caller.
+httpx reads the environment itself, but fails on IPv6 ranges in NO_PROXY (0.28) and raises a bare ImportError for SOCKS
+proxies without the optional package. Requests belong to the callers.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from genbank_assets.errors import SettingsError
 
 
 def http_client(url: str, **options: Any) -> httpx.Client:
-    """Return a client for the server of a URL.
+    """Return a client configured for the server of a URL.
 
     Args:
-        url: of the server; redirects to others go the same way.
-        options: of ``httpx.Client``.
+        url: URL of the server; redirects to other hosts use the same proxy.
+        options: passed to ``httpx.Client``.
 
     Raises:
-        SettingsError: the proxy of the environment cannot be used.
+        SettingsError: the proxy or the certificates named by the environment cannot be used.
     """
     proxy = proxy_of(url)
     try:
@@ -44,18 +44,18 @@ def http_client(url: str, **options: Any) -> httpx.Client:
 
 
 def proxy_of(url: str) -> str | None:
-    """Return the proxy that the environment has for a URL, or None."""
+    """Return the proxy that the environment configures for a URL, or None."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     proxies = urllib.request.getproxies_environment()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or _goes_without(parts.netloc.rpartition("@")[2], host, proxies):
+    if not proxy or _bypasses_proxy(parts.netloc.rpartition("@")[2], host, proxies):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def _goes_without(netloc: str, host: str, proxies: dict[str, str]) -> bool:
-    """Return whether NO_PROXY names the host, a domain it is in, or a range of addresses it is in."""
+def _bypasses_proxy(netloc: str, host: str, proxies: dict[str, str]) -> bool:
+    """Return whether NO_PROXY lists the host, a parent domain of it, or an address range that contains it."""
     if urllib.request.proxy_bypass(netloc) or urllib.request.proxy_bypass(host):
         return True
     try:

@@ -1,8 +1,8 @@
-"""One run at a time: exclusion by name between all processes and hosts that share the store or the database.
+"""Named locks between all processes and hosts that share the store or the database.
 
-Those that share the store agree by a lock on a file of it, which ends with the process that holds it, and holds between
-hosts on NFSv4 and on Lustre (docs/machines.md). Those that share a database alone agree by a lease
-in it, where ``GENBANK_ASSETS_POSTGRES_URL`` names one. What is exclusive belongs to the callers.
+Processes that share a store use a file lock in it, which is released when the holder exits and works between hosts on
+NFSv4 and Lustre (docs/machines.md). Hosts that share only a database (``GENBANK_ASSETS_POSTGRES_URL``) use a lease in
+it. What a lock protects belongs to the callers.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from genbank_assets.settings import Settings
 
 @contextlib.contextmanager
 def exclusive(settings: Settings, name: str, *, progress: Callable[[str], None], run_id: str = "") -> Iterator[None]:
-    """Let one caller at a time, of all that share the store or the database, run the block.
+    """Hold the lock of a name, exclusive among all callers sharing the store or the database, during the block.
 
     Args:
-        settings: where the store and the database are.
-        name: what is exclusive, such as ``genbank/phg``.
-        progress: called with a line that says for whom and how long this call waits.
-        run_id: shown to those who wait for this call.
+        settings: name the store and the database.
+        name: the name of the lock, such as ``genbank/phg``.
+        progress: called with a line naming the holder and the time waited so far.
+        run_id: shown to processes that wait for this lock.
 
     Raises:
-        DatabaseError: the hosts agree in PostgreSQL, and it cannot be reached.
-        StoreError: the store's disk is full or refuses.
+        DatabaseError: a database is configured and cannot be reached.
+        StoreError: the lock file cannot be created.
     """
     with contextlib.ExitStack() as held:
         held.enter_context(file_lock(settings.store, name, progress=progress, run_id=run_id))

@@ -1,6 +1,6 @@
-"""Measuring: the time and memory that a stage takes, and how far it is.
+"""Measures time, memory and progress of a stage.
 
-What is reported of a stage belongs to ``reports``; how it is shown, to ``cli`` and ``defs.metadata``.
+The figures a stage reports belong to ``reports``; showing them belongs to ``cli`` and ``defs.metadata``.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Self
 
 
 def peak_memory_bytes() -> int:
-    """Highest resident size of this process so far, in bytes.
+    """Return the peak resident set size of this process, in bytes.
 
-    Reads ``VmHWM``, not ``getrusage``: the latter survives ``exec`` and would report the parent's peak in a
-    freshly spawned worker.
+    Reads ``VmHWM`` rather than ``getrusage``, whose peak survives ``exec``: a freshly spawned worker would report
+    its parent's peak.
     """
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
@@ -25,13 +25,13 @@ def peak_memory_bytes() -> int:
                 return int(line.split()[1]) * 1024
     except OSError:
         pass
-    import resource  # not on every platform; Linux never gets here
+    import resource  # fallback for platforms without /proc; not available everywhere
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 class Stopwatch:
-    """Wall and processor seconds of a ``with`` block; readable while it runs."""
+    """Measures wall and CPU seconds of a ``with`` block; can be read while the block runs."""
 
     def __init__(self) -> None:
         self._start, self._cpu_start = time.perf_counter(), _cpu_seconds()
@@ -49,12 +49,12 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the block was entered, or its length once it is left."""
+        """Wall seconds since the block was entered, or its duration once it has ended."""
         return (self._end or time.perf_counter()) - self._start
 
     @property
     def cpu_seconds(self) -> float:
-        """Processor seconds of this process meanwhile, with those of its children that have ended."""
+        """CPU seconds used by this process and by its terminated children over the same period."""
         return (_cpu_seconds() if self._cpu_end is None else self._cpu_end) - self._cpu_start
 
 
@@ -64,7 +64,12 @@ def _cpu_seconds() -> float:
 
 
 class Pace:
-    """How far a stage is and how long the rest takes at the pace so far, for its progress lines."""
+    """Estimates the remaining time of a stage from its rate so far, for progress lines.
+
+    Args:
+        total: the total amount of work, in any unit.
+        clock: returns seconds; replaced in tests.
+    """
 
     def __init__(self, total: float, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._total = total
@@ -73,7 +78,7 @@ class Pace:
         self._start = clock()
 
     def after(self, amount: float) -> str:
-        """``"; 25 % done, about 2 h 10 min to go"`` once ``amount`` more is done; nothing when it was the last."""
+        """Record ``amount`` as done; return ``"; 25% done, about 2 h 10 min to go"``, or "" at the end."""
         self._done += amount
         if not 0 < self._done < self._total:
             return ""
@@ -82,7 +87,7 @@ class Pace:
 
 
 def duration(seconds: float) -> str:
-    """``45 s``, ``3 min``, ``2 h 10 min``."""
+    """Format a duration: ``45 s``, ``3 min``, ``2 h 10 min``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -1,8 +1,8 @@
-"""One form of a PostgreSQL address, made from every form in which people write one.
+"""Normalises PostgreSQL connection strings to one form of URL.
 
-Accepted are libpq's URLs (``postgresql://``, ``postgres://``), those of SQLAlchemy (``postgresql+psycopg2://``) and
-libpq's keywords (``host=… password='…'``); a password in a URL may hold ``%``, ``@``, blanks and quotes as they are.
-libpq repeats what it cannot read, password and all, so it gets only what was made here. Connecting belongs to
+Accepts libpq URLs (``postgresql://``, ``postgres://``), SQLAlchemy URLs (``postgresql+psycopg2://``) and libpq keywords
+(``host=… password='…'``); a password in a URL may contain unescaped ``%``, ``@``, blanks and quotes. libpq echoes
+input it cannot parse, including the password, so it is only given URLs normalised here. Connecting belongs to
 ``postgres``.
 """
 
@@ -18,7 +18,7 @@ _SCHEME = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9_]+)?://", re.IGNORECASE)
 _HOST = r"(?:\[[0-9A-Fa-f:.%]+\]|[^\[\]@:/?#,\s]*)(?::\d{0,5})?"
 _REST = re.compile(rf"({_HOST}(?:,{_HOST})*)(?:/([^?#]*))?(?:\?([^#]*))?")
 _PARAMETER = re.compile(r"[A-Za-z_]+=.*")
-# libpq's parameters whose values may hold an @ themselves.
+# libpq parameters whose values may contain an @.
 _FREE_PARAMETER = re.compile(
     r"(?:user|password|passfile|dbname|service|options|(?:fallback_)?application_name|ssl\w+|krb\w+|gss\w+)=.*"
 )
@@ -26,14 +26,14 @@ FORMS = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or host=… dbname=… u
 
 
 def normalised_postgres_url(text: str, *, variable: str) -> str:
-    """Return an address as a URL that libpq reads, its password percent-encoded; the password is hidden from now on.
+    """Return a libpq URL with a percent-encoded password, and register the password for redaction.
 
     Args:
-        text: what somebody wrote.
-        variable: the setting, for the message; the text itself never stands in one.
+        text: a connection string in any accepted form.
+        variable: name of the setting, for error messages; these never contain the text itself.
 
     Raises:
-        SettingsError: the text is no address of a PostgreSQL database.
+        SettingsError: the text is not a PostgreSQL connection string.
     """
     text = text.strip()
     if re.search(r"[\x00-\x1f\x7f]", text):
@@ -47,12 +47,12 @@ def normalised_postgres_url(text: str, *, variable: str) -> str:
 
 
 def sqlalchemy_url(url: str) -> str:
-    """Return a normalised URL for SQLAlchemy with psycopg2, as dagster-postgres wants it."""
+    """Convert a normalised URL to SQLAlchemy's form with psycopg2, as dagster-postgres requires."""
     return url.replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
 def shown_postgres_url(url: str) -> str:
-    """Return a normalised URL without its password."""
+    """Return a normalised URL with its password masked."""
     return re.sub(r"(://[^:/@]*:)[^@/]*@", rf"\g<1>{HIDDEN}@", url, count=1)
 
 
@@ -80,9 +80,9 @@ def _from_url(rest: str, *, variable: str) -> str:
 
 
 def _split(rest: str) -> tuple[str, re.Match[str] | None]:
-    """User and password, and the match of what follows them: a password may hold @, / and ? itself.
+    """Split user information from the rest of a URL, allowing @, / and ? in the password.
 
-    The last @ before the path is taken where it gives a whole address, else the last one that does.
+    Splits at the last @ before the path if a valid address follows it, otherwise at the last @ for which one does.
     """
     ends = [match.start() for match in re.finditer("@", rest)]
     path_begins = re.search(r"[/?#]", rest)
@@ -98,7 +98,7 @@ def _split(rest: str) -> tuple[str, re.Match[str] | None]:
 
 
 def _from_keywords(text: str, *, variable: str) -> str:
-    from psycopg import ProgrammingError  # slow to import, and only wanted for this form
+    from psycopg import ProgrammingError  # slow to import, and only needed for this form
     from psycopg.conninfo import conninfo_to_dict
 
     try:

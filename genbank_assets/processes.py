@@ -1,7 +1,7 @@
-"""Which process this is, among those of all hosts that share a store, and whether another of this host has ended.
+"""Identifies processes across the hosts that share a store, and checks whether a local process is still running.
 
-A process id means nothing on another host, in another container of this host, or after a restart. What a process may
-do, and what becomes of what it left, belongs to the callers.
+A process id is meaningless on another host, in another container of the same host, or after a reboot. Cleaning up
+after dead processes belongs to the callers.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from pathlib import Path
 
 
 def process_space() -> str:
-    """What processes share that see each other by number: a boot of a machine and a process namespace; "" elsewhere."""
+    """Return the boot id and PID namespace within which process ids are comparable; "" if not on Linux."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return ""
 
 
 def space_digest() -> str:
-    """Eight hex digits for names of files, of this host's name and :func:`process_space`."""
+    """Return eight hex digits of the host name and :func:`process_space`, for use in file names."""
     return hashlib.sha256(f"{platform.node()}/{process_space()}".encode()).hexdigest()[:8]
 
 
 def started(pid: int) -> str:
-    """When a process began, in clock ticks since the boot; "" where there is none, or none that can still act."""
+    """Return the start time of a process in clock ticks since boot; "" if there is none, or only a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1").rpartition(")")[2].split()
     except OSError:
@@ -36,7 +36,7 @@ def started(pid: int) -> str:
 
 
 def is_running(pid: int) -> bool:
-    """Return whether a process of that number is there, in this process's space."""
+    """Return whether a process with this id exists in this PID namespace."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

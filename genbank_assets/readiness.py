@@ -1,8 +1,8 @@
-"""Whether what a run needs is there: store, source, database, object store, looked at in seconds before it is made.
+"""Preflight checks of store, source, database and object store, within seconds and before a run starts.
 
-A wrong address would otherwise be found by each stage by itself, after its retries, and leave failed assets over data
-that are intact. Nothing is changed but an empty file in the store that is removed at once. What a stage needs beyond
-that it finds out itself.
+Without them, every stage would discover a wrong address on its own, after retries, and leave failed assets over intact
+data. Nothing is modified except for a temporary file in the store. Requirements of a single stage are checked by the
+stage itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 10.0
 OLDEST_POSTGRES = 140_000
 
-# The schema is made by the first load; later ones make tables in it.
+# The first load creates the schema; later ones create tables in it.
 _MAY_LOAD = """
 SELECT current_setting('transaction_read_only') = 'off',
        coalesce(has_schema_privilege(to_regnamespace('genbank')::oid, 'CREATE'),
@@ -41,20 +41,20 @@ def check_readiness(
     release: str | None = None,
     progress: Callable[[str], None],
 ) -> None:
-    """Look at everything a run of these partitions needs.
+    """Check everything a run of some partitions needs.
 
     Args:
-        settings: what is looked at.
-        keys: the partitions.
-        release: the release that has to be offered; None for any.
-        progress: called with lines for people: what is looked at and, every few seconds, what is waited for.
+        settings: name the services to check.
+        keys: the partitions to be run.
+        release: the release the source must offer; None for any.
+        progress: called with what the source offers and, every few seconds, with what is being waited for.
 
     Raises:
         SettingsError: the store cannot be written.
-        SourceError: the source cannot be reached, or is none.
-        ReleaseError: it offers another release than the one that is wanted.
-        DatabaseError: PostgreSQL cannot be reached, or is too old.
-        ObjectStoreError: the object store cannot be reached, or has no such bucket.
+        SourceError: the source cannot be reached or is not a GenBank mirror.
+        ReleaseError: the source offers a different release than requested.
+        DatabaseError: PostgreSQL cannot be reached, is too old, or does not permit loading.
+        ObjectStoreError: the object store cannot be reached or the bucket does not exist.
     """
     check_store(settings.store)
     with announced("PostgreSQL", progress):
@@ -68,12 +68,12 @@ def check_readiness(
 
 
 def check_taxonomy(settings: Settings, *, progress: Callable[[str], None]) -> None:
-    """Look at everything that fetching the taxonomy needs; as :func:`check_readiness`.
+    """Check everything that fetching the taxonomy needs; compare :func:`check_readiness`.
 
     Raises:
         SettingsError: the store cannot be written.
-        SourceError: the source cannot be reached, or offers no taxonomy.
-        DatabaseError: PostgreSQL cannot be reached, or is too old.
+        SourceError: the source cannot be reached or offers no taxonomy.
+        DatabaseError: PostgreSQL cannot be reached, is too old, or does not permit loading.
     """
     from genbank_assets.ncbi.taxonomy import published_md5
 
@@ -84,10 +84,10 @@ def check_taxonomy(settings: Settings, *, progress: Callable[[str], None]) -> No
 
 
 def check_store(store: Path) -> None:
-    """Make the store's folder if it is not there, and write into it.
+    """Create the store's folder if needed, and check that it is writable.
 
     Raises:
-        SettingsError: it is a file, is read-only, or belongs to somebody else.
+        SettingsError: the path is a file, read-only, or not writable by this user.
     """
     try:
         store.mkdir(parents=True, exist_ok=True)
@@ -101,10 +101,10 @@ def check_store(store: Path) -> None:
 
 
 def check_source(settings: Settings, collection: str, *, progress: Callable[[str], None]) -> str:
-    """Ask the source for its release number.
+    """Return the release number that the source currently offers.
 
     Raises:
-        SourceError: it cannot be reached, or has no such collection.
+        SourceError: the source cannot be reached or does not have the collection.
     """
     from genbank_assets.ncbi.releases import read_number
 
@@ -117,7 +117,7 @@ def check_source(settings: Settings, collection: str, *, progress: Callable[[str
 
 
 def _asked(settings: Settings, ask: Callable[[Source], str], *, progress: Callable[[str], None]) -> str:
-    """Return what the source answers within seconds, or why nothing was begun."""
+    """Query the source with short timeouts; errors say that nothing was started."""
     from genbank_assets.ncbi.limiter import Limiter
     from genbank_assets.ncbi.sources import open_source
 
@@ -133,10 +133,10 @@ def _asked(settings: Settings, ask: Callable[[Source], str], *, progress: Callab
 
 
 def check_database(settings: Settings) -> None:
-    """Connect to the server of the settings; the embedded one is started when it is needed.
+    """Check the configured PostgreSQL server; the embedded server is started on demand and not checked.
 
     Raises:
-        DatabaseError: it cannot be reached, is too old or read-only, or the role may not make tables there.
+        DatabaseError: it cannot be reached, is too old or read-only, or the role may not create tables.
     """
     if settings.postgres_url is None:
         return
@@ -165,10 +165,10 @@ def check_database(settings: Settings) -> None:
 
 
 def check_objects(settings: Settings) -> None:
-    """List the first manifest of the object set, or none.
+    """Check the object store by listing at most one manifest.
 
     Raises:
-        ObjectStoreError: the store cannot be reached, or refuses.
+        ObjectStoreError: the store cannot be reached or denies access.
     """
     import obstore
     from obstore.exceptions import BaseError
@@ -179,7 +179,7 @@ def check_objects(settings: Settings) -> None:
     try:
         next(iter(obstore.list(store, prefix="manifests", chunk_size=1)), None)
     except FileNotFoundError:
-        return  # a folder without manifests
+        return  # an empty folder
     except BaseError as error:
         raise ObjectStoreError(f"the object store {settings.objects_url} cannot be used: {reason_of(error)}") from None
 

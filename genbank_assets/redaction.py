@@ -1,8 +1,8 @@
-"""Keeps secrets out of what people see: messages, logs, alerts.
+"""Redacts secrets from messages, logs and alerts.
 
-A secret is known, not guessed: passwords in URLs of the environment, AWS's keys, the alerts' secrets, and what was
-given to :func:`remember`. It is hidden in every spelling in which programs repeat it. What looks like the password of a
-URL is hidden besides. :class:`~genbank_assets.errors.GenbankAssetsError` passes its message through here.
+Known secrets are passwords in URLs of the environment, AWS keys, the secrets of alerts, and whatever was passed to
+:func:`remember`; they are redacted in every encoding in which programs repeat them. In addition, anything that looks
+like the password of a URL is redacted. :class:`~genbank_assets.errors.GenbankAssetsError` redacts its message here.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import quote, quote_plus, unquote
 
 HIDDEN = "***"
-# A shorter one is hidden only where it is the password of a URL or a connection string: no sentence would be left.
+# Shorter secrets are redacted only inside URLs and connection strings; elsewhere they would garble ordinary words.
 MIN_LENGTH = 4
-# Whose value is a secret as a whole.
+# Variables whose entire value is a secret.
 SECRET_VARIABLES = (
     "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID",
     "GENBANK_ASSETS_ALERT_WEBHOOK_URL", "GENBANK_ASSETS_ALERT_SMTP_PASSWORD",
 )  # fmt: skip
-# Whose value may be a URL or a connection string with a password in it.
+# Variables whose value may be a URL or connection string containing a password.
 _URL_VARIABLE = re.compile(r"GENBANK_ASSETS_\w+|AWS_ENDPOINT_URL\w*|\w*_proxy", re.IGNORECASE)
-# Up to the last @ of the authority, and up to the last of all, for a password with / or ? in it.
+# Up to the last @ of the authority, and up to the last @ overall, for passwords that contain / or ?.
 _URL_PASSWORDS = (re.compile(r"://[^:/?#\s]*:([^/?#]*)@"), re.compile(r"://[^:/?#\s]*:(.*)@", re.DOTALL))
-# Not in our own sentences that say how such an address is written.
+# Except for the placeholders in this package's own usage messages.
 _URL_IN_TEXT = re.compile(r"(://[^:/?#@\s]*:)(?!PASSWORD@)[^\s/]*@")
 _KEYWORD_PASSWORD = re.compile(r"""(\bpassword\s*=\s*)(?!'…')('(?:[^'\\]|\\.)*'|"[^"]*"|[^\s&'"]+)""", re.IGNORECASE)
-# A secret that may well be part of other words is hidden where it stands alone.
+# A secret that could be part of an ordinary word is redacted only at word boundaries.
 _WORD = re.compile(r"[a-z]+|.{1,5}", re.DOTALL)
 _remembered: set[str] = set()
 
 
 def remember(secret: str | None) -> None:
-    """Hide a secret from now on that stands in no variable this module knows."""
+    """Register a secret for redaction that is not in any of the variables known to this module."""
     if secret:
         _remembered.add(secret)
 
 
 def redacted(text: str) -> str:
-    """Return the text with every known secret, and whatever looks like the password of a URL, replaced by ``***``."""
+    """Return the text with every known secret, and anything that looks like a URL password, replaced by ``***``."""
     pattern = _pattern(frozenset({*_remembered, *_of_environment(os.environ)}))
     if pattern is not None:
         text = pattern.sub(HIDDEN, text)
@@ -51,7 +51,7 @@ def redacted(text: str) -> str:
 
 
 def passwords_in(text: str) -> Iterator[str]:
-    """Yield the password of a URL or of a connection string, as it is written there and decoded, if there is one."""
+    """Yield the password in a URL or connection string, if any, both as written and decoded."""
     found = [match[1] for pattern in _URL_PASSWORDS for match in pattern.finditer(text)]
     for match in _KEYWORD_PASSWORD.finditer(text):
         quoted = match[2][:1] == match[2][-1:] and match[2][:1] in {"'", '"'}
@@ -70,7 +70,7 @@ def _of_environment(environment: Mapping[str, str]) -> Iterator[str]:
 
 @functools.lru_cache(maxsize=8)
 def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
-    """All spellings in one pattern, longest first, so that no rest of a longer one stays; None where there are none."""
+    """Compile all spellings into one pattern, longest first so that no remainder survives; None without secrets."""
     spellings = {
         spelling
         for secret in secrets
@@ -85,7 +85,7 @@ def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
 
 
 def _spellings(secret: str) -> set[str]:
-    """Return a secret as it stands in URLs, connection strings, JSON, Python's ``repr`` and HTML."""
+    """Return a secret as encoded in URLs, connection strings, JSON, Python's ``repr`` and HTML."""
     encoded = {quote(secret, safe=""), quote(secret), quote_plus(secret), quote(secret, safe="!$&'()*+,;=:@~ ")}
     lower = {re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), one) for one in encoded}
     escaped = secret.replace("\\", "\\\\").replace("'", "\\'")

@@ -1,7 +1,7 @@
-"""The number and the date of a release that is in the store.
+"""Number and date of a release in the store.
 
-The number orders releases and names their folders. The date, which the raw files' manifest keeps, orders releases among
-days (``postgres.order``). What a source offers right now belongs to ``ncbi.releases``.
+Numbers order releases and name their folders. Dates, recorded in the manifest of raw files, order releases relative to
+daily updates (``postgres.order``). What a source currently offers belongs to ``ncbi.releases``.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 class HasManifests(Protocol):
-    """A division's release that can be asked for its stages' manifests, wherever they lie."""
+    """A division's release whose stage manifests can be read, in a store or a bucket."""
 
     def manifest(self, stage: Stage) -> Manifest | None:
-        """Return the manifest of a stage, or None."""
+        """Return the manifest of a stage, or None if it is not published."""
         ...
 
 
 def release_sort_key(release: str) -> tuple[int, int]:
-    """``"273.0"`` → (273, 0), ``"260"`` → (260, 0): releases in order of number.
+    """Return a sort key for a release number: ``"273.0"`` → (273, 0), ``"260"`` → (260, 0).
 
     Raises:
         IntegrityError: the text is not a release number.
@@ -37,18 +37,18 @@ def release_sort_key(release: str) -> tuple[int, int]:
 
 
 def same_number(one: str, other: str) -> bool:
-    """Return whether two texts name one release: ``260`` is ``260.0``."""
+    """Return whether two texts name the same release; ``260`` equals ``260.0``."""
     return release_sort_key(one) == release_sort_key(other)
 
 
 def release_spellings(text: str) -> tuple[str, ...]:
-    """Return how a release may be written: ``260`` and ``260.0``; a day on top of one (``260.0.20260902``) as it is."""
+    """Return the spellings of a release: ``260`` and ``260.0``; daily states (``260.0.20260902``) have one."""
     whole = re.fullmatch(r"(\d+)(?:\.0)?", text)
     return (whole[1], f"{whole[1]}.0") if whole else (text,)
 
 
 def date_of(text: str) -> dt.date | None:
-    """A date as release notes write it (``August 15 2026``, ``August 31, 2026``); None if the text is not one."""
+    """Parse a date of release notes (``August 15 2026``, ``August 31, 2026``); None if it is not one."""
     try:
         return dt.datetime.strptime(text.replace(",", ""), "%B %d %Y").date()
     except ValueError:
@@ -56,16 +56,16 @@ def date_of(text: str) -> dt.date | None:
 
 
 def release_date(partition: HasManifests) -> dt.date | None:
-    """Return the date in the release notes; None if they give none."""
+    """Return the date in the release notes; None if they have none."""
     raw = partition.manifest("raw_files")
     return date_of(str(raw.extra.get("release_date", ""))) if raw is not None else None
 
 
 def first_fetched(partition: HasManifests) -> dt.date:
-    """Return the day a release was first fetched, which dates a release without a date; today if nothing says it."""
+    """Return the day a release was first fetched, the substitute for a missing release date; today if unknown."""
     raw = partition.manifest("raw_files")
-    said = str(raw.extra.get("first_fetched_at") or raw.published_at) if raw is not None else ""
+    timestamp = str(raw.extra.get("first_fetched_at") or raw.published_at) if raw is not None else ""
     try:
-        return dt.date.fromisoformat(said[:10])
+        return dt.date.fromisoformat(timestamp[:10])
     except ValueError:
         return dt.datetime.now(dt.UTC).date()

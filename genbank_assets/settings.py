@@ -1,10 +1,10 @@
 """Settings of the core, read from ``GENBANK_ASSETS_*`` environment variables into one frozen dataclass.
 
-Secrets enter through the environment only: the PostgreSQL URL and the source may carry a password and AWS credentials
-stay in AWS's own variables. ``repr`` shows neither. Dagster's resources build this same object (``defs.resources``).
+Secrets come from the environment only: the PostgreSQL URL and the source may contain a password, and AWS credentials
+stay in AWS's own variables. ``repr`` shows none of them. Dagster resources build the same object (``defs.resources``).
 
-To add a setting: a field with its default, a line under *Attributes*, its bounds in ``_BOUNDS`` if it is a number, a
-row in ``docs/operating.md``. A variable that is no field of :class:`Settings` is named in ``OTHER_VARIABLES``.
+To add a setting, add a field with its default, a line under *Attributes*, its bounds in ``_BOUNDS`` if it is a number,
+and a row in ``docs/operating.md``. Variables that are not fields of :class:`Settings` go into ``OTHER_VARIABLES``.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ DEFAULT_SOURCE = "https://ftp.ncbi.nlm.nih.gov"
 SOURCE_SCHEMES = ("https", "http", "ftp", "s3", "file")
 OBJECT_LAYOUTS = ("auto", "record", "pack")
 OBJECT_CHECKSUMS = ("sha256", "none")
-# Read elsewhere than here.
+# Variables read by other modules.
 OTHER_VARIABLES = (
     "DAGSTER_POSTGRES_URL", "DEBUG", "ALERT_WEBHOOK_URL", "ALERT_EMAIL", "ALERT_SMTP_HOST", "ALERT_SMTP_PORT",
     "ALERT_SMTP_USER", "ALERT_SMTP_PASSWORD", "ALERT_SMTP_FROM",
 )  # fmt: skip
-# Field -> least and greatest value.
+# Field -> minimum and maximum.
 _BOUNDS: dict[str, tuple[float, float]] = {
     "workers": (1, 10_000),
     "max_remote_tasks": (1, 10_000),
@@ -51,40 +51,39 @@ _POSITIVE = ("requests_per_second", "source_pause_seconds")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How the core works; every field has a default that is safe on one machine.
+    """Settings of the core; every default is suitable for a single machine.
 
     Attributes:
-        source: ``https://…``, ``ftp://…``, ``s3://…`` or ``file:///…``: what holds ``genbank/`` and ``refseq/``;
-            several with blanks between them, each used when the one before it fails.
-        store: folder that keeps all files.
-        postgres_url: a PostgreSQL address in any form of :mod:`genbank_assets.postgres_url`, kept as
-            ``postgresql://…``; None means the embedded server under the store.
+        source: ``https://…``, ``ftp://…``, ``s3://…`` or ``file:///…``: the parent of ``genbank/`` and ``refseq/``;
+            several, separated by blanks, are tried in order when one fails.
+        store: folder for all files.
+        postgres_url: a PostgreSQL address in any form accepted by :mod:`genbank_assets.postgres_url`, kept as
+            ``postgresql://…``; None means the embedded server in the store.
         objects: ``s3://bucket/prefix`` or ``file:///…``; None means ``STORE/objects``.
-        tables: ``s3://bucket/prefix`` or ``file:///…`` where tables are published for others; None means nowhere.
-        publish_raw_files: whether NCBI's files are published beside tables, for original texts without a store.
-        workers: processes that parse, load and publish files of one division.
-        executor: where file tasks run: ``local`` (processes of this machine), ``dask://SCHEDULER:PORT``, or
-            ``NAME://…`` of a package that offers another executor.
-        max_remote_tasks: files that workers on other machines load into PostgreSQL at a time, and files or tables that
-            they send to an object store at a time; all of one scheduler together, where the workers themselves do not
-            say it.
-        download_files: files fetched at a time, over all processes of this machine.
-        requests_per_second: ceiling on requests to the source, over all processes of this machine.
-        source_pauses: answers of "slow down" (503, 429) in a row after which the source is left alone.
-        source_pause_seconds: longest pause after one such answer; a source that asks for more is left alone till then.
-        divisions: partitions the release sensors ask for, such as ``genbank/phg, refseq/viral``; empty means all.
-        poll_seconds: least time between two looks of a release sensor.
-        keep_releases: releases of a division whose files stay in the store; the newest complete one always does.
-        keep_replaced_seconds: how long files of a state that was replaced stay for those who are reading them.
-        dagster_url: where people reach Dagster's UI; links to runs begin with it.
-        postgres_pool_size: connections a process may hold.
-        upload_concurrency: object requests in flight; where workers on other machines send files, of each file.
-        object_layout: ``record`` (an object per distinct sequence), ``pack`` (short sequences together in objects of
-            about 64 MiB) or ``auto`` (packs for divisions of many short sequences). Holds for what is sent from now on.
-        object_checksum: ``sha256``, or ``none`` for stores that refuse requests with ``x-amz-checksum-*``.
-        refget: whether GA4GH refget digests are computed beside SHA-256.
-        max_absent_fraction: share of a division's loaded records that may be missing before a load stops.
-        max_quarantined_fraction: share of quarantined blocks above which a check warns.
+        tables: ``s3://bucket/prefix`` or ``file:///…`` to publish tables to; None means they are not published.
+        publish_raw_files: whether to publish NCBI's files with the tables, so that readers can get original text.
+        workers: number of processes that parse, load and publish the files of a division.
+        executor: where file tasks run: ``local`` (processes on this machine), ``dask://SCHEDULER:PORT``, or
+            ``NAME://…`` for an executor provided by another package.
+        max_remote_tasks: maximum number of files that remote workers load into PostgreSQL concurrently, and of files
+            or tables that they send to an object store; per scheduler, unless the workers set their own limit.
+        download_files: number of concurrent downloads, over all processes on this machine.
+        requests_per_second: maximum rate of requests to the source, over all processes on this machine.
+        source_pauses: consecutive "slow down" responses (503, 429) after which the source is no longer contacted.
+        source_pause_seconds: maximum pause after such a response; if the source asks for more, the run fails.
+        divisions: partitions the release sensors request, such as ``genbank/phg, refseq/viral``; empty means all.
+        poll_seconds: minimum interval between two polls of a release sensor.
+        keep_releases: releases of a division to keep in the store; the newest complete one is always kept.
+        keep_replaced_seconds: how long replaced files are kept for readers that still use them.
+        dagster_url: address of Dagster's UI, used for links to runs.
+        postgres_pool_size: maximum number of connections per process.
+        upload_concurrency: object requests in flight; per file when remote workers send the files.
+        object_layout: ``record`` (one object per distinct sequence), ``pack`` (short sequences combined in objects of
+            about 64 MiB) or ``auto`` (packs for divisions of many short sequences). Applies to future uploads.
+        object_checksum: ``sha256``, or ``none`` for stores that reject requests with ``x-amz-checksum-*``.
+        refget: whether to compute GA4GH refget digests in addition to SHA-256.
+        max_absent_fraction: fraction of a division's loaded records that may be missing before a load is refused.
+        max_quarantined_fraction: fraction of quarantined blocks above which a check warns.
     """
 
     source: str = DEFAULT_SOURCE
@@ -145,7 +144,7 @@ class Settings:
         return redacted(f"Settings({', '.join(shown)})")
 
     def _check_characters(self) -> None:
-        """Python passes on bytes that are no text in the encoding of the environment; nothing else would take them."""
+        """Reject surrogates: undecodable bytes of the environment, which no other program accepts."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, str | Path) and re.search(r"[\ud800-\udfff\x00]", str(value)):
@@ -155,7 +154,7 @@ class Settings:
                 )
 
     def _check_source(self) -> None:
-        """Each scheme is one of ours, and the rest is an address; credentials in it are hidden from now on."""
+        """Check scheme and address of each source, and register passwords in them for redaction."""
         for one in self.source.split() or [""]:
             for password in passwords_in(one):
                 remember(password)
@@ -190,19 +189,19 @@ class Settings:
             raise SettingsError(f"{_variable('tables')} and {_variable('objects')} must be different places")
 
     def run_url(self, run_id: str) -> str:
-        """Return where Dagster's UI shows a run; "" for one that Dagster did not start."""
+        """Return the URL of a run in Dagster's UI; "" for runs not started by Dagster."""
         is_dagsters = re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", run_id)
         return f"{self.dagster_url.rstrip('/')}/runs/{run_id}" if is_dagsters else ""
 
     @property
     def objects_url(self) -> str:
-        """Where the object set goes."""
+        """URL of the object set."""
         return self.objects or (self.store.resolve() / "objects").as_uri()
 
     def has_objects_of(self, url: str) -> bool:
-        """Return whether what was published at ``url`` is in the object set of these settings.
+        """Return whether an object set published at ``url`` is the object set of these settings.
 
-        A store that was moved, or is mounted elsewhere, has the set within it under another URL than before.
+        The URL of a set inside the store changes when the store is moved or mounted elsewhere.
         """
         ours, theirs = self.objects_url.rstrip("/"), url.rstrip("/")
         within = (self.store.resolve() / "objects").as_uri()
@@ -210,10 +209,10 @@ class Settings:
 
 
 def settings_from_environment(environment: Mapping[str, str] | None = None) -> Settings:
-    """Settings from ``GENBANK_ASSETS_<FIELD>`` variables; unset or empty ones keep their defaults.
+    """Read settings from ``GENBANK_ASSETS_<FIELD>`` variables; unset or empty ones keep their defaults.
 
     Raises:
-        SettingsError: a value cannot be read as its field's type, or is out of range.
+        SettingsError: a value does not have the type of its field, or is out of range.
     """
     environment = os.environ if environment is None else environment
     values: dict[str, object] = {}
@@ -238,9 +237,9 @@ def settings_from_environment(environment: Mapping[str, str] | None = None) -> S
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
-    """Return a sentence for each ``GENBANK_ASSETS_*`` variable that nothing reads, with the one that may be meant.
+    """Return a sentence for each unknown ``GENBANK_ASSETS_*`` variable, with the closest known name.
 
-    Variables that begin with ``GENBANK_ASSETS_TEST_`` are the tests' own.
+    Variables starting with ``GENBANK_ASSETS_TEST_`` are reserved for tests.
     """
     environment = os.environ if environment is None else environment
     known = {*(_variable(field.name) for field in dataclasses.fields(Settings)), *map(_variable, OTHER_VARIABLES)}
@@ -259,7 +258,7 @@ def _variable(field: str) -> str:
 
 
 def _is_place(url: str) -> bool:
-    """Return whether this names a bucket or a folder of this machine."""
+    """Return whether a URL names a bucket or a local folder."""
     parts = urlsplit(url)
     if parts.scheme == "file":
         return parts.netloc in {"", "localhost"} and parts.path.startswith("/")

@@ -1,9 +1,9 @@
-"""Paths that stay: ``STORE/<collection>/current/<section>/records`` and its like, of the newest complete release.
+"""Stable paths to the newest complete release, such as ``STORE/<collection>/current/<section>/records``.
 
-They are for readers that know globs and no manifests. ``current/<section>`` is one symbolic link, replaced by rename,
-to a folder of links to the tables of one release (``<release>/<section>/tables/<name>/``): who resolves it once reads
-one state. It moves when records and unique_records of a release are both published and belong together; until then it
-names what it named. Manifests stay the truth.
+They serve readers that use globs instead of manifests. ``current/<section>`` is a symbolic link, replaced by rename, to
+a folder of links to the tables of one release (``<release>/<section>/tables/<name>/``): a reader that resolves it once
+sees one consistent state. It is updated when ``records`` and the ``unique_records`` made from them are both published.
+Manifests remain authoritative.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def stable_path(store: Path, key: PartitionKey) -> Path:
 
 
 def update_stable_path(partition: PartitionRelease) -> None:
-    """Let the stable path name the newest release whose tables are complete; readers find the old or the new one.
+    """Point the stable path at the newest release with complete tables; readers see the old or the new one.
 
-    Days of updates have none: they are no state of a division.
+    Daily updates have no stable path, because they are not a state of a division.
     """
     store, key = partition.store, partition.key
     if key.division == DAYS:
@@ -81,7 +81,7 @@ def _link(link: Path, target: Path) -> None:
 
 
 def named_by_stable_path(partition: PartitionRelease, stage: Stage) -> set[str]:
-    """Return the generations of a stage that the stable path leads to: one, or none."""
+    """Return the generation of a stage that the stable path points to, as a set of at most one name."""
     link = stable_path(partition.store, partition.key) / ("records" if stage == "records" else "unique_records")
     if stage not in STABLE_STAGES or not link.is_symlink():
         return set()

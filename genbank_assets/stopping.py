@@ -1,8 +1,8 @@
-"""Notices that somebody wants a command to stop, whoever handles the signal meanwhile.
+"""Detects stop signals even while another library has replaced the signal handlers.
 
-Dagster puts handlers of its own in place while a run is under way and makes a failed run of the interrupt, so that a
-loop over runs would go on with the next one. A wake-up descriptor sees every signal beside the handlers. Nothing here
-knows what is stopped.
+Dagster installs its own handlers during a run and turns an interrupt into a failed run, so a loop over runs would
+continue with the next one. A wake-up file descriptor sees every signal regardless of handlers. What is to be stopped
+belongs to the callers.
 """
 
 from __future__ import annotations
@@ -19,23 +19,22 @@ from types import FrameType
 from typing import Any, Self
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# One request to stop may arrive twice: from the terminal to the process group, and from a parent that passes it on.
+# One request may arrive twice: from the terminal, sent to the process group, and forwarded by a parent process.
 REPEATED_SIGNAL_SECONDS = 1.0
 SETTLE_SECONDS = 2.0
 AGAIN_SECONDS = 0.05
 
 
 class StopSignals:
-    """While it is open, SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the main thread and are remembered.
+    """Context manager in which SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the main thread and are recorded.
 
-    A signal that is ignored, as SIGHUP under ``nohup``, stays ignored. Off the main thread nothing is changed, and
-    nothing is noticed.
+    Ignored signals, such as SIGHUP under ``nohup``, stay ignored. Outside the main thread it does nothing.
 
     Args:
-        announce: called in another thread, at once, with a line for people.
+        announce: called immediately, in another thread, with a message for the user.
 
     Attributes:
-        number: the first signal that came, or None.
+        number: the first signal received, or None.
     """
 
     def __init__(self, announce: Callable[[str], None]) -> None:
@@ -50,12 +49,12 @@ class StopSignals:
 
     @property
     def requested(self) -> bool:
-        """Whether one came."""
+        """Whether a stop signal was received."""
         return self.number is not None
 
     @property
     def exit_code(self) -> int:
-        """What a command that was stopped ends with."""
+        """Exit code of a stopped command: 128 plus the signal number."""
         self.settle()
         return 128 + (self.number or signal.SIGINT)
 
@@ -85,13 +84,13 @@ class StopSignals:
         self._ends[1].close()
 
     def settle(self, *, seconds: float = SETTLE_SECONDS) -> None:
-        """Wait until what is called for a signal that came has been called, or so long if none came."""
+        """Wait until the callbacks of a signal have run, for at most ``seconds``."""
         if self._ends is not None:
             self._settled.wait(seconds)
 
     @contextlib.contextmanager
     def shielded(self) -> Iterator[None]:
-        """Signals do not interrupt the block: it cleans up. A second signal still ends everything at once."""
+        """Do not interrupt the block, which cleans up; a repeated signal still ends the process at once."""
         for number in self._before:
             signal.signal(number, lambda *_: None)
         try:
@@ -102,7 +101,7 @@ class StopSignals:
 
     @contextlib.contextmanager
     def calling(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Call this, in another thread, when a signal comes while the block runs."""
+        """Call ``callback``, in another thread, if a signal arrives while the block runs."""
         self._callbacks.append(callback)
         try:
             yield
@@ -110,7 +109,7 @@ class StopSignals:
             self._callbacks.remove(callback)
 
     def _unraisable(self, found: Any) -> None:
-        """An interrupt in a callback of the garbage collector, where Python drops it, comes again a moment later."""
+        """Re-send an interrupt that Python dropped because it was raised in a garbage-collection callback."""
         if found.exc_type is not KeyboardInterrupt:
             self._hook_before(found)
             return
@@ -136,12 +135,12 @@ class StopSignals:
                     callback()
             self._settled.set()
         elif now - self._first_at > REPEATED_SIGNAL_SECONDS:
-            # Safe: every write is whole or invisible, and workers end with this process.
+            # Safe: every write is atomic, and workers end with this process.
             os._exit(128 + number)
 
 
 def settle() -> None:
-    """For code that was interrupted: wait a moment until everybody who asked for it knows of the signal."""
+    """Wait briefly until all registered callbacks know of the signal; called by interrupted code."""
     for signals in tuple(_open):
         signals.settle()
 
@@ -150,7 +149,7 @@ _open: list[StopSignals] = []
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM and SIGHUP take the way of SIGINT, whose handler is Dagster's while a run is under way."""
+    """Handle SIGTERM and SIGHUP like SIGINT, whose handler is Dagster's during a run."""
     handler = signal.getsignal(signal.SIGINT)
     if callable(handler) and handler is not _interrupt:
         handler(signal.SIGINT, frame)

@@ -1,9 +1,9 @@
-"""Where things lie in the store folder, and the manifest a stage writes last.
+"""Layout of the store folder, and the manifests that publish stages.
 
-A partition of one release is one folder, ``STORE/<collection>/<release>/<division>/``, with a sub-folder per
-stage. A stage is published when its ``manifest.json`` exists: readers follow manifests and nothing else, so
-half-written files beside it are invisible. Belongs here: paths and manifests. How a stage's files are
-replaced belongs to ``generations``, what they hold to the stages.
+Each partition of a release is a folder, ``STORE/<collection>/<release>/<division>/``, with a sub-folder per stage. A
+stage is published when its ``manifest.json`` exists: readers follow manifests only, so partially written files are
+invisible. Paths and manifests belong here; replacing a stage's files belongs to ``generations``, their content to the
+stages.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ Stage = Literal[
     "raw_files", "records", "unique_records", "postgres_table", "object_set", "samples", "cds", "blast_database"
 ]
 STAGES: tuple[Stage, ...] = ("raw_files", "records", "unique_records", "postgres_table", "object_set")
-# Made of records for those who want them; a release is complete without. Search databases stand beside: no tables.
+# Optional tables derived from records; a release is complete without them. Search databases are not tables.
 FURTHER_STAGES: tuple[Stage, ...] = ("samples", "cds")
-#: Each stage's input: its manifest's ``input_digest`` is the digest of that stage's manifest.
+#: Stage -> the stage whose manifest digest is its ``input_digest``.
 INPUT_STAGES: dict[Stage, Stage] = {
     "records": "raw_files",
     "unique_records": "records",
@@ -53,7 +53,7 @@ INPUT_STAGES: dict[Stage, Stage] = {
     "object_set": "unique_records",
 }
 MANIFEST = "manifest.json"
-RETIRED = ".retired"  # in the folder of a division's release that is no longer kept: no reader begins with it
+RETIRED = ".retired"  # marks a division's release that is about to be deleted: readers must not start with it
 Report = TypeVar("Report", bound=StageReport)
 
 
@@ -75,7 +75,7 @@ class PartitionKey:
 
 @dataclasses.dataclass(frozen=True)
 class PartitionRelease:
-    """One division of one collection in one release, and its folders under the store.
+    """One division of one collection in one release, and its folders in the store.
 
     Attributes:
         store: the store's root folder.
@@ -94,21 +94,21 @@ class PartitionRelease:
 
     @property
     def retired(self) -> Path:
-        """The mark of a release that is no longer kept; its files are deleted after a grace period for readers."""
+        """Marker file of a retired release, whose files are deleted after a grace period for readers."""
         return self.folder / RETIRED
 
     def stage_folder(self, stage: Stage) -> Path:
-        """The folder of one stage: its manifest and its generations. Files are read by way of :meth:`files_folder`."""
+        """Return the folder of a stage, with its manifest and generations; use :meth:`files_folder` to read files."""
         return self.folder / stage
 
     def generation_folder(self, stage: Stage, generation: str) -> Path:
-        """The folder of one generation's files; those of generation "" lie beside the manifest, as 0.1.0 put them."""
+        """Return the folder of a generation's files; generation "" (version 0.1.0) is the stage folder itself."""
         return self.stage_folder(stage) / generation
 
     def folder_of(self, manifest: Manifest) -> Path:
-        """Return the folder that the names in a manifest of this partition are relative to.
+        """Return the folder that file names in a manifest of this partition are relative to.
 
-        Whoever holds a manifest asks for its files in this way: :meth:`files_folder` may be of a later one.
+        Use this with a manifest at hand: :meth:`files_folder` may already refer to a later one.
         """
         return self.generation_folder(manifest.stage, manifest.generation)
 
@@ -124,11 +124,11 @@ class PartitionRelease:
         return self.folder_of(manifest)
 
     def manifest_path(self, stage: Stage) -> Path:
-        """Return the stage's manifest; its existence is what publishes the stage."""
+        """Return the path of the stage's manifest, whose existence publishes the stage."""
         return self.stage_folder(stage) / MANIFEST
 
     def manifest(self, stage: Stage) -> Manifest | None:
-        """Return the stage's manifest, or None while the stage is not published."""
+        """Return the stage's manifest, or None if the stage is not published."""
         path = self.manifest_path(stage)
         try:
             return read_manifest(path)
@@ -142,20 +142,20 @@ class Manifest:
 
     Attributes:
         stage: the stage.
-        code_version: version of the code that decides the bytes of this stage.
+        code_version: version of the code that determines this stage's output.
         collection: ``genbank`` or ``refseq``.
         release: the release as NCBI writes it, such as ``273.0`` or ``237``.
         division: division code or RefSeq section.
         input_digest: :attr:`digest` of the manifest this stage was made from ("" for raw files).
-        files: one mapping per file; JSON values only, each with at least ``name``.
-        extra: facts about the whole partition (release date, object keys ...); JSON values only.
-        report: the figures of the run that wrote the manifest.
+        files: one mapping of JSON values per file, each with at least ``name``.
+        extra: JSON values about the whole partition (release date, object keys ...).
+        report: figures of the run that wrote the manifest.
         run_id: the run that wrote it (a Dagster run id, or ``cli-...``).
-        published_at: when it was written, ISO 8601 in UTC; "" in manifests of versions that did not say it.
-        software_version: version of this package that wrote it; "" in the same manifests.
-        generation: name of the folder of the files, below the stage's; "" where they lie beside the manifest.
-        file_runs: file → the run that made it, where that may be another than ``run_id``. Earlier versions wrote it
-            into the files' mappings, where it enters the digest; those manifests keep the digest that they had.
+        published_at: time of publication, ISO 8601 in UTC; "" in manifests of earlier versions.
+        software_version: version of this package that wrote it; "" in manifests of earlier versions.
+        generation: name of the files' folder within the stage folder; "" if they are beside the manifest.
+        file_runs: file → id of the run that made it, if it may differ from ``run_id``. Version 0.1.0 recorded it in
+            ``files``, where it is part of the digest; the digest of such manifests does not change.
     """
 
     stage: Stage
@@ -175,7 +175,7 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over everything but the run's own figures and the folder: equal content, equal digest."""
+        """Hex SHA-256 of the content, independent of when, where and by which run it was made."""
         content = dataclasses.asdict(self)
         for name in ("report", "run_id", "published_at", "software_version", "generation", "file_runs"):
             del content[name]
@@ -183,14 +183,14 @@ class Manifest:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def run_of(self, entry: dict[str, Any]) -> str:
-        """Return the run that made a file of this manifest."""
+        """Return the id of the run that made a file of this manifest."""
         return str(self.file_runs.get(entry["name"]) or entry.get("run_id") or self.run_id)
 
     def report_as(self, kind: type[Report]) -> Report:
-        """Return the report with the figures of this manifest's own stage.
+        """Return the report, typed as the report class of this manifest's stage.
 
         Raises:
-            TypeError: the stage is another.
+            TypeError: this stage has a different report class.
         """
         if not isinstance(self.report, kind):
             raise TypeError(f"{self.stage} reports {type(self.report).__name__}, not {kind.__name__}")
@@ -204,7 +204,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
-        """Return the reverse of :meth:`to_json`.
+        """Parse the result of :meth:`to_json`.
 
         Raises:
             IntegrityError: the text is not a manifest.
@@ -219,11 +219,11 @@ class Manifest:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Return the manifest in a file.
+    """Read a manifest file.
 
     Raises:
-        FileNotFoundError: there is none.
-        IntegrityError: it is not a manifest; the message names the file.
+        FileNotFoundError: the file does not exist.
+        IntegrityError: the file is not a manifest; the message names it.
     """
     try:
         return Manifest.from_json(path.read_text(encoding="utf-8"))
@@ -234,9 +234,9 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def publish_manifest(manifest: Manifest, *, partition: PartitionRelease) -> Manifest:
-    """Write a stage's manifest with the time and this package's version; readers see the old one or all of this one.
+    """Write a stage's manifest, stamped with time and package version; readers see the old one or the new one.
 
-    A generation gets a copy of its own first, beside its files: folders without one were never read by anybody.
+    A copy is written to the generation's folder first: a generation without one was never visible to readers.
     """
     now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
     manifest = dataclasses.replace(manifest, published_at=now, software_version=__version__)
@@ -249,7 +249,7 @@ def publish_manifest(manifest: Manifest, *, partition: PartitionRelease) -> Mani
 
 
 def releases_in_store(store: Path, *, key: PartitionKey, stage: Stage, retired: bool = False) -> list[PartitionRelease]:
-    """The releases of a partition whose ``stage`` is published, oldest first; with ``retired`` those that go too."""
+    """Return releases of a partition whose ``stage`` is published, oldest first; optionally retired ones, too."""
     folder = store / key.collection
     found = []
     if folder.is_dir():
@@ -262,6 +262,6 @@ def releases_in_store(store: Path, *, key: PartitionKey, stage: Stage, retired: 
 
 
 def current_release(store: Path, *, key: PartitionKey, stage: Stage) -> PartitionRelease | None:
-    """Return the newest release of a partition whose ``stage`` is published."""
+    """Return the newest release of a partition whose ``stage`` is published, or None."""
     found = releases_in_store(store, key=key, stage=stage)
     return found[-1] if found else None

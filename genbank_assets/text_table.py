@@ -1,4 +1,4 @@
-"""Aligned tables for a terminal. Knows nothing of what is shown."""
+"""Formats aligned text tables for terminals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns as wide as their widest cell; numbers to the right, with thousands separated; None as ``-``."""
+    """Format rows as a table: numbers right-aligned with thousands separators, None as ``-``."""
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max([len(heading), *(len(row[i]) for row in cells)]) for i, heading in enumerate(headings)]
     right = [all(not isinstance(row[i], str) for row in rows) for i in range(len(headings))]

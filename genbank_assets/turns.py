@@ -1,6 +1,6 @@
-"""Waiting for a turn: announces at once who has it, again from time to time, and that the wait is over.
+"""Polling for a lock, with announcements: who holds it, how long the wait has lasted, and when it is over.
 
-What is waited for, and how it is asked for, belongs to the callers: ``file_lock`` and ``postgres.leases``.
+Trying to acquire the lock belongs to the callers, ``file_lock`` and ``postgres.leases``.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ _LONGER = 1.5
 
 
 class Turn:
-    """One wait for something that another run works on.
+    """One wait for a lock held by another run.
 
     Args:
-        name: what is waited for, such as ``genbank/phg``.
-        progress: called with lines for people.
-        announce_seconds: between two lines that say who is waited for.
-        pause_seconds: before it is asked for a second time; later pauses are longer.
-        max_pause_seconds: the longest of them.
+        name: name of the lock, such as ``genbank/phg``.
+        progress: called with messages for the user.
+        announce_seconds: interval between two announcements of the holder.
+        pause_seconds: pause after the first attempt; later pauses are longer.
+        max_pause_seconds: upper limit of the pauses.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Turn:
         self._announced_at: float | None = None
 
     def wait(self, holder: Callable[[], object]) -> None:
-        """Another has it, ``holder`` says who: tell of it, unless that was done lately, and pause."""
+        """Announce the holder, unless this was done recently, and pause before the next attempt."""
         now = time.monotonic()
         if self._announced_at is None or now - self._announced_at >= self._announce_seconds:
             waited = ": waiting" if self._announced_at is None else f", waiting for {now - self._begun:,.0f} s"
@@ -50,6 +50,6 @@ class Turn:
         self._pause_seconds = min(self._pause_seconds * _LONGER, self._max_pause_seconds)
 
     def has_come(self) -> None:
-        """Announce the end of a wait that was announced."""
+        """Announce the end of the wait, if the wait was announced."""
         if self._announced_at is not None:
             self._progress(f"{self._name} is free after {time.monotonic() - self._begun:,.0f} s of waiting")

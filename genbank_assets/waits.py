@@ -1,8 +1,7 @@
-"""A wait for a server is told every few seconds, whoever waits: also where no progress is shown.
+"""Announces waits for a server every few seconds.
 
-Lines go to the caller's ``progress``, or as warnings to the logger ``genbank_assets.waits``, which the command line
-shows and a program that uses the package sees, unless it sets up logging otherwise. How long is waited belongs to the
-callers.
+Messages go to the caller's ``progress`` or, by default, as warnings to the logger ``genbank_assets.waits``, which the
+command line shows and programs using the package can configure. Timeouts belong to the callers.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ LOGGER = logging.getLogger(__name__)
 ANNOUNCE_SECONDS = 4.0
 
 
-def tell_wait(line: str) -> None:
-    """A line about a wait, for those who have no progress of their own."""
+def log_wait(line: str) -> None:
+    """Log a message about a wait, for callers without a progress callback."""
     LOGGER.warning("%s", line)
 
 
 @contextlib.contextmanager
-def announced(what: str, progress: Callable[[str], None] = tell_wait) -> Iterator[None]:
-    """While the block runs say every few seconds that it waits for this; nothing when it is quick.
+def announced(what: str, progress: Callable[[str], None] = log_wait) -> Iterator[None]:
+    """Announce every few seconds, while the block runs, what it is waiting for; short waits are silent.
 
     Args:
-        what: what is waited for, without its secrets.
-        progress: called with lines for people, by a thread of its own.
+        what: what is being waited for; must not contain secrets.
+        progress: called with messages for the user, from a background thread.
     """
     done = threading.Event()
     begun = time.monotonic()

@@ -16,13 +16,13 @@ from genbank_assets.errors import ObjectStoreError
 from genbank_assets.objects.requests import status_of
 from genbank_assets.objects.store import open_objects, reason_of
 from genbank_assets.settings import Settings
-from genbank_assets.waits import announced, tell_wait
+from genbank_assets.waits import announced, log_wait
 
 TIMEOUT = timedelta(seconds=10)
 _ANY_KEY = "index.json"  # any answer will do, also that there is none or that it is not shown
 
 
-def meet_objects(settings: Settings, *, progress: Callable[[str], None] = tell_wait) -> None:
+def meet_objects(settings: Settings, *, progress: Callable[[str], None] = log_wait) -> None:
     """Ask the object store of these settings for anything; within some twenty seconds.
 
     Args:
@@ -46,7 +46,7 @@ def open_met_objects(settings: Settings) -> ObjectStore:
     return open_objects(settings)
 
 
-def meet(opened: Callable[[], ObjectStore], *, shown: str, progress: Callable[[str], None] = tell_wait) -> None:
+def meet(opened: Callable[[], ObjectStore], *, shown: str, progress: Callable[[str], None] = log_wait) -> None:
     """The same for a store that the caller opens, with :data:`TIMEOUT` and few retries.
 
     Raises:

@@ -16,7 +16,7 @@ from obstore.exceptions import BaseError
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.objects import store
 from genbank_assets.objects.requests import is_transient
-from genbank_assets.waits import tell_wait
+from genbank_assets.waits import log_wait
 
 FIRST_WAIT_SECONDS = 0.5
 MAX_WAIT_SECONDS = 20.0
@@ -49,7 +49,7 @@ def retried(
         FileNotFoundError: there is no such object, and that may be.
     """
     begun, wait = time.monotonic(), FIRST_WAIT_SECONDS
-    tell = tell_wait if progress is no_progress else progress
+    report = log_wait if progress is no_progress else progress
     while True:
         try:
             return request()
@@ -61,6 +61,6 @@ def retried(
             if not is_transient(error) or left <= 0:
                 raise ObjectStoreError(reason, transient=is_transient(error)) from error
         pause = min(left, random.uniform(wait / 2, wait))  # noqa: S311 -- many wait for the same server
-        tell(f"{reason}; trying again in {pause:.1f} s, for {left:.0f} s at most")
+        report(f"{reason}; trying again in {pause:.1f} s, for {left:.0f} s at most")
         time.sleep(pause)
         wait = min(MAX_WAIT_SECONDS, 2 * wait)
