@@ -1,7 +1,7 @@
-"""Bytes of a plain or gzip file, inflated as they are read, in buffers of bounded size.
+"""Reads plain or gzip files as uncompressed bytes, in buffers of bounded size.
 
-ISA-L does the work. gzip members may follow one another. A damaged stream gives all bytes that can still be
-had, then :class:`CorruptGzipError` with the offset. What the bytes mean belongs to the scanner.
+Decompression uses ISA-L; files may have several gzip members. A damaged stream yields all recoverable bytes, then
+raises :class:`CorruptGzipError` with the offset. Interpreting the bytes belongs to the scanner.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from isal.igzip_lib import IsalError
 from genbank_assets.errors import CorruptGzipError
 
 BUFFER_BYTES = 512 * 1024
-BUFFERS = 8  # inflated ahead: a thread that is woken for each buffer comes late
+BUFFERS = 8  # read-ahead: waking the thread for every single buffer would be too slow
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def inflated(path: Path, *, buffer_bytes: int = BUFFER_BYTES) -> Iterator[memoryview]:
-    """Yield the uncompressed bytes of ``path``; each view is only good until the next one is asked for.
+    """Yield the uncompressed bytes of ``path``; each view is valid only until the next one is requested.
 
     Raises:
-        CorruptGzipError: the gzip stream is damaged or ends early, after everything readable was yielded.
+        CorruptGzipError: the gzip stream is damaged or truncated; raised after yielding everything readable.
     """
     with path.open("rb") as file:
         magic = file.read(2)
@@ -48,7 +48,7 @@ def _gunzipped(file: BinaryIO, *, path: Path, buffer_bytes: int) -> Iterator[mem
     offset = 0
     with ThreadPoolExecutor(1, thread_name_prefix="inflate") as ahead:
         while True:
-            while free:  # while the consumer is at work on the buffers before
+            while free:  # decompress ahead while the consumer processes earlier buffers
                 waiting.append((free[0], ahead.submit(reader.readinto, free.popleft())))
             buffer, inflated_bytes = waiting.popleft()
             try:
@@ -64,10 +64,9 @@ def _gunzipped(file: BinaryIO, *, path: Path, buffer_bytes: int) -> Iterator[mem
 
 
 def _salvaged(path: Path, *, already: int, because: str, buffer_bytes: int) -> Iterator[memoryview]:
-    """Yield what zlib can still inflate behind ``already`` bytes, in small steps, then the error.
+    """Yield what zlib can still decompress after ``already`` bytes, in small steps, then raise the error.
 
-    The quick reader drops the buffer in which a stream breaks; records that ended before the break are worth
-    the second pass.
+    ISA-L discards the buffer in which a stream breaks; a second pass recovers the records in it that are complete.
     """
     offset = 0
     inflater = zlib.decompressobj(wbits=31)

@@ -1,8 +1,7 @@
-"""What NCBI's files are known to hold: feature keys, qualifiers, keywords, shapes of accessions, vocabularies of LOCUS.
+"""Known vocabulary of NCBI's files: feature keys, qualifiers, keywords, accession formats and LOCUS values.
 
-From the INSDC feature table definition (version 11.3, with what earlier versions had), the GenBank release notes and
-the accession prefixes that NCBI documents. Nothing is read otherwise for standing here or not; ``tables.drift``
-compares.
+Compiled from the INSDC feature table definition (version 11.3 and earlier), the GenBank release notes and NCBI's list
+of accession prefixes. Parsing does not depend on these lists; ``tables.drift`` reports values that are not in them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Reads one flat file: inflated bytes through the native scanner, as a stream of Arrow batches.
+"""Reads a flat file as a stream of Arrow batches: decompression followed by the native scanner.
 
-This is the entry to the format for the rest of the package and for users. Writing tables belongs to
-``tables``; the grammar itself is in the scanner (``scanner.pyx`` and its parts).
+This is the entry point to the format, both for the package and for users. Writing tables belongs to ``tables``; the
+grammar is in the scanner (``scanner.pyx`` and its parts).
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ QUARANTINE_BYTES = 16 * 1024 * 1024
 
 @dataclasses.dataclass(frozen=True)
 class DivisionHeader:
-    """The lines before the first LOCUS of a division file (gbrel §3.1); None where a line is missing.
+    """The lines before the first LOCUS of a division file (gbrel §3.1); None for missing lines.
 
     Attributes:
-        name: the file's own idea of its name, such as ``GBPHG1.SEQ``.
-        date: as written, ``August 15 2026``.
-        release: ``273.0``.
-        title: ``Phage Sequences (Part 1)``.
-        loci: entries in the file.
-        bases: bases in the file.
+        name: the file name in the header, such as ``GBPHG1.SEQ``.
+        date: as written, such as ``August 15 2026``.
+        release: such as ``273.0``.
+        title: such as ``Phage Sequences (Part 1)``.
+        loci: number of entries in the file.
+        bases: number of bases in the file.
     """
 
     name: str | None = None
@@ -53,7 +53,7 @@ _DATE = re.compile(
 
 
 def parse_division_header(lines: list[str]) -> DivisionHeader | None:
-    """Return the header in the lines before the first LOCUS, or None when they are no header."""
+    """Parse the lines before the first LOCUS; None if they are not a division header."""
     found: dict[str, Any] = {}
     for line in lines:
         if match := _NAME.match(line):
@@ -75,22 +75,22 @@ def parse_division_header(lines: list[str]) -> DivisionHeader | None:
 class FlatFileReader:
     """One pass over one flat file.
 
-    Iterating yields ``("records" | "sequences", RecordBatch)`` in the order of the file; a sequence's chunks come
-    before or after its record's row, joined by ``record_ordinal``. Totals, header, quarantine and orphans are
-    complete when the iteration is over.
+    Iterating yields ``("records" | "sequences", RecordBatch)`` in file order. The chunks of a sequence may come before
+    or after the row of its record; both have ``record_ordinal``. Totals, header, quarantine and orphans are complete
+    once the iteration has ended.
 
     Args:
         path: the file, plain or gzip.
-        collection: what the rows say of their collection.
-        section: what the rows say of their section.
-        release: what the rows say of their release.
-        buffer_bytes: how much is read at a time.
-        quarantined: takes quarantined blocks whenever they fill 16 MiB, so that a file of nothing else does not fill
-            memory; :meth:`quarantine` then has the rest.
-        limits: the scanner's, see :class:`Scanner`.
+        collection: value of the rows' ``collection``.
+        section: value of the rows' ``section``.
+        release: value of the rows' ``release``.
+        buffer_bytes: size of the read buffer.
+        quarantined: called with quarantined blocks whenever they reach 16 MiB, to bound memory; :meth:`quarantine`
+            returns the remaining ones.
+        limits: limits of the scanner, see :class:`Scanner`.
 
     Raises:
-        CorruptGzipError: while iterating, after the batches of everything that was whole.
+        CorruptGzipError: while iterating, after all complete records were yielded.
     """
 
     def __init__(
@@ -137,18 +137,18 @@ class FlatFileReader:
 
     @property
     def orphans(self) -> list[int]:
-        """Ordinals of quarantined records whose first chunks were handed out before they failed."""
+        """Ordinals of quarantined records whose first sequence chunks were already yielded."""
         return self._scanner.orphans
 
     def _hand_over_quarantine(self) -> None:
         blocks = self._scanner.quarantine
-        # Beside its text a block costs some hundred bytes.
+        # Each block has an overhead of a few hundred bytes.
         if self._quarantined and sum(len(block[-1]) + 500 for block in blocks) > QUARANTINE_BYTES:
             self._quarantined(self.quarantine())
             blocks.clear()
 
     def quarantine(self) -> pa.Table:
-        """Return the quarantined blocks that were not handed over, as QUARANTINE_SCHEMA."""
+        """Return the quarantined blocks not yet passed to ``quarantined``, with QUARANTINE_SCHEMA."""
         rows = [
             {
                 "source_file": self.path.name,

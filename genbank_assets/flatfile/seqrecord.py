@@ -1,8 +1,8 @@
-"""A row of the record table as a ``Bio.SeqRecord``, for users of Biopython.
+"""Converts rows of the record table to ``Bio.SeqRecord`` objects.
 
-Fields go where Bio.GenBank would have put them, as far as ``Bio.SeqIO`` can write them again: a feature whose location
-Biopython cannot hold is left out and named in ``annotations["features_left_out"]``. What does not survive being written
-is listed in docs/reader.md. Reading tables and residues is the caller's.
+Fields are mapped as by Bio.GenBank, as far as ``Bio.SeqIO`` can write them: a feature whose location Biopython cannot
+represent is omitted and listed in ``annotations["features_left_out"]``. docs/reader.md lists what is lost in a round
+trip. Reading tables and residues belongs to the caller.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ _STRETCH = re.compile(r"(\d+) to (\d+)")
 
 
 def to_seqrecord(row: Mapping[str, Any], residues: str | None = None) -> SeqRecord:
-    """Return a record as Biopython has it.
+    """Convert a row of the record table to a Biopython record.
 
     Args:
-        row: one row of the record table, as ``polars.DataFrame.to_dicts`` or ``pyarrow`` ``to_pylist`` give it.
-        residues: the residues, joined from the chunks of the sequence table; None makes a sequence of known length
-            and unknown letters.
+        row: a row as returned by ``polars.DataFrame.to_dicts`` or ``pyarrow.Table.to_pylist``.
+        residues: the residues, joined from the chunks of the sequence table; None creates a sequence of known length
+            and undefined content.
 
     Returns:
-        The record with features, references and annotations; ``Bio.SeqIO.write`` takes it whatever the row holds.
+        The record with features, references and annotations; ``Bio.SeqIO.write`` accepts it, whatever the row contains.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", BiopythonWarning)  # of origins crossed and operators it does not keep
+        warnings.simplefilter("ignore", BiopythonWarning)  # about features across the origin and dropped operators
         features, left_out = _features(row)
     annotations = _annotations(row)
     if left_out:
@@ -65,7 +65,7 @@ def to_seqrecord(row: Mapping[str, Any], residues: str | None = None) -> SeqReco
 
 
 def _dbxrefs(row: Mapping[str, Any]) -> list[str]:
-    """``BioSample:SAMN1, SAMN2`` is one entry, as it was one line."""
+    """Return cross-references; the values of one line, such as ``BioSample:SAMN1, SAMN2``, are one entry."""
     found: dict[str, list[str]] = {}
     for link in row["dblinks"]:
         found.setdefault(link["key"].replace("GenomeProject", "Project"), []).append(link["value"])
@@ -105,7 +105,7 @@ def _annotations(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _molecule(row: Mapping[str, Any]) -> str:
-    """``ss-RNA``; the one word that Biopython can write: DNA where the LOCUS line has none."""
+    """Return the molecule type, such as ``ss-RNA``; DNA if the LOCUS line has none, as Biopython requires one."""
     if row["length_unit"] == "aa":
         return "protein"
     words = (row["molecule_type"] or "").split()
@@ -116,12 +116,12 @@ def _molecule(row: Mapping[str, Any]) -> str:
 
 
 def _date(day: dt.date) -> str:
-    """``01-JAN-2020`` in any locale."""
+    """Format a date as ``01-JAN-2020``, independent of the locale."""
     return f"{day.day:02}-{_MONTHS[day.month - 1]}-{day.year:04}"
 
 
 def _can_be_wrapped(contig: str | None) -> bool:
-    """Biopython breaks CONTIG after commas alone, and gives up where none is near enough."""
+    """Return whether Biopython can wrap a CONTIG line; it breaks only after commas, or fails."""
     return contig is not None and max(map(len, contig.split(","))) < MAX_CONTIG_PIECE
 
 
@@ -143,7 +143,7 @@ def _reference(row: Mapping[str, Any]) -> Reference:
 
 
 def _features(record: Mapping[str, Any]) -> tuple[list[SeqFeature], list[str]]:
-    """Return the features Biopython can hold, and keys and locations of the others."""
+    """Return the features Biopython can represent, and keys and locations of the others."""
     features: list[SeqFeature] = []
     left_out: list[str] = []
     for row in record["features"]:
@@ -159,7 +159,7 @@ def _features(record: Mapping[str, Any]) -> tuple[list[SeqFeature], list[str]]:
 
 
 def _location(row: Mapping[str, Any], *, record: Mapping[str, Any]) -> SimpleLocation | CompoundLocation | None:
-    """Return what Biopython's own parser makes of the text, so that fuzzy positions are its classes; else the spans."""
+    """Parse a location with Biopython, which handles fuzzy positions; fall back to the parsed spans."""
     stranded = record["length_unit"] != "aa"
     try:
         location = Location.fromstring(row["location"], record["length"], record["topology"] == "circular", stranded)
@@ -168,7 +168,7 @@ def _location(row: Mapping[str, Any], *, record: Mapping[str, Any]) -> SimpleLoc
     if location is None:
         return None
     try:
-        _insdc_location_string(location, record["length"])  # what the writer will do
+        _insdc_location_string(location, record["length"])  # Biopython has no public check whether it can be written
     except (ValueError, TypeError, AttributeError, AssertionError, NotImplementedError):
         return None
     return location
@@ -180,7 +180,7 @@ def _location_of_spans(row: Mapping[str, Any], *, stranded: bool) -> SimpleLocat
         return None
     try:
         parts = [_part(span, stranded=stranded) for span in spans]
-    except ValueError:  # a position before the record
+    except ValueError:  # a position before the start of the record
         return None
     if len(parts) > 1:
         return CompoundLocation(parts, operator=row["operator"] or "join")
@@ -188,7 +188,7 @@ def _location_of_spans(row: Mapping[str, Any], *, stranded: bool) -> SimpleLocat
 
 
 def _part(span: Mapping[str, Any], *, stranded: bool) -> SimpleLocation:
-    """Return a span in Biopython's counting: from 0, end excluded; ``a^b`` is an empty place between residues."""
+    """Convert a span to Biopython's 0-based, half-open coordinates; ``a^b`` becomes an empty location."""
     start, end = span["start"] - 1, span["end"]
     if span["kind"] == "between":
         start, end = span["start"], max(span["start"], span["end"] - 1)

@@ -1,1 +1,1 @@
-"""Stage 1: what NCBI publishes and how it gets here. Imports no later stage."""
+"""Stage 1: discovers, downloads and verifies NCBI's files. Imports no later stage."""

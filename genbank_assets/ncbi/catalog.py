@@ -1,8 +1,8 @@
-"""The closed lists: collections, divisions, and the names NCBI gives their files.
+"""Collections, their divisions, and NCBI's file names.
 
 Sources: GenBank release notes §2.2.1 (division codes) and §3.1 (file headers); the RefSeq release README
-(sections and file names). RefSeq's ``complete`` repeats all other sections and is left out. Whether a file
-exists belongs to ``listing``; which release is current belongs to ``releases``.
+(sections and file names). RefSeq's ``complete`` duplicates all other sections and is omitted. Listing the files of a
+source belongs to ``listing``, finding its current release to ``releases``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from genbank_assets.store import PartitionKey
 
 @dataclasses.dataclass(frozen=True)
 class Collection:
-    """A family of releases.
+    """A series of releases: GenBank or RefSeq.
 
     Attributes:
         name: ``genbank`` or ``refseq``.
-        title: for people.
+        title: display name.
         divisions: partition key → title, in NCBI's order.
         path: folder under the source's root.
         number_file: the file that holds the release number, relative to ``path``.
@@ -87,7 +87,7 @@ REFSEQ = Collection(
 
 COLLECTIONS: dict[str, Collection] = {c.name: c for c in (GENBANK, REFSEQ)}
 
-# The first that the lineage has; eukaryotes that have none are in "protozoa".
+# The first match in the lineage decides; all other eukaryotes belong to "protozoa".
 _SECTION_OF_TAXON = (
     ("Archaea", "archaea"), ("Bacteria", "bacteria"), ("Fungi", "fungi"), ("Viridiplantae", "plant"),
     ("Mammalia", "vertebrate_mammalian"), ("Vertebrata", "vertebrate_other"), ("Metazoa", "invertebrate"),
@@ -99,9 +99,9 @@ _REFSEQ_FILE = re.compile(
 
 
 def division_of_file(name: str, *, collection: Collection) -> str | None:
-    """Return the division a file name belongs to, or None when it is not a flat file of this collection.
+    """Return the division a file name belongs to, or None if it is not a flat file of this collection.
 
-    Only a bare name can match: names with path separators or odd characters give None.
+    Only base names match; names with path separators or unusual characters give None.
     """
     pattern = _GENBANK_FILE if collection is GENBANK else _REFSEQ_FILE
     match = pattern.fullmatch(name)
@@ -111,10 +111,10 @@ def division_of_file(name: str, *, collection: Collection) -> str | None:
 
 
 def section_of_record(collection: Collection, *, division: str | None, taxonomy: Sequence[str]) -> str | None:
-    """Return the partition a record of a mixed file belongs to, or None where nothing says it.
+    """Return the partition of a record from a file of mixed divisions, or None if it cannot be determined.
 
-    GenBank: its division code. RefSeq: the section of its organism, by division code and lineage as the release README
-    describes the directories; the release also repeats organelles and plasmids in sections of their own.
+    For GenBank this is the division code; for RefSeq, the section of the organism, derived from division code and
+    lineage as described in the release README. Releases additionally list organelles and plasmids in separate sections.
     """
     code = (division or "").lower()
     if collection is GENBANK:
@@ -129,15 +129,15 @@ def section_of_record(collection: Collection, *, division: str | None, taxonomy:
 
 
 def file_sort_key(name: str) -> tuple[object, ...]:
-    """Orders ``gbbct2`` before ``gbbct10``: digits compare as numbers, the rest as text."""
+    """Return a natural sort key, which orders ``gbbct2`` before ``gbbct10``."""
     return tuple((1, int(part)) if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name) if part)
 
 
 def parse_partition(text: str) -> PartitionKey:
-    """``"genbank/phg"`` → its key.
+    """Parse a partition such as ``genbank/phg``.
 
     Raises:
-        NotFoundError: no such collection or division; the message lists what there is.
+        NotFoundError: no such collection or division; the message lists the valid ones.
     """
     collection_name, _, division = text.strip().strip("/").partition("/")
     collection = COLLECTIONS.get(collection_name)

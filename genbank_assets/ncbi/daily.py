@@ -1,8 +1,8 @@
-"""Daily updates: the day's new and changed records of all divisions, fetched and verified.
+"""Fetches and verifies daily updates: new and changed records of all divisions.
 
-GenBank: ``daily-nc/ncMMDD.flat.gz``, kept for about 180 days; the name carries no year, which the dates of its records
-show later on. RefSeq: ``daily/rsnc.MMDD.YYYY.gbff.gz`` and ``.gpff.gz``, kept for about four weeks.
-A day lies in the store as the pseudo-division ``daily`` of a release named by the day (``20260902``). What a day
+GenBank publishes ``daily-nc/ncMMDD.flat.gz``, kept for about 180 days; the name has no year, which is later verified by
+the dates of the records. RefSeq publishes ``daily/rsnc.MMDD.YYYY.gbff.gz`` and ``.gpff.gz``, kept for about four weeks.
+In the store, a day is the pseudo-division ``daily`` of a release named by the day (``20260902``). Applying a day's
 changes belongs to ``postgres.daily``.
 """
 
@@ -26,34 +26,34 @@ from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 
 CODE_VERSION = "1"
 DAILY = "daily"
-# As long as NCBI surely keeps a day's files: one that is missing in that time was never made.
+# Minimum time for which NCBI keeps a day's files: one missing within that time was never published.
 MIN_KEPT = {"genbank": dt.timedelta(days=150), "refseq": dt.timedelta(days=20)}
 _GENBANK_FILE = re.compile(r"nc(\d{2})(\d{2})\.flat\.gz")
 _REFSEQ_FILE = re.compile(r"rsnc\.(\d{2})(\d{2})\.(\d{4})\.g[bp]ff\.gz")
 
 
 def daily_partition(settings: Settings, *, collection: Collection, day: dt.date) -> PartitionRelease:
-    """Return where a day lies in the store."""
+    """Return the partition of a day in the store."""
     return PartitionRelease(settings.store, PartitionKey(collection.name, DAILY), f"{day:%Y%m%d}")
 
 
 def day_of(partition: PartitionRelease) -> dt.date:
-    """Return the day a daily partition is of."""
+    """Return the day of a daily partition."""
     return dt.datetime.strptime(partition.release, "%Y%m%d").date()
 
 
 def fetch_daily(
     collection: Collection, *, day: dt.date, settings: Settings, progress: Callable[[str], None], run_id: str
 ) -> Manifest:
-    """Fetch a day's files; publish the manifest when all of them are here.
+    """Fetch a day's files and publish the manifest once all of them are complete.
 
-    A day for which NCBI made no file, while it made one for a later day and still keeps files as old as this one would
-    be, gives a published manifest without files.
+    If NCBI published no file for the day, although it has published later days and still keeps files of that age, the
+    manifest is published without files.
 
     Raises:
-        NotFoundError: the day's update is not published yet, or no longer kept.
+        NotFoundError: the day's update is not published yet, or no longer available.
         SourceError: the source failed.
-        IntegrityError: a file is not what it has to be.
+        IntegrityError: a file failed verification.
     """
     partition = daily_partition(settings, collection=collection, day=day)
     previous = partition.manifest("raw_files")
@@ -88,12 +88,12 @@ def fetch_daily(
         run_id=run_id,
     )
     published = incoming.publish(manifest, grace_seconds=settings.keep_replaced_seconds) or previous
-    assert published is not None  # where nothing changed, something is published
+    assert published is not None  # unchanged implies a previous manifest
     return published
 
 
 def _paths(source: Source, *, collection: Collection, day: dt.date) -> list[str]:
-    """Return the day's files, below the source's root."""
+    """Return the paths of the day's files, relative to the source's root."""
     folder = "genbank/daily-nc" if collection is GENBANK else "refseq/daily"
     days: dict[dt.date, list[str]] = {}
     for remote in source.listing(folder):
@@ -112,7 +112,7 @@ def _paths(source: Source, *, collection: Collection, day: dt.date) -> list[str]
 
 
 def _day(name: str, *, near: dt.date) -> dt.date | None:
-    """Return the day in a file's name; where it has no year, the one that is nearest to ``near``."""
+    """Return the day in a file name; a missing year is chosen so that the day is closest to ``near``."""
     if match := _REFSEQ_FILE.fullmatch(name):
         return _date(int(match[3]), int(match[1]), int(match[2]))
     if match := _GENBANK_FILE.fullmatch(name):

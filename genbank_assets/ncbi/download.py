@@ -1,8 +1,8 @@
-"""Fetches one file: resumed where it was left, verified to its last byte while it comes, renamed into place.
+"""Downloads one file: resumes partial downloads, verifies the bytes as they arrive, and renames the file into place.
 
-While a file is on its way it is ``NAME.part`` with a journal ``NAME.part.json`` that says which state of the remote
-file the bytes are of; bytes of two states are never joined. A finished file has been inflated to its end (CRC and
-length of every gzip member), has the size the source said, and the checksum where NCBI publishes one (``verify``).
+A partial file is ``NAME.part``, with a journal ``NAME.part.json`` that identifies the version of the remote file; bytes
+of different versions are never combined. A finished file has been decompressed to its end (CRC and length of every
+gzip member) and has the size announced by the source and, if NCBI publishes one, the right checksum (``verify``).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["FetchedFile", "GzipCheck", "PosixCksum", "check_space", "fetch_file"
 
 ATTEMPTS = 5
 RETRY_SECONDS = 1.0
-# How often a file is started over that changes, or whose joined parts are damaged.
+# Restarts from the beginning, for files that change during the download or whose resumed parts are damaged.
 MAX_RESTARTS = 1
 PROGRESS_SECONDS = 5.0
 SPARE_BYTES = 256 * 1024 * 1024
@@ -40,15 +40,15 @@ SPARE_BYTES = 256 * 1024 * 1024
 
 @dataclasses.dataclass(frozen=True)
 class FetchedFile:
-    """A file that is in place: name, size and digest in bytes and hex, and the first bytes of its text.
+    """A complete, verified file.
 
     Attributes:
         name: file name.
-        size_bytes: size as stored, compressed where NCBI compresses.
-        sha256: hex SHA-256 of these bytes.
-        remote: the state of the remote file that was fetched.
-        head: the first bytes of its uncompressed text.
-        bytes_transferred: bytes this call received; fewer than the size when it resumed.
+        size_bytes: size as stored, usually compressed.
+        sha256: hex SHA-256 of the stored bytes.
+        remote: the version of the remote file that was fetched.
+        head: the first bytes of the uncompressed text.
+        bytes_transferred: bytes received by this call; less than the size if it resumed.
     """
 
     name: str
@@ -67,14 +67,20 @@ def fetch_file(
     checksum: str | None,
     progress: Callable[[str], None],
 ) -> FetchedFile:
-    """Fetch ``path`` into ``folder``; on return the file is complete and verified under its own name.
+    """Fetch ``path`` into ``folder``; on return the file is complete and verified under its final name.
 
-    A dropped connection is taken up again from the bytes already there, up to five times without progress. A file
-    that changes meanwhile is started over once, and so is one that turns out damaged after it was resumed, or of which
-    the source does not say the size.
+    Dropped connections are resumed, up to five times without progress. A file is restarted once if it changes during
+    the download, or if it is damaged and either was resumed or has no announced size.
+
+    Args:
+        source: the source of the file.
+        path: path below the source's root.
+        folder: destination folder; created if needed.
+        checksum: NCBI's checksum of the file, or None.
+        progress: called with messages for the user.
 
     Raises:
-        IntegrityError: size, gzip stream or checksum is wrong; the bytes are thrown away.
+        IntegrityError: size, gzip stream or checksum is wrong; the bytes are discarded.
         SourceError: the source kept failing, or the disk is full.
         SourceBusyError: the source kept asking to slow down.
     """
@@ -83,10 +89,10 @@ def fetch_file(
 
 
 def check_space(folder: Path, need_bytes: int, *, what: str) -> None:
-    """Whether there is room for so many bytes more, with some to spare.
+    """Check that a file system has room for ``need_bytes`` plus a reserve.
 
     Raises:
-        SourceError: there is not.
+        SourceError: there is not enough free space.
     """
     free = shutil.disk_usage(folder).free
     if free < need_bytes + SPARE_BYTES:
@@ -97,7 +103,7 @@ def check_space(folder: Path, need_bytes: int, *, what: str) -> None:
 
 
 class _Fetch:
-    """One file on its way."""
+    """One download in progress."""
 
     def __init__(
         self, source: Source, path: str, *, folder: Path, checksum: str | None, progress: Callable[[str], None]
@@ -109,8 +115,8 @@ class _Fetch:
         self._part = folder / f"{self._name}.part"
         self._checksum = checksum
         self._progress = progress
-        self._check: FileCheck | None = None  # of the bytes in ``part``; None when they were not looked at yet
-        self._farthest = 0
+        self._check: FileCheck | None = None  # state after the bytes in ``part``; None if they were not read yet
+        self._farthest_bytes = 0
         self._failures = 0
         self._restarts = 0
         self._resumed = False
@@ -141,7 +147,7 @@ class _Fetch:
         )
 
     def _rest(self, remote: RemoteFile) -> FileCheck:
-        """Fetch what is not here yet and finish the check of all of it."""
+        """Fetch the missing bytes and finish verifying the whole file."""
         offset = _resume_point(self._part, remote)
         check_space(self._part.parent, (remote.bytes or 0) - offset, what=self._name)
         self._resumed = self._resumed or offset > 0
@@ -157,9 +163,9 @@ class _Fetch:
         return self._check
 
     def _append(self, remote: RemoteFile, *, check: FileCheck) -> None:
-        """Write the rest of the file behind what is here."""
+        """Append the rest of the remote file to the partial file."""
         begun = check.bytes
-        started = said = time.monotonic()
+        started = reported = time.monotonic()
         with FileIO(self._part, "ab") as out:
             for piece in self._source.stream(self._path, offset=begun, expected=remote):
                 _write(out, piece, folder=self._part.parent)
@@ -170,8 +176,8 @@ class _Fetch:
                         f"{self._name}: the source sent more than the {remote.bytes:,} bytes it announced"
                     )
                 now = time.monotonic()
-                if now - said >= PROGRESS_SECONDS:
-                    said = now
+                if now - reported >= PROGRESS_SECONDS:
+                    reported = now
                     self._progress(
                         _progress_line(remote, at=check.bytes, done=check.bytes - begun, seconds=now - started)
                     )
@@ -181,20 +187,20 @@ class _Fetch:
             )
 
     def _retry_or_raise(self, error: SourceInterruptedError) -> None:
-        """Wait before the next try, or give up after too many that brought the file no farther."""
+        """Wait before the next attempt; raise after too many attempts without progress."""
         here = self._part.stat().st_size if self._part.exists() else 0
-        self._failures = 1 if here > self._farthest else self._failures + 1
-        self._farthest = max(self._farthest, here)
+        self._failures = 1 if here > self._farthest_bytes else self._failures + 1
+        self._farthest_bytes = max(self._farthest_bytes, here)
         if self._failures >= ATTEMPTS:
             raise error
         self._progress(f"{self._name}: {error}; trying again")
         time.sleep(RETRY_SECONDS * 2 ** (self._failures - 1))
 
     def _restart_or_raise(self, error: RemoteFileChangedError | IntegrityError) -> None:
-        """Throw the bytes away, and give up unless another start promises more."""
+        """Discard the bytes; raise unless a fresh download could succeed."""
         _discard(self._part)
         self._check = None
-        self._farthest = 0
+        self._farthest_bytes = 0
         promising = isinstance(error, RemoteFileChangedError) or self._resumed or self._unsized
         if not promising or self._restarts >= MAX_RESTARTS:
             raise error
@@ -223,7 +229,7 @@ def _discard(part: Path) -> None:
 
 
 def _resume_point(part: Path, remote: RemoteFile) -> int:
-    """Bytes already here of this very state of the remote file; anything else is thrown away."""
+    """Return the size of the partial file if it is of this version of the remote file; otherwise discard it."""
     try:
         was: dict[str, Any] = json.loads(_journal(part).read_text(encoding="utf-8"))
         size = part.stat().st_size

@@ -1,10 +1,10 @@
-"""NCBI's own lists of what came and went with a release: evidence for the change states.
+"""NCBI's own lists of new, changed and removed records, kept as evidence for computed changes.
 
-GenBank (release notes §5.4): ``gbdel.txt``, ``gbnew.txt``, ``gbchg.txt``, a line ``GBVRL|AB000050`` per accession, no
-header. RefSeq: ``release-catalog/releaseN.removed-records`` with the catalogue's columns (taxon, name,
-accession.version, until 2018 also GI, directories, status, length) and the kind of removal. Both gzipped or plain. A
-list tells the difference to the release before it alone, and may be missing.
-Computing changes belongs to ``postgres``: a list never decides, it explains.
+GenBank (release notes §5.4): ``gbdel.txt``, ``gbnew.txt``, ``gbchg.txt``, with a line ``GBVRL|AB000050`` per accession
+and no header. RefSeq: ``release-catalog/releaseN.removed-records`` with the catalogue's columns (taxon, name,
+accession.version, until 2018 also GI, directories, status, length) and the kind of removal. Both may be gzipped. A
+list covers only the difference from the previous release, and may be missing.
+Changes are computed by ``postgres``; these lists explain them but never decide.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _ACCESSION = re.compile(r"([A-Z]{2,3}_?[A-Z0-9]+)(?:\.\d+)?", re.IGNORECASE)
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """What the lists say of a division: rows, and a digest of them that does not depend on how they are stored.
+    """Summary of a division's evidence table.
 
     Attributes:
-        evidence_rows: rows of the evidence table.
-        evidence_sha256: hex digest of the rows, whatever file format they are stored in.
+        evidence_rows: number of rows.
+        evidence_sha256: hex digest of the rows, independent of the file format.
     """
 
     evidence_rows: int
@@ -58,22 +58,22 @@ def fetch_evidence(
     out: Path,
     progress: Callable[[str], None],
 ) -> Evidence | None:
-    """Fetch the release's lists and write the rows of one division to ``out``; readers see the whole file or none.
+    """Fetch the release's lists and write the rows of one division to ``out``, atomically.
 
     Args:
-        source: where the release is.
+        source: the source of the release.
         collection: the collection.
-        number: the release's number.
-        division: the division whose rows are wanted.
-        lists: folder for the lists themselves; all divisions of a release share it.
-        out: the Parquet file, columns accession, list, source_file.
-        progress: called with a line for people about lines that cannot be read.
+        number: the release number.
+        division: the division whose rows to write.
+        lists: folder for the lists, shared by all divisions of a release.
+        out: Parquet file to write, with columns accession, list, source_file.
+        progress: called with warnings about unreadable lines.
 
     Returns:
-        What was written; None, and no file, where there is no list or it does not name the division.
+        A summary of the table; None, and no file, if no list mentions the division.
 
     Raises:
-        SourceError: a list is there, but cannot be fetched.
+        SourceError: a list exists but cannot be fetched.
         IntegrityError: a list is damaged.
     """
     rows = 0
@@ -100,7 +100,7 @@ def fetch_evidence(
 
 
 def _paths(source: Source, *, collection: Collection, number: str) -> list[str]:
-    """Return the lists that the source has, each once."""
+    """Return the paths of the available lists, preferring gzipped ones."""
     if collection is GENBANK:
         folder, names = collection.path, ["gbdel.txt", "gbnew.txt", "gbchg.txt"]
     else:
@@ -108,7 +108,7 @@ def _paths(source: Source, *, collection: Collection, number: str) -> list[str]:
     shown = {remote.name for remote in source.listing(folder)}
 
     def is_there(name: str) -> bool:
-        return name in shown if shown else source.exists(f"{folder}/{name}")  # some sources show no listing
+        return name in shown if shown else source.exists(f"{folder}/{name}")  # some sources have no listings
 
     kinds = ([f"{name}.gz", name] for name in names)
     return [f"{folder}/{found}" for kind in kinds if (found := next(filter(is_there, kind), None)) is not None]

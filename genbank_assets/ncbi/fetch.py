@@ -1,9 +1,8 @@
-"""Stage 1: the raw files of a division, fetched and verified, with the manifest written last.
+"""Stage 1: fetches and verifies the raw files of a division, and publishes their manifest last.
 
-One coherent release or nothing: the number, the release notes, the listing and each file's own header must agree,
-and number and notes are read again at the end. Files of the release already in place are not fetched again. The
-transfers themselves belong to ``transfers`` and ``download``; where files wait until all of them are here, to
-``incoming``.
+A release is published only if it is consistent: number, release notes, listing and file headers must agree, and number
+and notes are read again at the end. Files already in place are not fetched again. Transfers belong to ``transfers`` and
+``download``; staging files until all have arrived belongs to ``incoming``.
 """
 
 from __future__ import annotations
@@ -43,23 +42,26 @@ def fetch_division(
     release: str | None = None,
     recheck: bool = False,
 ) -> Manifest:
-    """Fetch what the source's current release has of a division; publish the manifest when all of it is here.
+    """Fetch a division of the source's current release and publish its manifest once all files are complete.
 
-    A division without files in the release gives a published manifest without files.
+    If the release has no files of the division, the manifest is published without files.
 
     Args:
         key: the division.
-        settings: where from and where to.
-        progress: called with lines for people.
-        run_id: the run that asks.
-        release: the release that is wanted; None takes whatever is current.
-        recheck: whether files that are here are read to see if they still have their digests.
+        settings: name the source and the store.
+        progress: called with messages for the user.
+        run_id: id of this run, recorded in the manifest.
+        release: the release to expect; None accepts the current one.
+        recheck: whether to verify the digests of files already in place.
+
+    Returns:
+        The published manifest.
 
     Raises:
-        ReleaseError: the source does not offer one coherent release, or not the one that is wanted.
-        ReleaseFlippedError: the release was replaced meanwhile; nothing was published.
+        ReleaseError: the source's release is inconsistent, older than the store's, or not the expected one.
+        ReleaseFlippedError: the release was replaced during the fetch; nothing was published.
         SourceError: the source failed.
-        IntegrityError: a file is not what it has to be.
+        IntegrityError: a file failed verification.
     """
     collection = COLLECTIONS[key.collection]
     with contextlib.ExitStack() as stack:
@@ -116,7 +118,7 @@ def fetch_division(
 def _extra(
     partition: PartitionRelease, *, release: Release, source: str, evidence: Evidence | None
 ) -> dict[str, object]:
-    """Return what the manifest says of the release: its date, its source, and NCBI's lists of changes."""
+    """Return the manifest's facts about the release: date, source and evidence."""
     return {
         "release_date": release.date,
         **({} if date_of(release.date) else {"first_fetched_at": _first_fetched_at(partition)}),
@@ -126,7 +128,7 @@ def _extra(
 
 
 def _first_fetched_at(partition: PartitionRelease) -> str:
-    """When a release without a date was fetched first: its place in the order of states; kept when issued again."""
+    """Return when an undated release was first fetched, which orders it among states; kept on re-issue."""
     before = partition.manifest("raw_files")
     known = (before.extra.get("first_fetched_at") or before.published_at) if before is not None else ""
     return str(known or dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
@@ -140,7 +142,7 @@ def _published(
     settings: Settings,
     progress: Callable[[str], None],
 ) -> Manifest:
-    """Publish what arrived, then let older releases go."""
+    """Publish the fetched files, then apply retention to older releases."""
     previous = partition.manifest("raw_files")
     published = incoming.publish(manifest, grace_seconds=settings.keep_replaced_seconds)
     if published is None:
@@ -153,10 +155,10 @@ def _published(
 
 
 def refuse_older(settings: Settings, key: PartitionKey, *, offered: str) -> None:
-    """Refuse a release that is older than what the store has of a division, before anything of it is fetched.
+    """Check that the offered release is not older than the division's release in the store.
 
     Raises:
-        ReleaseError: it is older.
+        ReleaseError: it is older; nothing was fetched.
     """
     here = current_release(settings.store, key=key, stage="raw_files")
     if here is not None and release_sort_key(offered) < release_sort_key(here.release):
@@ -168,12 +170,12 @@ def refuse_older(settings: Settings, key: PartitionKey, *, offered: str) -> None
 
 
 def _files(listing: Listing, *, collection: Collection, release: Release, division: str) -> list[RemoteFile]:
-    """Return the division's files; the listing must hold what the release promises.
+    """Return the division's files, which must match those the release promises.
 
-    Only the release itself can say that a division is empty.
+    A division counts as empty only if the release notes say so.
 
     Raises:
-        ReleaseError: files are missing, or nothing says that there are none.
+        ReleaseError: files are missing, or none are listed and the notes do not say that the division is empty.
     """
     listed = listing.files[division]
     names = [remote.name for remote in listed]
@@ -188,7 +190,7 @@ def _files(listing: Listing, *, collection: Collection, release: Release, divisi
 
 
 def _check_flip(source: Source, *, collection: Collection, release: Release, division: str) -> None:
-    """Look at the release once more: its number, and what it promises of the division."""
+    """Read the release again, and check that its number and the division's promised files are unchanged."""
     discarded = "while its files were fetched; nothing was published, the previous release stays in place"
     now = read_number(source, collection=collection)
     if now != release.number:

@@ -1,9 +1,9 @@
-"""Where files of a division wait until all of them are here: ``raw_files/incoming``, the next generation of raw files.
+"""Staging of a division's files until all have arrived: ``raw_files/incoming``, the next generation of raw files.
 
-Nothing published is touched while a release is fetched, so that one that is refused in the end leaves the division as
-it was. A file that arrived whole has its manifest entry beside it (``NAME.entry.json``): a killed run is followed by
-one that fetches only the rest. Files that an earlier generation has in the very state are linked to, not fetched. When
-all are here, the folder becomes the generation by one rename. Fetching belongs to ``fetch`` and ``download``.
+Published files are not touched during a fetch, so a release that is rejected at the end leaves the division unchanged.
+A complete file has its manifest entry beside it (``NAME.entry.json``), so a run after a kill fetches only the rest.
+Files present unchanged in an earlier generation are linked instead of fetched. Once all have arrived, one rename turns
+the folder into the generation. Fetching belongs to ``fetch`` and ``download``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ INCOMING = "incoming"
 
 
 def file_entry(fetched: FetchedFile, *, url: str, checksum: str | None) -> dict[str, Any]:
-    """Return what a manifest says of a raw file."""
+    """Return the manifest entry of a raw file."""
     return {
         "name": fetched.name,
         "bytes": fetched.size_bytes,
@@ -57,11 +57,11 @@ def file_entry(fetched: FetchedFile, *, url: str, checksum: str | None) -> dict[
 
 
 class IncomingFiles:
-    """The files of one division of one release that are here or on their way.
+    """The staged files of one division of one release.
 
     Args:
         partition: the division and release.
-        recheck: whether files of earlier generations are read to see if they still have their digests.
+        recheck: whether to verify digests of files from earlier generations before reusing them.
     """
 
     def __init__(self, partition: PartitionRelease, *, recheck: bool = False) -> None:
@@ -72,18 +72,18 @@ class IncomingFiles:
         self._known: dict[str, list[tuple[Path, dict[str, Any], bool]]] = {}
         published = partition.manifest("raw_files")
         for manifest in readable_manifests(partition, "raw_files"):
-            # What was replaced may have been so because it is damaged.
+            # A replaced generation may have been replaced because it is damaged: always verify its digests.
             folder, check = partition.folder_of(manifest), recheck or manifest != published
             for entry in manifest.files:
                 self._known.setdefault(str(entry["name"]), []).append((folder, entry, check))
         self._linked: dict[str, Path] = {}
 
     def has(self, name: str) -> bool:
-        """Return whether there may be a whole file of this name."""
+        """Return whether a complete file of this name may exist."""
         return name in self._known or self._note(name).is_file()
 
     def find(self, name: str, *, remote: RemoteFile, checksum: str | None) -> dict[str, Any] | None:
-        """Return the entry of the file that is here, provided that it is of the remote file's very state."""
+        """Return the entry of an existing complete file, if it matches the remote file's current version."""
         entry = self._noted(name)
         if entry is not None and _same(entry, remote, checksum=checksum):
             if ListedFile(name, entry["bytes"], entry["sha256"]).is_whole(self.folder, recheck=self._recheck):
@@ -99,13 +99,16 @@ class IncomingFiles:
         return None
 
     def note(self, entry: dict[str, Any]) -> None:
-        """A file arrived whole."""
+        """Record that a file is complete."""
         write_atomically(self._note(str(entry["name"])), json.dumps(entry).encode())
 
     def publish(self, manifest: Manifest, *, grace_seconds: float) -> Manifest | None:
-        """Make the folder the generation that the manifest is published with; None where nothing changed.
+        """Turn the staged files into a generation and publish the manifest with it.
 
-        A reader sees the generation before or this one. A process that is killed is followed by one that does it again.
+        Readers see either the previous generation or this one. After a kill, the next run repeats this step.
+
+        Returns:
+            The published manifest; None if nothing changed.
         """
         published = self._partition.manifest("raw_files")
         if published is not None and published.digest == manifest.digest and self._is_whole(published):
@@ -135,13 +138,13 @@ class IncomingFiles:
         return manifest
 
     def _is_whole(self, published: Manifest) -> bool:
-        """Whether the published generation has all its files; one that was fetched again nevertheless is damaged."""
+        """Return whether the published generation is intact; a file that had to be fetched again was damaged."""
         fetched = any((self.folder / str(entry["name"])).is_file() for entry in published.files)
         damaged = fetched or damaged_files(published, partition=self._partition, recheck=False)
         return bool(published.generation) and not damaged
 
     def discard(self) -> None:
-        """Forget what has arrived and is not published."""
+        """Delete all staged files."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _note(self, name: str) -> Path:
@@ -155,7 +158,7 @@ class IncomingFiles:
         return entry if isinstance(entry, dict) else None
 
     def _was_moved(self, name: str, entry: dict[str, Any]) -> bool:
-        """Return whether version 0.1.0 was killed between its rename and its manifest: the file is read to be sure."""
+        """Return whether version 0.1.0 was killed after renaming the file but before publishing it; verifies it."""
         path = self._stage_folder / name
         if not ListedFile(name, entry["bytes"], None).is_whole(self._stage_folder, recheck=False):
             return False
@@ -173,7 +176,7 @@ def _same(entry: dict[str, Any], remote: RemoteFile, *, checksum: str | None) ->
 
 
 def discard_unfinished(store: Path, *, key: PartitionKey, current: str) -> None:
-    """Forget what arrived of other releases that never became whole: the source does not offer them any more."""
+    """Delete staged files of other, never published releases, which the source no longer offers."""
     for folder in (store / key.collection).glob(f"*/{key.division}/raw_files/{INCOMING}"):
         partition = PartitionRelease(store, key, folder.parents[2].name)
         if partition.release != current and partition.manifest("raw_files") is None:

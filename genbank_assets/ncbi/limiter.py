@@ -1,13 +1,13 @@
-"""Politeness towards the source, shared by all processes and hosts of a store through small files in it.
+"""Rate limiting of requests to the source, shared by all processes and hosts of a store through files in it.
 
-Three rules: so many files on their way at a time, so many requests a second, and after an answer of 503 or 429 nobody
-asks again until the pause is over. NCBI throttles by sustained request rate and keeps a host penalised for over an
-hour, so pauses double from what Retry-After says, and the fourth in a row gives up. A source that asks for a longer
-pause than is waited for is left alone for that time: requests meanwhile fail at once with the reason.
+Three limits: concurrent downloads, requests per second, and a pause for everyone after a 503 or 429. NCBI throttles by
+sustained request rate and penalises a host for over an hour, so pauses double, starting from Retry-After, and the
+fourth in a row is an error. If the source asks for a pause longer than the maximum, requests fail immediately with
+that reason until the pause is over.
 
-Hosts that share the store share the files and their locks (docs/machines.md says what these need of the file system).
-Moments in the files are of the host that wrote them: with clocks s seconds apart the rate still holds in the long run,
-while the host that is behind waits s seconds longer and a pause ends s seconds early on the one that is ahead.
+Hosts that share the store share these files and their locks (docs/machines.md lists the file-system requirements).
+Timestamps are from the writing host's clock: with clocks s seconds apart, the average rate still holds, but the host
+that is behind waits s seconds longer, and on the one that is ahead a pause ends s seconds early.
 """
 
 from __future__ import annotations
@@ -31,28 +31,26 @@ if TYPE_CHECKING:
 MAX_PAUSE_SECONDS = 300.0
 FIRST_PAUSE_SECONDS = 5.0
 MAX_PAUSES_IN_A_ROW = 4
-# What a server may ask for at most, and how far ahead turns may be given out: beyond, a clock was set back.
+# Upper limits for Retry-After and for scheduled requests; later timestamps mean that a clock was set back.
 MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
 MAX_QUEUE_SECONDS = 3600.0
 SLOT_POLL_SECONDS = 0.2
 SLOT_POLLS_ANNOUNCED = 25
-
-
-# A longer wait is announced.
+# Longer waits are announced.
 ANNOUNCED_SECONDS = 2.0
 
 
 class Limiter:
-    """Files, requests per second and pauses, agreed on through ``STORE/source-limits.json`` and ``STORE/source-slots``.
+    """Limits on downloads, request rate and pauses, shared via ``STORE/source-limits.json`` and ``STORE/source-slots``.
 
     Args:
-        store: the store.
-        requests_per_second: ceiling on requests.
-        files: files on their way at a time.
-        pauses: answers of "slow down" in a row that make it give up.
-        max_pause_seconds: longest pause that is waited for.
-        time_limit_seconds: how long this limiter may wait in all; None for as long as it takes.
-        sleep: how to wait.
+        store: the store's root folder.
+        requests_per_second: maximum request rate.
+        files: maximum number of concurrent downloads.
+        pauses: consecutive "slow down" responses that raise an error.
+        max_pause_seconds: longest pause to wait for; longer ones raise an error.
+        time_limit_seconds: total time this limiter may wait; None for no limit.
+        sleep: replaced in tests.
     """
 
     def __init__(
@@ -79,7 +77,7 @@ class Limiter:
 
     @classmethod
     def of(cls, settings: Settings, *, time_limit_seconds: float | None = None) -> Self:
-        """Return the limiter that the settings ask for."""
+        """Create a limiter with the limits of the settings."""
         return cls(
             settings.store,
             requests_per_second=settings.requests_per_second,
@@ -90,10 +88,10 @@ class Limiter:
         )
 
     def wait_for_turn(self, url: str = "the source") -> float:
-        """Return when a request may be sent; the answer is that moment, for :meth:`slow_down` and :meth:`went_well`.
+        """Wait until a request may be sent; return that time, to pass to :meth:`slow_down` or :meth:`went_well`.
 
         Raises:
-            SourceBusyError: the source asked to be left alone for longer than is waited for.
+            SourceBusyError: the source asked for a pause longer than the maximum.
         """
         with self._state() as state:
             now = time.time()
@@ -110,20 +108,20 @@ class Limiter:
         return turn
 
     def check_time(self, url: str, *, at: float | None = None) -> None:
-        """Whether there is time left, now or at a moment to come.
+        """Check that the time limit is not exceeded, now or at a future time ``at``.
 
         Raises:
-            SourceBusyError: there is not.
+            SourceBusyError: it is exceeded.
         """
         if self._until is not None and (time.time() if at is None else at) > self._until:
             raise SourceBusyError(f"{url}: the source answers too slowly, or asked to slow down; try again later")
 
     @contextmanager
     def download_slot(self, on_wait: Callable[[], None]) -> Iterator[None]:
-        """Hold one of the machine's download slots; waits until one is free. A killed process frees its own.
+        """Hold one of the machine's download slots, waiting until one is free; released if the process is killed.
 
         Args:
-            on_wait: called every few seconds while all are taken; may raise to give up.
+            on_wait: called every few seconds while all slots are taken; may raise to stop waiting.
         """
         self._slots.mkdir(exist_ok=True)
         for waited in itertools.count():
@@ -140,12 +138,17 @@ class Limiter:
             self._sleep(SLOT_POLL_SECONDS)
 
     def slow_down(self, retry_after_seconds: float | None, *, url: str, sent: float) -> None:
-        """The source said 503 or 429 to a request that was sent at a moment: everybody pauses.
+        """Record a 503 or 429 response, after which all processes pause.
 
-        Requests that were under way when the pause was called belong to the same storm and do not count again.
+        Responses to requests sent before the current pause began are not counted again.
+
+        Args:
+            retry_after_seconds: the pause the server asked for, if any.
+            url: named in errors.
+            sent: the time the request was sent, as returned by :meth:`wait_for_turn`.
 
         Raises:
-            SourceBusyError: it said so too often in a row, or asked for a longer pause than is waited for.
+            SourceBusyError: there were too many in a row, or the requested pause exceeds the maximum.
         """
         with self._state() as state:
             if sent <= _plausible(state.get("paused_at", 0.0), time.time()):
@@ -164,7 +167,7 @@ class Limiter:
                 raise SourceBusyError(_pause_sentence(url, state["paused_until"]))
 
     def went_well(self, *, sent: float) -> None:
-        """An answer came: pauses before its request was sent are in no row with later ones."""
+        """Record a successful response: pauses before its request no longer count as consecutive with later ones."""
         with self._state() as state:
             if sent > state.get("paused_at", 0.0):
                 state["pauses"] = 0

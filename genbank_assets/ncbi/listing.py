@@ -1,8 +1,7 @@
-"""Which files of a release a source has, by its listing; where it shows none, by the release's own list.
+"""Lists the files of a release on a source, from folder listings or else from the release's own list.
 
-Some mirrors show no listing. Then the files that the release names count as listed, and each of them has to be there
-when it is fetched; files that the release does not name cannot be seen. What a release promises belongs to
-``releases``.
+Some mirrors do not offer listings. In that case the files named by the release count as listed, and each of them must
+exist when it is fetched; other files cannot be discovered. The release's own list belongs to ``releases``.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ from genbank_assets.ncbi.releases import Release, promised_files
 from genbank_assets.ncbi.sources import RemoteFile, Source
 from genbank_assets.ncbi.unknown import unknown_parts
 
-# As many files a source is asked about one by one where its listing says neither size nor date.
+# Up to this many files without size and date in the listing are looked up one by one.
 MAX_LOOKED_UP = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """What a source shows of a release.
+    """Files of a release on a source.
 
     Attributes:
-        files: division → its files, in order of number; every division that was asked for is a key.
-        unknown: what is there beside them that this version does not know, a phrase each.
+        files: division → files in numeric order; contains every requested division.
+        unknown: descriptions of other content that this version does not support.
     """
 
     files: dict[str, list[RemoteFile]]
@@ -33,7 +32,7 @@ class Listing:
 
 
 def folder_of(collection: Collection, division: str) -> str:
-    """Return the folder of a division's files: RefSeq has one for each section."""
+    """Return the folder of a division's files; RefSeq has one per section."""
     return f"{collection.path}/{division}" if collection is REFSEQ else collection.path
 
 
@@ -47,7 +46,7 @@ def listed_division(source: Source, *, release: Release, collection: Collection,
 
 
 def listed_release(source: Source, *, release: Release, collection: Collection) -> Listing:
-    """The files of every division. Of few files without size and date in the listing the source is asked one by one.
+    """Return the files of all divisions; up to 64 files listed without size and date are looked up individually.
 
     Raises:
         SourceError: the source failed.

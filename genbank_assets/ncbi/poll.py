@@ -1,9 +1,9 @@
-"""A cheap look at what a source offers: is there a whole release, and did it change? Made for sensors.
+"""Cheap polling of a source, for sensors: is its release complete, and has it changed?
 
-Costs a handful of small requests: the number, the release notes, and folder listings. Publication at NCBI is not
-atomic, so "complete" means that number and notes agree and the listing holds what the notes promise; whether it
-stays so is for the caller to see at a second look. Whether what a source shows is here already is answered here as
-well; what is done about it belongs to the caller.
+A poll takes a few small requests: the number, the release notes, and folder listings. NCBI does not publish
+atomically, so "complete" means that number and notes agree and that the listing has all promised files; callers
+confirm this with a second poll. Comparing a listing with fetched files also belongs here; acting on it belongs to the
+callers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from genbank_assets.ncbi.verify import checksum_of
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest
 
-# Dagster ends a sensor's tick after 60 s: the look ends before, with a sentence.
+# Dagster kills a sensor tick after 60 s: give up earlier, with a clear message.
 TIME_LIMIT_SECONDS = 30.0
 TIMEOUT_SECONDS = 10.0
 _MAX_ZONES_APART_MINUTES = 15 * 60
@@ -35,19 +35,19 @@ _MAX_ZONES_APART_MINUTES = 15 * 60
 
 @dataclasses.dataclass(frozen=True)
 class ReleaseState:
-    """What a source offers at one moment.
+    """What a source offers at one point in time.
 
     Attributes:
-        number: release number, or "" when even that cannot be agreed on.
-        date: as the release notes write it.
-        complete: whether the release is whole.
-        reason: why it is not, in a sentence; "" when it is.
-        fingerprints: division → digest over names, sizes and dates of its files; "" for none.
-        files: flat files listed.
-        bytes: their compressed bytes, rounded where the listing rounds; None where it does not say.
-        listed: division → its files as listed.
-        checksums: file name → checksum, where the release has one.
-        unknown: what the source shows that this version does not know, a phrase each.
+        number: release number, or "" if number and notes disagree.
+        date: release date as written in the release notes.
+        complete: whether the release is complete.
+        reason: a sentence saying why it is incomplete; "" if it is complete.
+        fingerprints: division → digest of its files' names, sizes and dates; "" for a division without files.
+        files: number of listed flat files.
+        bytes: their total compressed size, as precise as the listing; None if any size is missing.
+        listed: division → its listed files.
+        checksums: file name → checksum, as far as the release has them.
+        unknown: descriptions of content that this version does not support.
     """
 
     number: str
@@ -63,12 +63,12 @@ class ReleaseState:
 
     @property
     def fingerprint(self) -> str:
-        """A short digest over number and files of all divisions: what two looks have to have in common."""
+        """A short digest of number and files of all divisions; equal in two polls of an unchanged release."""
         return _digest([self.number, *(f"{name} {mark}" for name, mark in sorted(self.fingerprints.items()))])
 
 
 def poll_release(collection: Collection, *, settings: Settings) -> ReleaseState:
-    """Look at the source.
+    """Poll the source for the state of a collection's current release.
 
     Raises:
         SourceError: the source cannot be reached or read.
@@ -113,15 +113,15 @@ def _digest(lines: Iterable[str]) -> str:
 
 
 def is_fetched(manifest: Manifest, remotes: Iterable[RemoteFile], *, checksums: Mapping[str, str]) -> bool:
-    """Return whether the raw files of a manifest are those that a listing shows now, as far as the listing says.
+    """Return whether the raw files of a manifest match a current listing, as far as the listing can tell.
 
-    A listing may round sizes and write times of its own zone, without seconds. Where it says neither size nor time, and
-    no checksum is known, the name alone decides.
+    Listings may round sizes and give local times without seconds. Without size, time and checksum, only names are
+    compared.
 
     Args:
-        manifest: of the stage ``raw_files``.
-        remotes: the division's files as listed.
-        checksums: file name → checksum by the release.
+        manifest: manifest of the stage ``raw_files``.
+        remotes: the division's listed files.
+        checksums: file name → checksum from the release.
     """
     here = {str(entry["name"]): entry for entry in manifest.files}
     there = {remote.name: remote for remote in remotes}
@@ -140,7 +140,7 @@ def _same(entry: Mapping[str, Any], remote: RemoteFile, *, checksum: str | None)
 
 
 def may_be_same_moment(one: str | None, other: str | None) -> bool:
-    """Whether two texts of servers may mean one time: to the minute, in zones that differ by quarters of an hour."""
+    """Return whether two server timestamps may be equal, allowing for different time zones and missing seconds."""
     if one is None or other is None or one == other:
         return True
     times = [_time(one), _time(other)]
@@ -151,7 +151,7 @@ def may_be_same_moment(one: str | None, other: str | None) -> bool:
 
 
 def _time(text: str) -> dt.datetime | None:
-    """Return a time as file systems, HTTP, FTP and web pages write it, to the minute and without its zone."""
+    """Parse a timestamp of a file system, HTTP, FTP or web page; truncated to the minute, without its zone."""
     found = None
     if re.fullmatch(r"[0-9]{14}(\.[0-9]+)?", text):
         text = f"{text[:8]}T{text[8:14]}"

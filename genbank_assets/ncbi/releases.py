@@ -1,8 +1,8 @@
-"""Which release a source offers, and what its release notes promise.
+"""Reads which release a source offers, and what its release notes promise.
 
 GenBank: ``GB_Release_Number`` (``273.0``, formerly ``260``) and ``gbrel.txt``, whose §2.2.1 lists the files and
 §2.2.6 the entries and bases of each. RefSeq: ``RELEASE_NUMBER`` and ``release-catalog/releaseN.files.installed``
-with a checksum per file. Fetching flat files belongs to ``fetch``.
+with checksums. Fetching flat files belongs to ``fetch``.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*")
 _NOTES_RELEASE = re.compile(r"NCBI-GenBank Flat File Release\s+(\d+(?:\.\d+)?)")
 _NOTES_DATE = re.compile(r"^\s{5,}([A-Z][a-z]+ \d{1,2},? \d{4})\s*$", re.MULTILINE)
-# Names of four digits and more may be cut off (gbpln1000.se).
+# Names with four or more digits may be truncated (gbpln1000.se).
 _NOTES_FILE = re.compile(r"^\s*\d+\.\s+(gb[a-z]{3}\d+)\.s(?:eq?)?(?=\s|$)", re.MULTILINE)
 _NOTES_ENTRIES = re.compile(r"^([A-Z]{3}\d+)\s+([\d,]+)\s+([\d,]+)\s*$", re.MULTILINE)
 _NOTES_SIZE = re.compile(r"^\s*([\d,]+)\s+(gb[a-z]{3}\d+)\.s(?:eq?)?\s*$", re.MULTILINE)
-# MD5, or what cksum prints: its CRC, in some releases with the size behind it.
+# MD5, or the CRC printed by cksum.
 _CHECKSUM = re.compile(r"[0-9a-f]{32}|[0-9]{1,10}", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
 class Release:
-    """One release as its source describes it.
+    """A release as described by its source.
 
     Attributes:
         collection: ``genbank`` or ``refseq``.
-        number: as NCBI writes it: ``273.0``, ``260``, ``237``.
-        date: as the release notes write it, or "" where there are none.
-        files: file names the release promises.
-        lists_all: whether these are all it may have: RefSeq's list lacks a few, and notes without a list say nothing.
-        entries: file name → (entries, bases) by the release notes.
-        text_bytes: file name → bytes of the uncompressed file by the release notes, which call them approximate.
-        checksums: file name → MD5 in hex, or decimal POSIX ``cksum`` for RefSeq before December 2022.
+        number: as written by NCBI: ``273.0``, ``260``, ``237``.
+        date: as written in the release notes; "" without notes.
+        files: file names listed by the release.
+        lists_all: whether ``files`` is complete; RefSeq's list omits a few files, and notes may have no list.
+        entries: file name → (entries, bases), from the release notes.
+        text_bytes: file name → approximate uncompressed size in bytes, from the release notes.
+        checksums: file name → hex MD5, or decimal POSIX ``cksum`` for RefSeq before December 2022.
     """
 
     collection: str
@@ -57,10 +57,10 @@ class Release:
 
 
 def read_number(source: Source, *, collection: Collection) -> str:
-    """Return the release number the source shows right now.
+    """Return the source's current release number.
 
     Raises:
-        SourceError: the file is missing or holds something else.
+        SourceError: the number file is missing or malformed.
     """
     path = f"{collection.path}/{collection.number_file}"
     text = source.read_text(path)
@@ -71,10 +71,11 @@ def read_number(source: Source, *, collection: Collection) -> str:
 
 
 def read_release(source: Source, *, collection: Collection) -> Release:
-    """Return the current release, its number checked against the release notes.
+    """Return the current release, after checking its number against the release notes.
 
     Raises:
-        ReleaseError: number and release notes disagree: the release is being replaced at this moment.
+        ReleaseError: number and release notes disagree, because the release is being replaced.
+        SourceError: number or notes cannot be read.
     """
     number = read_number(source, collection=collection)
     if collection is GENBANK:
@@ -99,7 +100,7 @@ def _refseq_release(source: Source, number: str, *, collection: Collection) -> R
 
 
 def _installed(text: str) -> tuple[frozenset[str], dict[str, str]]:
-    """Return the names in ``files.installed``, and the checksums of those that have one."""
+    """Parse ``files.installed`` into file names and checksums."""
     names, checksums = set(), {}
     for line in text.splitlines():
         fields = line.split()
@@ -112,7 +113,7 @@ def _installed(text: str) -> tuple[frozenset[str], dict[str, str]]:
 
 
 def _refseq_date(source: Source, number: str, *, collection: Collection) -> str:
-    """The date in the release notes, which say ``Release 237`` and under it ``August 31, 2026``; "" without notes."""
+    """Return the date below ``Release 237`` in the release notes (``August 31, 2026``); "" without notes."""
     name = f"{collection.path}/release-notes/RefSeq-release{number}.txt"
     try:
         notes = source.read_text(name)[:4000]
@@ -123,12 +124,12 @@ def _refseq_date(source: Source, number: str, *, collection: Collection) -> str:
 
 
 def _genbank_release(number: str, notes: str) -> Release:
-    said = _NOTES_RELEASE.search(notes)
-    if said is None:
+    match = _NOTES_RELEASE.search(notes)
+    if match is None:
         raise ReleaseError("gbrel.txt names no release: is it GenBank's release notes?")
-    if not same_number(said[1], number):
+    if not same_number(match[1], number):
         raise ReleaseError(
-            f"GB_Release_Number says {number}, gbrel.txt says {said[1]}: the release is being replaced; try again "
+            f"GB_Release_Number says {number}, gbrel.txt says {match[1]}: the release is being replaced; try again "
             "later",
             transient=True,
         )
@@ -151,12 +152,12 @@ def _genbank_release(number: str, notes: str) -> Release:
 
 
 def promised_files(release: Release, *, collection: Collection, division: str) -> frozenset[str]:
-    """Return the files of a division that the release names."""
+    """Return the names of a division's files listed by the release."""
     return frozenset(name for name in release.files if division_of_file(name, collection=collection) == division)
 
 
 def disagreement(release: Release, listed: Iterable[str], *, collection: Collection, division: str) -> str:
-    """How a listing of a division differs from what the release promises, in a sentence; "" where it does not."""
+    """Describe how a division's listing differs from what the release promises; "" if they agree."""
     promised, there = promised_files(release, collection=collection, division=division), set(listed)
     missing = sorted(promised - there, key=file_sort_key)
     extra = sorted(there - promised, key=file_sort_key) if release.lists_all else []

@@ -1,6 +1,6 @@
-"""The bundled sample: a small mirror of genuine records that takes NCBI's place in demonstrations and tests.
+"""The bundled sample: a small mirror of genuine records, used as the source in demonstrations and tests.
 
-Where it is and what it has. ``sample/ORIGIN.tsv`` has the records' origin.
+``sample/ORIGIN.tsv`` documents the origin of the records.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ SAMPLE = Path(genbank_assets.__file__).parent / "sample"
 
 
 def sample_source() -> str:
-    """Return the sample as a source of the settings."""
+    """Return the sample's URL, for the setting ``source``."""
     return SAMPLE.resolve().as_uri()
 
 
 def sample_partitions() -> list[PartitionKey]:
-    """Return the partitions the sample has files of."""
+    """Return the partitions for which the sample has files."""
     found = []
     for collection in COLLECTIONS.values():
         names = [path.name for path in (SAMPLE / collection.path).rglob("*.gz")]

@@ -1,7 +1,7 @@
-"""Members of a gzipped tar archive, one after another, in constant memory; nothing is ever written by a name in it.
+"""Streams the members of a gzipped tar archive in constant memory, without extracting any file.
 
-Python's ``tarfile`` reads an extended header whole, however large the archive says it is; here a member is a name, a
-time and a stream of bytes, and headers of other kinds are passed over. What members mean belongs to their readers.
+Python's ``tarfile`` reads extended headers into memory, whatever size the archive claims. Here a member is a name, a
+time and a stream of bytes; other kinds of headers are skipped. The meaning of the members belongs to the callers.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _BLOCK = 512
 
 @dataclasses.dataclass(frozen=True)
 class Member:
-    """A regular file of the archive; its bytes can be read until the next member is asked for.
+    """A regular file in the archive, readable until the next member is requested.
 
     Attributes:
-        name: as written, without a leading ``./``; not to be used as a path.
-        size_bytes: its size.
-        modified_seconds: when it was changed, in seconds since 1970.
-        pieces: its bytes in pieces of a few MiB.
+        name: as stored, without a leading ``./``; must not be used as a path.
+        size_bytes: size in bytes.
+        modified_seconds: modification time in seconds since the epoch.
+        pieces: the content, in chunks of up to 4 MiB.
     """
 
     name: str
@@ -43,7 +43,7 @@ def members(path: Path) -> Iterator[Member]:
     """Yield the regular files of a ``.tar.gz``.
 
     Raises:
-        IntegrityError: the archive is damaged, ends early, or holds absurdly many members.
+        IntegrityError: the archive is damaged or truncated, or has too many members.
     """
     try:
         with igzip.open(path, "rb") as archive:
@@ -55,7 +55,7 @@ def members(path: Path) -> Iterator[Member]:
                 if header[156:157] in {b"0", b"\0"}:
                     yield Member(name, size, _number(header[136:148], path), data)
                 for _ in data:
-                    pass  # what was not read is passed over
+                    pass  # skip what the caller did not read
     except (OSError, EOFError, zlib.error, IsalError) as error:  # type: ignore[misc]
         raise IntegrityError(f"{path.name} cannot be read: {error}") from error
 
@@ -83,7 +83,7 @@ def _data(archive: BinaryIO, size: int, path: Path) -> Iterator[bytes]:
 
 
 def _number(field: bytes, path: Path) -> int:
-    """Octal digits, or GNU's binary form for what has no room in them."""
+    """Parse an octal number, or GNU's binary form for larger values."""
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
     text = field.split(b"\0")[0].strip()

@@ -1,7 +1,7 @@
-"""The archive of NCBI's taxonomy, fetched and verified like a raw file: ``pub/taxonomy/taxdump.tar.gz`` and its MD5.
+"""Fetches and verifies NCBI's taxonomy archive, ``pub/taxonomy/taxdump.tar.gz``.
 
-NCBI replaces the archive every hour, so that its checksum is read again when it does not fit. An archive is dated by
-its newest member, which says the same whichever way it was fetched. What is in it belongs to ``tables.taxonomy``.
+NCBI replaces the archive every hour, so the checksum is read again on a mismatch. An archive is dated by its newest
+member, which does not depend on how it was fetched. Its content belongs to ``tables.taxonomy``.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
 
 FOLDER = "pub/taxonomy"
-# A checksum that belongs to another hour's archive is read again so often.
+# How often to read the checksum again after a mismatch.
 NEW_CHECKSUMS = 2
 FIRST_DAY = dt.date(1990, 1, 1)
 
 
 def fetch_taxonomy(*, settings: Settings, progress: Callable[[str], None]) -> FetchedTaxonomy:
-    """Fetch the archive that the source offers now, unless it is the one that arrived last.
+    """Fetch the source's current archive, unless it is the one fetched last.
 
-    A transfer that broke is taken up again. The archive stays in ``STORE/taxonomy/incoming`` until tables are made of
-    it; readers follow the manifest of a date and see nothing of this.
+    Partial downloads are resumed. The archive stays in ``STORE/taxonomy/incoming`` until tables are built from it;
+    readers follow the manifest of a date and do not see it.
 
     Raises:
-        SourceError: the source failed, or has no taxonomy.
-        IntegrityError: the archive is not that of its checksum, or no archive.
+        SourceError: the source failed or has no taxonomy.
+        IntegrityError: the checksum does not match, or the file is not a valid archive.
     """
     folder = taxonomy_folder(settings.store) / "incoming"
     with open_source(settings.source, limiter=Limiter.of(settings), progress=progress) as source:
@@ -71,10 +71,10 @@ def fetch_taxonomy(*, settings: Settings, progress: Callable[[str], None]) -> Fe
 
 
 def archive_date(path: Path) -> dt.date:
-    """Return the day of the archive's newest member, in UTC; members that say nothing plausible are passed over.
+    """Return the date of the archive's newest member, in UTC, ignoring members with implausible dates.
 
     Raises:
-        IntegrityError: it is no archive, or none of its members says a day.
+        IntegrityError: it is not a valid archive, or no member has a plausible date.
     """
     latest = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=2)
     days = []
@@ -91,10 +91,10 @@ def archive_date(path: Path) -> dt.date:
 
 
 def published_md5(source: Source) -> str:
-    """Return the MD5 that the source publishes for its archive now.
+    """Return the MD5 that the source currently publishes for its archive.
 
     Raises:
-        SourceError: it cannot be reached, or offers no taxonomy that can be verified.
+        SourceError: the source cannot be reached or publishes no MD5.
     """
     path = f"{FOLDER}/{ARCHIVE}.md5"
     try:
@@ -114,7 +114,7 @@ def _note(folder: Path) -> Path:
 
 
 def _arrived(folder: Path, *, md5: str) -> FetchedTaxonomy | None:
-    """Return the archive with this checksum, if it is the one that arrived last and is whole."""
+    """Return the archive fetched last, if it is complete and has this checksum."""
     try:
         note: dict[str, Any] = json.loads(_note(folder).read_text(encoding="utf-8"))
         found = FetchedTaxonomy(**(note | {"path": folder / ARCHIVE, "transferred_bytes": 0}))

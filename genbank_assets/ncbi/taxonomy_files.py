@@ -1,4 +1,4 @@
-"""What a fetched taxonomy is and where taxonomies lie in the store; knows nothing of servers.
+"""Describes fetched taxonomies and their folder in the store, without any network code.
 
 Fetching belongs to ``taxonomy``, the tables to ``tables.taxonomy``.
 """
@@ -16,13 +16,13 @@ class FetchedTaxonomy:
     """A verified archive in the store.
 
     Attributes:
-        path: where it is.
-        date: day of its newest member, in UTC.
-        sha256: its digest, in hex.
-        md5: what NCBI says of it, in hex.
-        bytes: its size.
-        url: where it came from, without credentials.
-        transferred_bytes: how much of it this run fetched; 0 where it was here.
+        path: path of the archive.
+        date: date of its newest member, in UTC.
+        sha256: hex SHA-256 of the archive.
+        md5: hex MD5 published by NCBI.
+        bytes: size in bytes.
+        url: where it was fetched from, without credentials.
+        transferred_bytes: bytes fetched by this run; 0 if it was already in place.
     """
 
     path: Path
@@ -35,5 +35,5 @@ class FetchedTaxonomy:
 
 
 def taxonomy_folder(store: Path) -> Path:
-    """``STORE/taxonomy``: a folder per date, and ``incoming`` while an archive is on its way."""
+    """Return ``STORE/taxonomy``, which has a folder per date, and ``incoming`` during a fetch."""
     return store / "taxonomy"

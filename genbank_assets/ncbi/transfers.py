@@ -1,7 +1,8 @@
-"""The files of a division on their way: several at a time, each worker on one connection of its own.
+"""Downloads the files of a division concurrently, with one connection per worker.
 
-A file that is here already, in this very state, is not fetched again; the first failure ends the others, and what came
-stays for the next run. One file's transfer belongs to ``download``; what makes a whole release, to ``fetch``.
+Files already in place in their current version are not fetched again. The first failure cancels the other downloads;
+what has arrived is kept for the next run. Downloading one file belongs to ``download``, the consistency of a release to
+``fetch``.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _HEADER_RELEASE = re.compile(rb"NCBI-GenBank Flat File Release\s+(\d+(?:\.\d+)?)
 
 
 class Transfers:
-    """The files of one division on their way: what is shared between the workers."""
+    """Concurrent downloads of one division's files; holds the state shared between workers."""
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class Transfers:
 
         def report(line: str) -> None:
             if self._stopped.is_set():
-                raise CancelledError  # what came stays, to be taken up again
+                raise CancelledError  # the partial file is kept and resumed later
             progress(line)
 
         try:
@@ -84,14 +85,14 @@ class Transfers:
         return entries, sum(transferred for _, transferred, _ in results), sum(new for _, _, new in results)
 
     def _check_space(self, files: list[RemoteFile]) -> None:
-        """Room for all files that are not here yet, as far as the listing says their sizes."""
+        """Check that the disk has room for all missing files, as far as their sizes are listed."""
         need = sum(remote.bytes or 0 for remote in files if not self.incoming.has(remote.name))
         with store_errors(self.incoming.folder):
             self.incoming.folder.mkdir(parents=True, exist_ok=True)
         check_space(self.incoming.folder, need, what=f"{self._partition.key} {self._partition.release}")
 
     def _source(self) -> Source:
-        """This worker's own source: one connection for all the files it fetches; the first takes the job's."""
+        """Return this thread's source, so that each worker reuses one connection."""
         if not hasattr(self._local, "source"):
             with self._lock:
                 if self._spare:
@@ -122,18 +123,18 @@ class Transfers:
         return entry, fetched.bytes_transferred, 1
 
     def _check_header(self, name: str, head: bytes) -> None:
-        """A GenBank division file carries its release in its first lines (gbrel §3.1)."""
-        said = _HEADER_RELEASE.search(head)
-        if said is not None and not same_number(said[1].decode(), self._release.number):
+        """Check the release number in the first lines of a GenBank division file (gbrel §3.1)."""
+        match = _HEADER_RELEASE.search(head)
+        if match is not None and not same_number(match[1].decode(), self._release.number):
             (self.incoming.folder / name).unlink(missing_ok=True)
             raise ReleaseError(
-                f"{name} is of release {said[1].decode()}, not {self._release.number}: the release is being replaced",
+                f"{name} is of release {match[1].decode()}, not {self._release.number}: the release is being replaced",
                 transient=True,
             )
 
 
 def _raise_first_failure(futures: list[Future[Any]]) -> None:
-    """Wait for all files, or for the first that fails; that one's error is raised."""
+    """Wait for all downloads; raise the error of the first one that fails."""
     done, _ = wait(futures, return_when=FIRST_EXCEPTION)
     for future in done:
         if error := future.exception():
@@ -143,7 +144,7 @@ def _raise_first_failure(futures: list[Future[Any]]) -> None:
 def transfer_report(
     entries: Sequence[dict[str, Any]], *, files_now: int, bytes_now: int, watch: Stopwatch
 ) -> StageReport:
-    """Return the figures of raw files: all that are here, and what was transferred now."""
+    """Return the report of raw files: totals, and what was transferred by this run."""
     return StageReport(
         files=len(entries),
         files_now=files_now,

@@ -1,7 +1,7 @@
-"""What a source shows that this version does not know: a division NCBI added, files of a new kind.
+"""Detects content of a source that this version does not support: a new division, or files of a new kind.
 
-It is not fetched, and nobody would notice: therefore runs, ticks and ``status`` report it, and it is kept as
-``STORE/<collection>/unknown.json`` until a look finds it gone. Which divisions and names there are belongs to
+Such content is not mirrored, so runs, sensor ticks and ``status`` report it. It is recorded in
+``STORE/<collection>/unknown.json`` until a poll no longer finds it. Known divisions and file names belong to
 ``catalog``.
 """
 
@@ -21,7 +21,7 @@ _GENBANK_FILE = re.compile(r"gb([a-z]{3})[0-9]+\.([A-Za-z0-9_.]+)")
 _REFSEQ_FILE = re.compile(
     r"([a-z_]+?)\.(?:(?:wp_protein|nonredundant_protein)\.)?[0-9]+(?:\.[0-9]+)?\.([a-z]+)\.([A-Za-z0-9_.]+)"
 )
-# Other forms of the same records, which are not mirrored.
+# Other formats of the same records, which are not mirrored.
 _GENBANK_KINDS = {"seq.gz", "aso.gz", "fsa_nt.gz", "fsa_aa.gz", "gnp.gz", "qscore.gz"}
 _REFSEQ_KINDS = {
     *(f"genomic.{form}.gz" for form in ("gbff", "fna", "bna")),
@@ -32,11 +32,11 @@ REPEATED_SECTION = "complete"  # RefSeq's copy of all other sections
 
 
 def unknown_parts(names: Iterable[str], *, collection: Collection) -> tuple[str, ...]:
-    """Return what file names tell of divisions and kinds of files that this version does not know; a phrase each.
+    """Return a phrase for each unknown division and unknown kind of file among some file names.
 
     Args:
-        names: file names of a release, listed or promised; other names say nothing.
-        collection: whose.
+        names: listed or promised file names of a release; unrelated names are ignored.
+        collection: the collection of the release.
     """
     found: dict[str, list[str]] = defaultdict(list)
     for name in set(names):
@@ -59,7 +59,7 @@ def _unknown_part(name: str, *, collection: Collection) -> str:
 
 
 def unknown_sentence(unknown: Iterable[str], *, collection: Collection) -> str:
-    """Return the phrases as a sentence for people; "" where there is none."""
+    """Combine phrases of :func:`unknown_parts` into a message; "" without phrases."""
     parts = list(unknown)
     if not parts:
         return ""
@@ -70,14 +70,14 @@ def unknown_sentence(unknown: Iterable[str], *, collection: Collection) -> str:
 
 
 def note_unknown(store: Path, unknown: Iterable[str], *, collection: Collection) -> None:
-    """Keep what a look at the whole collection found, for ``status``; nothing found is kept as well."""
+    """Record the result of :func:`unknown_parts` for ``status``."""
     path, parts = _path(store, collection), list(unknown)
     if parts != list(read_unknown(store, collection=collection)):
         write_atomically(path, json.dumps(parts).encode())
 
 
 def read_unknown(store: Path, *, collection: Collection) -> tuple[str, ...]:
-    """Return what the last look found."""
+    """Return the phrases recorded last."""
     with contextlib.suppress(OSError, ValueError):
         parts = json.loads(_path(store, collection).read_text(encoding="utf-8"))
         if isinstance(parts, list):

@@ -1,7 +1,7 @@
-"""Verifies a file while its bytes pass: SHA-256, gzip to its end, and NCBI's checksum where there is one.
+"""Verifies a file as its bytes arrive: SHA-256, the complete gzip stream, and NCBI's checksum if there is one.
 
-A file is read once. Where a check must go on behind bytes that are here already, they are given to it first. Getting
-the bytes belongs to ``download``.
+Each byte is read once; to resume, a check is first given the bytes already on disk. Downloading belongs to
+``download``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from isal.igzip_lib import IsalError
 
 from genbank_assets.errors import IntegrityError
 
-# Real files inflate four to eight times. Deflate cannot do more than 1,032 times, which only runs of one letter reach;
-# those of a chromosome fit into the allowance.
+# Decompression-bomb limit. Real files expand 4 to 8 times. Deflate's maximum of 1,032 is only reached by runs of one
+# letter, and the longest runs in chromosomes fit into the allowance.
 MAX_INFLATED_TIMES = 100
 ALLOWED_INFLATED_BYTES = 256 * 1024 * 1024
 HEADER_BYTES = 2048
@@ -28,7 +28,7 @@ _MIRRORED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class FileCheck:
-    """Everything that is checked of one file."""
+    """All checks of one file."""
 
     def __init__(self, name: str, *, checksum: str | None) -> None:
         self._name = name
@@ -40,19 +40,19 @@ class FileCheck:
 
     @property
     def head(self) -> bytes:
-        """The first bytes of the text."""
+        """The first bytes of the uncompressed text."""
         return self._gzip.head if self._gzip else b""
 
     @property
     def sha256(self) -> str:
-        """The digest of everything taken, in hex."""
+        """Hex SHA-256 of all bytes so far."""
         return self._digest.hexdigest()
 
     def update(self, data: bytes) -> None:
-        """Take the next bytes.
+        """Process the next bytes.
 
         Raises:
-            IntegrityError: they cannot be of such a file.
+            IntegrityError: the file is damaged.
         """
         self.bytes += len(data)
         self._digest.update(data)
@@ -62,20 +62,20 @@ class FileCheck:
             self._gzip.update(data)
 
     def read(self, path: Path) -> None:
-        """Take all bytes of a file.
+        """Process all bytes of a file.
 
         Raises:
-            IntegrityError: they cannot be of such a file.
+            IntegrityError: the file is damaged.
         """
         with path.open("rb") as file:
             while piece := file.read(PIECE_BYTES):
                 self.update(piece)
 
     def finish(self) -> None:
-        """The file is over.
+        """Complete the checks at the end of the file.
 
         Raises:
-            IntegrityError: it ended inside a gzip member, or is not the one of NCBI's checksum.
+            IntegrityError: the gzip stream is truncated, or NCBI's checksum does not match.
         """
         if self._gzip is not None:
             self._gzip.finish()
@@ -84,14 +84,14 @@ class FileCheck:
 
 
 def checksum_algorithm(checksum: str | None) -> str | None:
-    """``md5``, or ``cksum`` for the decimal CRC of POSIX that RefSeq had before December 2022."""
+    """Return ``md5``, or ``cksum`` for the decimal POSIX CRC that RefSeq used before December 2022."""
     if checksum is None:
         return None
     return "md5" if re.fullmatch(r"[0-9a-f]{32}", checksum) else "cksum"
 
 
 def checksum_of(entry: Mapping[str, Any]) -> str | None:
-    """NCBI's checksum in a raw file's manifest entry; version 0.1.0 called it ``md5`` whatever it was."""
+    """Return NCBI's checksum in a manifest entry; version 0.1.0 always called it ``md5``."""
     found = entry.get("checksum", entry.get("md5"))
     return None if found is None else str(found)
 
@@ -103,7 +103,7 @@ def _checksum_like(checksum: str | None) -> PosixCksum | hashlib._Hash | None:
 
 
 class GzipCheck:
-    """Inflates a stream as it passes, to its end, keeping only its first bytes."""
+    """Decompresses a gzip stream to verify it, keeping only the first bytes of the text."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -114,10 +114,10 @@ class GzipCheck:
         self.head = b""
 
     def update(self, compressed: bytes) -> None:
-        """Take the next bytes.
+        """Process the next compressed bytes.
 
         Raises:
-            IntegrityError: they are no gzip stream, or inflate beyond any flat file.
+            IntegrityError: the gzip stream is invalid, or expands more than any flat file.
         """
         self._taken += len(compressed)
         if self._inflater.eof:
@@ -150,10 +150,10 @@ class GzipCheck:
             raise IntegrityError(f"{self._name} inflates more than {MAX_INFLATED_TIMES} times: refused")
 
     def finish(self) -> None:
-        """The stream is over.
+        """Complete the check at the end of the stream.
 
         Raises:
-            IntegrityError: it ended inside a gzip member.
+            IntegrityError: the stream is truncated.
         """
         while not self._inflater.eof:
             piece = self._inflated(b"")
@@ -170,8 +170,8 @@ class GzipCheck:
 class PosixCksum:
     """The CRC of POSIX ``cksum``, which RefSeq published before December 2022.
 
-    It is zlib's CRC-32 with the bits of each byte, and of the result, in the other order, begun with 0 and with the
-    length taken last.
+    Equivalent to zlib's CRC-32 with the bits of each byte and of the result reversed, starting from 0 and with the
+    length appended.
     """
 
     def __init__(self) -> None:
@@ -179,7 +179,7 @@ class PosixCksum:
         self._bytes = 0
 
     def update(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Process the next bytes."""
         self._crc = self._after(data)
         self._bytes += len(data)
 
@@ -187,10 +187,10 @@ class PosixCksum:
         return zlib.crc32(data.translate(_MIRRORED_BITS), self._crc ^ 0xFFFFFFFF) ^ 0xFFFFFFFF
 
     def value(self) -> int:
-        """Return the checksum of everything taken."""
+        """Return the checksum of all bytes so far."""
         length = self._bytes.to_bytes((self._bytes.bit_length() + 7) // 8, "little")
         return int(f"{self._after(length):032b}"[::-1], 2) ^ 0xFFFFFFFF
 
     def hexdigest(self) -> str:
-        """Return the checksum as NCBI writes it: decimal."""
+        """Return the checksum in NCBI's decimal notation."""
         return str(self.value())

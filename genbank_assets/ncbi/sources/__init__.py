@@ -1,6 +1,6 @@
-"""Where releases come from: one interface over ``https://``, ``http://``, ``ftp://``, ``s3://`` and ``file://``.
+"""Sources of releases: one interface over ``https://``, ``http://``, ``ftp://``, ``s3://`` and ``file://``.
 
-A source lists a folder, reads small files and streams large ones from an offset. The interface is in ``base``.
+A source lists folders, reads small files and streams large ones from an offset. The interface is defined in ``base``.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ def open_source(
     timeout_seconds: float = TIMEOUT_SECONDS,
     progress: Callable[[str], None] | None = None,
 ) -> Source:
-    """Return the source behind a URL.
+    """Open the source at a URL.
 
     Args:
-        url: where ``genbank/`` and ``refseq/`` are; several with blanks between them, the one to be used first first.
-        limiter: how often the source may be asked.
-        timeout_seconds: how long a server may be silent.
-        progress: called with a line for people before a request is sent again, and before a wait of seconds.
+        url: the parent of ``genbank/`` and ``refseq/``; several URLs, separated by blanks, in order of preference.
+        limiter: limits requests to the source.
+        timeout_seconds: how long to wait for a response.
+        progress: called with a message before a retry and before longer waits.
 
     Raises:
-        SourceError: the scheme is none of https, http, ftp, s3, file.
+        SourceError: the scheme is not https, http, ftp, s3 or file.
     """
     if len(urls := url.split()) > 1:
 

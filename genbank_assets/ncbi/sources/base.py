@@ -1,8 +1,7 @@
-"""What every source has in common: its interface, what is believed of a listing, and when a file is still the same.
+"""The interface of a source, and the validation shared by all sources.
 
-Names, sizes and texts that come from a server are untrusted; here is what is refused and what is passed over. How a
-server is spoken to belongs to ``http``, ``ftp`` and ``folder``; which files are wanted and how they are verified
-belongs to ``download``.
+Names, sizes and texts from a server are untrusted: this module decides what is rejected and what is ignored. Protocols
+belong to ``http``, ``ftp``, ``bucket`` and ``folder``; choosing and verifying files belongs to ``download``.
 """
 
 from __future__ import annotations
@@ -38,14 +37,14 @@ _T = TypeVar("_T")
 
 @dataclasses.dataclass(frozen=True)
 class RemoteFile:
-    """One file of a source.
+    """One file on a source.
 
     Attributes:
-        name: without its folder.
-        bytes: its size, or None where the source does not say.
-        modified: when it was changed, as the source writes it.
-        etag: what else identifies this state of it.
-        rounded: the size is one for people (``1.8M``): good for sums, not for checks.
+        name: base name.
+        bytes: size in bytes, or None if the source does not say.
+        modified: modification time, as written by the source.
+        etag: another identifier of this version of the file.
+        rounded: whether the size is abbreviated (``1.8M``): sufficient for totals, not for verification.
     """
 
     name: str
@@ -56,7 +55,7 @@ class RemoteFile:
 
 
 class Source(abc.ABC):
-    """A place that holds ``genbank/`` and ``refseq/``."""
+    """A location that contains ``genbank/`` and ``refseq/``."""
 
     def __init__(self, root: str, *, limiter: Limiter, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._address = root.rstrip("/")
@@ -66,7 +65,7 @@ class Source(abc.ABC):
         self.progress: Callable[[str], None] = lambda line: None
 
     def url(self, path: str) -> str:
-        """Return the address of a path below the source, fit to be shown and kept."""
+        """Return the URL of a path below the source, without credentials."""
         return f"{self._root}/{path}"
 
     def __enter__(self) -> Self:
@@ -75,11 +74,11 @@ class Source(abc.ABC):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:  # noqa: B027 -- a folder has nothing to give back
-        """Give connections back."""
+    def close(self) -> None:  # noqa: B027 -- a folder has no connections
+        """Close all connections."""
 
     def listing(self, folder: str) -> list[RemoteFile]:
-        """Entries of a folder, by names as NCBI gives them; a folder that is absent, or not shown, has none.
+        """List the files of a folder; empty if the folder is missing or cannot be listed.
 
         Raises:
             SourceError: the folder cannot be listed, or a name in it could leave the folder.
@@ -88,11 +87,11 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def _listed(self, folder: str) -> list[RemoteFile]:
-        """One try of :meth:`listing`; hidden files may be among the entries."""
+        """Make one attempt at :meth:`listing`; may include hidden files."""
 
     @abc.abstractmethod
     def stat(self, path: str) -> RemoteFile:
-        """Size and identity of one file.
+        """Return size and identity of a file.
 
         Raises:
             RemoteFileMissingError: there is no such file.
@@ -101,7 +100,7 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def stream(self, path: str, *, offset: int, expected: RemoteFile) -> Iterator[bytes]:
-        """Bytes of a file from ``offset`` on.
+        """Stream the bytes of a file from ``offset`` on.
 
         Raises:
             RemoteFileChangedError: the file is not the one ``expected`` describes.
@@ -110,14 +109,14 @@ class Source(abc.ABC):
         """
 
     def download_slot(self, on_wait: Callable[[], None]) -> AbstractContextManager[None]:
-        """One of the machine's download slots; to be held while a large file is streamed."""
+        """Return a context manager that holds one of the machine's download slots, for streaming a large file."""
         return self._limiter.download_slot(on_wait)
 
     def exists(self, path: str) -> bool:
-        """Return whether there is such a file.
+        """Return whether a file exists.
 
         Raises:
-            SourceError: the source cannot be asked.
+            SourceError: the source failed.
         """
         try:
             self.look_up(path)
@@ -126,14 +125,14 @@ class Source(abc.ABC):
         return True
 
     def look_up(self, path: str) -> RemoteFile:
-        """Like :meth:`stat`, asked again when the connection breaks."""
+        """Return :meth:`stat` of a file, with retries on broken connections."""
         return self._again(lambda: self.stat(path))
 
     def read_text(self, path: str) -> str:
-        """Return a small text file, whole.
+        """Return the content of a small text file.
 
         Raises:
-            SourceError: it is missing, or larger than a release document can be, or the source keeps failing.
+            SourceError: the file is missing or too large, or the source kept failing.
         """
         return self._again(lambda: self._text(path))
 
@@ -154,7 +153,7 @@ class Source(abc.ABC):
         return found.decode("latin-1")
 
     def _again(self, ask: Callable[[], _T]) -> _T:
-        """The answer to a small request, asked once more when the connection broke or the file was just replaced."""
+        """Make a small request, and retry it if the connection breaks or the file was just replaced."""
         for attempt in range(1, SMALL_FILE_ATTEMPTS):
             try:
                 return ask()
@@ -166,7 +165,7 @@ class Source(abc.ABC):
 
 
 def without_credentials(url: str) -> str:
-    """Return a URL without user name and password; of several with blanks between them, each."""
+    """Return a URL without user name and password; several URLs may be separated by blanks."""
     if len(urls := url.split()) > 1:
         return " ".join(map(without_credentials, urls))
     parts = urlsplit(url)
@@ -176,10 +175,10 @@ def without_credentials(url: str) -> str:
 
 
 def safe_name(name: str) -> str:
-    """Return a file name from a listing, refused when it could lead out of its folder.
+    """Return a file name from a listing, after checking that it cannot leave its folder.
 
     Raises:
-        SourceError: separators, ``..`` or control characters.
+        SourceError: the name has separators, ``..`` or control characters.
     """
     if not name or ".." in name or _HOSTILE.search(name):
         raise SourceError(f"the listing holds a name that is refused: {name[:80]!r}")
@@ -187,15 +186,15 @@ def safe_name(name: str) -> str:
 
 
 def is_ignored(name: str) -> bool:
-    """Whether a name is none that NCBI gives: with odd characters, or of a file that servers keep for themselves."""
+    """Return whether a name has characters that NCBI's names never have, such as hidden files of a server."""
     return _SAFE_NAME.fullmatch(name) is None
 
 
 def size_of(text: str, *, what: str) -> int:
-    """Return a size as a server writes it, in bytes.
+    """Parse a size in bytes.
 
     Raises:
-        SourceError: it is no size that a file can have.
+        SourceError: the text is not a valid file size.
     """
     if not _SIZE.fullmatch(text) or int(text) > MAX_FILE_BYTES:
         raise SourceError(f"{what}: a file cannot have a size of {text[:40]!r} bytes")
@@ -203,10 +202,10 @@ def size_of(text: str, *, what: str) -> int:
 
 
 def check_same_file(now: RemoteFile, expected: RemoteFile, *, url: str) -> None:
-    """Whether two descriptions, as far as both say something, are of one state of a file.
+    """Check that two descriptions of a file refer to the same version, as far as both are known.
 
     Raises:
-        RemoteFileChangedError: they are not.
+        RemoteFileChangedError: they differ.
     """
     for was, is_, what in (
         (expected.bytes, now.bytes, "size"),

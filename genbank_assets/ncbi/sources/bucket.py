@@ -1,8 +1,7 @@
-"""``s3://bucket/prefix``: a bucket laid out as NCBI's server is, public or one's own.
+"""``s3://bucket/prefix``: a public or private bucket with the layout of NCBI's server.
 
-``?endpoint=…``, ``&region=…`` and ``&unsigned=true`` behind it say where the bucket is and that no key is to be shown;
-what is left out comes from AWS's own variables, and without keys in them requests are not signed. Where the object set
-goes belongs to ``objects``.
+The query parameters ``endpoint``, ``region`` and ``unsigned=true`` override AWS's environment variables; without
+credentials in these, requests are not signed. The bucket of the object set belongs to ``objects``.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ from genbank_assets.ncbi.sources.base import (
 
 _OPTIONS = {"endpoint", "region", "unsigned"}
 _RETRIES = 3
-_NOT_PARTIAL = "non-partial response"  # obstore's words for a range that came with status 200
+_NOT_PARTIAL = "non-partial response"  # obstore's message when a range request was answered with status 200
 
 
 class BucketSource(Source):
-    """Objects whose keys are NCBI's paths."""
+    """A bucket whose keys are NCBI's paths."""
 
     def __init__(self, root: str, *, limiter: Limiter, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         parts = urlsplit(root)
@@ -77,7 +76,7 @@ class BucketSource(Source):
                 passed_over = max(0, passed_over - len(piece))
 
     def _get(self, path: str, *, offset: int, etag: str | None) -> tuple[Any, int]:
-        """Return the answer, and how many bytes at its start are here already: some servers know no ranges."""
+        """Return the response, and how many of its first bytes to skip if the server does not support ranges."""
         options: dict[str, Any] = {"if_match": etag} if etag else {}
         if not offset:
             return obstore.get(self._store, path, options=options), 0  # type: ignore[arg-type]
@@ -92,7 +91,7 @@ class BucketSource(Source):
 
     @contextlib.contextmanager
     def _answering(self, path: str) -> Iterator[None]:
-        """The store's errors as those of a source; a connection that broke may be tried again."""
+        """Translate the store's errors to those of a source; broken connections may be retried."""
         url = self.url(path)
         try:
             yield

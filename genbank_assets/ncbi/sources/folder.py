@@ -1,4 +1,4 @@
-"""``file://``: a folder laid out as NCBI's server is, such as a copy that somebody kept."""
+"""``file://``: a local folder with the layout of NCBI's server, such as a copy of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from genbank_assets.ncbi.sources.base import (
 
 
 class FolderSource(Source):
-    """Files of this machine."""
+    """Files on this machine."""
 
     def __init__(self, root: str, *, limiter: Limiter, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         super().__init__(root, limiter=limiter, timeout_seconds=timeout_seconds)

@@ -1,8 +1,7 @@
-"""``ftp://``: passive, binary, one control connection kept open over all files of a worker; REST resumes.
+"""``ftp://``: passive mode, one control connection per worker for all its files, downloads resumed with REST.
 
-What a server cannot do is done without: ``LIST`` instead of ``MLSD``, the whole file read past what is here instead of
-``REST``, no date instead of ``MDTM``. A control connection on which something unexpected was said is given up, because
-the next answer could belong to the question before.
+Missing server features have fallbacks: ``LIST`` for ``MLSD``, skipping bytes for ``REST``, no date for ``MDTM``. A
+control connection is dropped after an unexpected reply, because the next reply could belong to an earlier command.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from genbank_assets.ncbi.sources.base import (
 from genbank_assets.ncbi.sources.index import list_lines
 
 KEEP_ALIVE_SECONDS = 30
-# ftplib lets a number that is none pass as ValueError.
+# ftplib raises ValueError for malformed numbers.
 _FAILURES: tuple[type[Exception], ...] = (*ftplib.all_errors, ValueError)
 _UNKNOWN_COMMAND = ("500", "502", "504")
 _TOO_MANY = "421"
@@ -36,7 +35,7 @@ _ABSENT = ("550", "501")
 
 
 class FtpSource(Source):
-    """NCBI's server, or one that looks like it."""
+    """An FTP server with NCBI's layout."""
 
     def __init__(self, root: str, *, limiter: Limiter, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         super().__init__(root, limiter=limiter, timeout_seconds=timeout_seconds)
@@ -62,7 +61,7 @@ class FtpSource(Source):
             self._connection = None
 
     def _connected(self) -> ftplib.FTP:
-        """Return the control connection, opened again if the server closed it meanwhile."""
+        """Return the control connection, reopening it if the server has closed it."""
         if self._connection is not None:
             try:
                 self._connection.voidcmd("NOOP")
@@ -95,7 +94,7 @@ class FtpSource(Source):
 
     @contextlib.contextmanager
     def _dialogue(self, path: str) -> Iterator[ftplib.FTP]:
-        """The connection for one exchange; given up when its answers may be out of step afterwards."""
+        """Give the connection for one exchange, and drop it afterwards if its replies may be out of step."""
         connection = self._connected()
         try:
             yield connection
@@ -112,7 +111,7 @@ class FtpSource(Source):
             raise SourceInterruptedError(
                 f"{self.url(path)}: the connection broke: {connection_reason(error)}"
             ) from error
-        except BaseException:  # the reader stopped in the middle: the server's word about it is still to come
+        except BaseException:  # the reader stopped early: the server's final reply is still outstanding
             self._drop()
             raise
 
@@ -163,7 +162,7 @@ class FtpSource(Source):
         check_same_file(self.stat(path), expected, url=self.url(path))
 
     def _transfer(self, connection: ftplib.FTP, path: str, *, offset: int) -> tuple[socket.socket, int]:
-        """Return the data connection, and how many of its first bytes are here already."""
+        """Return the data connection, and how many of its first bytes to skip."""
         command = f"RETR {self._path(path)}"
         try:
             return connection.transfercmd(command, rest=offset or None), 0
@@ -174,7 +173,7 @@ class FtpSource(Source):
 
 
 def _keep_alive(control: socket.socket | None) -> None:
-    """Keep routers from forgetting the control connection while a large file travels on the other one."""
+    """Enable TCP keep-alive, so that the control connection survives a long transfer on the data connection."""
     if control is not None:
         control.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
@@ -183,7 +182,7 @@ def _keep_alive(control: socket.socket | None) -> None:
 
 
 def _optional(connection: ftplib.FTP, command: str) -> str | None:
-    """Return the answer to a question that old servers do not know."""
+    """Send a command that old servers may not know; None if the server does not know it."""
     try:
         answer = connection.sendcmd(command)
     except ftplib.error_perm as error:

@@ -1,7 +1,7 @@
-"""``https://`` and ``http://``: pooled connections; ranges guarded by If-Range and by what the answer says of itself.
+"""``https://`` and ``http://``: pooled connections and range requests guarded by If-Range and validated responses.
 
-A server that knows no ranges sends the file from its start: what is here already is passed over, provided that ETag or
-date prove it to be of the same state. Pauses after 503 and 429 belong to ``limiter``.
+If a server ignores ranges and sends the file from its start, the bytes already present are skipped, provided that ETag
+or date prove that the file has not changed. Pauses after 503 and 429 belong to ``limiter``.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _GONE = {404, 410}
 _NOT_SHOWN = {401, 403, 404, 410}
 _NO_HEAD = {405, 501}
 _ADVICE = {
-    401: ": it wants a user and a password, which belong into the source's URL",
-    403: ": it does not let this machine read it; is the address right?",
-    407: ": the proxy of the environment wants a user and a password, which belong into its URL",
+    401: ": it requires a user and a password; add them to the source's URL",
+    403: ": it denies access; check the address",
+    407: ": the proxy requires a user and a password; add them to the proxy's URL",
 }
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 
 
 class HttpSource(Source):
-    """NCBI's server, or one that looks like it."""
+    """A web server with NCBI's layout."""
 
     def __init__(self, root: str, *, limiter: Limiter, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         super().__init__(root, limiter=limiter, timeout_seconds=timeout_seconds)
@@ -59,7 +59,7 @@ class HttpSource(Source):
         except (ValueError, httpx.InvalidURL) as error:
             raise SourceError(f"the source is not a valid URL: {error}") from error
         proxy = proxy_of(self._root)
-        self._proxied = f"by way of the proxy {without_credentials(proxy)} " if proxy else ""
+        self._proxied = f"via the proxy {without_credentials(proxy)} " if proxy else ""
         self._client = http_client(
             self._root,
             auth=(unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
@@ -97,7 +97,7 @@ class HttpSource(Source):
                 found = _described(path, response)
                 if found.bytes is not None or _is_encoded(path, response):
                     return found
-        with self._sent("GET", path, headers={}) as response:  # the answer's head is enough: its body is not awaited
+        with self._sent("GET", path, headers={}) as response:  # only the headers are read
             self._check_status(path, response)
             return _described(path, response)
 
@@ -106,16 +106,16 @@ class HttpSource(Source):
             passed_over = self._check_answer(path, response, offset=offset, expected=expected)
             pieces = response.iter_bytes() if _is_encoded(path, response) else response.iter_raw()
             with self._reading(path):
-                for piece in pieces:  # as it comes: a larger piece would be lost when the connection breaks
+                for piece in pieces:  # not rechunked: a partly filled chunk would be lost if the connection breaks
                     if passed_over < len(piece):
                         yield piece[passed_over:]
                     passed_over = max(0, passed_over - len(piece))
 
     def _check_answer(self, path: str, response: httpx.Response, *, offset: int, expected: RemoteFile) -> int:
-        """Return whether the answer goes on with the very file whose first bytes are here.
+        """Check that a response continues the file whose first bytes are already present.
 
         Returns:
-            Bytes at the answer's start that are here already.
+            Number of bytes to skip at the start of the response.
         """
         url = self.url(path)
         if response.status_code == 416:
@@ -139,7 +139,7 @@ class HttpSource(Source):
 
     @contextlib.contextmanager
     def _sent(self, method: str, path: str, *, headers: dict[str, str]) -> Iterator[httpx.Response]:
-        """A streamed response that is not a request to slow down."""
+        """Send a request and give its streamed response, after any pauses the server asks for."""
         while True:
             sent = self._limiter.wait_for_turn(self.url(path))
             with self._reading(path):
@@ -182,10 +182,10 @@ class HttpSource(Source):
 
 
 def refuse_downgrade(response: httpx.Response) -> None:
-    """Called with every answer: a redirect from ``https`` to ``http`` is not followed.
+    """Refuse redirects from ``https`` to ``http``; an httpx event hook.
 
     Raises:
-        SourceError: the answer is one.
+        SourceError: the response is such a redirect.
     """
     target = response.headers.get("Location", "")
     if response.is_redirect and response.request.url.scheme == "https" and target.lower().startswith("http:"):
@@ -201,7 +201,7 @@ def _range(offset: int, expected: RemoteFile) -> dict[str, str]:
 
 
 def _is_encoded(path: str, response: httpx.Response) -> bool:
-    """Whether the body is packed for the way only. Of a ``.gz`` the file itself is what ``Content-Encoding`` names."""
+    """Return whether the body is compressed in transit; for a ``.gz``, Content-Encoding describes the file itself."""
     return bool(response.headers.get("Content-Encoding")) and not path.endswith(".gz")
 
 
@@ -216,7 +216,7 @@ def _described(path: str, response: httpx.Response) -> RemoteFile:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """``Retry-After`` as seconds from now, whether it is a number or a date."""
+    """Return ``Retry-After``, a number or a date, as seconds from now."""
     if not retry_after:
         return None
     if re.fullmatch(r"\s*[0-9]{1,9}\s*", retry_after):

@@ -1,8 +1,7 @@
-"""Listings as servers show them: HTML pages over HTTP, ``LIST`` lines over FTP.
+"""Parses server listings: HTML index pages and the output of FTP's ``LIST``.
 
-Every server writes its index in a way of its own (Apache with or without tables, nginx, lighttpd, IIS, Python's): the
-links are read, and date and size where they stand beside them. What is hostile is refused, what is no file of the
-folder is left out.
+Servers format index pages differently (Apache with or without tables, nginx, lighttpd, IIS, Python's), so only links
+are relied on, with date and size if they appear next to them. Malicious names are rejected, other links ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _DOS_LINE = re.compile(r"(\d{2}-\d{2}-\d{2,4}\s+\d{1,2}:\d{2}(?:[AP]M)?)\s+(<DIR
 
 
 class _Links(HTMLParser):
-    """The links of a page, each with the text behind it up to the next one."""
+    """Collects the links of a page, each with the text up to the next link."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,14 +54,14 @@ class _Links(HTMLParser):
 
 
 def html_index(page: str, *, url: str) -> list[RemoteFile]:
-    """Return the files in a server's index page of a folder.
+    """Return the files listed in a server's index page of a folder.
 
     Args:
-        page: the page.
-        url: where it was found in the end; links are relative to it.
+        page: the HTML text.
+        url: the final URL of the page, to which links are relative.
 
     Raises:
-        SourceError: a link would leave the folder, or a name or size is impossible.
+        SourceError: a link would leave the folder, or a name or size is invalid.
     """
     links = _Links()
     links.feed(page)
@@ -76,7 +75,7 @@ def html_index(page: str, *, url: str) -> list[RemoteFile]:
 
 
 def _name(href: str, *, url: str) -> str | None:
-    """Return the name of the file that a link is to, or None for anything but a file of this folder."""
+    """Return the name of the file a link refers to, or None if it is not a file in this folder."""
     if re.search(r"[\x00-\x1f\\]", href):
         raise SourceError(f"the listing holds a name that is refused: {href[:80]!r}")
     here = urlsplit(url)
@@ -85,7 +84,7 @@ def _name(href: str, *, url: str) -> str | None:
     except ValueError as error:
         raise SourceError(f"the listing holds a name that is refused: {href[:80]!r}") from error
     if link.query or link.fragment or not link.path or (link.scheme, link.netloc) not in _same_server(here):
-        return None  # an order of the rows, a footer, another server
+        return None  # links for sorting, footers, other servers
     path = link.path
     if path.startswith("/"):
         if not path.startswith(here.path):
@@ -104,7 +103,7 @@ def _same_server(here: object) -> set[tuple[str, str]]:
 
 def _remote(name: str, text: str) -> RemoteFile:
     date = _DATE.search(text)
-    behind = text[date.end() :].split() if date else []  # a number without a date before it may be anything
+    behind = text[date.end() :].split() if date else []  # a number not preceded by a date may be anything
     size = next((found for word in behind if (found := _SIZE.fullmatch(word))), None)
     bytes_, rounded = _size(size, name=name) if size is not None else (None, False)
     return RemoteFile(name, bytes_, modified=" ".join(date[0].split()) if date else None, rounded=rounded)
@@ -121,10 +120,10 @@ def _size(found: re.Match[str], *, name: str) -> tuple[int, bool]:
 
 
 def list_lines(lines: list[str]) -> list[RemoteFile]:
-    """Return the files in what an FTP server answers to ``LIST``: lines as ``ls -l`` or DOS write them.
+    """Return the files in the output of ``LIST``, in the style of ``ls -l`` or of DOS.
 
     Raises:
-        SourceError: a line is of neither form, or a name is refused.
+        SourceError: a line has neither format, or a name is invalid.
     """
     found = []
     for line in lines:

@@ -1,8 +1,8 @@
-"""Several sources of the same files, one after the other: a site's own copy first, NCBI when that fails.
+"""Several sources of the same files, in order of preference: for example a local copy first, and NCBI if it fails.
 
-The first that shows a release is used; when it keeps failing in the middle, the next takes over and stays. Nothing is
-trusted for it: the next one's release number and notes are compared with what was begun, bytes of two servers are never
-joined, and every file is verified as ever. A file that a source does not have is no failure of the source.
+The first source that shows a release is used. If it keeps failing, the next one takes over permanently. No source is
+trusted more for that: release number and notes are compared with those at the start, bytes of two servers are never
+combined, and every file is verified. A missing file is not a failure of the source.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 
 class MirrorsSource(Source):
-    """A list of sources with fall-back."""
+    """A list of sources with failover."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class MirrorsSource(Source):
         except (RemoteFileMissingError, RemoteFileChangedError):
             raise
         except SourceError as error:
-            # Another server's state of the file is another one: whoever asked begins with its size and date again.
+            # The next server may have another version of the file: the caller must start over with its size and date.
             self._go_on(source, error)
             raise RemoteFileChangedError(str(error)) from error
 
@@ -80,10 +80,10 @@ class MirrorsSource(Source):
                 self._go_on(source, error)
 
     def _source(self) -> Source:
-        """Return the source in use: the first that can be opened and shows a release.
+        """Return the source in use, choosing the first one that can be opened and shows a release.
 
         Raises:
-            SourceError: none does.
+            SourceError: no source is left.
         """
         reasons: list[str] = []
         while self._current is None:
@@ -106,10 +106,10 @@ class MirrorsSource(Source):
         return self._current
 
     def _go_on(self, failed: Source, error: SourceError) -> None:
-        """Let the next source take over.
+        """Switch to the next source.
 
         Raises:
-            SourceError: there is no next one.
+            SourceError: no source is left.
         """
         if failed is not self._current:
             return
