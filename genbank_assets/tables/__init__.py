@@ -1,1 +1,1 @@
-"""Stage 3: the Parquet record tables and their deduplication. Imports no later stage."""
+"""Stage 3: writes Parquet tables of records and deduplicates their sequences. Imports no later stage."""

@@ -1,4 +1,4 @@
-"""Columns of text as their bytes: what native loops and comparisons want instead of a string per row."""
+"""Access to Arrow text columns as raw bytes and offsets, without a Python string per row."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 def text_buffer(column: pa.Array) -> tuple[Any, Ints]:
-    """Return the buffer that holds a text column's values, and where each begins and the last one ends, (n + 1,).
+    """Return the values buffer of a text column, and the offsets of its values, (n + 1,).
 
-    A null is as an empty text. Nothing is copied but the offsets.
+    Nulls count as empty. Only the offsets are copied.
     """
     wide = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
     if not len(column):
@@ -24,6 +24,6 @@ def text_buffer(column: pa.Array) -> tuple[Any, Ints]:
 
 
 def text_bytes(column: pa.Array) -> Bytes:
-    """Return all values of a text column, one behind another, as bytes; nothing is copied."""
+    """Return all values of a text column concatenated, as bytes, without copying."""
     buffer, offsets = text_buffer(column)
     return np.frombuffer(buffer, np.uint8)[offsets[0] : offsets[-1]]

@@ -1,8 +1,8 @@
-"""Sorting more rows than fit in memory: rows go to bucket files by key range, each bucket is sorted by itself.
+"""External sorting: rows are distributed to bucket files by key range, and each bucket is sorted in memory.
 
-Because a bucket holds one range of keys, sorted buckets in order are a sorted whole. Digests are spread evenly, so
-their first bytes make the ranges; accessions are not, so theirs come from a sample. What the rows mean belongs to
-``dedup``.
+Each bucket covers one range of keys, so the sorted buckets in order form a sorted whole. Digests are uniformly
+distributed and split by their first bytes; accessions are not, so their ranges come from a sample. The meaning of the
+rows belongs to ``dedup``.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-# A bucket of this many rows takes about 0.4 GB while it is grouped and sorted (benchmarks/dedup.py).
+# Grouping and sorting a bucket of this size takes about 0.4 GB (benchmarks/dedup.py).
 ROWS_PER_BUCKET = 250_000
 ROW_GROUP_ROWS = 100_000
-MAX_BUCKETS = 800  # each is an open file; 1,024 is the usual limit of a process
+MAX_BUCKETS = 800  # each is an open file; the usual limit per process is 1,024
 
 
 def bucket_count(rows: int) -> int:
-    """Buckets that keep each near :data:`ROWS_PER_BUCKET` rows; at most :data:`MAX_BUCKETS`."""
+    """Return the number of buckets of about :data:`ROWS_PER_BUCKET` rows each; at most :data:`MAX_BUCKETS`."""
     return min(MAX_BUCKETS, max(1, -(-rows // ROWS_PER_BUCKET)))
 
 
 class Buckets:
-    """Arrow IPC files in a folder, one per bucket, appended to batch by batch.
+    """Arrow IPC files in a scratch folder, one per bucket, appended to batch by batch.
 
-    Rows of a bucket keep the order in which they were added. The folder is scratch: nothing reads it later.
+    Rows of a bucket keep the order in which they were added.
     """
 
     def __init__(self, folder: Path, *, count: int) -> None:
@@ -40,7 +40,7 @@ class Buckets:
         self._open = contextlib.ExitStack()
 
     def add(self, frame: pl.DataFrame, bucket: pl.Series) -> None:
-        """Append each row to the bucket with its number."""
+        """Append each row to the bucket with the given number."""
         numbered = frame.with_columns(bucket.cast(pl.UInt32).alias("_bucket"))
         for (number,), part in numbered.partition_by(
             "_bucket", as_dict=True, include_key=False, maintain_order=True
@@ -53,19 +53,19 @@ class Buckets:
             self._writers[index].write_table(table)
 
     def close(self) -> None:
-        """No more rows come."""
+        """Close the bucket files; no more rows can be added."""
         for writer in self._writers.values():
             writer.close()
         self._open.close()
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """Yield the buckets in order, one at a time; empty ones are left out."""
+        """Yield the non-empty buckets in order, one at a time."""
         for number in range(self.count):
             if (frame := self.frame(number)) is not None:
                 yield frame
 
     def frame(self, number: int) -> pl.DataFrame | None:
-        """One bucket's rows, which are then gone; None where it has none."""
+        """Return the rows of one bucket and delete its file; None if it is empty."""
         path = self._folder / f"{number}.arrows"
         if not path.exists():
             return None
@@ -75,7 +75,7 @@ class Buckets:
 
 
 def read_stream(path: Path) -> pl.DataFrame:
-    """Return the rows of a bucket's file."""
+    """Read the rows of a bucket file."""
     with path.open("rb") as file, pa.ipc.open_stream(file) as reader:
         frame = pl.from_arrow(reader.read_all())
     assert isinstance(frame, pl.DataFrame)
@@ -83,20 +83,20 @@ def read_stream(path: Path) -> pl.DataFrame:
 
 
 def digest_bucket(digests: pl.Series, *, count: int) -> pl.Series:
-    """Bucket by the first four bytes of a digest, in the digests' order."""
+    """Return bucket numbers derived from the first four bytes of each digest, preserving their order."""
     first = digests.bin.slice(0, 4).bin.reinterpret(dtype=pl.UInt32, endianness="big")
     return (first.cast(pl.UInt64) * count // 2**32).cast(pl.UInt32)
 
 
 def range_bucket(keys: pl.Series, *, splits: list[str]) -> pl.Series:
-    """Bucket by position among sorted split points: bucket i holds keys in [splits[i-1], splits[i])."""
+    """Return bucket numbers by split points: bucket i holds the keys in [splits[i-1], splits[i])."""
     if not splits:
         return pl.Series([0], dtype=pl.UInt32).new_from_index(0, len(keys))
     return pl.Series(splits).search_sorted(keys, side="right").cast(pl.UInt32)
 
 
 def split_points(sample: pl.Series, *, count: int) -> list[str]:
-    """``count - 1`` keys that cut a sample of the keys into even parts; fewer where keys repeat."""
+    """Return ``count - 1`` keys that divide a sample of keys evenly; fewer if keys repeat."""
     if count <= 1 or sample.is_empty():
         return []
     ordered = sample.sort()
@@ -105,7 +105,7 @@ def split_points(sample: pl.Series, *, count: int) -> list[str]:
 
 
 def sorted_writer(path: Path, schema: pa.Schema, *, sorted_by: list[str]) -> pq.ParquetWriter:
-    """Small sorted row groups with statistics: a lookup reads a footer and one group."""
+    """Open a Parquet writer for sorted rows, with statistics that let lookups read one row group."""
     return pq.ParquetWriter(
         path,
         schema,
@@ -116,6 +116,6 @@ def sorted_writer(path: Path, schema: pa.Schema, *, sorted_by: list[str]) -> pq.
 
 
 def write_sorted(writer: pq.ParquetWriter, frame: pl.DataFrame, schema: pa.Schema) -> None:
-    """Append rows, which continue the order, in row groups of a lookup's size."""
+    """Append rows that continue the sort order, in small row groups suited to lookups."""
     table = frame.select(schema.names).to_arrow().cast(schema)
     writer.write_table(table, row_group_size=ROW_GROUP_ROWS)

@@ -1,7 +1,7 @@
-"""Coding sequences, one row per CDS feature, each with what its spans translate to compared with what is given.
+"""Coding sequences: one row per CDS feature, with its translation compared to the ``/translation`` qualifier.
 
-Spans are cut and translated natively, a row group at a time; only translations that differ are looked at one by one.
-The stage that writes the tables belongs to ``derived``.
+Spans are cut and translated natively, one row group at a time; only differing translations are examined individually.
+Writing the tables belongs to ``derived``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SAME = "same"
 NOT_GIVEN = "no translation is given"
 PSEUDO = "no translation is given for a pseudogene"
 UNKNOWN_CODE = "the genetic code is none of NCBI's"
-#: Why a translation differs, most specific first.
+#: Reasons for a differing translation, most specific first.
 DIFFERENCES = (
     "an exception is declared", "another first residue", "another length", "residues that are ambiguous",
     "other residues",
@@ -51,9 +51,9 @@ def coding_sequences_of(batch: pa.RecordBatch, *, section: str, reader: ResidueR
     """Return the coding sequences of a batch of records, in order.
 
     Args:
-        batch: has :data:`COLUMNS`.
+        batch: records with the columns :data:`COLUMNS`.
         section: the partition.
-        reader: the residues of the batch's file.
+        reader: residues of the batch's file.
     """
     features = FeatureArrays(batch)
     chosen = np.flatnonzero(features.keyed(["CDS"]))
@@ -113,7 +113,7 @@ def _checked(
     excepted: dict[int, list[str]],
     reader: ResidueReader,
 ) -> list[str]:
-    """For each coding sequence: :data:`SAME`, or why there is another translation or none."""
+    """Return :data:`SAME` for each coding sequence, or why its translation differs or is missing."""
     given = columns["translation"]
     codes = code_rows(columns["genetic_code"])
     found = np.array([*REASONS, SAME, NOT_GIVEN, PSEUDO, UNKNOWN_CODE, *DIFFERENCES], dtype=object)
@@ -155,7 +155,7 @@ def _checked(
 
 
 def _equal_text(letters: bytes, offsets: Ints, cut_short: Any, wanted: pa.Array) -> Flags:
-    """Whether a translation is the given one, its stop or the letter of a codon that is cut short left out, (n,)."""
+    """Return whether translations equal the given ones, ignoring the stop and an incomplete last codon, (n,)."""
     codes = np.frombuffer(letters, np.uint8)
     ends = offsets[1:].copy()
     filled = ends > offsets[:-1]
@@ -164,7 +164,7 @@ def _equal_text(letters: bytes, offsets: Ints, cut_short: Any, wanted: pa.Array)
     dropped = filled & ((last == ord("*")) | (cut_short & (ends - offsets[:-1] == given_lengths + 1)))
     sizes = ends - offsets[:-1] - dropped
     same: Flags = sizes == given_lengths
-    # Compared as one run of bytes: the letters that count, against all given letters.
+    # Compare all letters that count with all given letters as one array of bytes.
     keep = np.ones(len(codes), np.bool_)
     keep[ends[dropped] - 1] = False
     keep[np.repeat(~same, ends - offsets[:-1])] = False
@@ -177,7 +177,7 @@ def _equal_text(letters: bytes, offsets: Ints, cut_short: Any, wanted: pa.Array)
 
 
 def _applied(made: str, exceptions: list[str], spans: Spans, feature: int, frame: int) -> str:
-    """Return the translation with the residues that ``/transl_except`` names put in."""
+    """Apply the residues named by ``/transl_except`` to a translation."""
     letters = list(made)
     for text in exceptions:
         found = _EXCEPT.search(text)
@@ -194,12 +194,12 @@ def _applied(made: str, exceptions: list[str], spans: Spans, feature: int, frame
 
 
 def _offset_in_cds(spans: Spans, feature: int, residue: int) -> int | None:
-    """0-based place of a residue of the record in the coding sequence: of the codon's, the one that is named first."""
+    """Return the 0-based offset within the coding sequence of the first-named residue of a codon."""
     before = 0
     for span in range(int(spans.offsets[feature]), int(spans.offsets[feature + 1])):
         start, end = int(spans.start[span]), int(spans.end[span])
         if start <= residue <= end:
-            # On the other strand the position that is written first is the codon's last residue.
+            # On the reverse strand, the position written first is the codon's last residue.
             return before + (max(0, end - residue - 2) if spans.reverse[span] else residue - start)
         before += max(0, end - start + 1)
     return None
@@ -220,7 +220,7 @@ def _difference(made: str, given: str, *, cut_short: bool) -> str:
 
 
 def _excepted(features: FeatureArrays, chosen: Ints) -> dict[int, list[str]]:
-    """Return the values of ``/transl_except``, by the number of the coding sequence."""
+    """Return the values of ``/transl_except`` by number of the coding sequence."""
     owner, values = features.qualifier_rows("transl_except")
     number = {int(feature): n for n, feature in enumerate(chosen.tolist())} if len(owner) else {}
     found: dict[int, list[str]] = {}
@@ -231,7 +231,7 @@ def _excepted(features: FeatureArrays, chosen: Ints) -> dict[int, list[str]]:
 
 
 def _exceptions(features: FeatureArrays, take: pa.Array) -> pa.Array:
-    """``/exception``, or the qualifiers that say the same without a value."""
+    """Return the values of ``/exception``, or of the valueless qualifiers that mean the same."""
     found = features.first("exception")
     for name, text in (("ribosomal_slippage", "ribosomal slippage"), ("trans_splicing", "trans-splicing")):
         flags = pa.array(features.has(name))
@@ -240,14 +240,14 @@ def _exceptions(features: FeatureArrays, take: pa.Array) -> pa.Array:
 
 
 def _reversed(spans: Spans) -> Flags:
-    """Return whether a feature is read on the other strand, by its first span, (features,)."""
+    """Return whether the first span of each feature is on the reverse strand, (features,)."""
     first = np.minimum(spans.offsets[:-1], max(0, len(spans.reverse) - 1))
     filled = np.diff(spans.offsets) > 0
     return filled & spans.reverse[first] if len(spans.reverse) else filled
 
 
 def _small(values: pa.Array, *, default: int, low: int, high: int) -> Ints:
-    """Numbers as qualifiers have them; the default for what is none or out of range, (n,)."""
+    """Parse small numbers in qualifiers; ``default`` for missing, invalid or out-of-range values, (n,)."""
     series = pl.Series(pl.from_arrow(values)).cast(pl.String).str.strip_chars().cast(pl.Int64, strict=False)
     return series.set(~series.is_between(low, high), None).fill_null(default).to_numpy()
 

@@ -1,7 +1,7 @@
-"""Questions to a taxonomy in the store: what a name means, which taxa are a clade, the lineage of a taxon.
+"""Queries on a taxonomy in the store: finding a taxon by name, the taxa in a clade, and the lineage of a taxon.
 
-A clade is a range of the nested set; a record's taxon is looked up by its number in two arrays, whatever the clade's
-size. Merged taxa are followed, deleted ones are reported. Making the tables belongs to ``taxonomy``.
+A clade is a range of the nested set; a taxon id is looked up in two sorted arrays, whatever the size of the clade.
+Merged taxa are followed, deleted ones are reported. Building the tables belongs to ``taxonomy``.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ MAX_CANDIDATES = 10
 
 @dataclasses.dataclass(frozen=True)
 class Taxon:
-    """A taxon, and its interval in the nested set.
+    """A taxon and its interval in the nested set.
 
     Attributes:
-        taxon_id: NCBI's id; of a merged taxon, the id it was merged into.
-        scientific_name: its scientific name.
-        rank: its rank, such as ``species``.
-        left_value: left end of its interval.
-        right_value: right end; taxa below it lie between.
+        taxon_id: NCBI's id; for a merged taxon, the id it was merged into.
+        scientific_name: scientific name.
+        rank: rank, such as ``species``.
+        left_value: left end of the interval.
+        right_value: right end of the interval, which encloses all descendants.
     """
 
     taxon_id: int
@@ -45,13 +45,13 @@ class Taxon:
 
 @dataclasses.dataclass(frozen=True)
 class Resolved:
-    """What became of some taxon ids.
+    """Current state of some taxon ids.
 
     Attributes:
-        taxon_ids: each id as the taxonomy has it now: merged ones followed, (n,).
-        left_values: its place in the nested set; 0 for an id that is no taxon, (n,).
-        merged: ids that were merged into others, (n,).
-        deleted: ids that NCBI deleted, (n,).
+        taxon_ids: current id of each taxon, following merges, (n,).
+        left_values: left value in the nested set; 0 for an unknown id, (n,).
+        merged: whether the id was merged into another, (n,).
+        deleted: whether NCBI deleted the id, (n,).
     """
 
     taxon_ids: Ints
@@ -61,7 +61,7 @@ class Resolved:
 
     @property
     def unknown(self) -> Flags:
-        """Ids that are neither a taxon, nor merged, nor deleted, (n,)."""
+        """Whether an id is neither a taxon, nor merged, nor deleted, (n,)."""
         unknown: Flags = (self.left_values == 0) & ~self.deleted
         return unknown
 
@@ -70,7 +70,7 @@ class Taxonomy:
     """The taxonomy of one date.
 
     Args:
-        manifest: what it consists of.
+        manifest: manifest of its tables.
         scan: opens one of its tables.
     """
 
@@ -80,14 +80,14 @@ class Taxonomy:
 
     @property
     def date(self) -> str:
-        """Day of NCBI's archive, ISO 8601."""
+        """Date of NCBI's archive, ISO 8601."""
         return self.manifest.date
 
     def find(self, name: str) -> Taxon:
-        """Return the taxon of a number or of a name, whatever the name's case and kind.
+        """Find a taxon by id or by any of its names, ignoring case.
 
         Raises:
-            NotFoundError: there is none, it was deleted, or several taxa have the name.
+            NotFoundError: there is no such taxon, it was deleted, or the name is ambiguous.
         """
         text = name.strip()
         return self._numbered(int(text)) if text.isascii() and text.isdigit() else self._named(text)
@@ -134,7 +134,7 @@ class Taxonomy:
         return self._scan("deleted").collect()["taxon_id"].to_numpy()
 
     def resolve(self, taxon_ids: Ints) -> Resolved:
-        """Return what some ids are in this taxonomy, (n,)."""
+        """Look up the current state of some taxon ids, (n,)."""
         at, merged = _look_up(self._merged[0], taxon_ids)
         now = np.where(merged, self._merged[1][at], taxon_ids) if len(self._merged[0]) else taxon_ids
         ids, lefts = self._by_id
@@ -147,12 +147,12 @@ class Taxonomy:
         )
 
     def clade(self, taxon: Taxon) -> Ints:
-        """Return the taxon and all below it, ascending, (n,): a range of the table's row groups is read."""
+        """Return the ids of a taxon and all its descendants, ascending, (n,), from a range of row groups."""
         inside = pl.col("left_value").is_between(taxon.left_value, taxon.right_value)
         return self._scan("nodes").filter(inside).select("taxon_id").collect()["taxon_id"].sort().to_numpy()
 
     def above(self, taxon: Taxon) -> list[Taxon]:
-        """Return the taxa that the taxon belongs to, root first; itself is left out."""
+        """Return the ancestors of a taxon, root first, without the taxon itself."""
         inside = (pl.col("left_value") < taxon.left_value) & (pl.col("right_value") > taxon.right_value)
         return self._taxa(inside)
 
@@ -162,7 +162,7 @@ class Taxonomy:
 
     @cached_property
     def _parents(self) -> Ints:
-        """Row of each node's parent, in order of taxon id; the root's is its own."""
+        """Row of each node's parent, in order of taxon id; the root is its own parent."""
         ids = self._nodes["taxon_id"].to_numpy()
         parents = self._nodes["parent_id"].fill_null(pl.lit(int(ids[0]))).to_numpy()
         at = np.searchsorted(ids, parents)
@@ -172,15 +172,15 @@ class Taxonomy:
 
     @cached_property
     def ranks(self) -> frozenset[str]:
-        """The ranks that this taxonomy has."""
+        """All ranks of this taxonomy."""
         return frozenset(self._scan("nodes").select(pl.col("rank").unique()).collect()["rank"].to_list())
 
     def lineage(self, taxon_ids: Ints, *, ranks: Sequence[str]) -> list[tuple[str | None, ...]]:
-        """Return the names of each taxon's ancestors (itself among them) at some ranks; None where there is none.
+        """Return the names of each taxon's ancestors (including itself) at some ranks; None if it has none at a rank.
 
         Args:
-            taxon_ids: ids as :meth:`resolve` returns them; an id that is no taxon has no names, (n,).
-            ranks: ranks as NCBI writes them.
+            taxon_ids: ids as returned by :meth:`resolve`; unknown ids have no names, (n,).
+            ranks: ranks as spelled by NCBI.
         """
         ids = self._nodes["taxon_id"].to_numpy()
         at, known = _look_up(ids, taxon_ids)
@@ -203,7 +203,7 @@ class Taxonomy:
 
 
 def _look_up(keys: Ints, wanted: Ints) -> tuple[Ints, Flags]:
-    """Return where each wanted key is among ascending keys, and whether it is there at all."""
+    """Return the position of each wanted key in a sorted array, and whether it is present."""
     if not len(keys):
         return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
@@ -211,7 +211,7 @@ def _look_up(keys: Ints, wanted: Ints) -> tuple[Ints, Flags]:
 
 
 def open_taxonomy(store: Path, *, date: str | None = None) -> Taxonomy:
-    """Return the taxonomy of a date, or the newest one in the store.
+    """Open the taxonomy of a date, or the newest one in the store.
 
     Raises:
         NotFoundError: it is not in the store.

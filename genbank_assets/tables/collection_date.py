@@ -1,7 +1,8 @@
-"""Collection dates and missing-value terms as INSDC writes them.
+"""Parses collection dates and missing-value terms as defined by INSDC.
 
-A date is a year, month, day or time, in the old form (``21-Oct-1952``) or in ISO 8601, or a range of two with a slash.
-It becomes the first and last day that it may mean. https://www.insdc.org/submitting-standards/missing-value-reporting/
+A date is a year, month, day or time, in the old format (``21-Oct-1952``) or in ISO 8601, or a range of two, separated
+by a slash. It is converted to the first and last possible day.
+https://www.insdc.org/submitting-standards/missing-value-reporting/
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ _PRECISIONS = ("year", "month", "day", "time")
 
 
 def missing_term(text: str | None) -> str | None:
-    """Return the term in INSDC's writing, where a value says that it is missing; else None."""
+    """Return INSDC's spelling of a missing-value term, or None if the value is not one."""
     folded = re.sub(r"\s+", " ", (text or "").strip().lower())
     folded = re.sub(r"\s*:\s*", ": ", folded)
     return folded if folded in MISSING_TERMS else None
 
 
 def parse_collection_date(text: str) -> tuple[dt.date, dt.date, str] | None:
-    """First day, last day and precision of a date or range; None for anything else, or a range that runs backwards."""
+    """Return first day, last day and precision of a date or range; None if it is invalid or reversed."""
     first, slash, last = text.strip().partition("/")
     begin = _single(first.strip())
     end = _single(last.strip()) if slash else begin
@@ -46,7 +47,7 @@ def parse_collection_date(text: str) -> tuple[dt.date, dt.date, str] | None:
 
 
 def _single(text: str) -> tuple[dt.date, dt.date, int] | None:
-    """First day, last day, and place in :data:`_PRECISIONS` of one date."""
+    """Return first day, last day and index in :data:`_PRECISIONS` of a single date."""
     old, iso = _OLD.fullmatch(text), _ISO.fullmatch(text)
     if old is not None:
         day, month, year = old[1], _MONTHS.get(old[2].lower()) if old[2] else None, old[3]
@@ -75,5 +76,5 @@ def _single(text: str) -> tuple[dt.date, dt.date, int] | None:
 
 
 def _rest(day: dt.date) -> int:
-    """Days from a 28th to the end of its month, which is not December."""
+    """Return the number of days from the 28th to the end of a month other than December."""
     return (dt.date(day.year, day.month + 1, 1) - day).days - 1

@@ -1,6 +1,6 @@
-"""Cuts features out of residues: whole row groups at once, long records feature by feature.
+"""Extracts the residues of features: whole row groups at once, long records feature by feature.
 
-Features come and go in the order of their records. Which spans may be cut belongs to ``splicing``.
+Features are processed in the order of their records. Which spans can be extracted belongs to ``splicing``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from genbank_assets.tables.residue_text import spliced
 from genbank_assets.tables.residues import Chunks, ResidueReader
 from genbank_assets.tables.splicing import Spans
 
-# Features of long records are gathered up to so many residues, longer ones come in pieces.
+# Features of long records are combined up to this many residues; longer ones are returned in pieces.
 GATHERED_RESIDUES = 4 * 1024 * 1024
 
 
@@ -26,10 +26,10 @@ class Cut:
     """Residues of some features.
 
     Attributes:
-        features: which ones, by their number among those that were asked for, (n,).
-        residues: buffer of all of them.
-        offsets: where each begins, and the end of the last, (n + 1,).
-        pieces: for a single long feature its residues in pieces; the two above are then empty.
+        features: indices among the requested features, (n,).
+        residues: buffer of all residues.
+        offsets: offsets of the features in the buffer, (n + 1,).
+        pieces: the residues of a single long feature, in pieces; ``residues`` and ``offsets`` are then empty.
     """
 
     features: Ints
@@ -39,16 +39,16 @@ class Cut:
 
 
 def cut(spans: Spans, *, ordinals: Ints, lengths: Ints, reader: ResidueReader) -> Iterator[Cut]:
-    """Cut features, none of which is refused, in order.
+    """Extract features in order; none of them may be refused.
 
     Args:
-        spans: their spans.
-        ordinals: the record of each feature, ascending, (features,).
-        lengths: residues of that record, (features,).
-        reader: the table with the records' residues.
+        spans: spans of the features.
+        ordinals: record of each feature, ascending, (features,).
+        lengths: number of residues of that record, (features,).
+        reader: table with the records' residues.
 
     Raises:
-        IntegrityError: the table has not the residues of a record.
+        IntegrityError: the table lacks residues of a record.
     """
     done = 0
     for chunks in reader.chunks(np.unique(ordinals)):
@@ -59,7 +59,7 @@ def cut(spans: Spans, *, ordinals: Ints, lengths: Ints, reader: ResidueReader) -
         mine = np.flatnonzero(begun[at] == ordinals)
         if not len(mine):
             continue
-        in_whole = whole[at[mine]] == lengths[mine]  # all of the record's residues are in this row group
+        in_whole = whole[at[mine]] == lengths[mine]  # the whole record is in this row group
         features = mine[in_whole]
         if len(features):
             part = spans.take(features)
@@ -74,7 +74,7 @@ def cut(spans: Spans, *, ordinals: Ints, lengths: Ints, reader: ResidueReader) -
 
 
 def _records(chunks: Chunks) -> tuple[Ints, Ints, Ints]:
-    """For the records that begin in a row group: residues here, where they begin in the buffer, and their ordinals."""
+    """Return length in this row group, offset in the buffer and ordinal of each record that begins in a row group."""
     begun = np.flatnonzero(chunks.is_first)
     if not len(begun):
         empty = np.zeros(0, np.int64)

@@ -1,9 +1,9 @@
-"""Stage 3: the record tables of a division -> distinct sequences and memberships.
+"""Stage 3: computes the distinct sequences of a division, and which records share them.
 
-No record is ever dropped. ``sequences/sequences.parquet`` has one row per distinct sequence (digest and molecule
-class: "ACGT" is a legal peptide too), ``memberships/memberships.parquet`` one row per record. Records without residues
-share no digest and stay out of deduplication. The work is out of core (``buckets``), its result deterministic. Where a
-state differs from an earlier release belongs to ``postgres``.
+No record is dropped. ``sequences/sequences.parquet`` has one row per distinct sequence (digest and molecule class, as
+"ACGT" is also a valid peptide), ``memberships/memberships.parquet`` one row per record. Records without residues have
+no digest and are not deduplicated. The computation is out of core (``buckets``) and deterministic. Differences between
+releases belong to ``postgres``.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ from genbank_assets.tables.rows_of_records import grouped, in_order, rows_of, sa
 from genbank_assets.tables.unique_tables import MEMBERSHIPS, UNIQUE_SEQUENCES
 
 CODE_VERSION = "2"
-# A division of fewer buckets is not worth the files that pass between machines.
+# For divisions with fewer buckets, distributing the work costs more than it saves.
 MIN_SPREAD_BUCKETS = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Totals:
-    """Records of a division, those of them that have no residues, and distinct sequences of the others.
+    """Totals of a division.
 
     Attributes:
-        members: records of the division.
-        without_sequence: those that have no residues.
-        distinct_sequences: different sequences of the others.
+        members: number of records.
+        without_sequence: records without residues.
+        distinct_sequences: distinct sequences of the other records.
     """
 
     members: int
@@ -68,20 +68,23 @@ def build_unique_records(
     run_id: str,
     recheck: bool = False,
 ) -> Manifest:
-    """Find a division's distinct sequences and publish both tables.
+    """Compute a division's distinct sequences and publish both tables.
 
-    The representative of a sequence is its member that comes first by accession, version, file and position.
+    The representative of a sequence is its first member by accession, version, file and position.
 
     Args:
         partition: the division and release; the caller holds its lock.
-        settings: how long replaced tables stay, and where a big division's work is done.
-        progress: called with lines for people.
-        run_id: the run that asks.
-        recheck: whether tables that are here are read to see if they still have their digests.
+        settings: retention of replaced tables, and the executor for large divisions.
+        progress: called with messages for the user.
+        run_id: id of this run, recorded in the manifest.
+        recheck: whether to verify the digests of existing tables.
+
+    Returns:
+        The published manifest.
 
     Raises:
         NotFoundError: the record tables are not published.
-        IntegrityError: members do not add up to the records; nothing is published.
+        IntegrityError: the number of members differs from the number of records; nothing is published.
         StoreError: the tables cannot be written; nothing is published.
     """
     records = partition.manifest("records")
@@ -100,7 +103,7 @@ def build_unique_records(
         manifest = _built(partition, records, settings=settings, progress=progress, run_id=run_id)
         manifest = publish_manifest(manifest, partition=partition)
     update_stable_path(partition)
-    for stage in STABLE_STAGES:  # record tables, too: until now the stable path named the previous ones
+    for stage in STABLE_STAGES:  # the stable path may have pointed to earlier record tables until now
         prune_generations(partition, stage, grace_seconds=settings.keep_replaced_seconds)
     return manifest
 
@@ -113,7 +116,7 @@ def _built(
     progress: Callable[[str], None],
     run_id: str,
 ) -> Manifest:
-    """Return the manifest of a generation whose tables are there."""
+    """Build the tables in a generation and return its manifest."""
     generation = new_generation(partition, "unique_records", input_digest=records.digest, code_version=CODE_VERSION)
     folder = partition.generation_folder("unique_records", generation)
     with Stopwatch() as watch, store_errors(folder):
@@ -157,10 +160,19 @@ def deduplicate(
     settings: Settings | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Totals:
-    """Write both tables below ``out``, for record tables of ``rows`` rows in all.
+    """Write both tables below ``out``.
 
-    Memory is bounded by the bucket size, not by ``rows``. Each table appears under its name when it is complete. Where
-    the settings name an executor, a big division's work is spread over it, with the same tables at the end.
+    Memory is bounded by the bucket size, not by ``rows``. Each table gets its final name when it is complete. If the
+    settings name an executor, the work of a large division is distributed, with identical results.
+
+    Args:
+        paths: the record tables.
+        out: folder for both tables.
+        rows: total number of rows of the record tables.
+        partition: the division and release, recorded in the rows.
+        scratch: folder for temporary files.
+        settings: name the executor.
+        progress: called with messages for the user.
     """
     scratch = scratch or out / ".scratch"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -217,7 +229,7 @@ def deduplicate(
 def _written(
     frames: Iterator[pl.DataFrame], path: Path, schema: pa.Schema, sorted_by: str, where: dict[str, pl.Expr]
 ) -> int:
-    """Write sorted rows into a table that appears when it is complete; returns how many there are."""
+    """Write sorted frames to a table that gets its name when it is complete; return the number of rows."""
     rows = 0
     with (
         temporary_beside(path) as temporary,
@@ -240,7 +252,7 @@ def _entry(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _prove(totals: Totals, records: Manifest) -> None:
-    """Conservation: every record is a member, every member a record."""
+    """Check that every record is a member, and every member a record."""
     expected = sum(entry["records"] for entry in records.files)
     with_sequence = sum(entry["with_sequence"] for entry in records.files)
     if totals.members != expected or totals.members - totals.without_sequence != with_sequence:

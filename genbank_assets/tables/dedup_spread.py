@@ -1,10 +1,9 @@
-"""Deduplication of a big division on many machines, with the same bytes at the end as on one.
+"""Distributed deduplication of a large division, with output identical to that of a single machine.
 
-Three rounds of tasks, each over files in the store's scratch folder: record tables are cut into buckets of digests, a
-part of the tables a task; buckets of digests are grouped, some a task, and cut into buckets of accessions; those are
-sorted. The caller writes the sorted rows into the two tables, bucket after bucket, as ``dedup`` does by itself. A task
-may run more than once: what it makes appears whole, and what it reads stays until all is done. What the rows mean
-belongs to ``dedup``.
+Three rounds of tasks exchange files in the store's scratch folder: record tables are split into buckets of digests;
+buckets of digests are grouped and split into buckets of accessions; these are sorted. The caller writes the sorted rows
+into the two tables, bucket by bucket, as ``dedup`` does on one machine. Tasks may run more than once: their output
+appears atomically, and their input is kept until all tasks have finished. The meaning of the rows belongs to ``dedup``.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ from genbank_assets.tables.buckets import Buckets, digest_bucket, range_bucket, 
 from genbank_assets.tables.rows_of_records import grouped, in_order, rows_of, sampled
 
 T = TypeVar("T")
-# Files of buckets grow with the tasks of a round: so many tasks times MAX_BUCKETS at the most.
+# Maximum number of tasks per round, which bounds the bucket files to this times MAX_BUCKETS.
 MAX_TASKS = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SpreadRows:
-    """Sorted rows in the scratch folder, to be read once, in order.
+    """Sorted rows in the scratch folder, to be read once and in order.
 
     Attributes:
-        sequences: distinct sequences, in order of digest.
-        members: records, in order of accession.
-        distinct_sequences: how many sequences.
-        without_sequence: records without residues.
+        sequences: distinct sequences, ordered by digest.
+        members: records, ordered by accession.
+        distinct_sequences: number of distinct sequences.
+        without_sequence: number of records without residues.
     """
 
     sequences: Iterator[pl.DataFrame]
@@ -49,7 +48,7 @@ class SpreadRows:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Cut:
-    """Cut some record tables into buckets of digests."""
+    """Split some record tables into buckets of digests."""
 
     tables: tuple[str, ...]
     out: Path
@@ -61,7 +60,7 @@ class _Cut:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Group:
-    """Group some buckets of digests, and cut their records into buckets of accessions."""
+    """Group some buckets of digests, and split their records into buckets of accessions."""
 
     parts: tuple[str, ...]
     buckets: tuple[int, ...]
@@ -87,18 +86,18 @@ class _Sort:
 def spread_rows(
     paths: Sequence[Path], *, scratch: Path, count: int, settings: Settings, progress: Callable[[str], None]
 ) -> SpreadRows:
-    """Find the distinct sequences and sort the records of some record tables on the executor of the settings.
+    """Compute the distinct sequences and sort the records of some record tables on the configured executor.
 
     Args:
         paths: the record tables.
-        scratch: a folder that all workers see.
-        count: buckets, of digests and of accessions.
-        settings: which executor.
-        progress: called with lines for people.
+        scratch: a folder that all workers can access.
+        count: number of buckets, of digests and of accessions.
+        settings: name the executor.
+        progress: called with messages for the user.
 
     Raises:
-        WorkerLostError: workers were killed; nothing is published, the next run starts over.
-        WorkerRefusedError: no worker is fit.
+        WorkerLostError: workers were killed; nothing is published, and the next run starts over.
+        WorkerRefusedError: no worker is suitable.
     """
     shares = _shares(list(paths))
     cuts = [
@@ -134,7 +133,11 @@ def _shares(items: list[T]) -> list[list[T]]:
 
 
 def _cut(task: _Cut) -> tuple[int, list[str]]:
-    """Records without residues, and a sample of the accessions; the last bucket has those records."""
+    """Split tables into buckets, of which the last has the records without residues.
+
+    Returns:
+        The number of records without residues, and a sample of the accessions.
+    """
     without, names = 0, []
 
     def make(folder: Path) -> None:
@@ -154,7 +157,7 @@ def _cut(task: _Cut) -> tuple[int, list[str]]:
 
 
 def _group(task: _Group) -> int:
-    """Return how many distinct sequences there are."""
+    """Group buckets; return the number of distinct sequences."""
     distinct = 0
 
     def make(folder: Path) -> None:
@@ -188,7 +191,7 @@ def _sort(task: _Sort) -> None:
 
 
 def _make_whole(folder: Path, make: Callable[[Path], None]) -> None:
-    """Make a folder that appears when it is whole; where another run of the task was quicker, its own is as good."""
+    """Create a folder atomically; if a duplicate of the task was faster, keep its folder."""
     temporary = folder.with_name(hidden_name(folder.name, suffix=".tmp"))
     temporary.mkdir(parents=True)
     make(temporary)
@@ -201,7 +204,7 @@ def _make_whole(folder: Path, make: Callable[[Path], None]) -> None:
 
 
 def _concatenated(parts: Sequence[str], bucket: int) -> pl.DataFrame | None:
-    """One bucket's rows of all parts, in their order; None where there are none."""
+    """Return the rows of one bucket from all parts, in order; None if there are none."""
     paths = [path for part in parts if (path := Path(part) / f"{bucket}.arrows").exists()]
     return pl.concat([read_stream(path) for path in paths]) if paths else None
 

@@ -1,7 +1,8 @@
-"""The stages ``samples`` and ``cds``: tables made of the features of a division's records, a file per flat file.
+"""The stages ``samples`` and ``cds``: tables derived from the features of a division, one file per flat file.
 
-Files are independent tasks; one that was made from the same tables by the same code is not made again. They lie in a
-folder of their generation, and the manifest, written last, names it. What rows say belongs to ``samples`` and ``cds``.
+Files are independent tasks; a table made from the same input by the same code is not rebuilt. Tables are written to the
+folder of their generation, which the manifest, written last, publishes. Their content belongs to ``samples`` and
+``cds``.
 """
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ from genbank_assets.tables.residues import ResidueReader
 from genbank_assets.tables.writer import table_stems
 
 Derived = Literal["samples", "cds"]
-# Bump when the bytes of the tables change.
+# Increment when the content of the tables changes.
 CODE_VERSIONS: dict[Derived, str] = {"samples": "1", "cds": "1"}
 _SCHEMAS = {"samples": SAMPLE_SCHEMA, "cds": CDS_SCHEMA}
-# Rows of a group are bounded by their records' bytes, as the record table's groups are.
+# Row groups are bounded by the bytes of their records, like those of the record table.
 _STATISTICS = ["accession", "accession_version", "record_ordinal", "taxon_id", "protein_id", "collected_from"]
 
 
 @dataclasses.dataclass(frozen=True)
 class DerivedTask:
-    """One flat file's table to make; small and picklable.
+    """The task of building one file's table; picklable.
 
     Attributes:
-        stage: which table: ``samples`` or ``cds``.
+        stage: ``samples`` or ``cds``.
         name: the raw file's name.
         records: the file's record table.
         sequences: the file's sequence table.
@@ -59,7 +60,7 @@ class DerivedTask:
 
     @property
     def receipt(self) -> Path:
-        """The file's manifest entry, written when its table is in place."""
+        """Path of the file's manifest entry, written once its table is complete."""
         return self.out.with_name(f".{self.out.name}.json")
 
 
@@ -71,11 +72,11 @@ def build_derived(
     progress: Callable[[str], None],
     run_id: str,
 ) -> Manifest:
-    """Make a division's table of samples or coding sequences and publish it.
+    """Build a division's table of samples or coding sequences and publish it.
 
     Raises:
         NotFoundError: the record tables are not published.
-        IntegrityError: a table that is read is damaged; nothing is published.
+        IntegrityError: an input table is damaged; nothing is published.
     """
     records = partition.manifest("records")
     if records is None:
@@ -105,7 +106,7 @@ def _built(
     progress: Callable[[str], None],
     run_id: str,
 ) -> Manifest:
-    """Return the manifest of a generation whose tables are there."""
+    """Build the tables in a generation and return its manifest."""
     version = CODE_VERSIONS[stage]
     generation = new_generation(partition, stage, input_digest=records.digest, code_version=version)
     source, folder = partition.folder_of(records), partition.generation_folder(stage, generation)
@@ -159,7 +160,7 @@ def _built(
 
 
 def make_table(task: DerivedTask) -> dict[str, Any]:
-    """Make one table and keep its manifest entry beside it; runs in a worker process."""
+    """Build one table and write its manifest entry beside it; runs in a worker process."""
     rows, checks = 0, Counter[str]()
     schema = _SCHEMAS[task.stage]
     with temporary_beside(task.out) as temporary:

@@ -1,7 +1,6 @@
-"""The drift canary: what a record table holds that the reader has never seen in NCBI's files.
+"""Format drift: finds values in a record table that have never been seen in NCBI's files.
 
-The reader takes anything; this says when the format moves, before somebody finds out otherwise. What is known is listed
-in ``flatfile.known``.
+The reader accepts any value; this reports when NCBI's format changes. Known values are listed in ``flatfile.known``.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 
 from genbank_assets.flatfile import known
 
-# How notes about the header begin (docs/reader.md).
+# Prefix of notes about the header (docs/reader.md).
 _HEADER_FORMS = (
     "LOCUS line: ", "REFERENCE has no number", "VERSION is not", "a keyword is indented", "a keyword stands twice",
     "a sub-keyword begins", "the lineage ", "lines below ORGANISM", "line not understood", "a line of the header",
@@ -26,14 +25,14 @@ _COLUMNS = ["accession", "division", "molecule_type", "topology", "features", "o
 
 
 def unseen_forms(records_file: Path) -> dict[str, dict[str, int]]:
-    """Return what is not known in a record table, by kind, and how often it occurs there.
+    """Count unknown values in a record table, by kind.
 
     Args:
-        records_file: a table of records; row groups are read one at a time.
+        records_file: a record table; row groups are read one at a time.
 
     Returns:
         Counts by value, for ``feature keys``, ``qualifiers``, ``keywords``, ``accessions``, ``molecules``,
-        ``divisions``, ``topologies``, ``header forms`` and ``locations``; kinds without any are left out.
+        ``divisions``, ``topologies``, ``header forms`` and ``locations``; empty kinds are omitted.
     """
     found: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     with pq.ParquetFile(records_file) as table:

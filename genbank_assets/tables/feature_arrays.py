@@ -1,6 +1,7 @@
-"""The features of a batch of records as flat arrays: no Python object per feature, qualifier or span.
+"""The features of a batch of records as flat arrays, without a Python object per feature, qualifier or span.
 
-Everything that asks what features say (``samples``, ``cds``, extracts) asks here; what answers mean belongs to them.
+Used by everything that evaluates features (``samples``, ``cds``, extracts); interpreting the values belongs to the
+callers.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ QUALIFIER_COLUMNS = (f"{_ELEMENT}.qualifiers",)
 
 
 class FeatureArrays:
-    """The features of the records of a batch that has the column ``features``, or some of its fields."""
+    """The features of a batch of records that has the column ``features``, or some of its fields."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         column = batch.column("features")
@@ -36,22 +37,22 @@ class FeatureArrays:
             zip((flat.type.field(i).name for i in range(flat.type.num_fields)), flat.flatten(), strict=True)
         )
         self.count = len(flat)
-        #: Row of the batch that each feature belongs to, (features,).
+        #: Row in the batch of each feature's record, (features,).
         self.record: Ints = np.repeat(np.arange(len(column)), counts)
         #: 0-based position of the feature in its record, (features,).
         self.ordinal: Ints = np.arange(self.count) - np.repeat(np.cumsum(counts) - counts, counts)
 
     def field(self, name: str) -> pa.Array:
-        """Return a field of the features: ``key``, ``location``, ``strand`` …, (features,)."""
+        """Return a field of each feature: ``key``, ``location``, ``strand`` …, (features,)."""
         return self._fields[name]
 
     def flags(self, name: str) -> Flags:
-        """Return a boolean field; null is False, (features,)."""
+        """Return a boolean field of each feature; null is False, (features,)."""
         found: Flags = self._fields[name].fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003
         return found
 
     def keyed(self, keys: Iterable[str]) -> Flags:
-        """Return whether a feature has one of these keys, (features,)."""
+        """Return whether each feature has one of these keys, (features,)."""
         found: Flags = pc.is_in(self._fields["key"], value_set=pa.array(list(keys), pa.string())).to_numpy(
             zero_copy_only=False
         )
@@ -61,7 +62,7 @@ class FeatureArrays:
 
     @cached_property
     def _qualifiers(self) -> tuple[Ints, Ints, list[str], pa.Array]:
-        """The feature of each qualifier, the number of its key, the keys, and the values."""
+        """Feature index, key number, keys and values of all qualifiers."""
         column = self._fields["qualifiers"]
         feature = np.repeat(np.arange(self.count), _lengths(column))
         keys, values = column.flatten().flatten()
@@ -69,7 +70,7 @@ class FeatureArrays:
         return feature, encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary.to_pylist(), values
 
     def qualifier_rows(self, name: str) -> tuple[Ints, pa.Array]:
-        """Every qualifier of that name: the features they are of, ascending, and their values (null for a bare one)."""
+        """Return the feature indices (ascending) and values (null if none) of all qualifiers with this name."""
         feature, code, keys, values = self._qualifiers
         if name not in keys:
             return np.zeros(0, np.int64), values.slice(0, 0)
@@ -77,7 +78,7 @@ class FeatureArrays:
         return feature[rows], values.take(pa.array(rows))
 
     def first(self, name: str) -> pa.Array:
-        """Return the value of each feature's first qualifier of that name; null where it has none, (features,)."""
+        """Return the value of each feature's first qualifier with this name; null if it has none, (features,)."""
         feature, values = self.qualifier_rows(name)
         at = np.full(self.count, -1, np.int64)
         fresh = np.flatnonzero(np.r_[True, feature[1:] != feature[:-1]]) if len(feature) else np.zeros(0, np.int64)
@@ -85,7 +86,7 @@ class FeatureArrays:
         return values.take(pa.array(at, mask=at < 0))
 
     def has(self, name: str) -> Flags:
-        """Return whether a feature has a qualifier of that name, with a value or without, (features,)."""
+        """Return whether each feature has a qualifier with this name, even without a value, (features,)."""
         found = np.zeros(self.count, np.bool_)
         found[self.qualifier_rows(name)[0]] = True
         return found
@@ -94,7 +95,7 @@ class FeatureArrays:
 
     @cached_property
     def span_offsets(self) -> Ints:
-        """Number of each feature's first span, and of all, (features + 1,)."""
+        """Index of each feature's first span, and the total number of spans, (features + 1,)."""
         return np.concatenate([[0], np.cumsum(_lengths(self._fields["spans"]))])
 
     @cached_property
@@ -103,16 +104,16 @@ class FeatureArrays:
         return dict(zip((flat.type.field(i).name for i in range(flat.type.num_fields)), flat.flatten(), strict=True))
 
     def span(self, name: str) -> pa.Array:
-        """Return a field of all spans: ``accession``, ``start``, ``end``, ``strand``, ``kind`` …, (spans,)."""
+        """Return a field of each span: ``accession``, ``start``, ``end``, ``strand``, ``kind`` …, (spans,)."""
         return self._span_fields[name]
 
     def span_numbers(self, name: str) -> Ints:
-        """Return a field of all spans as numbers; 0 for null, (spans,)."""
+        """Return a numeric field of each span; 0 for null, (spans,)."""
         found: Ints = self._span_fields[name].fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
         return found
 
     def any_span(self, flags: Flags) -> Flags:
-        """Return whether any span of a feature has its flag set, (features,)."""
+        """Return whether a flag is set for any span of each feature, (features,)."""
         total = np.concatenate([[0], np.cumsum(flags)])
         found: Flags = total[self.span_offsets[1:]] > total[self.span_offsets[:-1]]
         return found

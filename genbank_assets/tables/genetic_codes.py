@@ -1,7 +1,7 @@
-"""NCBI's genetic codes as arrays for ``residue_text.translated``: any codon, ambiguous bases included.
+"""NCBI's genetic codes as lookup tables for ``residue_text.translated``, including ambiguous codons.
 
-A codon is three sets of bases; its amino acid is the one that all its readings share, B, Z or J where they are the
-pairs these letters stand for, X otherwise. The codes are Biopython's copy of NCBI's ``gc.prt``.
+A codon is three sets of bases. It translates to the amino acid shared by all its readings, to B, Z or J for the pairs
+that these letters represent, and to X otherwise. The codes are Biopython's copy of NCBI's ``gc.prt``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from Bio.Data.CodonTable import unambiguous_dna_by_id
 Letters = np.ndarray[Any, np.dtype[np.uint8]]
 _LETTERS = "ACDEFGHIKLMNPQRSTVWYUO*X"
 CODES: tuple[int, ...] = tuple(sorted(unambiguous_dna_by_id))
-#: Codes in which the last codon may be a stop that elsewhere is an amino acid.
+#: Codes in which a codon for an amino acid is a stop if it is the last one.
 WITH_AMBIGUOUS_STOPS = frozenset(
     code for code, table in unambiguous_dna_by_id.items() if set(table.stop_codons) & set(table.forward_table)
 )
@@ -27,7 +27,7 @@ def translation_tables() -> tuple[Letters, Letters]:
     """Return the amino acids of all codons in each of :data:`CODES`, and ``M`` for start codons (0 for others).
 
     Returns:
-        Both as letters, (codes, 4096).
+        Both as ASCII letters, (codes, 4096).
     """
     both = [_tables(code) for code in CODES]
     return np.stack([table for table, _ in both]), np.stack([starts for _, starts in both])
@@ -52,7 +52,7 @@ def _tables(code: int) -> tuple[Letters, Letters]:
 
 
 def _of_sets(single: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """For each codon of three sets of bases everything that its readings mean, as bits, (4096,)."""
+    """Return the union of the meanings of all readings of each ambiguous codon, as bits, (4096,)."""
     found = single
     for axis in range(3):
         parts = np.moveaxis(found, axis, 0)
@@ -66,7 +66,7 @@ def _of_sets(single: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.
 
 
 def code_rows(codes: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the row of each genetic code in the tables, -1 for a number that is no code, (n,)."""
+    """Return the table row of each genetic code; -1 for an unknown code, (n,)."""
     known = np.array(CODES)
     at = np.minimum(np.searchsorted(known, codes), len(known) - 1)
     found: np.ndarray[Any, np.dtype[np.int64]] = np.where(known[at] == codes, at, -1)

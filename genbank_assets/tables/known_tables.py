@@ -1,8 +1,7 @@
-"""Tables of a raw file that are there already: what a new generation links to, or rewrites, instead of parsing.
+"""Finds existing tables of a raw file that a new generation can link or rewrite instead of parsing again.
 
-They are looked for where a manifest lists them, in the generation that is being built (of a run that was killed), and
-in others that never became whole. Whether a table is of use is decided by the digest of the raw file and the versions
-of the code. Making tables belongs to ``records``.
+Searches generations with a manifest, the one being built (by a killed run), and incomplete ones. The raw file's digest
+and the code versions decide whether a table can be used. Building tables belongs to ``records``.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from genbank_assets.store import PartitionRelease, write_atomically
 
 @dataclasses.dataclass(frozen=True)
 class KnownTable:
-    """The tables of one raw file: the folder their names are relative to, and their manifest entry with its run.
+    """Existing tables of one raw file.
 
     Attributes:
-        folder: folder that the entry's names are relative to.
-        entry: the tables' manifest entry with the run that made them.
-        replaced: whether its manifest was replaced, perhaps because files are damaged.
+        folder: folder to which the entry's names are relative.
+        entry: the manifest entry, with the run that made the tables.
+        replaced: whether its manifest was replaced, in which case files may be damaged.
     """
 
     folder: Path
@@ -32,7 +31,7 @@ class KnownTable:
     replaced: bool = False
 
     def linked_into(self, folder: Path, *, receipt: Path) -> dict[str, Any]:
-        """Let a generation have the same files; returns their entry."""
+        """Link the files into a generation and write the receipt; return their entry."""
         if folder != self.folder:
             for file in files_of_entry(self.entry):
                 link_or_copy(self.folder / file.name, folder / file.name)
@@ -41,12 +40,12 @@ class KnownTable:
 
 
 class KnownTables:
-    """All tables of a partition's raw files that are there.
+    """All existing tables of a partition's raw files.
 
     Args:
         partition: the division and release.
-        building: folder of the generation that is being built; its own tables are preferred.
-        recheck: whether files are read to see if they still have their digests.
+        building: folder of the generation being built, whose tables are preferred.
+        recheck: whether to verify the digests of files.
     """
 
     def __init__(self, partition: PartitionRelease, *, building: Path, recheck: bool) -> None:
@@ -65,14 +64,14 @@ class KnownTables:
             if folder != building:
                 for entry in _receipts(folder / RECEIPTS):
                     self._add(folder, entry)
-        for entry in _receipts(partition.stage_folder("records")):  # of version 0.1.0
+        for entry in _receipts(partition.stage_folder("records")):  # written by version 0.1.0
             self._add(partition.stage_folder("records"), entry)
 
     def _add(self, folder: Path, entry: dict[str, Any], *, replaced: bool = False) -> None:
         self._found.setdefault(str(entry["name"]), []).append(KnownTable(folder, entry, replaced))
 
     def find(self, name: str, *, raw_sha256: str, parser_version: str) -> KnownTable | None:
-        """Whole tables of just these bytes by this parser; those of the newest format first."""
+        """Find intact tables of these bytes by this parser version, preferring the newest table format."""
         same = [
             table
             for table in self._found.get(name, ())
@@ -85,10 +84,10 @@ class KnownTables:
         return None
 
     def without_run(self, entry: dict[str, Any]) -> dict[str, Any]:
-        """Return the entry as a manifest has it: equal content, equal digest, whichever run made the tables.
+        """Return the entry without the run that made the tables, so that equal content gives equal digests.
 
-        Earlier versions wrote the run into it. What they published stays as it is, so that nothing made from it is
-        made again.
+        Version 0.1.0 recorded the run in the entry. Entries it published are kept unchanged, to avoid rebuilding later
+        stages.
         """
         content = {name: value for name, value in entry.items() if name != "run_id"}
         before = self._published.get(entry["name"])

@@ -1,7 +1,7 @@
-"""A tree as nested intervals: each node's descendants have values between its own two.
+"""Encodes a tree as nested intervals: the interval of a node encloses those of its descendants.
 
-A clade is then one range, which an index answers. All of it is done on arrays, a level of the tree at a time: three
-million taxa take a second. What the nodes are belongs to ``taxonomy``.
+A clade is then a single range, which an index can answer. Everything is computed on arrays, one level of the tree at a
+time: three million taxa take one second. The meaning of the nodes belongs to ``taxonomy``.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 @dataclasses.dataclass(frozen=True)
 class NestedSet:
-    """Values per node, in the order the nodes were given.
+    """Values of each node, in the order of the input.
 
     Attributes:
-        left: begin of the interval, from 1, (n,).
-        right: its end, (n,).
-        depth: steps from the root, (n,).
+        left: start of the interval, from 1, (n,).
+        right: end of the interval, (n,).
+        depth: distance from the root, (n,).
     """
 
     left: Ints
@@ -32,15 +32,14 @@ class NestedSet:
 
 
 def nested_set(ids: Ints, parents: Ints) -> NestedSet:
-    """Intervals of a tree; children lie in order of id, so that equal trees have equal values.
+    """Compute the intervals of a tree; children are ordered by id, so equal trees give equal values.
 
     Args:
         ids: ids of the nodes, ascending, (n,).
-        parents: id of each node's parent, (n,); the root is its own.
+        parents: id of each node's parent, (n,); the root is its own parent.
 
     Raises:
-        IntegrityError: this is no tree: an id occurs twice, a parent is missing, there is no root or more than one, or
-            nodes hang on each other in a ring.
+        IntegrityError: the input is not a tree: duplicate ids, missing parents, no root or several, or cycles.
     """
     if not len(ids):
         raise IntegrityError("the taxonomy has no nodes")
@@ -59,7 +58,7 @@ def nested_set(ids: Ints, parents: Ints) -> NestedSet:
 
 
 def _levels(at: Ints, *, root: int) -> list[Ints]:
-    """Return the nodes of each depth, children of one parent together and in order."""
+    """Return the nodes of each depth, with the children of a node adjacent and in order."""
     by_parent = np.argsort(at, kind="stable")
     begins = np.searchsorted(at[by_parent], np.arange(len(at) + 1))
     levels = [np.array([root], np.int64)]
@@ -81,7 +80,7 @@ def _intervals(at: Ints, levels: list[Ints]) -> NestedSet:
         depth[level] = number
         if number:
             np.add.at(size, at[level], size[level])
-    order = np.zeros(len(at), np.int64)  # position in a walk from the root, parents before their children
+    order = np.zeros(len(at), np.int64)  # position in pre-order traversal
     for level in levels[1:]:
         before = np.cumsum(size[level]) - size[level]
         first = np.r_[True, at[level][1:] != at[level][:-1]]

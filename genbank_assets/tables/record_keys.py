@@ -1,7 +1,6 @@
-"""What chunks of residues say of their records, while records and chunks come apart: accession, digest, partition.
+"""Keys of records (accession, digest, partition) for their residue chunks, which are written before the keys are known.
 
-Belongs to ``sequence_file``, which writes them. Memory holds the keys of records whose chunks are not all written, some
-ninety bytes each.
+Used by ``sequence_file``. Memory holds about 90 bytes for each record whose chunks are not all written.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Ordinals = np.ndarray[Any, np.dtype[np.int64]]
-WHOSE = ("collection", "section", "release")  # of all rows of a file the same
+WHOSE = ("collection", "section", "release")  # constant within a file
 
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-    """Keys of the records of one batch that have residues; of others up to ``last`` there are none."""
+    """Keys of those records of one batch that have residues; all records up to ``last`` are covered."""
 
     ordinals: Ordinals
     accessions: pa.Array
@@ -29,7 +28,7 @@ class _Part:
 
 
 class RecordKeys:
-    """The keys of records in order of ordinal; one thread may add while another looks up.
+    """Keys of records, ordered by ordinal; one thread may add while another looks up.
 
     Attributes:
         whose: collection, section and release of the file.
@@ -40,7 +39,7 @@ class RecordKeys:
         self.whose: tuple[str, ...] = ("", "", "")
 
     def add(self, records: pa.RecordBatch) -> None:
-        """Take the keys from rows of the record table; nothing of the batch is kept."""
+        """Add the keys of rows of the record table; keeps no reference to the batch."""
         if records.num_rows == 0:
             return
         last = int(records["record_ordinal"][records.num_rows - 1].as_py())
@@ -54,11 +53,11 @@ class RecordKeys:
 
     @property
     def last(self) -> int:
-        """The highest ordinal up to which all keys are known; -1 before the first."""
+        """The ordinal up to which all keys are known; -1 initially."""
         return self._parts[-1].last if self._parts else -1
 
     def of(self, ordinals: Ordinals) -> tuple[pa.Array, pa.Array, set[int]]:
-        """Accessions and digests of these records, "" and zeros for those without a row, and these ones' ordinals."""
+        """Return accessions and digests of some records ("" and zeros if unknown), and the ordinals without keys."""
         parts = list(self._parts)
         known = np.concatenate([part.ordinals for part in parts]) if parts else np.empty(0, np.int64)
         accessions = pa.concat_arrays([part.accessions for part in parts] or [pa.array([], pa.string())])
@@ -75,6 +74,6 @@ class RecordKeys:
         )
 
     def forget_before(self, ordinal: int) -> None:
-        """The chunks of all records before this one are written."""
+        """Discard the keys of records before this one, whose chunks have all been written."""
         while self._parts and self._parts[0].last < ordinal:
             self._parts.popleft()

@@ -1,8 +1,8 @@
-"""Stage 2: the raw files of a division -> record tables, one set of Parquet files per raw file.
+"""Stage 2: parses the raw files of a division into record tables, one set of Parquet files per raw file.
 
-The files are independent tasks in a process pool. A file that an earlier generation has from the same bytes by the
-same code is linked to, not parsed again (``known_tables``). The division's manifest is written last, after the control
-totals agree; until then readers see the previous one and its files. One file's parsing belongs to ``writer``.
+Files are independent tasks in a process pool. A file already parsed by the same code from the same bytes is linked from
+an earlier generation (``known_tables``). The division's manifest is written last, after the control totals were
+checked; until then readers see the previous one. Parsing a single file belongs to ``writer``.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from genbank_assets.tables.known_tables import KnownTable, KnownTables
 from genbank_assets.tables.upgrade import upgraded_tables
 from genbank_assets.tables.writer import parse_file, table_stems
 
-# Version of the rows' values. Bump it when a record would be read otherwise: every division is then parsed again, and
-# the database takes every row again.
+# Version of the rows' values. Increment it if a record would be parsed differently: all divisions are then parsed and
+# loaded again.
 PARSER_VERSION = "3"
-# Version of the tables' layout: columns that say where a row is from, folders, names. Bump it when the same rows are
-# stored otherwise: tables are then rewritten, not parsed (``upgrade``), and the database does not notice.
+# Version of the table layout: provenance columns, folders, names. Increment it if the same rows are stored differently:
+# tables are then rewritten without parsing (``upgrade``), and nothing is loaded again.
 TABLE_FORMAT = "2"
 CODE_VERSION = f"{PARSER_VERSION}.{TABLE_FORMAT}"
 
 
 @dataclasses.dataclass(frozen=True)
 class ParseTask:
-    """One raw file to parse; small and picklable, because it travels to a worker process.
+    """The task of parsing one raw file; picklable.
 
     Attributes:
         raw_path: the raw file.
-        raw_sha256: its hex digest.
+        raw_sha256: its hex SHA-256.
         out: the generation's folder.
-        stem: what the tables are named by.
+        stem: base name of the tables.
         collection: ``genbank`` or ``refseq``.
         section: the partition's section.
-        release: the release its rows carry.
-        run_id: the run that the entry is noted with.
-        known: tables of an older format to rewrite instead of parsing.
+        release: the release recorded in the rows.
+        run_id: the run recorded in the entry.
+        known: tables in an older format to rewrite instead of parsing.
     """
 
     raw_path: Path
@@ -62,7 +62,7 @@ class ParseTask:
 
     @property
     def receipt(self) -> Path:
-        """The file's own manifest entry, written when its tables are in place, and gone when the manifest is."""
+        """Path of the file's manifest entry, from the completion of its tables until the manifest is published."""
         return self.out / RECEIPTS / f"{self.raw_path.name}.json"
 
 
@@ -78,10 +78,13 @@ def build_records(
 
     Args:
         partition: the division and release; the caller holds its lock.
-        settings: how many workers, and how long replaced tables stay.
-        progress: called with lines for people.
-        run_id: the run that asks.
-        recheck: whether tables that are here are read to see if they still have their digests.
+        settings: number of workers, executor, and retention of replaced tables.
+        progress: called with messages for the user.
+        run_id: id of this run, recorded in the manifest.
+        recheck: whether to verify the digests of existing tables.
+
+    Returns:
+        The published manifest.
 
     Raises:
         NotFoundError: the division's raw files are not published.
@@ -120,7 +123,7 @@ def _built(
     run_id: str,
     recheck: bool,
 ) -> Manifest:
-    """Return the manifest of a generation whose files are all there."""
+    """Build all tables in a generation and return its manifest."""
     generation = new_generation(partition, "records", input_digest=raw.digest, code_version=CODE_VERSION)
     folder = partition.generation_folder("records", generation)
     known = KnownTables(partition, building=folder, recheck=recheck)
@@ -148,7 +151,7 @@ def _built(
     entries = tuple(known.without_run(done[file["name"]]) for file in raw.files)
     for entry, file in zip(entries, raw.files, strict=True):
         _reconcile(entry, raw_file=file, release=partition.release)
-    for table in ("records", "sequences", "quarantine"):  # also without files: the stable path leads there
+    for table in ("records", "sequences", "quarantine"):  # the stable path links to all three
         (folder / table).mkdir(parents=True, exist_ok=True)
     return Manifest(
         stage="records",
@@ -192,7 +195,7 @@ def _parse(
 
 
 def parse_task(task: ParseTask) -> dict[str, Any]:
-    """Parse one raw file, or rewrite its tables, and keep its manifest entry beside them; runs in a worker process."""
+    """Parse one raw file, or rewrite its tables, and write its manifest entry; runs in a worker process."""
     if task.known is not None:
         entry = task.known.entry | upgraded_tables(
             task.known.folder, task.known.entry, out=task.out, stem=task.stem, section=task.section
@@ -217,12 +220,12 @@ def parse_task(task: ParseTask) -> dict[str, Any]:
 
 
 def _reconcile(entry: dict[str, Any], *, raw_file: dict[str, Any], release: str) -> None:
-    """Control totals of one file: the division header and the release notes against what was read.
+    """Compare the control totals of one file: the division header and the release notes against the parsed records.
 
-    CON files are not counted by NCBI in bases (gbrel §2.2.6); a header of 0 bases says nothing.
+    NCBI does not count the bases of CON files (gbrel §2.2.6), so a header with 0 bases is ignored.
 
     Raises:
-        IntegrityError: naming the numbers.
+        IntegrityError: the totals disagree; the message names them.
     """
     blocks = entry["records"] + entry["quarantined"] - entry["locus_fragments"]
     header = entry["header"] or {}

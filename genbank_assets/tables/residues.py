@@ -1,7 +1,7 @@
-"""Reads the residues of chosen records from a table of sequences: only row groups that have them, one at a time.
+"""Reads the residues of selected records from a sequence table, one relevant row group at a time.
 
-A record whose residues lie in one row group is a stretch of that group's buffer; a longer one is read in pieces, and
-parts of it through a cache of a few row groups. Memory does not depend on the length of a record.
+If a record lies within one row group, its residues are a slice of that group's buffer; longer records are read in
+pieces, and ranges of them through a cache of a few row groups. Memory does not depend on the length of a record.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _COLUMNS = ["record_ordinal", "chunk_ordinal", "residues"]
 
 @dataclasses.dataclass(frozen=True)
 class Chunks:
-    """The chunks of chosen records in one row group.
+    """The chunks of selected records in one row group.
 
     Attributes:
         text: buffer of the group's residues.
         ordinal: record of each chunk, (chunks,).
-        start: where it begins in the buffer, (chunks,).
-        end: where it ends, (chunks,).
-        is_first: whether it is the first of its record, (chunks,).
+        start: start of each chunk in the buffer, (chunks,).
+        end: end of each chunk in the buffer, (chunks,).
+        is_first: whether it is the first chunk of its record, (chunks,).
     """
 
     text: Any
@@ -45,7 +45,7 @@ class Chunks:
 
 
 class ResidueReader:
-    """The table of sequences of one flat file."""
+    """Reads the sequence table of one flat file."""
 
     def __init__(self, path: Path, *, open_table: Callable[[Path], pq.ParquetFile] = pq.ParquetFile) -> None:
         try:
@@ -65,14 +65,14 @@ class ResidueReader:
         self._file.close()
 
     def groups_of(self, ordinals: Ints) -> Ints:
-        """Return the row groups that may have residues of these records (ascending), ascending."""
+        """Return the row groups that may contain residues of these records (ascending), in order."""
         if not len(ordinals) or not len(self._first):
             return np.zeros(0, np.int64)
         at = np.minimum(np.searchsorted(ordinals, self._first), len(ordinals) - 1)
         return np.flatnonzero((ordinals[at] >= self._first) & (ordinals[at] <= self._last))
 
     def chunks(self, ordinals: Ints) -> Iterator[Chunks]:
-        """Yield the chunks of records (ascending), row group by row group."""
+        """Yield the chunks of these records (ascending), row group by row group."""
         for group in self.groups_of(ordinals):
             found = self._read(int(group))
             at = np.minimum(np.searchsorted(ordinals, found.ordinal), len(ordinals) - 1)
@@ -98,7 +98,7 @@ class ResidueReader:
             is_first=table.column("chunk_ordinal").to_numpy() == 0,
         )
 
-    # ---- parts of long records -------------------------------------------------------------------------------------
+    # ---- ranges of long records -------------------------------------------------------------------------------------
 
     def _cached(self, group: int) -> Chunks:
         if group not in self._cache:
@@ -109,9 +109,9 @@ class ResidueReader:
         return self._cache[group]
 
     def _groups_with_bounds(self, ordinal: int) -> list[tuple[int, int, int]]:
-        """(row group, residues before it, residues in it) of a record; read once."""
+        """Return (row group, preceding residues, contained residues) for a record; cached."""
         if ordinal not in self._places:
-            self._places = {}  # records are asked for one after another
+            self._places = {}  # callers process one record after another
             found, before = [], 0
             for group in self.groups_of(np.array([ordinal], np.int64)):
                 chunks = self._cached(int(group))
@@ -123,10 +123,10 @@ class ResidueReader:
         return self._places[ordinal]
 
     def part(self, ordinal: int, *, start: int, end: int, reverse: bool) -> Iterator[bytes]:
-        """Residues ``start`` to ``end`` (from 1, inclusive) of a record in pieces; complemented if reversed.
+        """Yield residues ``start`` to ``end`` (1-based, inclusive) of a record in pieces, complemented if ``reverse``.
 
         Raises:
-            IntegrityError: the table has fewer.
+            IntegrityError: the table has fewer residues.
         """
         bounds = [
             bound for bound in self._groups_with_bounds(ordinal) if bound[1] < end and bound[1] + bound[2] >= start

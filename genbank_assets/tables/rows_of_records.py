@@ -1,6 +1,6 @@
-"""Rows of record tables as deduplication sees them: read in batches, grouped by sequence, in order of accession.
+"""The rows of record tables that deduplication needs: reading, grouping by sequence and sorting by accession.
 
-How many rows there are at a time, and where they are kept meanwhile, belongs to ``dedup`` and ``dedup_spread``.
+Batch sizes and temporary storage belong to ``dedup`` and ``dedup_spread``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ORDER = ["accession", "version", "source_file", "record_ordinal"]
 
 
 def rows_of(paths: Sequence[Path]) -> Iterator[pl.DataFrame]:
-    """Yield what deduplication reads of record tables, batch by batch."""
+    """Yield the columns of record tables that deduplication needs, batch by batch."""
     for path in paths:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=_READ):
@@ -34,17 +34,17 @@ def rows_of(paths: Sequence[Path]) -> Iterator[pl.DataFrame]:
 
 
 def sampled(frame: pl.DataFrame) -> pl.Series:
-    """Some of a batch's accessions, by which ranges of about one size are found."""
+    """Return a sample of a batch's accessions, for computing ranges of similar size."""
     return frame["accession"].gather_every(SAMPLE_EVERY)
 
 
 def in_order(members: pl.DataFrame) -> pl.DataFrame:
-    """Records in order of accession, version, file and place: one order only, whatever theirs was."""
+    """Sort records by accession, version, file and position, which is a total order."""
     return members.sort(_ORDER)
 
 
 def grouped(bucket: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return a digest bucket's members, marked, and its distinct sequences in order of digest."""
+    """Return the members of a digest bucket with representatives marked, and its distinct sequences, by digest."""
     identity = ["sequence_sha256", "molecule_class"]
     members = bucket.sort([*identity, *_ORDER]).with_columns(is_representative=pl.struct(identity).is_first_distinct())
     sizes = members.group_by(identity).agg(pl.len().cast(pl.Int64).alias("member_count"))

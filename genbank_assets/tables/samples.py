@@ -1,7 +1,6 @@
-"""What source features say of samples, typed: one row per source feature, raw values kept beside.
+"""Samples: one row per source feature with typed values, next to the original ones.
 
-Vectorised over batches of records; a text that occurs many times is read once. The stage that writes the tables belongs
-to ``derived``.
+Vectorised over batches of records; repeated text is parsed once. Writing the tables belongs to ``derived``.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def samples_of(batch: pa.RecordBatch, *, section: str) -> pa.Table:
     """Return the samples of a batch of records, in order.
 
     Args:
-        batch: has :data:`COLUMNS`.
+        batch: records with the columns :data:`COLUMNS`.
         section: the partition.
     """
     found = samples_frame(batch)
@@ -38,7 +37,7 @@ def samples_of(batch: pa.RecordBatch, *, section: str) -> pa.Table:
 
 
 def samples_frame(batch: pa.RecordBatch) -> pl.DataFrame:
-    """Return the same without the section; ``row`` is the record's row in the batch."""
+    """Return the samples without their section; ``row`` is the record's row in the batch."""
     features = FeatureArrays(batch)
     sources = np.flatnonzero(features.keyed(["source"]))
     rows = features.record[sources]
@@ -68,7 +67,7 @@ def _series(name: str, values: Any) -> pl.Series:
 
 
 def _taxa(features: FeatureArrays) -> Ints:
-    """Return the taxon of each feature's first ``taxon:`` cross-reference; 0 where it has none, (features,)."""
+    """Return the taxon of each feature's first ``taxon:`` cross-reference; 0 if it has none, (features,)."""
     owner, values = features.qualifier_rows("db_xref")
     found = np.zeros(features.count, np.int64)
     if not len(owner):
@@ -108,12 +107,12 @@ def _typed(raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def _text(expression: pl.Expr) -> pl.Expr:
-    """Without white space around it; null where nothing is left."""
+    """Strip white space; empty text becomes null."""
     return expression.str.strip_chars().replace("", None)
 
 
 def _read_once(values: pl.Series, read: Callable[[str], Any], dtype: Any) -> pl.Series:
-    """``read`` of each value, called once for each different one; null stays null."""
+    """Apply ``read`` to each distinct value once; null stays null."""
     different = values.drop_nulls().unique()
     if different.is_empty():
         return pl.Series(values.name, [None] * len(values), dtype=dtype)

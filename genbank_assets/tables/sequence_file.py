@@ -1,12 +1,12 @@
-"""The Parquet file of residues: plain pages, compressed by zstd with parameters that fit residues.
+"""Writer of the sequence table: Parquet with plain pages, compressed with zstd parameters suited to residues.
 
-pyarrow writes every other table. It sets zstd's level and nothing else, and no level fits this column, which is half
-of all bytes: among four letters zstd finds short matches everywhere, which cost more than the letters they replace.
-Here a page has two bits a letter, unless its residues repeat each other or are no nucleotides (docs/decisions/0013 has
-the figures). A record's digest is known only at its end, when its first chunks are long written: a row group's numbers
-and residues are written at once, its other columns when the last of its records has come. Only what SEQUENCE_SCHEMA
-needs of the format is here: required columns, one page a column chunk, statistics of what is looked up. Reading belongs
-to any Parquet library.
+pyarrow writes all other tables, but it only sets zstd's level. No level suits this column, which accounts for half of
+all bytes: in text of four letters zstd finds many short matches, which cost more than the letters they replace. Here
+pages use two bits per letter, unless the residues are repetitive or not nucleotides (docs/decisions/0013 has figures).
+A record's digest is known only at its end, after its first chunks were written: therefore the numbers and residues of a
+row group are written at once, and its other columns when its last record has ended. Only the features of the format
+that SEQUENCE_SCHEMA needs are implemented: required columns, one page per column chunk, and statistics for lookup
+columns. Any Parquet library can read the files.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _PLAIN, _RLE, _DELTA_LENGTH = 0, 3, 6
 _UNCOMPRESSED, _ZSTD = 0, 6
 
 _REPEATS = zstandard.ZstdCompressionParameters(compression_level=1)
-#: Parameters for residues that do not repeat each other and are not of four letters: the smallest table of matches that
-#: zstd allows and the longest shortest match find runs, and leave the rest to Huffman's code.
+#: zstd parameters for other residues without repeats: the smallest hash table and the longest minimum match, which find
+#: only runs and leave the rest to Huffman coding.
 LETTERS = zstandard.ZstdCompressionParameters(
     compression_level=1,
     strategy=zstandard.STRATEGY_FAST,
@@ -59,7 +59,7 @@ class _Column:
     width: int = 0
 
     def element(self) -> Value:
-        """SchemaElement of a required column; text is UTF8, in the old way of saying it and in the new."""
+        """Return the SchemaElement of a required column; text has both the old and the new UTF8 annotation."""
         text = {6: i32(_UTF8), 10: struct({1: struct({})})} if self.type == _BYTE_ARRAY else {}
         width = {2: i32(self.width)} if self.width else {}
         return struct({1: i32(self.type), **width, 3: i32(0), 4: binary(self.name), **text})
@@ -80,9 +80,9 @@ _ORDINAL, _CHUNK, _ACCESSION, _DIGEST, _COLLECTION, _SECTION, _RELEASE, _RESIDUE
 
 @dataclasses.dataclass(frozen=True)
 class _Group:
-    """A row group whose numbers and residues are written: what waits for the keys of its records.
+    """A row group whose numbers and residues have been written and whose keys are still missing.
 
-    ColumnChunks come with their bytes before compression and after.
+    Column chunks are stored with their uncompressed and compressed sizes.
     """
 
     ordinals: Ordinals
@@ -92,13 +92,13 @@ class _Group:
 
 
 class SequenceFileWriter:
-    """Writes batches of chunks to a binary file; a batch becomes a row group.
+    """Writes batches of chunks to a binary file, one row group per batch.
 
-    The file is readable once :meth:`close` has written its footer; before that it is no Parquet file.
+    The file is valid Parquet only after :meth:`close` has written its footer.
 
     Attributes:
-        without_keys: ordinals of records whose chunks came, and whose keys did not; their rows have no accession and a
-            digest of zeros.
+        without_keys: ordinals of records with chunks but without keys; their rows have an empty accession and a digest
+            of zeros.
     """
 
     def __init__(self, sink: BinaryIO) -> None:
@@ -115,19 +115,20 @@ class SequenceFileWriter:
 
     @property
     def last_key(self) -> int:
-        """The ordinal up to which keys have come; -1 before the first."""
+        """The ordinal up to which keys were added; -1 initially."""
         return self._keys.last
 
     def write_batch(self, batch: pa.RecordBatch, *, last_key: int | None = None) -> None:
-        """Append one row group: of CHUNK_SCHEMA, whose keys come by :meth:`write_keys`, or whole, of SEQUENCE_SCHEMA.
+        """Append a row group.
 
         Args:
-            batch: the chunks.
-            last_key: what :attr:`last_key` was when the batch was handed over. Groups that wait for later keys wait
-                on, though these may be here by now: so the bytes of a file do not depend on which thread was quicker.
+            batch: chunks with CHUNK_SCHEMA, whose keys are added by :meth:`write_keys`, or complete rows with
+                SEQUENCE_SCHEMA.
+            last_key: value of :attr:`last_key` when the batch was handed over. Groups that need later keys keep waiting
+                even if these have arrived meanwhile, so that the file does not depend on thread timing.
 
         Raises:
-            ValueError: the batch is of neither schema, or has nulls.
+            ValueError: the batch has neither schema, or contains nulls.
         """
         whole = batch.schema == SEQUENCE_SCHEMA
         if not (whole or batch.schema == CHUNK_SCHEMA) or any(column.null_count for column in batch.columns):
@@ -142,7 +143,7 @@ class SequenceFileWriter:
         self._begun += 1
         ordinals: Ordinals = batch["record_ordinal"].to_numpy().copy()
         chunks = batch["chunk_ordinal"].to_numpy()
-        # Spark takes a group to lie where its first column does, and leaves out one that would end behind the file.
+        # Spark locates a row group by its first column, and skips one that would extend beyond the end of the file.
         numbers = (
             self._column_chunk(_ORDINAL, memoryview(ordinals.tobytes()), batch.num_rows, bounds=_bounds(ordinals)),
             self._column_chunk(_CHUNK, memoryview(chunks.tobytes()), batch.num_rows, bounds=_bounds(chunks)),
@@ -161,21 +162,21 @@ class SequenceFileWriter:
             self._write_waiting(self._keys.last if last_key is None else last_key)
 
     def write_keys(self, records: pa.RecordBatch) -> None:
-        """Take names and digests from rows of the record table; may be called from another thread.
+        """Add names and digests from rows of the record table; may be called from another thread.
 
-        Rows come in order of ordinal, without gaps but for records that have none. Nothing of the batch is kept.
+        Rows must be ordered by ordinal, without gaps except for quarantined records. Keeps no reference to the batch.
         """
         self._keys.add(records)
 
     def _write_waiting(self, last_key: int | None) -> None:
-        """Finish the row groups of records up to one whose keys are here; None is the end, and finishes all."""
+        """Finish the row groups of records up to ``last_key``; None finishes all."""
         while self._waiting and (last_key is None or self._waiting[0].ordinals[-1] <= last_key):
             group = self._waiting.popleft()
             accessions, digests, without = self._keys.of(group.ordinals)
             self.without_keys |= without
             whose = tuple(pa.repeat(name, len(group.ordinals)) for name in self._keys.whose)
             self._write_rest(group, accessions, digests, whose, same=True)
-            self._keys.forget_before(int(group.ordinals[-1]))  # the chunks of this one may go on
+            self._keys.forget_before(int(group.ordinals[-1]))  # this record may have further chunks
 
     def _write_rest(
         self,
@@ -210,7 +211,7 @@ class SequenceFileWriter:
         self._rows += rows
 
     def close(self) -> None:
-        """Write what waits, and the footer. The sink stays open."""
+        """Write remaining row groups and the footer; the sink stays open."""
         self._write_waiting(None)
         root = struct({4: binary(b"schema"), 5: i32(len(_COLUMNS))})
         footer = struct(
@@ -220,7 +221,7 @@ class SequenceFileWriter:
                 3: i64(self._rows),
                 4: list_of(12, self._groups),
                 6: binary(CREATED_BY),
-                7: list_of(12, [struct({1: struct({})})] * len(_COLUMNS)),  # bounds are ordered as the type is
+                7: list_of(12, [struct({1: struct({})})] * len(_COLUMNS)),  # type-defined sort order
             }
         )[1]
         self._write(footer + len(footer).to_bytes(4, "little") + b"PAR1")
@@ -230,7 +231,7 @@ class SequenceFileWriter:
         self._position += len(data)
 
     def _text_chunk(self, number: int, values: pa.Array, *, same: bool = False) -> tuple[Value, int, int]:
-        """Write a column of names, with its first and last in order; ``same`` where all rows have one."""
+        """Write a column of text with its minimum and maximum; ``same`` if all values are equal."""
         lengths, text = delta_lengths(values)
         ends = (values[0], values[0]) if same else pc.min_max(values).values()
         bounds = tuple(value.as_py().encode() for value in ends)
@@ -246,7 +247,7 @@ class SequenceFileWriter:
         bounds: tuple[bytes, ...] = (),
         packed: bool = False,
     ) -> tuple[Value, int, int]:
-        """Write the chunk's one page; returns its ColumnChunk, and its size before compression and after."""
+        """Write a chunk of one page; return its ColumnChunk, uncompressed and compressed size."""
         column, at = _COLUMNS[number], self._position
         page: bytes | memoryview | None = values if column.codec == _UNCOMPRESSED else None
         if packed and not self._repeats:
@@ -275,7 +276,7 @@ class SequenceFileWriter:
 
 
 def _repeats(text: memoryview) -> bool:
-    """Whether a piece from the page's middle repeats itself: matches then save more than a code by letter does."""
+    """Return whether a sample from the middle of a page is repetitive, so that matching beats entropy coding."""
     middle = max(0, len(text) - PROBE_BYTES) // 2
     probe = text[middle : middle + PROBE_BYTES]
     return len(_compress(probe, _REPEATS)) < len(two_bit_frame(probe) or _compress(probe, LETTERS))

@@ -1,7 +1,7 @@
-"""Which residues a feature is: spans that can be cut, reasons why others cannot, and the cut itself.
+"""Determines which residues a feature covers, and which features cannot be extracted.
 
-A feature is cut as Biopython's ``extract`` does: spans in reading order, those of the other strand complemented, fuzzy
-ends at their outermost, ``a^b`` nothing. Reading residues belongs to ``residues``.
+Equivalent to Biopython's ``extract``: spans in reading order, reverse-strand spans complemented, fuzzy ends at their
+outermost positions, ``a^b`` empty. Reading residues belongs to ``residues``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from genbank_assets.tables.feature_arrays import FeatureArrays, Flags, Ints
 
-#: Why a feature cannot be cut, by number; 0 is none.
+#: Reasons why a feature cannot be extracted; number 0 means it can.
 REASONS = (
     "",
     "a span lies in another record",
@@ -29,14 +29,14 @@ _REMOTE, _UNREADABLE, _OPEN, _GAP, _OUTSIDE, NO_RESIDUES = range(1, 7)
 
 @dataclasses.dataclass(frozen=True)
 class Spans:
-    """The spans of some features, ready to be cut.
+    """The spans of some features, ready for extraction.
 
     Attributes:
-        offsets: number of each feature's first span, and of all, (features + 1,).
-        start: first residue, from 1, (spans,).
-        end: last residue; before the first one for an empty span, (spans,).
-        reverse: whether it is read on the other strand, (spans,).
-        refused: number in :data:`REASONS` for each feature; spans of a refused one are not to be used, (features,).
+        offsets: index of each feature's first span, and the total number, (features + 1,).
+        start: first residue, 1-based, (spans,).
+        end: last residue; less than ``start`` for an empty span, (spans,).
+        reverse: whether the span is on the reverse strand, (spans,).
+        refused: index in :data:`REASONS` for each feature; spans of refused features are invalid, (features,).
     """
 
     offsets: Ints
@@ -47,13 +47,13 @@ class Spans:
 
     @property
     def lengths(self) -> Ints:
-        """Residues of each feature, (features,)."""
+        """Number of residues of each feature, (features,)."""
         sizes = np.concatenate([[0], np.cumsum(np.maximum(self.end - self.start + 1, 0))])
         found: Ints = sizes[self.offsets[1:]] - sizes[self.offsets[:-1]]
         return found
 
     def take(self, features: Ints) -> Spans:
-        """Return the same of some features, in the order given, (n,)."""
+        """Return the spans of some features, in the given order, (n,)."""
         counts = self.offsets[features + 1] - self.offsets[features]
         offsets = np.concatenate([[0], np.cumsum(counts)])
         rows = np.repeat(self.offsets[features] - offsets[:-1], counts) + np.arange(offsets[-1])
@@ -64,9 +64,9 @@ def spans_of(features: FeatureArrays, *, record_length: Ints, is_circular: Flags
     """Return the spans of all features of a batch.
 
     Args:
-        features: the features; needs the columns of ``feature_arrays.LOCATION_COLUMNS``.
-        record_length: residues of each record of the batch, (records,).
-        is_circular: whether it is circular: a span may then go over its origin, (records,).
+        features: features with the columns ``feature_arrays.LOCATION_COLUMNS``.
+        record_length: number of residues of each record in the batch, (records,).
+        is_circular: whether each record is circular, so that spans may cross its origin, (records,).
     """
     offsets, kind = features.span_offsets, features.span("kind")
     start, end = features.span_numbers("start"), features.span_numbers("end")
@@ -97,14 +97,14 @@ def spans_of(features: FeatureArrays, *, record_length: Ints, is_circular: Flags
 def _over_origin(
     offsets: Ints, start: Ints, end: Ints, reverse: Flags, refused: Ints, *, over_origin: Flags, length: Ints
 ) -> Spans:
-    """Split a span that crosses the origin into two, in reading order."""
+    """Split spans that cross the origin into two, in reading order."""
     if not over_origin.any():
         return Spans(offsets, start, end, reverse, refused)
     copies = np.where(over_origin, 2, 1)
     rows = np.repeat(np.arange(len(start)), copies)
     second = np.r_[False, rows[1:] == rows[:-1]]
     split = over_origin[rows]
-    upper = split & (second == reverse[rows])  # the part that ends at the last residue comes first unless reversed
+    upper = split & (second == reverse[rows])  # on the forward strand, the part before the origin comes first
     lower = split & ~upper
     new_offsets = np.concatenate([[0], np.cumsum(copies)])[offsets]
     return Spans(

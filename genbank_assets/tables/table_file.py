@@ -1,7 +1,7 @@
-"""One Parquet table as it is written: its options, its digest, and a thread of its own that encodes.
+"""Writes one Parquet table in a background thread, with this project's options, and computes its digest.
 
-The scanner goes on while batches are encoded and compressed here; both leave Python alone while they work. What the
-tables of a file are, and when they get their names, belongs to ``writer``.
+The scanner continues while batches are encoded and compressed; both release the GIL. Which tables a file has, and when
+they get their final names, belongs to ``writer``.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from genbank_assets.schema.tables import SEQUENCE_SCHEMA
 from genbank_assets.tables.sequence_file import SequenceFileWriter
 
 ZSTD_LEVEL = 1
-# pyarrow writes many small pieces; gathered, they are a few calls into Python instead of thousands.
+# pyarrow writes many small pieces; buffering them saves thousands of calls into Python.
 _GATHERED_BYTES = 1024 * 1024
-# Levels and values are encoded this many at a time; pyarrow's own 1,024 costs a tenth of the encoding.
+# Batch size for encoding levels and values; pyarrow's default of 1,024 makes encoding 10 % slower.
 _WRITE_BATCH_ROWS = 64 * 1024
-# Statistics make lookups quick where a column is looked up; on long text they would only be dead weight.
+# Statistics only for columns used in lookups; on long text they would waste space.
 _STATISTICS = [
     "accession",
     "accession_version",
@@ -36,8 +36,8 @@ _STATISTICS = [
     "taxon_id",
     "update_date",
 ]
-# Columns of few values. Below lists a dictionary takes an eighth of the encoding's time, and zstd finds what repeats as
-# well: the files are as small without.
+# Columns with few distinct values. Within lists, dictionaries take an eighth of the encoding time without making the
+# files smaller, because zstd also finds repetitions.
 _DICTIONARY = [
     "collection", "section", "division", "molecule_type", "strandedness", "topology", "length_unit", "release",
     "source_file", "organism", "source", "update_date",
@@ -51,10 +51,10 @@ class _Encoder(Protocol):
 
 
 class TableFile:
-    """A record or sequence table at ``path``: a batch becomes a row group, so that row groups are bounded in bytes.
+    """A record or sequence table at ``path``; each batch becomes a row group, so row groups are bounded in bytes.
 
-    One batch is encoded while the next is filled; :meth:`write` waits for the one before, so memory stays bounded.
-    Size and digest are known, and the file is readable, when the context has ended well.
+    One batch is encoded while the next is filled, and :meth:`write` waits for the previous one, so memory is bounded.
+    Size and digest are available, and the file readable, once the context has exited without an error.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -79,10 +79,10 @@ class TableFile:
                 raise
             finally:
                 self._sink.given_up |= kind is not None
-                self._encoder.close()  # pyarrow's writer wants its end, also where nobody will read the file
+                self._encoder.close()  # pyarrow's writer must be closed even if the file is discarded
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Hand a batch to the encoder; an error of an earlier batch is raised here."""
+        """Pass a batch to the encoder; raises the error of an earlier batch, if any."""
         if self._encoding:
             self._encoding.result()
         encode = self._encoder.write_batch
@@ -91,23 +91,23 @@ class TableFile:
         self._encoding = self._thread.submit(encode, batch)
 
     def write_keys(self, records: pa.RecordBatch) -> None:
-        """Of a sequence table that takes chunks: the records whose chunks come or came (``sequence_file``)."""
+        """Add the records of a sequence table's chunks, see ``sequence_file``."""
         if isinstance(self._encoder, SequenceFileWriter):
             self._encoder.write_keys(records)
 
     @property
     def without_keys(self) -> set[int]:
-        """Of a sequence table: ordinals of chunks whose record did not come."""
+        """Ordinals of a sequence table's chunks without a record."""
         return self._encoder.without_keys if isinstance(self._encoder, SequenceFileWriter) else set()
 
     @property
     def bytes(self) -> int:
-        """Bytes written."""
+        """Size in bytes."""
         return self._sink.size
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the bytes written, in hex."""
+        """Hex SHA-256 of the file."""
         return self._sink.digest.hexdigest()
 
 
@@ -116,7 +116,7 @@ def _encoder(sink: BinaryIO, schema: pa.Schema) -> _Encoder:
 
 
 class _RecordFileWriter:
-    """pyarrow's writer with this project's options."""
+    """pyarrow's Parquet writer with this project's options."""
 
     def __init__(self, sink: BinaryIO, schema: pa.Schema) -> None:
         self._gathered = pa.BufferedOutputStream(pa.PythonFile(sink, mode="w"), _GATHERED_BYTES)
@@ -125,13 +125,13 @@ class _RecordFileWriter:
             schema,
             compression="zstd",
             compression_level=ZSTD_LEVEL,
-            data_page_version="2.0",  # a record's values are one page a column, and version 1 copies it once more
+            data_page_version="2.0",  # avoids a copy of each page
             write_batch_size=_WRITE_BATCH_ROWS,
             use_dictionary=[column for column in _DICTIONARY if column in schema.names],
-            # Version 2 would pack them, which some readers (polars before 1.0) cannot read below lists.
+            # Format version 2 would bit-pack booleans, which some readers (polars before 1.0) cannot read within lists.
             column_encoding=dict.fromkeys(_booleans(schema), "PLAIN"),
             write_statistics=[column for column in _STATISTICS if column in schema.names],
-            memory_pool=pa.system_memory_pool(),  # as the package's; matters where pyarrow was imported before it
+            memory_pool=pa.system_memory_pool(),  # the package's default, even if pyarrow was imported first
         )
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
@@ -141,13 +141,13 @@ class _RecordFileWriter:
         try:
             self._writer.close()
         finally:
-            # Closed, not detached: a writer that failed writes its end when it goes, and would do so into nowhere.
+            # Closed rather than detached: a failed writer still writes its footer when it is destroyed.
             self._gathered.close()
 
 
 @functools.cache
 def _booleans(schema: pa.Schema) -> tuple[str, ...]:
-    """Yield the paths of boolean columns, also of those within lists and structures."""
+    """Yield the paths of boolean columns, including those nested in lists and structs."""
 
     def below(path: str, type_: pa.DataType) -> Iterator[str]:
         if pa.types.is_boolean(type_):
@@ -164,8 +164,8 @@ def _booleans(schema: pa.Schema) -> tuple[str, ...]:
 class _DigestingFile(io.FileIO):
     """A file that hashes what is written to it, so that it need not be read again.
 
-    Once it is given up, or a write has failed, what is written is dropped: pyarrow's buffers want to get rid of their
-    rest even then, and would complain on standard error that they cannot.
+    After an abort or a failed write, further writes are discarded: pyarrow flushes its buffers even then, and would
+    otherwise print errors.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,7 +1,6 @@
-"""NCBI's taxonomy archive read: its ``.dmp`` files as frames of nodes, names, merged and deleted taxa.
+"""Reads the ``.dmp`` files of NCBI's taxonomy archive as frames of nodes, names, merged and deleted taxa.
 
-Size and number of columns are bounded, because the archive comes from outside. Where the tables lie, and which of them
-count, belongs to ``taxonomy``.
+Sizes and numbers of columns are limited, because the archive is untrusted. Storing the tables belongs to ``taxonomy``.
 """
 
 from __future__ import annotations
@@ -18,16 +17,21 @@ from genbank_assets.tables.nested_set import nested_set
 
 MAX_MEMBER_BYTES = 8 * 1024**3
 MAX_LINE_BYTES = 1024 * 1024
-_SEPARATOR = "\x1f"  # stands for the archive's own, of three characters, while lines are parsed
+_SEPARATOR = "\x1f"  # replaces the archive's three-character separator for parsing
 _REQUIRED = ("taxon_id", "parent_id", "old_taxon_id", "rank", "name", "name_class", "is_hidden")
-_FILES = {"nodes.dmp": (13, 18), "names.dmp": (4, 4), "merged.dmp": (2, 2), "delnodes.dmp": (1, 1)}  # columns
+_FILES = {
+    "nodes.dmp": (13, 18),
+    "names.dmp": (4, 4),
+    "merged.dmp": (2, 2),
+    "delnodes.dmp": (1, 1),
+}  # minimum and maximum number of columns
 
 
 def taxonomy_frames(archive: Path) -> dict[str, pl.DataFrame]:
     """Return the archive's tables: ``nodes``, ``names``, ``merged`` and ``deleted``.
 
     Raises:
-        IntegrityError: the archive lacks a file, or what it holds is no taxonomy.
+        IntegrityError: a file is missing, or its content is not a taxonomy.
     """
     found: dict[str, pl.DataFrame] = {}
     for member in members(archive):
@@ -47,7 +51,7 @@ def taxonomy_frames(archive: Path) -> dict[str, pl.DataFrame]:
 
 
 def _frames(member: Member) -> Iterator[pl.DataFrame]:
-    """Yield a ``.dmp`` file as text columns ``c0``, ``c1`` …, a piece of it at a time."""
+    """Yield the text columns ``c0``, ``c1`` … of a ``.dmp`` file, in pieces."""
     if member.size_bytes > MAX_MEMBER_BYTES:
         raise IntegrityError(f"{member.name} has {member.size_bytes:,} bytes: refused")
     least, most = _FILES[member.name]
@@ -112,7 +116,7 @@ def _names(raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def _nodes(raw: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
-    """Nodes in order of the nested set, with their scientific names."""
+    """Return the nodes in nested-set order, with their scientific names."""
     scientific = names.filter(pl.col("name_class") == "scientific name")
     nodes = _converted(
         raw,

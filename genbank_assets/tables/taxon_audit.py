@@ -1,6 +1,6 @@
-"""Whether the taxa that records name are in the taxonomy: counted per taxon over everything the store has now.
+"""Checks whether the taxa of records exist in the taxonomy, for the newest tables of each division.
 
-Reads one narrow column of the newest tables of each division. What a taxon is belongs to ``clades``.
+Reads one narrow column. Looking up taxa belongs to ``clades``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MAX_LISTED = 100
 
 @dataclasses.dataclass(frozen=True)
 class NamedTaxon:
-    """A taxon that records name and the taxonomy does not have as it is.
+    """A taxon in records that the taxonomy lacks or has merged or deleted.
 
     Attributes:
-        taxon_id: as the records name it.
-        records: how many records name it.
+        taxon_id: id in the records.
+        records: number of records with this taxon.
         example: ``accession.version`` of one of them.
-        now: the taxon it was merged into; None for others.
+        now: the taxon it was merged into, or None.
     """
 
     taxon_id: int
@@ -40,15 +40,15 @@ class NamedTaxon:
 
 @dataclasses.dataclass(frozen=True)
 class TaxonAudit:
-    """What a look at all records found; lists are in order of taxon and have all of their kind.
+    """Result of an audit; its lists are complete and ordered by taxon.
 
     Attributes:
-        records: records looked at.
-        without_taxon: records that name none.
-        taxa: different taxa that are named.
-        unknown: neither in the taxonomy, nor merged, nor deleted.
-        merged: merged into others.
-        deleted: deleted by NCBI.
+        records: number of records examined.
+        without_taxon: number of records without a taxon.
+        taxa: number of distinct taxa in the records.
+        unknown: taxa that are not in the taxonomy, nor merged or deleted.
+        merged: taxa merged into others.
+        deleted: taxa deleted by NCBI.
     """
 
     records: int

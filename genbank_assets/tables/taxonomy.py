@@ -1,8 +1,8 @@
-"""The taxonomy's archive -> Parquet: nodes with nested-set values, names, merged and deleted taxa, per date.
+"""Builds the taxonomy's Parquet tables for a date: nodes with nested-set values, names, merged and deleted taxa.
 
-``STORE/taxonomy/<date>/manifest.json`` names the folder that readers follow; it is replaced at once. The archive lies
-beside its tables, so that they can be made again. Fetching belongs to ``ncbi.taxonomy``, reading the archive to
-``taxdump``, questions to ``clades``.
+``STORE/taxonomy/<date>/manifest.json`` names the current folder and is replaced atomically. The archive is kept beside
+its tables, so that they can be rebuilt. Fetching belongs to ``ncbi.taxonomy``, reading the archive to ``taxdump``,
+queries to ``clades``.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from genbank_assets.schema.taxonomy import SCHEMAS
 from genbank_assets.store import MANIFEST, write_atomically
 from genbank_assets.tables.taxdump import taxonomy_frames
 
-# Bump when the bytes of the tables change.
+# Increment when the content of the tables changes.
 CODE_VERSION = "1"
 ROW_GROUP_ROWS = 50_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TaxonomyManifest:
-    """What a date's taxonomy consists of.
+    """The taxonomy of one date.
 
     Attributes:
-        date: day of the archive, ISO 8601.
-        generation: folder of the files beside the manifest.
-        code_version: version of the code that decides the tables' bytes.
+        date: date of the archive, ISO 8601.
+        generation: folder of the files, beside the manifest.
+        code_version: version of the code that determines the tables' content.
         archive: ``url``, ``md5``, ``sha256`` and ``bytes`` of the archive.
         files: ``name``, ``rows``, ``bytes`` and ``sha256`` of each table.
     """
@@ -51,26 +51,26 @@ class TaxonomyManifest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the content: equal tables, equal digest."""
+        """Hex SHA-256 of the content: equal tables have equal digests."""
         content = dataclasses.asdict(self)
         del content["archive"]["url"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def rows(self, table: str) -> int:
-        """Rows of a table."""
+        """Return the number of rows of a table."""
         return next(int(entry["rows"]) for entry in self.files if entry["name"] == f"{table}.parquet")
 
 
 def build_taxonomy(
     fetched: FetchedTaxonomy, *, store: Path, progress: Callable[[str], None]
 ) -> tuple[TaxonomyManifest, bool]:
-    """Make a date's tables and publish them; an archive of a day that is already there replaces it at once.
+    """Build a date's tables and publish them, atomically replacing an earlier archive of the same date.
 
     Returns:
-        The manifest, and whether anything was made.
+        The manifest, and whether anything was built.
 
     Raises:
-        IntegrityError: the archive lacks a file, or what it holds is no taxonomy; nothing is published.
+        IntegrityError: the archive is incomplete or not a taxonomy; nothing is published.
     """
     generation = hashlib.sha256(f"{fetched.sha256} {CODE_VERSION}".encode()).hexdigest()[:16]
     folder = taxonomy_folder(store) / fetched.date
@@ -79,7 +79,7 @@ def build_taxonomy(
         progress(f"nothing changed: the taxonomy of {fetched.date} is in place")
         return previous, False
     out = folder / generation
-    shutil.rmtree(out, ignore_errors=True)  # of a run that was killed: no manifest names it
+    shutil.rmtree(out, ignore_errors=True)  # left by a killed run
     out.mkdir(parents=True)
     _link(fetched.path, out / ARCHIVE)
     entries = tuple(_write_tables(fetched.path, out))
@@ -92,17 +92,17 @@ def build_taxonomy(
     )
     progress(", ".join(f"{entry['rows']:,} {entry['name'].removesuffix('.parquet')}" for entry in entries))
     write_atomically(folder / MANIFEST, (json.dumps(dataclasses.asdict(manifest), indent=1) + "\n").encode())
-    for old in folder.iterdir():  # readers of this moment use the one before
+    for old in folder.iterdir():  # current readers may use the previous one
         if old.is_dir() and old.name not in {generation, previous.generation if previous else ""}:
             shutil.rmtree(old, ignore_errors=True)
     return manifest, True
 
 
 def read_manifest(folder: Path) -> TaxonomyManifest | None:
-    """Return the manifest of a date's folder, or None.
+    """Return the manifest in a date's folder, or None.
 
     Raises:
-        IntegrityError: it is there and cannot be read.
+        IntegrityError: the manifest cannot be read.
     """
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -114,7 +114,7 @@ def read_manifest(folder: Path) -> TaxonomyManifest | None:
 
 
 def _is_whole(folder: Path, manifest: TaxonomyManifest) -> bool:
-    """Return whether every table is there in its size."""
+    """Return whether all tables exist with the right sizes."""
     paths = [(folder / manifest.generation / entry["name"], entry["bytes"]) for entry in manifest.files]
     return all(path.is_file() and path.stat().st_size == size for path, size in paths)
 
@@ -127,7 +127,7 @@ def _link(archive: Path, target: Path) -> None:
 
 
 def _write_tables(archive: Path, out: Path) -> Iterator[dict[str, Any]]:
-    """Yield all tables; an entry of the manifest for each."""
+    """Write all tables; yield a manifest entry for each."""
     for name, frame in taxonomy_frames(archive).items():
         path = out / f"{name}.parquet"
         by = {"nodes": "left_value", "names": "name_key", "merged": "old_taxon_id"}.get(name, "taxon_id")
@@ -138,12 +138,12 @@ def _write_tables(archive: Path, out: Path) -> Iterator[dict[str, Any]]:
 
 
 def kept_dates(store: Path) -> list[str]:
-    """Return the dates whose taxonomy is in the store, oldest first."""
+    """Return the dates for which the store has a taxonomy, oldest first."""
     folder = taxonomy_folder(store)
     dates = [path.name for path in folder.glob("*-*-*") if re.fullmatch(r"\d{4}-\d{2}-\d{2}", path.name)]
     return sorted(date for date in dates if (folder / date / MANIFEST).is_file())
 
 
 def table_path(store: Path, manifest: TaxonomyManifest, table: str) -> Path:
-    """Return where a table of a date's taxonomy lies."""
+    """Return the path of a table of a date's taxonomy."""
     return taxonomy_folder(store) / manifest.date / manifest.generation / f"{table}.parquet"

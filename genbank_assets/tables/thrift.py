@@ -1,16 +1,16 @@
-"""Thrift's compact protocol, as far as Parquet's metadata needs it: encoding alone.
+"""Encoder for Thrift's compact protocol, as far as Parquet's metadata needs it.
 
-What the structures mean is Parquet's (``sequence_file``); reading belongs to any Parquet library.
+The meaning of the structures belongs to ``sequence_file``.
 """
 
 from __future__ import annotations
 
-#: Type as the head of a field says it, and the encoded value.
+#: Type code of a field, and its encoded value.
 Value = tuple[int, bytes]
 
 
 def varint(value: int) -> bytes:
-    """Return an unsigned number, seven bits a byte."""
+    """Encode an unsigned integer, seven bits per byte."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -24,28 +24,28 @@ def _int(kind: int, value: int) -> Value:
 
 
 def i32(value: int) -> Value:
-    """Return a number of 32 bits."""
+    """Encode a 32-bit integer."""
     return _int(5, value)
 
 
 def i64(value: int) -> Value:
-    """Return a number of 64 bits."""
+    """Encode a 64-bit integer."""
     return _int(6, value)
 
 
 def binary(value: bytes) -> Value:
-    """Bytes or text."""
+    """Encode bytes or text."""
     return 8, varint(len(value)) + value
 
 
 def list_of(kind: int, items: list[Value]) -> Value:
-    """Values of one type."""
+    """Encode a list of values of one type."""
     head = bytes([len(items) << 4 | kind]) if len(items) < 15 else bytes([0xF0 | kind]) + varint(len(items))
     return 9, head + b"".join(value for _, value in items)
 
 
 def struct(fields: dict[int, Value]) -> Value:
-    """Fields by their number, which may leave out at most fifteen at a time."""
+    """Encode fields by number; up to fifteen consecutive numbers may be unused."""
     out, last = bytearray(), 0
     for number, (kind, value) in sorted(fields.items()):
         out.append((number - last) << 4 | kind)

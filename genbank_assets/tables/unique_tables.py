@@ -1,6 +1,6 @@
-"""Where the tables of unique_records lie: each kind in a folder of its own, so that a folder can be read as a whole.
+"""Locates the tables of unique_records; each kind has its own folder, so that the folder can be read as a dataset.
 
-Making them belongs to ``dedup``.
+Building them belongs to ``dedup``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MEMBERSHIPS = "memberships/memberships.parquet"
 
 
 def memberships_table(partition: PartitionRelease, manifest: Manifest | None = None) -> Path:
-    """Return the published table of memberships, or that of a manifest of unique_records.
+    """Return the path of the memberships table, of ``manifest`` or else of the published unique_records.
 
     Raises:
         NotFoundError: unique_records are not published.
@@ -24,7 +24,7 @@ def memberships_table(partition: PartitionRelease, manifest: Manifest | None = N
 
 
 def unique_sequences_table(partition: PartitionRelease, manifest: Manifest | None = None) -> Path:
-    """Return the published table of distinct sequences, or that of a manifest of unique_records.
+    """Return the path of the table of distinct sequences, of ``manifest`` or else of the published unique_records.
 
     Raises:
         NotFoundError: unique_records are not published.

@@ -1,7 +1,6 @@
-"""Tables as version 0.1.0 wrote them -> tables of today's format, row by row, without parsing.
+"""Rewrites tables of version 0.1.0 to the current format, row by row and without parsing.
 
-The values of NCBI's records stay what they are; columns that say where a row belongs are added, and files get the names
-of today. Memory holds a row group of each table.
+Values of records are unchanged; provenance columns are added and files renamed. Memory holds one row group per table.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ _KEYS = ["record_ordinal", "accession_version", "sequence_sha256", "collection",
 
 
 def upgraded_tables(folder: Path, entry: dict[str, Any], *, out: Path, stem: str, section: str) -> dict[str, Any]:
-    """Rewrite a file's tables into ``out``; what of its manifest entry changes.
+    """Rewrite a file's tables into ``out``; return the changed part of its manifest entry.
 
     Raises:
-        IntegrityError: an old table does not hold the rows that its entry says.
+        IntegrityError: an old table has a different number of rows than its entry says.
     """
     names = {table: f"{table}/{stem}.parquet" for table in ("records", "sequences", "quarantine")}
     with temporary_beside(out / names["records"]) as path, TableFile(path, RECORD_SCHEMA) as records:
@@ -69,14 +68,14 @@ def _with_section(batch: pa.RecordBatch, section: str) -> pa.RecordBatch:
         if field.name == "section"
         else batch[field.name].cast(field.type)
         if field.name in batch.schema.names
-        else pa.nulls(batch.num_rows, field.type)  # what version 0.1.0 did not keep
+        else pa.nulls(batch.num_rows, field.type)  # not recorded by version 0.1.0
         for field in RECORD_SCHEMA
     ]
     return pa.RecordBatch.from_arrays(columns, schema=RECORD_SCHEMA)
 
 
 def _with_keys(old: Path, records: Path, *, path: Path) -> TableFile:
-    """Write the sequence table with each record's accession and digest; keys come ahead of the chunks."""
+    """Write the sequence table with each record's accession and digest; keys are added before the chunks."""
     with pq.ParquetFile(records) as rows, pq.ParquetFile(old) as source, TableFile(path, SEQUENCE_SCHEMA) as table:
         groups, known = iter(range(rows.num_row_groups)), -1
         for number in range(source.num_row_groups):

@@ -1,8 +1,7 @@
-"""One flat file -> Parquet: records, sequences and, where needed, quarantine, each in a folder of its kind.
+"""Writes the Parquet tables of one flat file: records, sequences and, if needed, quarantine, each in its own folder.
 
-Each table is written under a temporary name, checked against the reader's totals, and renamed; a reader of the
-folders sees complete tables or none. Which files make up a division belongs to ``records``; what the columns
-mean belongs to ``schema``.
+Each table is written under a temporary name, checked against the reader's totals, and renamed, so readers see complete
+tables or none. Which files form a division belongs to ``records``, the meaning of columns to ``schema``.
 """
 
 from __future__ import annotations
@@ -29,34 +28,34 @@ from genbank_assets.tables.table_file import TableFile
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ParsedFile:
-    """What became of one flat file.
+    """Result of parsing one flat file.
 
     Attributes:
-        file: the file's name.
-        records_file: path of the record table below the output folder, ``records/NAME.parquet``.
+        file: name of the file.
+        records_file: path of the record table in the output folder, ``records/NAME.parquet``.
         sequences_file: path of the sequence table, ``sequences/NAME.parquet``.
-        quarantine_file: path of the quarantine table, ``quarantine/NAME.parquet``; None when nothing was quarantined.
-        locus_lines: LOCUS lines seen; equals ``records + quarantined``.
-        locus_fragments: quarantined LOCUS lines that begin no record.
-        records: rows.
-        quarantined: quarantined blocks.
+        quarantine_file: path of the quarantine table, ``quarantine/NAME.parquet``; None without quarantined blocks.
+        locus_lines: number of LOCUS lines; equals ``records + quarantined``.
+        locus_fragments: quarantined LOCUS lines that do not start a record.
+        records: number of rows.
+        quarantined: number of quarantined blocks.
         residues: sum of the LOCUS lengths of the rows, in bp or aa.
-        with_sequence: rows that carry residues.
-        features: features of the rows.
-        noted: rows with something in ``notes``: what was odd in them, or had to be guessed.
-        bytes: uncompressed bytes of the file.
+        with_sequence: number of rows with residues.
+        features: number of features in all rows.
+        noted: number of rows with ``notes`` about irregularities or guesses.
+        bytes: uncompressed size of the file.
         stray_lines: non-blank lines outside of any record.
         seconds: wall time.
-        header: the division header's fields, or None.
-        stray_line: 1-based number of the first of them, or None.
-        sequence_sha256_xor: hex XOR of the residues' SHA-256 of all rows that carry some.
+        header: fields of the division header, or None.
+        stray_line: 1-based number of the first stray line, or None.
+        sequence_sha256_xor: hex XOR of the residues' SHA-256 of all rows with residues.
         record_sha256_xor: hex XOR of the texts' SHA-256 of all rows.
-        records_bytes: size of the record table.
-        sequences_bytes: size of the sequence table.
+        records_bytes: size of the record table in bytes.
+        sequences_bytes: size of the sequence table in bytes.
         records_file_sha256: hex SHA-256 of the record table's file.
         sequences_file_sha256: hex SHA-256 of the sequence table's file.
-        quarantine_bytes: size of the quarantine table; 0 when there is none.
-        quarantine_file_sha256: hex SHA-256 of its file, or None.
+        quarantine_bytes: size of the quarantine table in bytes; 0 if there is none.
+        quarantine_file_sha256: hex SHA-256 of the quarantine table's file, or None.
     """
 
     file: str
@@ -87,7 +86,7 @@ class ParsedFile:
 
 
 def table_stem(name: str) -> str:
-    """``gbphg1.seq.gz`` → ``gbphg1``; other names lose ``.gz`` and one more suffix of a flat file."""
+    """Return ``gbphg1`` for ``gbphg1.seq.gz``; other names lose ``.gz`` and one flat-file suffix."""
     stem = name.removesuffix(".gz")
     for suffix in (".seq", ".gbff", ".gpff", ".gbk", ".gb", ".gp", ".genbank", ".flat", ".txt"):
         if stem.endswith(suffix) and stem != suffix:
@@ -96,7 +95,7 @@ def table_stem(name: str) -> str:
 
 
 def table_stems(names: Iterable[str]) -> dict[str, str]:
-    """What each file's tables are named by: :func:`table_stem`, or the whole name where others would share that."""
+    """Return the base name of each file's tables: :func:`table_stem`, or the full name if that is ambiguous."""
     distinct = list(dict.fromkeys(names))
     sharing = collections.Counter(table_stem(name) for name in distinct)
     return {name: table_stem(name) if sharing[table_stem(name)] == 1 else name for name in distinct}
@@ -105,12 +104,23 @@ def table_stems(names: Iterable[str]) -> dict[str, str]:
 def parse_file(
     path: Path, *, out: Path, collection: str = "", section: str = "", release: str = "", stem: str | None = None
 ) -> ParsedFile:
-    """Parse one flat file (plain or gzip) into Parquet tables in ``out``, named by ``stem`` or :func:`table_stem`.
+    """Parse one flat file (plain or gzip) into Parquet tables.
+
+    Args:
+        path: the flat file.
+        out: output folder.
+        collection: value of the rows' ``collection``.
+        section: value of the rows' ``section``.
+        release: value of the rows' ``release``.
+        stem: base name of the tables; by default :func:`table_stem` of the file.
+
+    Returns:
+        The tables, and the totals of the file.
 
     Raises:
-        NotFoundError: there is no such file, or it is a folder.
-        FlatFileError: the file has no LOCUS line, or its gzip stream is damaged; nothing is published then.
-        IntegrityError: what was written does not add up; nothing is published then.
+        NotFoundError: the file does not exist, or is a folder.
+        FlatFileError: the file has no LOCUS line, or its gzip stream is damaged; nothing is published.
+        IntegrityError: the written tables do not match the totals; nothing is published.
         StoreError: the tables cannot be written.
     """
     if not path.is_file():
@@ -154,7 +164,7 @@ _FROM_TOTALS = (
 
 
 class _Quarantine:
-    """The quarantine table, begun with the first blocks, and closed and renamed with the other tables."""
+    """The quarantine table, created with the first blocks, and closed and renamed with the other tables."""
 
     def __init__(self, renames: contextlib.ExitStack, *, path: Path) -> None:
         self._renames = renames
@@ -171,7 +181,7 @@ class _Quarantine:
 
 
 def _write_tables(reader: FlatFileReader, *, records_path: Path, sequences_path: Path) -> dict[str, Any]:
-    """Scan in this thread; each table is encoded in one of its own. Returns sizes and digests of the files."""
+    """Scan in this thread while background threads encode each table; return sizes and digests."""
     with TableFile(records_path, RECORD_SCHEMA) as records, TableFile(sequences_path, SEQUENCE_SCHEMA) as sequences:
         noted = 0
         for table, batch in reader:
@@ -195,17 +205,17 @@ def _write_tables(reader: FlatFileReader, *, records_path: Path, sequences_path:
 
 
 def _without_records(path: Path, ordinals: list[int]) -> TableFile:
-    """Rewrite a sequence table without the chunks of records that were quarantined after some had left."""
+    """Rewrite a sequence table without the chunks of records that were quarantined after some were written."""
     dropped = pa.array(ordinals, pa.int64())
     with temporary_beside(path) as kept, TableFile(kept, SEQUENCE_SCHEMA) as table, pq.ParquetFile(path) as source:
-        for group in range(source.num_row_groups):  # one at a time: rows say nothing of their bytes
+        for group in range(source.num_row_groups):  # one at a time, to bound memory
             for batch in source.read_row_group(group).to_batches():
                 table.write(batch.filter(pc.invert(pc.is_in(batch["record_ordinal"], value_set=dropped))))
     return table
 
 
 def _prove(reader: FlatFileReader, *, records_path: Path) -> None:
-    """What must hold before the tables get their names."""
+    """Check the written tables against the reader's totals before they get their final names."""
     totals = reader.totals
     if totals["locus_lines"] == 0 and reader.header is None:
         raise FlatFileError("no LOCUS line: this is not a GenBank flat file", file=reader.path.name)
