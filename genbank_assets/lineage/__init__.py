@@ -1,1 +1,1 @@
-"""Across the stages: where a record came from and where it went."""
+"""Traces records across all stages, and verifies what was published."""

@@ -1,6 +1,6 @@
-"""The part of ``verify`` and ``repair`` that asks PostgreSQL: does it hold what the tables hold, file by file?
+"""Compares PostgreSQL with the tables, file by file, for ``verify`` and ``repair``.
 
-What is compared belongs to ``postgres.comparison``, how a division is loaded to ``postgres.load``.
+The comparison belongs to ``postgres.comparison``, loading to ``postgres.load``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from genbank_assets.store import PartitionRelease
 
 
 class DatabaseCheck:
-    """Compares partitions with the database; one that cannot be asked is not asked again."""
+    """Compares partitions with the database; after a failure to connect, it is not contacted again."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -27,14 +27,14 @@ class DatabaseCheck:
 
     @property
     def refused(self) -> str:
-        """Why the database could not be asked; "" while it can."""
+        """Why the database could not be queried; "" if it can be."""
         return self._refused
 
     def differences(self, partition: PartitionRelease) -> list[FileDifference]:
-        """What PostgreSQL does not hold as the tables have it, of a partition whose manifest says that it is loaded.
+        """Return the differences between PostgreSQL and the tables of a partition that its manifest says is loaded.
 
-        What was loaded from other tables than are here now is found by the chain of manifests, not here; so are tables
-        that cannot be read by their own stage.
+        Loads from other tables than the current ones are detected by the chain of manifests, unreadable tables by their
+        own stage.
         """
         try:
             loaded, unique, records = (partition.manifest(s) for s in ("postgres_table", "unique_records", "records"))
@@ -57,10 +57,10 @@ class DatabaseCheck:
 def load_again(
     partition: PartitionRelease, *, settings: Settings, run_id: str, progress: Callable[[str], None]
 ) -> None:
-    """Compare every record of a division with the database again, and send those that differ.
+    """Compare all records of a division with the database, and send those that differ.
 
     Raises:
-        DatabaseError: the division is at a later release.
+        DatabaseError: the division has a later release.
     """
     with exclusive(settings, str(partition.key), progress=progress, run_id=run_id):
         load_division(partition, settings=settings, progress=progress, run_id=run_id, recheck=True)

@@ -1,6 +1,6 @@
-"""The hops of a trace: what each stage knows of a record, checked as far as that is cheap, or read again.
+"""The hops of a trace: what each stage knows about a record, with cheap checks or complete verification.
 
-One method per hop, in the order of the stages. Facts are JSON values. What reading again means belongs to ``recheck``.
+One method per hop, in stage order. Facts are JSON values. Verification belongs to ``recheck``.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _SHOWN = ("organism", "definition", "taxon_id", "update_date")
 
 @dataclasses.dataclass(frozen=True)
 class Hop:
-    """One stage's part in a record's way.
+    """One stage of a trace.
 
     Attributes:
-        stage: which stage.
-        status: ``ok``, ``missing`` (not there, or not reachable), ``mismatch`` (there, but not what it should be) or
-            ``none`` (the record has no such thing, as a record without residues has no object).
-        facts: what is known, JSON values only.
-        problem: a sentence that says what is wrong; "" when nothing is.
+        stage: the stage.
+        status: ``ok``, ``missing`` (does not exist or is unreachable), ``mismatch`` (exists, but differs) or ``none``
+            (not applicable, such as the object of a record without residues).
+        facts: known facts, as JSON values.
+        problem: a sentence describing the problem; "" if there is none.
     """
 
     stage: str
@@ -51,7 +51,7 @@ class Hop:
 
 
 class Hops:
-    """One match's hops, a method each."""
+    """The hops of one match, one method each."""
 
     def __init__(self, settings: Settings, match: Match, *, verify: bool) -> None:
         self._settings = settings
@@ -60,11 +60,11 @@ class Hops:
         self._partition = match.found.partition
         self._row = match.found.row
         self._verify = verify
-        self._table: Path | None = None  # the record table, once it was read again and is what it was
+        self._table: Path | None = None  # the record table, once it was verified
         self._ordinals = 0
 
     def all(self) -> tuple[Hop, ...]:
-        """Return the hops in order; of a quarantined block those up to its refusal."""
+        """Return the hops in order; for a quarantined block, those up to its rejection."""
         if self._match.refusal is not None:
             return (self._raw_file(), self._text(), self._refused())
         return (
@@ -146,7 +146,7 @@ class Hops:
         return self._verified("table row", facts, *problems)
 
     def _refused(self) -> Hop:
-        """Return a quarantined block has a row in the quarantine table, and nothing after it."""
+        """Return the hop of a quarantined block: its row of the quarantine table. No further hops follow."""
         assert self._match.refusal is not None
         facts = {name: self._match.refusal[name] for name in ("path", "record_ordinal", "line", "accession", "reason")}
         return Hop("table row", "missing", facts, f"quarantined at line {facts['line']:,}: {facts['reason']}")
@@ -173,7 +173,7 @@ class Hops:
             rows = rows_where(table, same).to_dicts()
             if len(rows) != 1:
                 return Hop("sequence", "mismatch", facts, f"the table of distinct sequences has it {len(rows)} times")
-            if rows[0]["member_count"] > 1:  # only then is the table that is sorted by accession read by digest
+            if rows[0]["member_count"] > 1:  # only then is the table searched by digest, which is not its sort key
                 members = rows_where(
                     memberships_table(self._partition, manifest),
                     same,
@@ -225,7 +225,7 @@ class Hops:
             return "the loaded state differs from the table's"
         if not row["is_current"]:
             return "the database says that it is absent"
-        if release not in {row["last_release"], row["last_release"].rpartition(".")[2]}:  # a release, or a day on top
+        if release not in {row["last_release"], row["last_release"].rpartition(".")[2]}:  # or a day
             return f"the database last saw it in release {row['last_release']}"
         return ""
 
@@ -261,7 +261,7 @@ class Hops:
                 meta = obstore.head(open_objects(self._settings, retries=1, timeout=TIMEOUT), row["key"])
         except FileNotFoundError:
             return Hop("object", "missing", facts, "the object set has no such object")
-        except Exception as error:  # any store failure is a finding here, not a crash
+        except Exception as error:  # any failure of the store is reported as a problem of this hop
             return Hop("object", "missing", facts, f"the object store failed: {reason_of(error)[:200]}")
         facts |= {
             "bytes": meta["size"],
@@ -280,13 +280,13 @@ class Hops:
         return [chain, recheck.changed_object(self._settings, row, self._found, manifest)]
 
     def _verified(self, stage: str, facts: dict[str, Any], *problems: str) -> Hop:
-        """Return a hop that is a mismatch if anything is wrong."""
+        """Return a hop that is a mismatch if verification finds a problem."""
         problem = "; ".join(problem for problem in problems if problem)
         return Hop(stage, "mismatch" if problem else "ok", facts, problem)
 
 
 def _what_came_later(row: dict[str, Any], record_sha256: str) -> str:
-    """What the history tells of a loaded state: which one replaced it, or since when it is absent; "" if none did."""
+    """Describe from the history when a loaded state was replaced or became absent; "" if it did not."""
     found, later = False, ""
     for event in row["events"]:
         if event["record_sha256"] == record_sha256 and event["state"] != "absent":

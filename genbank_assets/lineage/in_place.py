@@ -1,8 +1,7 @@
-"""Which partitions of a folder that is a source are in place through all five stages, found out without a run.
+"""Determines which partitions of a local folder are complete in all five stages, without starting a run.
 
-Looked at are the bytes of the raw files, the chain of manifests, the tables they name, the rows of PostgreSQL and
-every object. Who finds one lacking runs it: nothing is made here. For a small source such as the sample; of NCBI's size
-this would take longer than a run that finds nothing to do.
+Checks the bytes of the raw files, the chain of manifests, the tables they name, the rows in PostgreSQL and every
+object. Suitable for a small source such as the sample; for NCBI's releases, a run that finds nothing to do is faster.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ _CODE_VERSIONS: dict[Stage, str] = {
 
 
 def complete_partitions(settings: Settings, keys: Sequence[PartitionKey], *, source: Path) -> set[PartitionKey]:
-    """Return those of the partitions that a run would find nothing to do for.
+    """Return those of the given partitions for which a run would find nothing to do.
 
     Args:
-        settings: store, database and object set.
-        keys: partitions to look at.
-        source: the folder that is the source: files in it are compared by name and SHA-256.
+        settings: name the store, database and object set.
+        keys: partitions to examine.
+        source: the source folder, whose files are compared by name and SHA-256.
     """
     digests = {path.name: _sha256(path) for path in source.rglob("*.gz")}
     found = {}
@@ -52,7 +51,7 @@ def complete_partitions(settings: Settings, keys: Sequence[PartitionKey], *, sou
         if not loaded:
             return set()
         verified = verify_objects(settings, partitions=sorted(loaded), sample=0)
-    except (GenbankAssetsError, OSError):  # a run says what is wrong, or makes it
+    except (GenbankAssetsError, OSError):  # a run will report or fix the problem
         return set()
     wrong = {problem.partition.partition(" ")[0] for problem in verified.problems}
     return {key for key in loaded if str(key) not in wrong}
@@ -84,7 +83,7 @@ def _files_are_in_place(partition: PartitionRelease, digests: dict[str, str]) ->
 
 
 def _is_loaded(settings: Settings, partition: PartitionRelease) -> bool:
-    """Return whether the ledger has the division as it is, and the rows of its accessions are there."""
+    """Return whether ledger and rows in PostgreSQL match the division."""
     unique = partition.manifest("unique_records")
     assert unique is not None
     accessions = pl.scan_parquet(memberships_table(partition, unique)).select("accession")

@@ -1,7 +1,7 @@
-"""The store's figures for Prometheus: one sample per division, stage and figure, from the manifests alone.
+"""Exports the store's figures to Prometheus: one sample per division, stage and figure, from the manifests.
 
-Belongs here: names and labels. The text format belongs to ``prometheus_client``, what a figure means to ``measure``,
-how the text reaches a server (node_exporter's textfile collector, see docs/operating.md) to whoever runs it.
+Names and labels belong here; the text format to ``prometheus_client``, the meaning of figures to ``reports``. For
+collection by node_exporter see docs/operating.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from genbank_assets.store import STAGES, Manifest, PartitionKey, current_release
 
 PREFIX = "genbank_assets"
 LABELS = ("collection", "division", "stage")
-# Prometheus wants the unit at the end of a name.
+# By convention, names of Prometheus metrics end with the unit.
 _NAMES = {
     "seconds": "duration_seconds", "bytes_in": "input_bytes", "bytes_out": "output_bytes", "bytes_now": "written_bytes",
 }  # fmt: skip
@@ -29,15 +29,15 @@ STATEMENTS_PER_SECOND = f"{PREFIX}_sql_statements_per_second"
 
 
 def metric_name(figure: str) -> str:
-    """``records`` → ``genbank_assets_records``; units come last."""
+    """Return the metric name of a figure, such as ``genbank_assets_records``, with its unit at the end."""
     return f"{PREFIX}_{_NAMES.get(figure, figure)}"
 
 
 def metrics(settings: Settings) -> str:
-    """Return every stage of every division in its newest published release, in Prometheus' text exposition format.
+    """Return the figures of every stage of every division's newest release, in Prometheus' text exposition format.
 
-    Counts are totals of the published state. Times, memory and statements are those of the run that published it: a
-    later run that found everything in place changes nothing here.
+    Counts are totals of the published state. Times, memory and statements are those of the run that published it; later
+    runs that find everything in place do not change them.
     """
     registry = CollectorRegistry()
     gauges = {
@@ -63,7 +63,7 @@ def metrics(settings: Settings) -> str:
 
 
 def write_metrics(settings: Settings, path: Path) -> None:
-    """Write :func:`metrics` to a file; whoever reads it sees the lines before or all of these.
+    """Write :func:`metrics` to a file atomically.
 
     Raises:
         SettingsError: the file cannot be written.

@@ -1,10 +1,10 @@
-"""A trace as W3C PROV: what was made from what, by which run, with which software; written as PROV-JSON.
+"""Converts a trace to W3C PROV: what was derived from what, by which run and software, as PROV-JSON.
 
 NCBI's file → raw file → table row → database row, and table row → distinct sequence → object. An activity is the run
-that published a stage for the division; a file that an earlier, broken-off run had left in place counts as its work.
-Times come from the stages' manifests and the database's ledger; what neither says is left out. The data model and its
-formats belong to the library ``prov``, what a trace is to ``trace``.
-See https://www.w3.org/TR/prov-dm/ and https://www.w3.org/submissions/prov-json/
+that published a stage of the division; a file left by an earlier interrupted run is attributed to it. Times come from
+the stages' manifests and the database's ledger, and are omitted if unknown. The data model and its formats belong to
+the library ``prov``, traces to ``trace``. See https://www.w3.org/TR/prov-dm/ and
+https://www.w3.org/submissions/prov-json/
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, Stage
 
 NAMESPACE = Namespace("gba", "urn:genbank-assets:")
-CLOCK_TOLERANCE = dt.timedelta(seconds=5)  # between this machine and an object store's answer
+CLOCK_TOLERANCE = dt.timedelta(seconds=5)  # between this machine's clock and the object store's
 
 
 def as_prov_json(settings: Settings, traces: Sequence[Trace]) -> str:
-    """Traces as one PROV-JSON document; what they share stands in it once."""
+    """Return traces as one PROV-JSON document, in which shared elements occur once."""
     document = ProvDocument()
     document.add_namespace(NAMESPACE)
     graph = _Graph(document)
@@ -45,14 +45,14 @@ class _Graph:
         self._said: set[tuple[object, ...]] = set()
 
     def entity(self, name: str, kind: str, *, label: str, location: object = None, **facts: Any) -> QualifiedName:
-        """Something that exists, named ``gba:name``."""
+        """Add an entity named ``gba:name``."""
         identifier = NAMESPACE[name]
         if self._is_new("entity", identifier):
             self._document.entity(identifier, _attributes(kind, label, location, facts))
         return identifier
 
     def activity(self, name: str, stage: str, times: _Times, *, label: str, **facts: Any) -> QualifiedName:
-        """Something that was done."""
+        """Add an activity."""
         identifier = NAMESPACE[name]
         if self._is_new("activity", identifier):
             attributes = _attributes(f"Stage_{stage}", label, None, facts)
@@ -60,34 +60,34 @@ class _Graph:
         return identifier
 
     def agent(self, name: str, kind: QualifiedName, *, label: str, **facts: Any) -> QualifiedName:
-        """Someone or something that bears responsibility; ``kind`` is a type of PROV's own."""
+        """Add an agent; ``kind`` is a PROV agent type."""
         identifier = NAMESPACE[name]
         if self._is_new("agent", identifier):
             self._document.agent(identifier, {**_attributes(None, label, None, facts), PROV_TYPE: kind})
         return identifier
 
     def derived(self, entity: QualifiedName, source: QualifiedName, activity: QualifiedName | None) -> None:
-        """``entity`` was made from ``source``."""
+        """State that ``entity`` was derived from ``source``."""
         if self._is_new("derived", entity, source):
             self._document.wasDerivedFrom(entity, source, activity=activity)
 
     def generated(self, entity: QualifiedName, activity: QualifiedName, *, at: dt.datetime | None = None) -> None:
-        """``activity`` made ``entity``."""
+        """State that ``activity`` generated ``entity``."""
         if self._is_new("generated", entity, activity):
             self._document.wasGeneratedBy(entity, activity, time=at)
 
     def used(self, activity: QualifiedName, entity: QualifiedName) -> None:
-        """``activity`` read ``entity``, or found it in place."""
+        """State that ``activity`` read ``entity``, or found it in place."""
         if self._is_new("used", activity, entity):
             self._document.used(activity, entity)
 
     def associated(self, activity: QualifiedName, agent: QualifiedName) -> None:
-        """``agent`` did ``activity``."""
+        """State that ``agent`` was responsible for ``activity``."""
         if self._is_new("associated", activity, agent):
             self._document.wasAssociatedWith(activity, agent)
 
     def attributed(self, entity: QualifiedName, agent: QualifiedName) -> None:
-        """``entity`` is ``agent``'s."""
+        """Attribute ``entity`` to ``agent``."""
         if self._is_new("attributed", entity, agent):
             self._document.wasAttributedTo(entity, agent)
 
@@ -108,14 +108,14 @@ def _attributes(kind: str | None, label: str, location: object, facts: dict[str,
 
 @dataclasses.dataclass(frozen=True)
 class _Times:
-    """When an activity began and ended; None where nobody wrote it down."""
+    """Start and end of an activity; None if unknown."""
 
     start: dt.datetime | None = None
     end: dt.datetime | None = None
 
 
 def _times(manifest: Manifest | None, run_id: str) -> _Times:
-    """Of the run that wrote the manifest: it ended when the manifest was written, and took as long as that says."""
+    """Return the times of the run that wrote the manifest, from its time of publication and its duration."""
     if manifest is None or not manifest.published_at or manifest.run_id != run_id:
         return _Times()
     end = dt.datetime.fromisoformat(manifest.published_at)
@@ -124,7 +124,7 @@ def _times(manifest: Manifest | None, run_id: str) -> _Times:
 
 
 class _Chain:
-    """One trace's part of the graph."""
+    """The part of the graph that describes one trace."""
 
     def __init__(self, graph: _Graph, trace: Trace, partition: PartitionRelease) -> None:
         self._graph = graph
@@ -135,7 +135,7 @@ class _Chain:
         self._what = f"{partition.key}, release {partition.release}"
 
     def add(self) -> None:
-        """Say everything the trace knows, from the source on; what is missing ends its branch."""
+        """Add everything the trace knows, starting at the source; a missing hop ends its branch."""
         raw = self._raw_file()
         row = self._table_row(raw) if raw is not None else None
         if row is None:
@@ -247,7 +247,7 @@ class _Chain:
         may_be_older: bool = False,
         code_version: str | None = None,
     ) -> None:
-        """The run of a stage that used ``source`` and made ``entity``, or found it as an earlier run had left it."""
+        """Add the run of a stage that used ``source``, and generated ``entity`` or found it from an earlier run."""
         manifest = self._partition.manifest(stage)
         wrote = manifest is not None and manifest.run_id == run_id
         times = _times(manifest, run_id)

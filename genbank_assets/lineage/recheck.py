@@ -1,7 +1,7 @@
-"""What ``trace --verify`` reads again: each function returns a sentence that says what is wrong, or "".
+"""Verification steps of ``trace --verify``; each function returns a sentence describing a problem, or "".
 
-The record's text is parsed again and compared with its row, the row with the database's, files with the digests in
-their manifests, and each manifest with the one it names as its input. The hops these belong to are in ``trace``.
+The record's text is parsed again and compared with its row, the row with the database, files with the digests in their
+manifests, and manifests with their input's. The hops are in ``trace``.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from genbank_assets.settings import Settings
 from genbank_assets.store import INPUT_STAGES, Manifest, PartitionRelease, Stage
 from genbank_assets.tables.writer import file_sha256
 
-# Columns that say where a row stands, not what the record is.
+# Columns describing the location of a row rather than the record.
 _POSITION = {"section", "source_file", "record_offset", "record_ordinal", "release"}
-# Columns that the load decides, and those of the release that last brought a change.
+# Columns set by the load, and those of the release with the last change.
 _OF_THE_LOAD = [
     "section", "is_current", "code_version", "release", "source_file", "point", "source_file_id", "record_offset",
     "record_bytes", "record_ordinal", "last_release",
@@ -41,7 +41,7 @@ _OF_THE_LOAD = [
 
 
 def broken_chain(partition: PartitionRelease, stage: Stage) -> str:
-    """Return whether a stage's manifest was made from the manifest that its input has now."""
+    """Compare a stage's recorded input with the current manifest of its input; return the problem or ""."""
     manifest, source = partition.manifest(stage), partition.manifest(INPUT_STAGES[stage])
     if source is None:
         return f"the manifest of {INPUT_STAGES[stage]}, from which it was made, is gone"
@@ -51,14 +51,14 @@ def broken_chain(partition: PartitionRelease, stage: Stage) -> str:
 
 
 def changed_file(path: Path, sha256: str) -> str:
-    """Return whether a file still has its digest."""
+    """Compare a file with its digest; return the problem or ""."""
     if not path.is_file():
         return f"{path.name} is no longer in the store"
     return "" if file_sha256(path) == sha256 else f"the SHA-256 of {path.name} has changed"
 
 
 def changed_text(found: Found) -> str:
-    """Return whether the record's place in the raw file still holds its text."""
+    """Compare the text at the record's location in the raw file with its digest; return the problem or ""."""
     try:
         for _ in original_text(found):
             pass
@@ -68,7 +68,7 @@ def changed_text(found: Found) -> str:
 
 
 def changed_row(found: Found, table: Path) -> str:
-    """Return whether the text, parsed again, is the row of the record table and has the residues' digest."""
+    """Parse the text again and compare it with the row and the residues' digest; return the problem or ""."""
     with tempfile.NamedTemporaryFile(suffix=".seq") as text:
         try:
             text.writelines(original_text(found))
@@ -101,7 +101,7 @@ def _parsed(path: Path, found: Found) -> tuple[dict[str, Any] | None, bytes]:
 
 
 def _row(table: Path, ordinal: int) -> dict[str, Any] | None:
-    """Return a row of a record table with all its columns; reads the row group that has it."""
+    """Return a row of a record table with all columns, reading only its row group."""
     with pq.ParquetFile(table) as file:
         for group in range(file.num_row_groups):
             ordinals = file.read_row_group(group, columns=["record_ordinal"])["record_ordinal"].to_numpy()
@@ -113,16 +113,16 @@ def _row(table: Path, ordinal: int) -> dict[str, Any] | None:
 
 
 def changed_database_row(settings: Settings, found: Found, *, table: Path, record_id: int, ordinals: int) -> str:
-    """Return whether PostgreSQL holds the record, its features and references as the record table has them.
+    """Compare a record, its features and references in PostgreSQL with the record table; return the problem or "".
 
-    The table's row is sent as the load would send it, into temporary tables, and compared there.
+    The table's row is loaded into temporary tables and compared there.
 
     Args:
-        settings: where the database is.
+        settings: name the database.
         found: the record.
         table: its record table.
-        record_id: its number in the database.
-        ordinals: LOCUS blocks of the record table's file.
+        record_id: its id in the database.
+        ordinals: number of LOCUS blocks in the record table's file.
     """
     wanted = Wanted(np.zeros(ordinals, np.int64))
     wanted.ids[int(found.row["record_ordinal"])] = record_id
@@ -141,7 +141,7 @@ def changed_database_row(settings: Settings, found: Found, *, table: Path, recor
 
 
 def changed_object(settings: Settings, row: dict[str, Any], found: Found, manifest: Manifest | None) -> str:
-    """Return whether the division's list is in the object set, and the sequence's object has its residues."""
+    """Compare the division's object list and the sequence's object with their digests; return the problem or ""."""
     try:
         if manifest is not None and not is_published(open_objects(settings), found.partition, manifest):
             return (

@@ -1,7 +1,7 @@
-"""Traces and the status of partitions for people: lines for a terminal, Markdown for Dagster's UI.
+"""Formats traces and the status of partitions as text for terminals and as Markdown for Dagster's UI.
 
-What they say belongs to ``trace`` and ``status``. Both forms of a trace leave out what a hop repeats of the one
-before it, unless something is wrong there; ``--json`` has everything.
+Their content belongs to ``trace`` and ``status``. Facts repeated from the previous hop are omitted, unless something is
+wrong; ``--json`` has everything.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from genbank_assets.text_table import table
 
 _MARKS = {"ok": "ok", "missing": "MISSING", "mismatch": "MISMATCH", "none": "-"}
 _LATER = {"events", "definition", "run_url"}
-# What the database repeats of the table row and the raw file.
+# Facts that the database row shares with the table row and the raw file.
 _REPEATED = {
     "database row": {
         "accession_version", "organism", "length", "record_sha256", "sequence_sha256", "file", "raw_sha256",
@@ -35,7 +35,7 @@ _UNITS = {"bytes": "bytes", "frame_bytes": "bytes", "length": "residues"}
 
 
 def as_text(trace: Trace) -> str:
-    """Return the trace as lines, a fact each."""
+    """Format a trace as lines, one fact each."""
     lines = [f"{trace.accession_version}  {trace.collection}/{trace.division}, release {trace.release}"]
     lines += [line for line in (_title(trace), trace.note, _how(trace)) if line]
     for hop in trace.hops:
@@ -46,7 +46,7 @@ def as_text(trace: Trace) -> str:
 
 
 def as_markdown(trace: Trace) -> str:
-    """Return the trace as Markdown: a table of facts per hop, runs as links."""
+    """Format a trace as Markdown, with a table of facts per hop and links to runs."""
     lines = [f"### {trace.accession_version}", f"{trace.collection}/{trace.division}, release {trace.release}"]
     for line in (_title(trace), trace.note, _how(trace)):
         lines += ["", _escaped(line)] if line else []
@@ -60,7 +60,7 @@ def as_markdown(trace: Trace) -> str:
 
 
 def status_table(rows: list[PartitionStatus]) -> str:
-    """Return the status of partitions as a table."""
+    """Format the status of partitions as a table."""
     return table(
         _STATUS_HEADINGS,
         [
@@ -95,7 +95,7 @@ def _how(trace: Trace) -> str:
 
 
 def _facts(hop: Hop) -> Iterator[tuple[str, str]]:
-    """Label and value of what people want to see."""
+    """Yield label and value of the facts shown to users."""
     hidden = _LATER if hop.problem else _LATER | _REPEATED.get(hop.stage, set())
     for name, value in hop.facts.items():
         if name not in hidden and value not in (None, "", []):
@@ -122,7 +122,7 @@ def _cell(hop: Hop, label: str, value: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text of records and messages as Markdown that shows just this text."""
+    """Escape text from records and messages for Markdown."""
     for character in "\\`*_[]<>|":
         text = text.replace(character, f"&#{ord(character)};")
     return text

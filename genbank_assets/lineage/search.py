@@ -1,8 +1,8 @@
-"""Which records a name means: in the newest releases, or else where it was before, was refused, or goes on.
+"""Resolves a name to records: in the newest releases, or else in earlier states, quarantine or secondary accessions.
 
-A name that no division's newest release has is looked for as a quarantined block, in the earlier releases whose files
-are kept, in the database, and as a secondary accession, in this order. The first look reads an index, the others may
-read more. What becomes of a match belongs to ``trace``.
+A name that is in no newest release is searched among quarantined blocks, in earlier releases that are kept, in the
+database, and among secondary accessions, in this order. The first search is indexed, the others may read more.
+Following a match belongs to ``trace``.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from genbank_assets.schema.tables import MEMBERSHIP_COLUMNS, QUARANTINE_COLUMNS
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease, releases_in_store
 
-MAX_PRIMARIES = 5  # a whole-genome project's master is a secondary accession of thousands of records
+MAX_PRIMARIES = 5  # the master of a WGS project is a secondary accession of thousands of records
 _OF_A_BLOCK = tuple(column.name for column in QUARANTINE_COLUMNS if column.name != "raw_text")
 _RANGE = re.compile(r"([A-Z_]+)(\d+)-([A-Z_]+)(\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
 class Match:
-    """A record, or a quarantined block, that a name means.
+    """A record, or quarantined block, that matches a name.
 
     Attributes:
-        found: its partition and place; of a block what is not known is None.
-        note: how the name came to mean it; "" when the newest release has it under this name.
-        is_newest: whether it is the state of its division's newest release.
-        refusal: of a quarantined block its row of the quarantine table, with ``path``; None of a record.
+        found: partition and location; unknown fields of a block are None.
+        note: how the name matches; "" if it is the record's current name in the newest release.
+        is_newest: whether it is the state in its division's newest release.
+        refusal: row of the quarantine table of a block, with ``path``; None for a record.
     """
 
     found: Found
@@ -46,10 +46,10 @@ class Match:
 
 
 def search(settings: Settings, name: str) -> list[Match]:
-    """Everything ``ACCESSION`` or ``ACCESSION.VERSION`` means.
+    """Find everything that ``ACCESSION`` or ``ACCESSION.VERSION`` may refer to.
 
     Raises:
-        NotFoundError: nothing; the message says what there is instead.
+        NotFoundError: nothing was found; the message suggests what exists instead.
     """
     try:
         return [Match(found) for found in find_record(settings, name)]
@@ -64,7 +64,7 @@ def search(settings: Settings, name: str) -> list[Match]:
 
 
 def _partitions(settings: Settings) -> Iterator[list[PartitionRelease]]:
-    """Yield the releases of each division with record tables, the newest first."""
+    """Yield the releases of each division with record tables, newest first."""
     for collection in COLLECTIONS.values():
         for division in (*collection.divisions, DAILY):
             releases = releases_in_store(settings.store, key=PartitionKey(collection.name, division), stage="records")
@@ -102,7 +102,7 @@ def _earlier(settings: Settings, name: str) -> Iterator[Match]:
 
 
 def _rows_of_earlier(partition: PartitionRelease, name: str) -> list[Found]:
-    """Rows of a release that may be just being deleted: then it has none any more."""
+    """Return matching rows of an earlier release; none if it is just being deleted."""
     try:
         return rows_named(partition, name) if partition.manifest("unique_records") is not None else []
     except IntegrityError:
@@ -110,9 +110,9 @@ def _rows_of_earlier(partition: PartitionRelease, name: str) -> list[Found]:
 
 
 def _loaded_once(settings: Settings, name: str) -> Iterator[Match]:
-    """Records of which only the database knows: their release's files are gone, or a manifest is."""
+    """Return records known to the database only, because files or manifests of their release are gone."""
     if settings.postgres_url is None and not (settings.store / "postgres").is_dir():
-        return  # there is no database yet, and a question is no reason to make one
+        return  # there is no database, and a query must not create one
     try:
         rows = last_states(settings, name.partition(".")[0])
     except GenbankAssetsError:
@@ -121,7 +121,7 @@ def _loaded_once(settings: Settings, name: str) -> Iterator[Match]:
         if "." in name and row["accession_version"] != name:
             continue
         collection, section, release = row.pop("collection"), row.pop("section"), row.pop("last_release")
-        day = re.search(r"\.(\d{8})$", release)  # 273.0.20260902: a day on top of a release
+        day = re.search(r"\.(\d{8})$", release)  # 273.0.20260902: a day based on a release
         key = PartitionKey(collection, DAILY if day else section)
         partition = PartitionRelease(settings.store, key, day[1] if day else release)
         note = f"as the database has it: the store's tables of {key} {partition.release} do not show it"
@@ -129,7 +129,7 @@ def _loaded_once(settings: Settings, name: str) -> Iterator[Match]:
 
 
 def _secondary(settings: Settings, name: str) -> list[Match]:
-    """Records that took the name over; reads one column of every record table."""
+    """Return records that have the name as a secondary accession; reads one column of every record table."""
     matches: list[Match] = []
     listed = pl.col("secondary_accessions")
     for newest, *_ in _partitions(settings):
@@ -156,7 +156,7 @@ def _secondary(settings: Settings, name: str) -> list[Match]:
 
 
 def covers(listed: str, name: str) -> bool:
-    """Return whether an entry of ACCESSION, which may be a range such as ``J00158-J00175``, has the name."""
+    """Return whether an entry of ACCESSION, which may be a range such as ``J00158-J00175``, includes the name."""
     span = _RANGE.fullmatch(listed)
     if span is None:
         return listed == name

@@ -1,4 +1,4 @@
-"""What the store holds: one row per partition, from the manifests alone. Showing it belongs to ``cli``."""
+"""Summarises the store: one row per partition, from its manifests. Showing it belongs to ``cli``."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from genbank_assets.store import INPUT_STAGES, STAGES, PartitionKey, PartitionRe
 
 @dataclasses.dataclass(frozen=True)
 class PartitionStatus:
-    """A partition's newest release in the store; figures of stages that are not published are None.
+    """A partition's newest release in the store; figures of unpublished stages are None.
 
     Attributes:
         collection: ``genbank`` or ``refseq``.
         division: its division or section.
         release: the newest release with raw files.
-        files: raw files.
-        records: rows of the record tables.
+        files: number of raw files.
+        records: number of rows in the record tables.
         residues: sum of the LOCUS lengths in bp or aa.
-        distinct_sequences: different sequences.
-        quarantined: blocks that could not become a record.
-        rows_loaded: records that are current in PostgreSQL.
-        objects: objects of the division in the object set.
+        distinct_sequences: number of distinct sequences.
+        quarantined: number of quarantined blocks.
+        rows_loaded: number of current records in PostgreSQL.
+        objects: number of objects of the division in the object set.
         seconds: wall time of all stages.
-        peak_memory_bytes: resident memory of the largest worker of any stage.
-        sql_statements: statements that the load sent.
+        peak_memory_bytes: peak resident memory of the largest worker of any stage.
+        sql_statements: SQL statements sent by the load.
     """
 
     collection: str
@@ -46,7 +46,7 @@ class PartitionStatus:
 
 
 def status(settings: Settings) -> list[PartitionStatus]:
-    """Return all partitions with raw files, in the catalogue's order."""
+    """Return all partitions with raw files, in catalogue order."""
     found = []
     for collection in COLLECTIONS.values():
         for division in collection.divisions:
@@ -84,7 +84,7 @@ def _status(settings: Settings, key: PartitionKey) -> PartitionStatus | None:
 
 
 def is_whole(partition: PartitionRelease) -> bool:
-    """Return whether all stages of a partition are published, each made of what the stages before hold now."""
+    """Return whether all stages of a partition are published, each made from the current output of its input stage."""
     digests: dict[Stage, str] = {}
     for stage in STAGES:
         manifest = partition.manifest(stage)

@@ -1,9 +1,8 @@
-"""Whether everything that a store has published is still what its manifests say; and making it so again.
+"""Verifies that everything published in a store still matches its manifests, and repairs what does not.
 
-Every file against digest, bytes and rows in its manifest, each manifest against the one it was made from, the database
-and the object set against their tables. Tables are made again from the stage before, records and objects are sent
-again; what cannot be made again from what is here is named with what to do. One record's way through the stages
-belongs to ``trace``.
+Compares every file with the digest, size and rows in its manifest, each manifest with its input's, and the database and
+the object set with their tables. Tables are rebuilt from the previous stage, records and objects are sent again; for
+what cannot be rebuilt, the report says what to do. Tracing a single record belongs to ``trace``.
 """
 
 from __future__ import annotations
@@ -41,12 +40,12 @@ from genbank_assets.tables.writer import file_sha256
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """One thing in a store that is not what its manifest says.
+    """One deviation from a manifest.
 
     Attributes:
         partition: such as ``genbank/phg 273.0``.
-        stage: whose manifest.
-        name: the file, or the object's key.
+        stage: the stage of the manifest.
+        name: the file, or the key of the object.
         what: what is wrong.
         remedy: what to do about it.
     """
@@ -60,14 +59,14 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True)
 class StoreCheck:
-    """What was looked at, and what is wrong.
+    """Result of a verification.
 
     Attributes:
-        partitions: divisions and releases.
-        files: files of the stages before the object set.
-        bytes: bytes of those that were read.
-        objects: objects of the set that tables list.
-        problems: what is wrong.
+        partitions: number of divisions and releases examined.
+        files: number of files examined, without the object set.
+        bytes: bytes of the files that were read.
+        objects: number of objects listed by the tables.
+        problems: all problems found.
     """
 
     partitions: int
@@ -79,11 +78,11 @@ class StoreCheck:
 
 @dataclasses.dataclass(frozen=True)
 class StoreRepair:
-    """What was made again, and what is still wrong.
+    """Result of a repair.
 
     Attributes:
-        done: a sentence for each thing that was made again.
-        check: what the check found afterwards.
+        done: a sentence for each repair.
+        check: the verification afterwards.
     """
 
     done: tuple[str, ...]
@@ -98,17 +97,17 @@ def verify_store(
     sample: int = 100,
     progress: Callable[[str], None] = lambda line: None,
 ) -> StoreCheck:
-    """Compare everything that is published with its manifests; reads every byte of the files, every row's digest.
+    """Compare everything published with its manifests, reading every byte of the files and every row's digest.
 
     Args:
-        settings: where store and object set are.
-        partitions: divisions to look at; none means all.
-        stages: stages to look at.
-        sample: sequences of each division to read again from the object set.
-        progress: called with lines for people.
+        settings: name the store and the object set.
+        partitions: divisions to examine; empty means all.
+        stages: stages to examine.
+        sample: number of sequences per division to read from the object set.
+        progress: called with messages for the user.
 
     Raises:
-        ObjectStoreError: the object set cannot be asked.
+        ObjectStoreError: the object set cannot be accessed.
     """
     problems: list[Problem] = []
     database = DatabaseCheck(settings)
@@ -143,17 +142,16 @@ def repair_store(
     run_id: str = "repair",
     progress: Callable[[str], None] = lambda line: None,
 ) -> StoreRepair:
-    """Make damaged tables again from the stage before, send records and objects again, and look once more.
+    """Rebuild damaged tables from the previous stage, send records and objects again, and verify.
 
-    Files that are right are not touched. What is made again is a generation of its own; readers see the damaged one
-    until it is whole.
+    Intact files are not touched. Rebuilt output is a new generation; readers see the damaged one until it is complete.
 
     Args:
-        settings: where store and object set are.
-        partitions: divisions to look at; none means all.
-        sample: sequences of each division to read again from the object set.
-        run_id: the run that asks.
-        progress: called with lines for people.
+        settings: name the store and the object set.
+        partitions: divisions to examine; empty means all.
+        sample: number of sequences per division to read from the object set.
+        run_id: id of this run, recorded in manifests.
+        progress: called with messages for the user.
     """
     done: list[str] = []
     for partition in _partitions(settings, partitions):
@@ -204,7 +202,7 @@ def _partitions(settings: Settings, chosen: Sequence[PartitionKey]) -> Iterator[
 
 
 def _check_stage(partition: PartitionRelease, stage: Stage) -> tuple[int, int, list[Problem]]:
-    """Files and bytes of a stage that were looked at, and what is wrong."""
+    """Return the numbers of files and bytes of a stage that were examined, and the problems."""
     name = f"{partition.key} {partition.release}"
     command = f"genbank-assets materialize {partition.key}"
     try:
@@ -214,7 +212,7 @@ def _check_stage(partition: PartitionRelease, stage: Stage) -> tuple[int, int, l
     if manifest is None:
         return 0, 0, []
     problems = []
-    with contextlib.suppress(IntegrityError):  # the input's manifest cannot be read: which is reported at its own stage
+    with contextlib.suppress(IntegrityError):  # an unreadable manifest is reported by its own stage
         if stage != "raw_files" and (broken := broken_chain(partition, stage)):
             problems.append(Problem(name, stage, "", broken, command))
     again = {
@@ -233,7 +231,7 @@ def _check_stage(partition: PartitionRelease, stage: Stage) -> tuple[int, int, l
 
 
 def _files(stage: Stage, manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each file of a stage and what its manifest says of it."""
+    """Yield each file of a stage with its entry in the manifest."""
     for entry in manifest.files:
         if stage == "records":
             for table, rows in (("records", "records"), ("sequences", None), ("quarantine", "quarantined")):

@@ -1,8 +1,8 @@
-"""Where a record came from and where it went: one hop per stage, each checked as far as that is cheap.
+"""Traces a record through all stages, one hop per stage, with cheap checks.
 
-Source and raw file → place in the text → row of the record table → digests and duplicates → database row and history
-→ object. Which records a name means belongs to ``search``, what a hop looks at to ``hops``, what ``verify`` reads again
-to ``recheck``, showing a trace to ``render`` and ``prov``.
+Source and raw file → location in the text → row of the record table → digests and duplicates → database row and history
+→ object. Resolving names belongs to ``search``, hops to ``hops``, ``verify`` to ``recheck``, output to ``render`` and
+``prov``.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from genbank_assets.settings import Settings
 
 @dataclasses.dataclass(frozen=True)
 class Trace:
-    """A record's way through the stages of one division's release.
+    """A record's path through the stages of one release of a division.
 
     Attributes:
-        accession_version: the record; its accession, if legible, of a quarantined block.
+        accession_version: the record; for a quarantined block its accession, if legible.
         collection: ``genbank`` or ``refseq``.
         division: division code, RefSeq section, or ``daily``.
-        release: the release whose files show the state that was traced.
-        note: why this answers to the name that was asked for; "" when it is the newest release's record of that name.
-        verified: whether everything was read again.
-        hops: the stages, in order.
+        release: the release whose files contain the traced state.
+        note: how the requested name matches; "" if it is the record's name in the newest release.
+        verified: whether everything was verified.
+        hops: the hops, in order.
     """
 
     accession_version: str
@@ -39,7 +39,7 @@ class Trace:
 
     @property
     def ok(self) -> bool:
-        """Whether no hop is missing or wrong."""
+        """Whether no hop is missing or a mismatch."""
         return all(hop.status in {"ok", "none"} for hop in self.hops)
 
     def as_dict(self) -> dict[str, Any]:
@@ -50,11 +50,16 @@ class Trace:
 def trace(settings: Settings, accession: str, *, verify: bool = False) -> list[Trace]:
     """Trace ``ACCESSION`` or ``ACCESSION.VERSION`` in every division that has it.
 
-    A name that no newest release has is traced where it was last, where it is quarantined, or as what it is a
-    secondary accession of; ``note`` says so.
+    A name that is in no newest release is traced in its last state, as a quarantined block, or as a secondary
+    accession; ``note`` says so.
+
+    Args:
+        settings: name the store, database and object set.
+        accession: the name.
+        verify: whether to read everything again and recompute all digests.
 
     Raises:
-        NotFoundError: the store and the database know nothing of it.
+        NotFoundError: neither store nor database know the name.
     """
     traces = []
     for match in search(settings, accession):

@@ -1,8 +1,8 @@
-"""Finds records in the store by name: accession, with or without version, in the releases and days that are in it.
+"""Finds records in the store by accession, with or without version, in its releases and daily updates.
 
-A division's membership table is sorted by accession, so that footers and the row groups that can have a name tell. Many
-names are looked up together: what is opened and read then depends on the tables, not on the number of names. What is
-done with a record that was found belongs to ``fetch``, ``text`` and ``lineage``.
+Membership tables are sorted by accession, so footers tell which row groups may contain a name. Many names are looked up
+together; the cost then depends on the tables rather than on the number of names. Using the records found belongs to
+``fetch``, ``text`` and ``lineage``.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from genbank_assets.tables.unique_tables import memberships_table
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """A record in the store: its partition and its row of the membership table.
+    """A record in the store.
 
     Attributes:
-        partition: the release of the division it was found in.
+        partition: the division and release in which it was found.
         row: its row of the membership table, by column.
     """
 
@@ -40,10 +40,10 @@ class Found:
 
 
 class Lookup:
-    """Look-ups in a store as it is now; footers that were read stay in memory.
+    """Looks up records in the current state of a store; footers are cached in memory.
 
     Args:
-        settings: where the store is.
+        settings: name the store.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -61,12 +61,12 @@ class Lookup:
             self._days[collection.name] = releases_in_store(settings.store, key=day, stage="unique_records")[::-1]
 
     def find(self, names: Sequence[str]) -> dict[str, list[Found]]:
-        """The records named ``ACCESSION`` or ``ACCESSION.VERSION`` in every division's current release that has them.
+        """Find the records named ``ACCESSION`` or ``ACCESSION.VERSION`` in the current release of every division.
 
-        A daily update that is later than a division's release comes before it.
+        A daily update later than a division's release takes precedence over it.
 
         Returns:
-            Name → records, in the order of the names; none for a name that no division has.
+            Name → records, in the order of the names; empty for unknown names.
 
         Raises:
             IntegrityError: a membership table cannot be read.
@@ -86,14 +86,14 @@ class Lookup:
         return found
 
     def find_each(self, names: Sequence[str], *, columns: Sequence[str]) -> dict[str, Found]:
-        """One record for each name, of the newest state; names that no division has are left out.
+        """Find one record for each name, in its newest state; unknown names are omitted.
 
-        Unlike :meth:`find` it does not look on where a name was found, and looks first where it found the last ones:
-        the names of a list are often of few divisions.
+        Unlike :meth:`find`, it stops at the first match, and starts with the divisions of earlier matches, because the
+        names of a list often belong to few divisions.
 
         Args:
-            names: as of :meth:`find`.
-            columns: of the membership table, beside ``accession`` and ``accession_version``.
+            names: names as in :meth:`find`.
+            columns: columns of the membership table to read besides ``accession`` and ``accession_version``.
 
         Raises:
             IntegrityError: a membership table cannot be read.
@@ -122,9 +122,9 @@ class Lookup:
         return found
 
     def find_earlier(self, names: Sequence[str]) -> dict[str, list[Found]]:
-        """Return the records in the newest of each division's earlier releases that has them.
+        """Find records in each division's newest earlier release that has them.
 
-        A release that is just being deleted is passed over.
+        Releases that are just being deleted are skipped.
         """
         found: dict[str, list[Found]] = {}
         for collection in COLLECTIONS.values():
@@ -141,7 +141,7 @@ class Lookup:
         return found
 
     def searched(self) -> str:
-        """Return where :meth:`find` looked, for messages."""
+        """Describe where :meth:`find` looked, for error messages."""
         places = []
         for collection in COLLECTIONS.values():
             partitions = self._current[collection.name]
@@ -153,7 +153,7 @@ class Lookup:
     def _rows(
         self, partitions: Iterable[PartitionRelease], names: Sequence[str], *, columns: Sequence[str] | None = None
     ) -> dict[str, list[Found]]:
-        """Return names that partitions have, with their rows; only some columns of them, if that is enough."""
+        """Return the names found in some partitions, with some or all columns of their rows."""
         found: dict[str, list[Found]] = {}
         of_primary: dict[str, list[str]] = {}
         for name in names:
@@ -171,7 +171,7 @@ class Lookup:
 
 
 class _Memberships:
-    """A membership table and the accessions of its row groups; the file is open only while it is read."""
+    """A membership table and the accession ranges of its row groups; the file is only open while it is read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -186,11 +186,11 @@ class _Memberships:
             self._spans.append((bounds.min, bounds.max) if has_bounds else ("", "\U0010ffff"))
 
     def rows_of(self, accessions: list[str], *, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """Return the rows of some accessions, which are in order, in the order of the table.
+        """Return the rows of some accessions, which must be sorted, in the order of the table.
 
         Args:
             accessions: the accessions.
-            columns: columns to read beside the names; None for all.
+            columns: columns to read besides the names; None for all.
 
         Raises:
             IntegrityError: the table cannot be read.
@@ -217,18 +217,17 @@ class _Memberships:
 
 
 def find_record(settings: Settings, accession: str, *, in_kept_releases: bool = False) -> list[Found]:
-    """Return the record named ``ACCESSION`` or ``ACCESSION.VERSION`` in every division's current release that has it.
+    """Find the record named ``ACCESSION`` or ``ACCESSION.VERSION`` in the current release of every division.
 
-    A daily update that is later than a division's release comes before it.
+    A daily update later than a division's release takes precedence over it.
 
     Args:
-        settings: where the store is.
-        accession: primary accession, with or without version; upper case may be left out.
-        in_kept_releases: whether a version that no current release has is looked for in the earlier releases that
-            are still in the store.
+        settings: name the store.
+        accession: primary accession, with or without version, in upper or lower case.
+        in_kept_releases: whether to search earlier releases in the store if no current release has this version.
 
     Raises:
-        NotFoundError: no division has it; the message says which were searched, and which version was there before.
+        NotFoundError: no division has it; the message names those searched, and any earlier version.
         IntegrityError: a membership table cannot be read.
     """
     lookup = Lookup(settings)
@@ -242,13 +241,13 @@ def find_record(settings: Settings, accession: str, *, in_kept_releases: bool = 
 
 
 def not_found(lookup: Lookup, accession: str, earlier: Sequence[Found]) -> str:
-    """Return the sentence about a name that no current release has."""
+    """Return the message for a name that no current release has."""
     before = "".join(f"; {f.partition.key} {f.partition.release} had {f.row['accession_version']}" for f in earlier)
     return f"no record {accession} in the store (searched: {lookup.searched()}{before})"
 
 
 def rows_named(partition: PartitionRelease, accession: str) -> list[Found]:
-    """Return a partition's rows of an accession, with or without version; upper case may be left out."""
+    """Return a partition's rows for an accession, with or without version, in upper or lower case."""
     forms = _forms(accession)
     rows = _Memberships(memberships_table(partition)).rows_of(sorted({form.partition(".")[0] for form in forms}))
     return [Found(partition, row) for row in rows if "." not in accession or row["accession_version"] in forms]
@@ -259,7 +258,7 @@ def _divisions(collection: Collection) -> list[PartitionKey]:
 
 
 def _forms(name: str) -> set[str]:
-    """Return a name as it was asked for, and in upper case."""
+    """Return a name as given and in upper case."""
     return {name.strip(), name.strip().upper()}
 
 
@@ -271,10 +270,10 @@ def _unreadable(path: Path, error: Exception) -> IntegrityError:
 def rows_where(
     path: Path, condition: pl.Expr, *, columns: tuple[str, ...] = (), limit: int | None = None
 ) -> pl.DataFrame:
-    """Rows of a table of the store; of a sorted one only the row groups that can have them are read.
+    """Return the rows of a table that satisfy a condition, skipping row groups by their statistics.
 
     Raises:
-        IntegrityError: the file is not there, or is damaged.
+        IntegrityError: the file is missing or damaged.
     """
     try:
         rows = pl.scan_parquet(path).filter(condition)
@@ -285,7 +284,7 @@ def rows_where(
 
 
 def _is_later(release: PartitionRelease, day: PartitionRelease) -> bool:
-    """Return whether a release supersedes a day: by its date, or where it has none by when it was fetched."""
+    """Return whether a release supersedes a day, by release date or else by the date it was first fetched."""
     date = release_date(release)
     if date is not None:
         return date >= day_of(day)

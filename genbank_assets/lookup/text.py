@@ -1,7 +1,7 @@
-"""Records' original texts, cut from their raw files byte for byte.
+"""Extracts the original text of records from raw files, byte for byte.
 
-Where a record lies is known by its row of the membership table, which ``records`` finds. A raw file has no index: it is
-inflated from its beginning, so the texts of many records of a file are cut in one pass.
+The membership row of a record, found by ``records``, has its location. Raw files are not indexed and must be
+decompressed from the start, so the texts of several records of a file are extracted in one pass.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from genbank_assets.lookup.records import Found
 
 
 class HasRow(Protocol):
-    """Whatever knows a record's row of the membership table."""
+    """Anything with a record's row of the membership table."""
 
     @property
     def row(self) -> dict[str, Any]:
@@ -28,11 +28,11 @@ R = TypeVar("R", bound=HasRow)
 
 
 def original_text(found: Found) -> Iterator[bytes]:
-    """The record's text, byte for byte, cut from the raw file; checked against its digest at the end, if it has one.
+    """Yield the text of a record from the raw file in pieces; its digest, if known, is verified at the end.
 
     Raises:
         NotFoundError: the raw file is no longer in the store.
-        IntegrityError: the text is not what was parsed.
+        IntegrityError: the text differs from the one that was parsed.
     """
 
     def wrong(_: Found, error: IntegrityError) -> None:
@@ -43,7 +43,7 @@ def original_text(found: Found) -> Iterator[bytes]:
 
 
 def raw_file(found: Found) -> Path:
-    """Return the raw file of a record.
+    """Return the path of a record's raw file.
 
     Raises:
         NotFoundError: it is no longer in the store.
@@ -55,15 +55,15 @@ def raw_file(found: Found) -> Path:
 
 
 def cut(path: Path, records: Sequence[R], *, wrong: Callable[[R, IntegrityError], None]) -> Iterator[tuple[R, bytes]]:
-    """Yield the texts of different records of one raw file, which are in the order of the file, in pieces.
+    """Yield the texts of records of one raw file, ordered by their position in it, in pieces.
 
     Args:
         path: the raw file.
         records: the records.
-        wrong: called with a sentence when the last piece of a text that is not what was parsed was handed out.
+        wrong: called with a message after the last piece of a text that differs from the one that was parsed.
 
     Raises:
-        CorruptGzipError: the file cannot be read as far as that.
+        CorruptGzipError: the file is damaged before the end of the last record.
     """
     at = 0
     waiting = list(records[::-1])

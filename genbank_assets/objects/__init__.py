@@ -1,1 +1,1 @@
-"""Stage 5: the content-addressed object set, and reading from it."""
+"""Stage 5: publishes distinct sequences to a content-addressed object set, and reads from it."""

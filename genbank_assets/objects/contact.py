@@ -1,6 +1,6 @@
-"""Whether an object store answers at all, asked once before a command waits for it as for one that restarts.
+"""Checks that an object store responds before a command relies on the long retries meant for restarts.
 
-A wrong address, port or name would otherwise be tried for minutes. What a command may do there it finds out itself.
+Otherwise a wrong address, port or name would be retried for minutes. Permissions are checked by each command itself.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from genbank_assets.settings import Settings
 from genbank_assets.waits import announced, log_wait
 
 TIMEOUT = timedelta(seconds=10)
-_ANY_KEY = "index.json"  # any answer will do, also that there is none or that it is not shown
+_ANY_KEY = "index.json"  # any response will do, including "not found" and "forbidden"
 
 
 def meet_objects(settings: Settings, *, progress: Callable[[str], None] = log_wait) -> None:
-    """Ask the object store of these settings for anything; within some twenty seconds.
+    """Check within about twenty seconds that the object store of the settings responds.
 
     Args:
-        settings: ``objects_url`` says where; nothing is asked of a folder.
-        progress: called every few seconds while it does not answer.
+        settings: name the object store; folders are not checked.
+        progress: called every few seconds while it does not respond.
 
     Raises:
-        ObjectStoreError: it cannot be used, or does not answer; ``transient`` where it may later.
+        ObjectStoreError: it cannot be used or does not respond; ``transient`` if it may do so later.
     """
     if settings.objects_url.startswith("s3:"):
         meet(lambda: open_objects(settings, retries=1, timeout=TIMEOUT), shown=settings.objects_url, progress=progress)
 
 
 def open_met_objects(settings: Settings) -> ObjectStore:
-    """Return the object store, when it has answered; as :func:`meet_objects` and ``open_objects``.
+    """Open the object store after checking that it responds.
 
     Raises:
-        ObjectStoreError: it cannot be used, or does not answer.
+        ObjectStoreError: it cannot be used or does not respond.
     """
     meet_objects(settings)
     return open_objects(settings)
 
 
 def meet(opened: Callable[[], ObjectStore], *, shown: str, progress: Callable[[str], None] = log_wait) -> None:
-    """The same for a store that the caller opens, with :data:`TIMEOUT` and few retries.
+    """Check that a store opened by the caller, with :data:`TIMEOUT` and few retries, responds.
 
     Raises:
-        ObjectStoreError: it cannot be used, or does not answer.
+        ObjectStoreError: it cannot be used or does not respond.
     """
     with announced(f"the object store {shown}", progress):
         try:

@@ -1,9 +1,9 @@
-"""A division's distinct sequences on their way into the set: which are there, which are sent, and the table of all.
+"""Publishes a division's distinct sequences: determines which are missing, sends them, and builds the table of all.
 
-Out of core: rows wait in buckets, by file until they are sent, by digest until the table is written. Files are sent one
-after the other by this process, or beside each other by other machines (``spread``). A file's rows are noted when all
-of it is in the set, so that a killed run goes on after the last whole file. What is locked, and when the manifest
-follows, belongs to ``publish``.
+Out of core: rows are kept in buckets, by file until they are sent and by digest until the table is written. Files are
+sent sequentially by this process, or in parallel by other machines (``spread``). A file's rows are recorded once it is
+completely in the set, so a killed run continues with the next file. Locking, and publishing the manifest, belong to
+``publish``.
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ from genbank_assets.tables.unique_tables import unique_sequences_table
 
 
 class DivisionObjects:
-    """One division's way into the set.
+    """The publication of one division.
 
     Args:
         partition: the division; the caller holds its lock.
-        unique: the manifest of its ``unique_records``.
-        settings: the set, its layout and concurrency, and where files are sent from.
-        progress: called with lines for people.
-        compared: what a comparison of tables and set has found; None believes the tables.
+        unique: manifest of its ``unique_records``.
+        settings: name the set, its layout and concurrency, and the executor.
+        progress: called with messages for the user.
+        compared: result of comparing tables and set; None to trust the tables.
 
     Attributes:
         tables: the division's tables in the store and in the bucket.
-        sent: notes of what was sent.
-        rows: distinct sequences.
-        packing: whether short ones are packed.
-        objects: objects of the division, when it was sent.
-        bytes: bytes of those.
-        written: the object table, not yet under its name.
+        sent: records of what was sent.
+        rows: number of distinct sequences.
+        packing: whether short sequences are packed.
+        objects: number of objects of the division, once it was sent.
+        bytes: their total size.
+        written: the object table, under a temporary name.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class DivisionObjects:
         self.bytes = 0
 
     def run(self, store: ObjectStore, *, retrying_store: ObjectStore, tables: list[Path], lease_key: str) -> Counts:
-        """Send what is missing and write the division's table (not yet under its name)."""
+        """Send what is missing and write the division's table under a temporary name."""
         set_rows = sum(pq.read_metadata(table).num_rows for table in tables)
         concurrency = self._settings.upload_concurrency
         self.sent.drop_missing(store, set_rows=set_rows, concurrency=concurrency, progress=self._progress)
@@ -122,7 +122,7 @@ class DivisionObjects:
         return counts
 
     def _split(self, by_digest: Buckets, by_file: Buckets, *, tables: list[Path], groups: int) -> int:
-        """Rows of what is in the set, and by file what has to be read; returns how many sequences have to be sent."""
+        """Split into rows of known objects and files to read; return the number of sequences to send."""
         missing = 0
         sequences = unique_sequences_table(self._partition, self._unique)
         for known, unknown in object_index.split_known(sequences, tables, broken=self._broken):
@@ -140,7 +140,7 @@ class DivisionObjects:
             buckets.add(rows, digest_bucket(rows["sequence_sha256"], count=buckets.count))
 
     def _places(self, sequences: Path, rows: pl.DataFrame) -> pl.DataFrame:
-        """Rows of the set that have to be read again, with the place of their residues and what is known of them."""
+        """Return rows of the set that must be read again, with the location of their residues and what is known."""
         known = rows.select(*IDENTITY, known=pl.struct(*KNOWN_COLUMNS).cast(KNOWN))
         if not len(rows):
             return pl.read_parquet(sequences, n_rows=0).join(known, on=IDENTITY, how="inner")
@@ -149,14 +149,14 @@ class DivisionObjects:
         return inside.join(known, on=IDENTITY, how="inner")
 
     def _parts(self, by_file: Buckets) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Yield what is to be sent, by file, in their order."""
+        """Yield what is to be sent, file by file."""
         for group in by_file.frames():
             parts = group.partition_by("representative_source_file", as_dict=True)
             for (name,), part in sorted(parts.items(), key=lambda item: self._order[str(item[0][0])]):
                 yield str(name), part
 
     def _unsent(self, name: str, part: pl.DataFrame, *, by_digest: Buckets) -> pl.DataFrame:
-        """Return what no earlier run has sent of a file; the rows of what one has are taken over."""
+        """Return what no earlier run has sent of a file, after adopting the rows it recorded."""
         notes = self.sent.tables(name)
         for rows in notes:
             self._add(by_digest, pl.read_parquet(rows))
@@ -166,7 +166,7 @@ class DivisionObjects:
         return self._partition.files_folder("records") / str(self._files[name]["sequences_file"])
 
     def _send_here(self, uploader: Uploader, by_file: Buckets, *, by_digest: Buckets) -> Counts:
-        """Send file after file, and collect the rows of what each brought."""
+        """Send the files one after another, and collect their rows."""
         for name, part in self._parts(by_file):
             part = self._unsent(name, part, by_digest=by_digest)
             if not len(part):
@@ -180,7 +180,7 @@ class DivisionObjects:
         return uploader.counts
 
     def _send_elsewhere(self, by_file: Buckets, *, by_digest: Buckets, lease_key: str, scratch: Path) -> Counts:
-        """Return the same by workers of other machines, all files beside each other."""
+        """Send the files in parallel with workers on other machines."""
         wanted = scratch / "wanted"
         wanted.mkdir()
         broken = None
@@ -215,7 +215,7 @@ class DivisionObjects:
         return counts
 
     def _assemble(self, by_digest: Buckets) -> None:
-        """The division's table in order of digest; complete, or the stage stops."""
+        """Write the division's table in order of digest, or fail if it is incomplete."""
         written = 0
         last_objects: set[str] = set()
         self.written = self._folder / ".objects.new"

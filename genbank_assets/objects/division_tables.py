@@ -1,8 +1,8 @@
-"""A division's two tables in the store and in the bucket: where its sequences are, and which record has which.
+"""A division's two tables in store and bucket: the location of its sequences, and which records have them.
 
-Nothing that a manifest names is written over: the membership table's key is made from its digest, the object table lies
-in a folder of its own in the store; only the manifest object itself is replaced, when all it names is in place. What
-the tables say belongs to ``publish`` and ``memberships``.
+Nothing named by a manifest is overwritten: the key of the membership table contains its digest, and the object table
+has its own folder in the store. Only the manifest object is replaced, once everything it names is in place. The content
+of the tables belongs to ``publish`` and ``memberships``.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class DivisionTables:
 
     Args:
         partition: the division.
-        unique: the manifest of its ``unique_records``, whose membership table goes to the bucket.
-        settings: how many requests may be in flight.
-        progress: called with lines for people.
+        unique: manifest of its ``unique_records``, whose membership table is sent to the bucket.
+        settings: number of requests in flight.
+        progress: called with messages for the user.
 
     Attributes:
-        manifest_key: the key of the manifest object.
+        manifest_key: key of the manifest object.
         memberships: key, rows, bytes and sha256 of the membership table in the bucket.
     """
 
@@ -63,18 +63,18 @@ class DivisionTables:
         }
 
     def metadata(self) -> dict[str, str]:
-        """Return what goes into the object table's Parquet metadata: what a reader of the bucket alone has to know."""
+        """Return the object table's Parquet metadata, for readers with access to the bucket only."""
         key = self._partition.key
         place = {"collection": key.collection, "release": self._partition.release, "section": key.division}
         about = {**place, "input_digest": self._unique.digest, "memberships": self.memberships}
         return {METADATA: json.dumps(about, sort_keys=True)}
 
     def keep(self, written: Path) -> tuple[str, dict[str, Any]]:
-        """Give a finished object table its place in the store, in a folder that no manifest names yet.
+        """Move a finished object table to a new folder in the store that no manifest names yet.
 
         Returns:
-            The generation, and the manifest's entry. A generation is from what the table was made and what is in it,
-            because the same input may be published with other places of the same sequences.
+            The generation, and the manifest entry. The generation depends on input and content, because the same input
+            may be published with different locations of the same sequences.
         """
         self._sha256 = file_sha256(written)
         entry = {
@@ -92,10 +92,10 @@ class DivisionTables:
         return generation, entry
 
     def send_memberships(self, store: ObjectStore, *, broken: pl.Series | None = None) -> None:
-        """Send which record has which sequence, unless it is there.
+        """Send the membership table, unless it is already there.
 
         Raises:
-            ObjectStoreError: the store failed for longer than is waited for.
+            ObjectStoreError: the store kept failing.
             IntegrityError: the table in the store is damaged.
         """
         key, size = str(self.memberships["key"]), int(self.memberships["bytes"])
@@ -105,10 +105,10 @@ class DivisionTables:
             self._send(store, key, path, sha256=str(self.memberships["sha256"]))
 
     def send_manifest(self, store: ObjectStore) -> None:
-        """Send the manifest object; readers of the bucket see the old one or all of the new one.
+        """Send the manifest object; readers of the bucket see the old one or the new one.
 
         Raises:
-            ObjectStoreError: the store failed for longer than is waited for.
+            ObjectStoreError: the store kept failing.
         """
         self._send(store, self.manifest_key, self._table, sha256=self._sha256)
 
@@ -122,12 +122,11 @@ class DivisionTables:
 
 
 def put_file(store: ObjectStore, key: str, path: Path, *, sha256: bytes, at_once: int) -> Stored:
-    """Send a file in parts and see that the store keeps it; it appears whole or not at all.
+    """Send a file in parts and verify that the store kept it; it appears completely or not at all.
 
     Raises:
-        IntegrityError: the file does not have its digest: nothing is stored.
-        GenericError: the store keeps other bytes than were sent.
-        obstore.exceptions.BaseError: the store failed.
+        IntegrityError: the file does not have its digest; nothing is stored.
+        GenericError: the store kept different bytes. obstore.exceptions.BaseError: the store failed.
     """
     length = path.stat().st_size
 

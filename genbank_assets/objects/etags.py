@@ -1,8 +1,8 @@
-"""Whether the store keeps what was sent: its ETag, and where that does not tell, the object read back.
+"""Verifies that a store kept what was sent, by ETag or else by reading the object back.
 
-AWS and most servers name an object by the MD5 of its bytes, or of its parts' MD5s; encrypted buckets and folders name
-it otherwise. So an ETag that is not the expected one is a reason to read the object again, never a verdict by itself.
-SHA-256 goes with the body beside it (``store``), but not every server compares. Sending belongs to ``upload``.
+AWS and most servers use the MD5 of the bytes, or of the MD5s of the parts, as the ETag; encrypted buckets and folders
+do not. An unexpected ETag is therefore a reason to read the object, but never proof of damage. In addition, a SHA-256
+is sent with the body (``store``), but not every server checks it. Sending belongs to ``upload``.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _FORM = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
 
 
 def md5_of(content: Any) -> str:
-    """Return the ETag that most servers give an object sent by one request."""
+    """Return the ETag that most servers give an object sent in a single request."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 class Etags:
-    """Compares the ETags of one store with those its objects should have."""
+    """Compares the ETags of one store with the expected ones."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -34,14 +34,14 @@ class Etags:
     def verify_stored(
         self, key: str, etag: str | None, *, sha256: bytes, expected: Callable[[], str], just_sent: bool = True
     ) -> bool:
-        """Return whether the object is what it should be.
+        """Return whether an object has the expected content.
 
         Args:
             key: the object.
-            etag: its ETag, as the store tells it.
-            sha256: the digest of what it should be.
-            expected: what the ETag is if it is made of MD5s; asked only where that helps.
-            just_sent: whether this process has just sent it: then an ETag that tells nothing is no reason to read.
+            etag: its ETag in the store.
+            sha256: the digest of the expected content.
+            expected: computes the ETag expected if it is based on MD5; called only if needed.
+            just_sent: whether this process has just sent it; an uninformative ETag is then no reason to read it.
 
         Raises:
             obstore.exceptions.BaseError: the object cannot be read.
@@ -54,12 +54,12 @@ class Etags:
             return True
         if self.read(key) != sha256:
             return False
-        if bool(form[1]) == ("-" in promised):  # the same form, another value, the right bytes: it is not an MD5 here
+        if bool(form[1]) == ("-" in promised):  # right bytes but a different value: this store's ETags are not MD5s
             self._are_md5 = False
         return True
 
     def read(self, key: str) -> bytes:
-        """Return the SHA-256 of an object as it is in the store."""
+        """Return the SHA-256 of an object in the store."""
         hasher = hashlib.sha256()
         for piece in obstore.get(self._store, key).stream(min_chunk_size=PART_BYTES):
             hasher.update(piece)
@@ -67,7 +67,7 @@ class Etags:
 
 
 class Parts:
-    """The pieces of a long object on their way, and the ETag they make in parts of :data:`PART_BYTES`."""
+    """The pieces of a long object as they are sent, and the ETag of an upload in parts of :data:`PART_BYTES`."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -95,7 +95,7 @@ class Parts:
         return piece
 
     def etag(self) -> str:
-        """Return the ETag of a multipart upload of what has passed."""
+        """Return the ETag of a multipart upload of the pieces so far."""
         if self._room < PART_BYTES:
             self._close()
         return f"{md5_of(b''.join(self._digests))}-{len(self._digests)}"

@@ -1,11 +1,10 @@
-"""Who works on the object set now, agreed in the bucket itself.
+"""Leases in the bucket: coordinates all runs that work on an object set.
 
-Publications may go on beside each other, a deletion needs the set for itself. All who share a set have its bucket in
-common and nothing else: other hosts, other stores, other databases. So each of them keeps a small object below
-``leases/`` while it works and renews it; the times are the store's own clock. A lease that was not renewed for
-:data:`EXPIRY_SECONDS`, or whose process on this host is gone, is taken away, and its holder finds out before it
-publishes. Exclusion between processes of one store on one host is a file lock (``store.lock_objects``), which ends with
-its process at once.
+Publications may run concurrently, while a deletion needs exclusive access. Users of a set share only its bucket: they
+may have different hosts, stores and databases. Each run therefore keeps a small object below ``leases/`` and renews it;
+times are taken from the store's clock. A lease not renewed for :data:`EXPIRY_SECONDS`, or whose process on this host
+has ended, is removed, and its holder notices before it publishes. Processes of one store on one host use a file lock
+(``store.lock_objects``), which is released immediately when the process ends.
 """
 
 from __future__ import annotations
@@ -40,11 +39,11 @@ ANNOUNCE_SECONDS = 60.0
 
 @dataclasses.dataclass(frozen=True)
 class Holder:
-    """A lease that another has: its key, who it is, and how long ago it was renewed.
+    """Another run's lease.
 
     Attributes:
-        key: the lease's object.
-        who: host, process and work, for people.
+        key: key of the lease.
+        who: description of host, process and work.
         renewed_seconds_ago: age of its last renewal by the store's clock.
     """
 
@@ -54,13 +53,13 @@ class Holder:
 
 
 class Lease:
-    """The lease of one run; used from one thread, renewed by another.
+    """The lease of one run; used by one thread and renewed by another.
 
     Args:
         store: the object set.
         purpose: ``publish`` or ``prune``.
-        work: what the run does, for those who wait for it.
-        progress: called with lines for people.
+        work: description of the work, shown to waiting runs.
+        progress: called with messages for the user.
     """
 
     def __init__(
@@ -78,12 +77,12 @@ class Lease:
         self._renewing: threading.Thread | None = None
 
     def acquire(self) -> None:
-        """Wait until the work may begin: a publication for deletions, a deletion for publications as well.
+        """Wait until the work may begin: publications wait for deletions, deletions for both.
 
-        A deletion that has to wait steps back meanwhile, so that it never keeps publications from beginning.
+        A waiting deletion withdraws its lease meanwhile, so that it never delays publications.
 
         Raises:
-            ObjectStoreError: the store cannot be asked.
+            ObjectStoreError: the store failed.
         """
         begun, announced = time.monotonic(), -ANNOUNCE_SECONDS
         while True:
@@ -103,7 +102,7 @@ class Lease:
         self._renewing.start()
 
     def release(self) -> None:
-        """The work is done, or given up; a store that fails now is left to expiry."""
+        """Give up the lease; if the store fails, it will expire."""
         self._ended.set()
         if self._renewing is not None:
             self._renewing.join()
@@ -111,10 +110,10 @@ class Lease:
             self._remove()
 
     def check(self) -> None:
-        """That the lease is still held: called before what must not happen beside a deletion.
+        """Check that the lease is still held, before steps that must not run concurrently with a deletion.
 
         Raises:
-            ObjectStoreError: it was taken for dead (``transient``: run it again), or the store cannot be asked.
+            ObjectStoreError: the lease expired (``transient``: the run can be repeated), or the store failed.
         """
         if self._lost.is_set() or not self._is_there():
             raise ObjectStoreError(
@@ -123,15 +122,15 @@ class Lease:
             )
 
     def is_fresh(self) -> bool:
-        """Return whether it was renewed lately, so that nobody can have taken it away; asks nobody.
+        """Return, without a request, whether the lease was renewed recently enough that it cannot have been removed.
 
-        By two clocks: one stands still while the machine sleeps, the other may be set back.
+        Uses two clocks: the monotonic clock stops during suspend, and wall-clock time may be set back.
         """
         passed = max(now - then for now, then in zip(_clocks(), self._written_at, strict=True))
         return not self._lost.is_set() and passed < EXPIRY_SECONDS / 2
 
     def _write(self) -> None:
-        at = _clocks()  # before the request: the store's time of it is later
+        at = _clocks()  # before the request, so earlier than the store's timestamp
         retried(
             lambda: obstore.put(self._store, self.key, self._content, use_multipart=False),
             doing=f"store {self.key}",
@@ -148,8 +147,8 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._ended.wait(RENEW_SECONDS):
-            with contextlib.suppress(ObjectStoreError):  # the next one may succeed; until expiry there are several
-                if not self._is_there():  # never rewritten: whoever took it away counts on that
+            with contextlib.suppress(ObjectStoreError):  # there are several attempts before it expires
+                if not self._is_there():  # never recreate a removed lease: the run that removed it relies on that
                     self._lost.set()
                     return
                 self._write()
@@ -158,7 +157,7 @@ class Lease:
         _take_away(self._store, self.key)
 
     def _others(self, purpose: Purpose) -> list[Holder]:
-        """The holders for a purpose; leases that expired are deleted, so that a holder that only slept notices."""
+        """Return the other holders for a purpose, deleting expired leases so that their holders notice."""
         metas = retried(lambda: _listed(self._store), doing="list leases/", progress=self._progress)
         now: dt.datetime = next(
             (meta["last_modified"] for meta in metas if meta["path"] == self.key), dt.datetime.now(dt.UTC)
@@ -177,7 +176,7 @@ class Lease:
         return found
 
     def _alive(self, key: str) -> str | None:
-        """Return who has a lease; None when the holder has ended, as far as this host can tell."""
+        """Return the holder of a lease; None if it has ended, as far as this host can tell."""
         try:
             content = retried(
                 lambda: bytes(obstore.get(self._store, key).bytes()), doing=f"read {key}", may_be_absent=True
@@ -191,7 +190,7 @@ class Lease:
 
 
 def _take_away(store: ObjectStore, key: str) -> None:
-    """Delete a lease, or empty it where the store lets nobody delete."""
+    """Delete a lease, or truncate it if the store does not permit deletion."""
     try:
         obstore.delete(store, key)
     except FileNotFoundError:
@@ -211,12 +210,12 @@ def _listed(store: ObjectStore) -> list[dict[str, Any]]:
 
 
 def _process() -> dict[str, Any]:
-    """Return what tells this process from all others, as far as processes of this host can see each other."""
+    """Return an identifier of this process that is unique as far as processes on this host can see each other."""
     return {"space": process_space(), "pid": os.getpid(), "started": started(os.getpid())}
 
 
 def _has_ended(holder: dict[str, Any]) -> bool:
-    """Return whether a lease's process ran here and has ended."""
+    """Return whether a lease's process ran on this host and has ended."""
     if not process_space() or holder.get("space") != process_space():
         return False
     return started(int(holder["pid"])) != str(holder["started"])
@@ -226,7 +225,7 @@ def _has_ended(holder: dict[str, Any]) -> bool:
 def leased(
     store: ObjectStore, *, purpose: Purpose, work: str, progress: Callable[[str], None] = no_progress
 ) -> Iterator[Lease]:
-    """A lease for the time of a block."""
+    """Hold a lease while the block runs."""
     lease = Lease(store, purpose=purpose, work=work, progress=progress)
     try:
         lease.acquire()

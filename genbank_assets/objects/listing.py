@@ -1,7 +1,7 @@
-"""What is in the bucket, listed range by range, beside what tables list there.
+"""Lists the bucket range by range, in parallel with the tables that describe it.
 
-Both sides of a comparison go through the keys in the same ranges, so that memory does not grow with the set. What
-follows from the comparison belongs to ``verify`` and ``prune``.
+Comparisons process both sides in the same key ranges, so memory does not depend on the size of the set. Acting on
+differences belongs to ``verify`` and ``prune``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from genbank_assets.objects.retry import no_progress, retried
 if TYPE_CHECKING:
     from obstore import ObjectMeta
 
-# Sets up to this many listed objects are compared in one go, larger ones by the first two digits of the digest.
+# Sets up to this size are compared in one range per kind, larger ones in ranges by the first two digits of the digest.
 MAX_KEYS_IN_MEMORY = 1_000_000
 _LISTED: dict[str, Any] = {
     "key": pl.String,
@@ -33,7 +33,7 @@ _LISTED: dict[str, Any] = {
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """A range of keys: objects of one kind, all or those whose digest begins with ``byte``.
+    """A range of keys: objects of one kind, or those whose digest starts with ``byte``.
 
     Attributes:
         kind: a molecule class, or ``packs``.
@@ -44,11 +44,11 @@ class Range:
 
     @property
     def prefix(self) -> str:
-        """What the keys begin with."""
+        """Common prefix of the keys."""
         return f"{self.kind}/" if self.byte is None else f"{self.kind}/{self.byte:02x}/"
 
     def listed(self, table: Path) -> pl.DataFrame:
-        """Return the objects of this range that a table lists; the table is sorted by digest."""
+        """Return the objects in this range listed by a table, which is sorted by digest."""
         rows = pl.scan_parquet(table)
         if self.kind == "packs":
             rows = rows.filter(pl.col("encoding") == "zstd", pl.col("key").str.starts_with(self.prefix))
@@ -62,13 +62,13 @@ class Range:
 
 
 def ranges(rows: int) -> list[Range]:
-    """Ranges that together hold every object of residues of a set with so many listed sequences; packs are few."""
+    """Return ranges that together cover all residue objects of a set with this many listed sequences."""
     bytes_ = range(256) if rows > MAX_KEYS_IN_MEMORY else (None,)
     return [Range(kind, byte) for kind in MOLECULE_CLASSES for byte in bytes_] + [Range("packs", None)]
 
 
 def objects_under(store: ObjectStore, prefix: str, *, progress: Callable[[str], None] = no_progress) -> pl.DataFrame:
-    """Key, size, time and ETag of the residues' objects below a prefix.
+    """Yield key, size, time and ETag of the residue objects below a prefix.
 
     Raises:
         ObjectStoreError: the store failed.
@@ -82,7 +82,7 @@ def objects_under(store: ObjectStore, prefix: str, *, progress: Callable[[str], 
 
 
 def manifest_objects(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> list[ObjectMeta]:
-    """Return the manifests in the set, whichever machine wrote them.
+    """Return the manifests in the set, from any store.
 
     Raises:
         ObjectStoreError: the store failed.

@@ -1,9 +1,8 @@
-"""Which record has which sequence, in the bucket: the division's membership table beside its object table.
+"""The division's membership table in the bucket, which tells which records have which sequence.
 
-With the two a reader finds the residues of an accession with nothing but the bucket. The membership table is the one of
-``unique_records``, byte for byte, under a key made from its digest; the manifest object names it in its Parquet
-metadata.
-Sending belongs to ``publish``.
+Together with the object table, it lets a reader find the residues of an accession with access to the bucket only. It is
+a copy of the table of ``unique_records``, with a key derived from its digest, which the manifest object records in its
+Parquet metadata. Sending it belongs to ``publish``.
 """
 
 from __future__ import annotations
@@ -14,17 +13,16 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-# The name in a manifest object's Parquet metadata of what its rows do not say, as JSON.
+# Key in a manifest object's Parquet metadata, with JSON about the division.
 METADATA = "genbank_assets"
 
 
 def about(table: Path) -> dict[str, Any]:
-    """Return what a manifest object says beside its rows; nothing in those of version 0.1.0.
+    """Return the metadata of a manifest object; empty for version 0.1.0.
 
     Raises:
-        ValueError: it cannot be read.
-        OSError: the same.
-        pyarrow.ArrowException: the same.
+        ValueError: it cannot be parsed.
+        OSError: it cannot be read. pyarrow.ArrowException: it cannot be read.
     """
     text = (pq.read_metadata(table).metadata or {}).get(METADATA.encode())
     found: dict[str, Any] = json.loads(text) if text else {}
@@ -32,5 +30,5 @@ def about(table: Path) -> dict[str, Any]:
 
 
 def memberships_of(table: Path) -> dict[str, Any] | None:
-    """Key, rows, bytes and sha256 of the membership table that a manifest object names; None if it names none."""
+    """Return key, rows, bytes and sha256 of the membership table named by a manifest object, or None."""
     return about(table).get("memberships")

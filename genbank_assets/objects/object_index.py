@@ -1,7 +1,7 @@
-"""What is in the object set already: the object tables of the divisions, read in ranges of digests.
+"""Determines which sequences are already in the object set, from the divisions' object tables.
 
-A division's table lists every distinct sequence with its place. Tables of all divisions and kept releases of the store
-count, as long as their manifest object is still in the set. Writing tables belongs to ``publish``.
+A division's table lists every distinct sequence with its location. The tables of all divisions and kept releases in the
+store are used, provided that their manifest object is still in the set. Writing tables belongs to ``publish``.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, releases_in_store
 
 CODE_VERSION = "3"
-_READABLE_VERSIONS = {"2", CODE_VERSION}  # those of 0.1.0 ("2") have no memberships in the bucket; as good else
+_READABLE_VERSIONS = {"2", CODE_VERSION}  # version 0.1.0 ("2") had no memberships in the bucket
 _TAIL_BYTES = 64 * 1024
 TABLE = "objects.parquet"
-PREFIXES = "objects.prefixes"  # beside it: the first eight bytes of each row's digest, as little-endian numbers
+PREFIXES = "objects.prefixes"  # beside the table: the first eight bytes of each row's digest, as little-endian integers
 _DIGEST_BYTES = 32
 IDENTITY = ["sequence_sha256", "molecule_class"]
 EMPTY = pl.DataFrame(pl.from_arrow(OBJECT_SCHEMA.empty_table()))
@@ -46,7 +46,8 @@ def published(
 ) -> Iterator[tuple[PartitionRelease, Manifest]]:
     """Yield every division and release of the store with a table of this set, newest release of each division first.
 
-    Divisions come in the catalogue's order, ``first`` before all others; with ``lost`` also those whose table is gone.
+    Divisions are in catalogue order, except that ``first`` precede all others; with ``lost``, those with a missing
+    table are included.
     """
     keys = [
         PartitionKey(collection.name, division)
@@ -61,7 +62,7 @@ def published(
 
 
 def is_readable(settings: Settings, partition: PartitionRelease, manifest: Manifest | None) -> bool:
-    """Return whether a division's table is here and is one of the settings' set."""
+    """Return whether a division's table exists and belongs to the configured set."""
     return _is_of_set(manifest, settings=settings) and (partition.folder_of(manifest) / TABLE).is_file()
 
 
@@ -72,7 +73,7 @@ def _is_of_set(manifest: Manifest | None, *, settings: Settings) -> TypeGuard[Ma
 
 
 def table_path(partition: PartitionRelease) -> Path:
-    """Return the division's object table in the store folder: a copy of the manifest object."""
+    """Return the path of the division's object table in the store, a copy of the manifest object."""
     return partition.files_folder("object_set") / TABLE
 
 
@@ -83,10 +84,10 @@ def published_tables(
     first: PartitionKey | None = None,
     progress: Callable[[str], None] = no_progress,
 ) -> list[Path]:
-    """Tables whose manifest object is in the set as this store published it: one listing for all of them.
+    """Return the tables whose manifest object in the set is the one this store published, using a single listing.
 
     Raises:
-        ObjectStoreError: the store cannot be asked.
+        ObjectStoreError: the store failed.
     """
     there = {meta["path"]: meta for meta in manifest_objects(store, progress=progress)}
     found = []
@@ -94,7 +95,7 @@ def published_tables(
         meta = there.get(manifest.extra["manifest_key"])
         if meta is None or meta["size"] != manifest.files[0]["bytes"]:
             continue
-        # One that was written after this store published its own may be another's of the same size.
+        # A manifest object written after this store published its own may be another store's, of the same size.
         since = dt.datetime.fromisoformat(manifest.published_at) if manifest.published_at else None
         if (since is not None and meta["last_modified"] <= since) or is_published(store, partition, manifest):
             found.append(table_path(partition))
@@ -108,10 +109,10 @@ def is_published(
     *,
     progress: Callable[[str], None] = no_progress,
 ) -> bool:
-    """Whether a division's manifest object is in the set: its size, and its last bytes, which describe all the others.
+    """Return whether a division's manifest object is in the set, by its size and its Parquet footer.
 
     Raises:
-        ObjectStoreError: the store cannot be asked.
+        ObjectStoreError: the store failed.
     """
     key, size, path = manifest.extra["manifest_key"], int(manifest.files[0]["bytes"]), table_path(partition)
     start = max(0, size - _TAIL_BYTES)
@@ -134,11 +135,11 @@ def is_published(
 
 @dataclasses.dataclass(frozen=True)
 class Compared:
-    """What is known of the set beyond its manifests: tables that can be read, and keys of what is not as they say.
+    """Differences between the set and its manifests.
 
     Attributes:
-        tables: object tables that can be read.
-        broken: keys of objects that are missing or not as their table says.
+        tables: object tables that are readable.
+        broken: keys of objects that are missing or differ from their table.
     """
 
     tables: list[Path]
@@ -146,7 +147,7 @@ class Compared:
 
 
 class _Table:
-    """An object table and the digests of its row groups; files are open only while they are read."""
+    """An object table and the digests of its row groups; the file is only open while it is read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -157,10 +158,10 @@ class _Table:
         self._ends = np.cumsum([self._footer.row_group(group).num_rows for group in groups], dtype=np.int64)
 
     def rows_of(self, wanted: pl.DataFrame) -> Iterator[pa.Table]:
-        """Yield the rows of sequences.
+        """Yield the rows of some sequences.
 
-        However many rows of a large division lie between two digests of a small one, memory holds a row group and
-        those that were asked for. Arrow copies what is taken; Polars would keep the row group for its sake.
+        Memory holds one row group and the matching rows, however large the division. Arrow copies selected rows; Polars
+        would keep the whole row group alive.
         """
         groups = self._groups_of(wanted["sequence_sha256"].sort())
         if not len(groups):
@@ -173,11 +174,11 @@ class _Table:
                     yield file.read_row_group(group).take(rows.to_arrow())
 
     def _groups_of(self, digests: pl.Series) -> Sequence[int]:
-        """Row groups that may have one of these digests, which are sorted.
+        """Return the row groups that may contain one of these sorted digests.
 
-        By the prefixes these are the groups that do have one, found without reading any other: a division that shares
-        nothing with a larger one costs what itself has. Tables of earlier versions tell the first and last digest of a
-        group alone.
+        With prefixes these are exactly the groups that contain one, found without reading others, so a small division
+        does not pay for a large one it shares nothing with. Tables of earlier versions only have the first and last
+        digest of each group.
         """
         if not len(digests) or not len(self._ends):
             return []
@@ -189,7 +190,7 @@ class _Table:
             begins = np.searchsorted(prefixes, asked, side="left")
             ends = np.searchsorted(prefixes, asked, side="right")
             found = begins < ends
-            # Rows of one prefix may lie on both sides of a group's end.
+            # Rows with the same prefix may be in two adjacent groups.
             first = np.searchsorted(self._ends, begins[found], side="right")
             last = np.searchsorted(self._ends, ends[found] - 1, side="right")
             spans = [np.arange(low, high + 1) for low, high in zip(first, last, strict=True) if high > low]
@@ -210,13 +211,13 @@ def write_prefixes(table: Path) -> None:
 
 
 def _prefixes(digests: bytes) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """The first eight bytes of digests that stand one after the other, as numbers in the order of the digests."""
+    """Return the first eight bytes of each digest as integers that sort like the digests."""
     every_eight = np.frombuffer(digests, ">u8")
     return every_eight[:: _DIGEST_BYTES // 8].astype("<u8")
 
 
 def rows_in(tables: Sequence[_Table], wanted: pl.DataFrame, *, broken: pl.Series | None = None) -> pl.DataFrame:
-    """The first row of each sequence of ``wanted`` in some tables; a table is read for what those before it lack."""
+    """Return the first row of each sequence in some tables; a table is only read for those not found before."""
     found = EMPTY
     for table in tables:
         if not len(wanted):
@@ -235,14 +236,14 @@ def rows_in(tables: Sequence[_Table], wanted: pl.DataFrame, *, broken: pl.Series
 def split_known(
     sequences: Path, tables: Sequence[Path], *, broken: pl.Series | None = None
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """For each row group of a division's sequences: (rows of the object table, sequences that are not in the set).
+    """Yield, for each row group of a division's sequences, their rows in object tables, and the sequences not in the set.
 
-    A sequence that several tables list gets the row of the first whose object is not broken.
+    If several tables list a sequence, the first one whose object is intact is used.
 
     Args:
         sequences: the division's table of distinct sequences.
-        tables: object tables that count.
-        broken: keys of objects that are missing or damaged, whatever tables say.
+        tables: object tables to search.
+        broken: keys of missing or damaged objects, which are ignored.
     """
     opened = [_Table(table) for table in tables]
     with pq.ParquetFile(sequences) as file:
@@ -253,12 +254,12 @@ def split_known(
 
 
 def locate_all(settings: Settings, wanted: pl.DataFrame, *, first: Sequence[PartitionRelease] = ()) -> pl.DataFrame:
-    """Return the rows of the object table for sequences, each once; those that no table lists are left out.
+    """Return the rows of object tables for some sequences; unlisted ones are omitted.
 
     Args:
-        settings: where the store is.
-        wanted: ``sequence_sha256`` and ``molecule_class``, each sequence once.
-        first: divisions whose tables are likely to list them; the others are read for what these lack.
+        settings: name the store.
+        wanted: ``sequence_sha256`` and ``molecule_class``, without duplicates.
+        first: divisions to search first; others are only read for the remaining sequences.
     """
     found = [EMPTY]
     mine = list(dict.fromkeys(first))
@@ -281,7 +282,7 @@ def _published_of(settings: Settings, partitions: Iterable[PartitionRelease]) ->
 def locate(
     settings: Settings, *, digest: bytes, molecule_class: str | None = None, partition: PartitionRelease | None = None
 ) -> dict[str, Any] | None:
-    """The row of the object table for a sequence: the division's own table first, then any other; None if none."""
+    """Return the object table's row for a sequence, from its own division or else any other; None if there is none."""
     classes = [molecule_class] if molecule_class is not None else list(MOLECULE_CLASSES)
     for kind in classes:
         wanted = pl.DataFrame({"sequence_sha256": [digest], "molecule_class": [kind]})
@@ -292,7 +293,7 @@ def locate(
 
 
 def locate_refget(settings: Settings, identifier: str) -> dict[str, Any] | None:
-    """Return the row with a refget digest (``SQ.…``); reads that column of every table."""
+    """Return the row with a refget digest (``SQ.…``), reading that column of every table."""
     for listed, _ in published(settings):
         rows = pl.scan_parquet(table_path(listed)).filter(pl.col("refget") == identifier).head(1).collect()
         if len(rows):

@@ -1,9 +1,9 @@
-"""A pack: many short sequences in one object, each readable by one ranged request.
+"""Packs: many short sequences in one object, each readable by one ranged request.
 
-Each sequence is one zstd frame, so ``zstd -d`` of a whole pack prints all residues. The last frame is a skippable one
-(RFC 8878 §3.1.2) with an index, so that a pack explains itself even without the manifest that lists its contents:
-entries of digest (32 bytes), molecule class (1 byte: 0 nucleotide, 1 protein), offset, frame bytes and residues (8
-bytes each), then the number of entries (8 bytes) and ``GAPK``; all integers little-endian. Sending packs belongs to
+Each sequence is a zstd frame, so ``zstd -d`` of a whole pack prints all residues. The last frame is a skippable frame
+(RFC 8878 §3.1.2) with an index, so a pack is self-describing even without the manifest that lists its content: entries
+of digest (32 bytes), molecule class (1 byte: 0 nucleotide, 1 protein), offset, frame bytes and residues (8 bytes each),
+followed by the number of entries (8 bytes) and ``GAPK``; all integers are little-endian. Sending packs belongs to
 ``upload``.
 """
 
@@ -26,13 +26,13 @@ from genbank_assets.tables.sequence_file import LETTERS
 from genbank_assets.tables.twobit import two_bit_frame
 
 PACK_BYTES = 64 * 1024 * 1024
-# "auto" packs divisions with more sequences than this whose mean length is below a hundredth of a pack's.
+# "auto" packs divisions with more sequences than this and a mean length below a hundredth of a pack's size.
 MIN_SEQUENCES_TO_PACK = 10_000
 MAX_MEAN_RESIDUES_TO_PACK = 64 * 1024
-# Longer sequences are objects of their own: their parts can then be read without inflating the whole.
+# Longer sequences are separate objects, so that parts of them can be read without decompressing the whole.
 MAX_PACKED_RESIDUES = 1024 * 1024
 _THREADS = min(4, os.cpu_count() or 1)
-# At two bits a residue a frame is made 25 times as fast; below, the table of its code outweighs what it saves.
+# Two bits per residue compress 25 times as fast; for shorter sequences the code table outweighs the savings.
 _TWO_BITS_FROM = 4096
 _COMPRESS_AT_ONCE_RESIDUES = 4 * 1024 * 1024
 _ENTRY = np.dtype([("digest", "V32"), ("molecule_class", "u1"), ("offset", "<u8"), ("bytes", "<u8"), ("length", "<u8")])
@@ -42,7 +42,7 @@ _MAGIC = b"GAPK"
 
 
 def is_packed(layout: str, *, rows: int, residues: int) -> bool:
-    """Return whether new short sequences of a division with so many sequences and residues are packed."""
+    """Return whether to pack new short sequences of a division with this many sequences and residues."""
     if layout != "auto":
         return layout == "pack"
     return rows > MIN_SEQUENCES_TO_PACK and residues / max(rows, 1) < MAX_MEAN_RESIDUES_TO_PACK
@@ -50,12 +50,12 @@ def is_packed(layout: str, *, rows: int, residues: int) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Packed:
-    """Where a sequence lies in its pack: ``bytes`` of the object from ``offset`` on are its frame.
+    """Location of a sequence in its pack: its frame is ``bytes`` bytes from ``offset``.
 
     Attributes:
         digest: SHA-256 of the residues, 32 bytes.
         molecule_class: ``nucleotide`` or ``protein``.
-        length: residues.
+        length: number of residues.
     """
 
     digest: bytes
@@ -67,13 +67,13 @@ class Packed:
 
 @dataclasses.dataclass(frozen=True)
 class Pack:
-    """A finished pack: its bytes, and offset and bytes of the frames in the order in which they were added.
+    """A finished pack.
 
     Attributes:
         content: the object's bytes.
-        sha256: their SHA-256, 32 bytes.
-        offsets: where each frame begins, in order of addition.
-        sizes: bytes of each frame.
+        sha256: SHA-256 of ``content``, 32 bytes.
+        offsets: offset of each frame, in order of addition.
+        sizes: size of each frame in bytes.
     """
 
     content: bytearray
@@ -83,9 +83,9 @@ class Pack:
 
 
 class PackBuilder:
-    """Collects sequences; the same sequences in the same order give the same bytes, and so the same key.
+    """Builds packs; the same sequences in the same order give the same bytes and therefore the same key.
 
-    A few MiB at a time are compressed together, short ones by several threads.
+    A few MiB are compressed at a time, short sequences in several threads.
     """
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ class PackBuilder:
 
     @property
     def frames_bytes(self) -> int:
-        """Bytes of the frames so far; what waits to be compressed does not count."""
+        """Size of the finished frames, without sequences still to be compressed."""
         return len(self._content)
 
     def add(self, residues: memoryview, *, digest: bytes, molecule_class: str) -> None:
@@ -123,7 +123,7 @@ class PackBuilder:
         self._waiting, self._waiting_residues = [], 0
 
     def finish(self) -> Pack:
-        """Return the pack; the builder is empty afterwards."""
+        """Return the pack and reset the builder."""
         self._compress()
         offsets = list(itertools.accumulate(self._sizes, initial=0))[:-1]
         index = np.empty(len(offsets), _ENTRY)
@@ -143,10 +143,10 @@ class PackBuilder:
 
 
 def unpacked(frame: bytes, *, length: int) -> bytes:
-    """Return the residues in a sequence's frame.
+    """Decompress a sequence's frame.
 
     Raises:
-        IntegrityError: the bytes are no frame, or one of another length.
+        IntegrityError: the bytes are not a frame, or have a different length.
     """
     try:
         residues = bytes(pa.Codec("zstd").decompress(frame, decompressed_size=length, asbytes=True))
@@ -158,7 +158,7 @@ def unpacked(frame: bytes, *, length: int) -> bytes:
 
 
 def index_of(content: Any) -> tuple[Packed, ...]:
-    """Return the index at the end of a pack's bytes.
+    """Parse the index at the end of a pack.
 
     Raises:
         IntegrityError: there is none.

@@ -1,9 +1,9 @@
-"""Removes from the set what nobody lists: objects and unfinished uploads that failed runs left behind.
+"""Removes objects and unfinished uploads from the set that no manifest lists, left by failed runs.
 
-Planned, announced, carried out. The plan looks from the bucket at the manifests in it, whichever machine wrote them,
-and lies on disk; it is whole, or nothing is deleted. Before the first deletion this store's notes of what killed runs
-have sent are forgotten, so that wherever a deletion ends, the next publication or prune makes the set right. Whether
-what manifests list is there belongs to ``verify``.
+Works in three steps: plan, announce, delete. The plan compares the bucket with all manifests in it, from any store, and
+is kept on disk; if it cannot be completed, nothing is deleted. Before the first deletion, this store's records of what
+killed runs have sent are discarded, so that wherever a deletion stops, the next publication or prune restores
+consistency. Verifying that listed objects exist belongs to ``verify``.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ MAX_DELETED_PER_REQUEST = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Pruned:
-    """What was deleted, or would be.
+    """Result of pruning.
 
     Attributes:
-        objects: objects, unfinished uploads and unfinished files.
-        bytes: bytes of those.
-        dry_run: whether they are still there.
+        objects: number of objects, unfinished uploads and unfinished files.
+        bytes: their total size.
+        dry_run: whether they were kept.
     """
 
     objects: int
@@ -65,27 +65,27 @@ def prune_objects(
 ) -> Pruned:
     """Delete residues and memberships that no manifest in the set lists; keys of other kinds are never touched.
 
-    Waits until nobody publishes into the set, on this host or another. Until the whole plan is made and announced
-    nothing is deleted; readers never see a listed object go.
+    Waits until no run publishes to the set, on any host. Nothing is deleted before the whole plan is complete and
+    announced; listed objects are never deleted.
 
     Args:
-        settings: where the object set is.
-        older_than: least age of what is deleted.
-        dry_run: only announce what would be deleted.
-        announce: called with every orphan before the first one is deleted; what it raises stops everything.
-        announced: called after all of them and before the first deletion; what it raises stops everything.
-        progress: called with lines for people.
+        settings: name the object set.
+        older_than: minimum age of objects to delete.
+        dry_run: whether to only announce what would be deleted.
+        announce: called with every orphan before the first deletion; an exception stops everything.
+        announced: called after all of them and before the first deletion; an exception stops everything.
+        progress: called with messages for the user.
 
     Raises:
-        ObjectStoreError: the store failed. While the plan is made, or because a manifest in the set cannot be read,
-            nothing is deleted; later a part is, and running it again deletes the rest.
+        ObjectStoreError: the store failed, or a manifest cannot be read. If this happens during planning, nothing is
+            deleted; otherwise some objects are, and running it again deletes the rest.
     """
     store = open_objects(settings, retries=0)
     work = "objects prune"
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock_objects(settings, exclusive=True, work=work, progress=progress))
         lease = stack.enter_context(leased(store, purpose="prune", work=work, progress=progress))
-        for left in settings.store.glob(".prune-*"):  # of a killed run: no other can be at work
+        for left in settings.store.glob(".prune-*"):  # left by a killed run; no other run can be active
             shutil.rmtree(left, ignore_errors=True)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".prune-", dir=settings.store)))
         plan = Plan(scratch / "plan.arrows")
@@ -101,7 +101,7 @@ def prune_objects(
 def _orphans(
     settings: Settings, store: ObjectStore, *, before: datetime, scratch: Path, progress: Callable[[str], None]
 ) -> Iterator[Planned]:
-    """Everything that no manifest of the set lists and that is old enough."""
+    """Yield everything that no manifest lists and that is old enough."""
     tables = _manifest_copies(store, scratch, progress=progress)
     named = {about["key"] for about in map(memberships_of, tables) if about is not None}
     rows = sum(pq.read_metadata(table).num_rows for table in tables)
@@ -127,11 +127,10 @@ def _orphans(
 def carry_out(
     settings: Settings, store: ObjectStore, plan: Plan, *, lease: Lease, progress: Callable[[str], None]
 ) -> None:
-    """Delete what the plan names; what is gone already is no failure.
+    """Delete what is in the plan; objects that are already gone are ignored.
 
     Raises:
-        ObjectStoreError: the store failed, or the set was given to another run meanwhile; what is left can be planned
-            anew.
+        ObjectStoreError: the store failed, or another run took over the set; the rest can be planned again.
     """
     for number, batch in enumerate(plan.batches()):
         if number % 100 == 0 or not lease.is_fresh():
@@ -152,7 +151,7 @@ def _delete(store: ObjectStore, keys: list[str], *, progress: Callable[[str], No
     request = functools.partial(obstore.delete, store, keys)
     try:
         retried(request, doing=f"delete {keys[0]} and others", progress=progress, may_be_absent=True)
-    except FileNotFoundError:  # a folder stops at the first that is gone
+    except FileNotFoundError:  # for a folder, deletion stops at the first missing file
         for key in keys:
             with contextlib.suppress(FileNotFoundError):
                 retried(
@@ -164,7 +163,7 @@ def _delete(store: ObjectStore, keys: list[str], *, progress: Callable[[str], No
 
 
 def _manifest_copies(store: ObjectStore, folder: Path, *, progress: Callable[[str], None]) -> list[Path]:
-    """Return every manifest object of the set, whichever machine wrote it; all of them, or an error."""
+    """Copy all manifest objects of the set, from any store; all of them, or raise."""
     copies: list[Path] = []
     for meta in manifest_objects(store, progress=progress):
         key, copy = meta["path"], folder / f"{len(copies)}.parquet"

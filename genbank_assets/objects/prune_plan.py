@@ -1,6 +1,6 @@
-"""What is to be deleted, as a table on disk: a plan may be as long as the set.
+"""The deletion plan as a table on disk, because it may be as large as the set.
 
-What gets into it and how it is carried out belongs to ``prune``.
+Computing it and carrying it out belong to ``prune``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-BATCH_ROWS = 1000  # as many keys as S3 deletes by one request
+BATCH_ROWS = 1000  # maximum number of keys in one S3 delete request
 _PLAN = pa.schema([
     pa.field("kind", pa.string()), pa.field("key", pa.string()), pa.field("bytes", pa.int64()),
     pa.field("modified", pa.string()), pa.field("upload_id", pa.string()),
@@ -22,12 +22,12 @@ _PLAN = pa.schema([
 
 @dataclasses.dataclass(frozen=True)
 class Orphan:
-    """What no manifest lists: an object, an unfinished upload (``KEY?uploads``) or an unfinished file (``KEY#1``).
+    """Something no manifest lists: an object, an unfinished upload (``KEY?uploads``) or an unfinished file (``KEY#1``).
 
     Attributes:
         key: the object's key.
         bytes: its size.
-        modified: when it was written, ISO 8601.
+        modified: modification time, ISO 8601.
     """
 
     key: str
@@ -37,13 +37,13 @@ class Orphan:
 
 @dataclasses.dataclass(frozen=True)
 class Planned:
-    """A row of the plan; ``kind`` says how it is deleted.
+    """A row of the plan; ``kind`` determines how it is deleted.
 
     Attributes:
         key: the object's key.
         bytes: its size.
-        modified: when it was written, ISO 8601.
-        upload_id: of an unfinished upload, what aborts it.
+        modified: modification time, ISO 8601.
+        upload_id: id of an unfinished upload, needed to abort it.
     """
 
     kind: Literal["object", "upload", "file"]
@@ -54,7 +54,7 @@ class Planned:
 
     @property
     def orphan(self) -> Orphan:
-        """The line for people."""
+        """The orphan, for announcements."""
         return Orphan(f"{self.key}?uploads" if self.kind == "upload" else self.key, self.bytes, self.modified)
 
 
@@ -62,8 +62,8 @@ class Plan:
     """A plan that is written once and read in order.
 
     Attributes:
-        objects: rows of it.
-        bytes: bytes of those.
+        objects: number of rows.
+        bytes: total size.
     """
 
     def __init__(self, path: Path) -> None:
@@ -88,14 +88,14 @@ class Plan:
         announced: Callable[[], None],
         progress: Callable[[str], None],
     ) -> None:
-        """Say how much it is and then each row, before anything is deleted; what a callback raises stops everything.
+        """Announce the totals and then each row, before any deletion; an exception in a callback stops everything.
 
         Args:
-            what: the noun for the rows, such as ``objects``.
-            dry_run: whether they stay.
+            what: noun for the rows, such as ``objects``.
+            dry_run: whether they will be kept.
             announce: called with every row.
             announced: called after all rows.
-            progress: called with the line that says how much it is.
+            progress: called with a message about the totals.
         """
         done = "would be deleted" if dry_run else "will be deleted"
         progress(f"{self.objects:,} {what} with {self.bytes:,} bytes that no manifest lists {done}")
@@ -104,7 +104,7 @@ class Plan:
         announced()
 
     def batches(self) -> Iterator[list[Planned]]:
-        """Yield the rows, a thousand at a time."""
+        """Yield the rows in batches of a thousand."""
         with self._path.open("rb") as file, pa.ipc.open_stream(file) as reader:
             for batch in reader:
                 yield [Planned(**row) for row in batch.to_pylist()]

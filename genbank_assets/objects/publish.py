@@ -1,9 +1,9 @@
-"""Stage 5: a division's distinct sequences -> objects, each residue string once, with the manifest written last.
+"""Stage 5: publishes a division's distinct sequences as objects, each once, and its manifest last.
 
-Layout ``record``: an object is the residues as they are, so that any part of a chromosome is one ranged request.
-Layout ``pack``: short sequences together (``packs``), long ones as before. What a manifest of the set lists is not
-sent again. Work is file by file and out of core; a killed run goes on after the last whole file. Readers follow the
-manifest object; what a failed run left behind is found in place by the next, or removed by ``prune``.
+Layout ``record``: an object contains the residues as they are, so any part of a chromosome is one ranged request.
+Layout ``pack``: short sequences are combined (``packs``). Sequences listed by a manifest of the set are not sent again.
+The work is done file by file and out of core; a killed run continues after the last complete file. Readers follow the
+manifest object; what a failed run left is reused by the next one or removed by ``prune``.
 """
 
 from __future__ import annotations
@@ -39,24 +39,27 @@ def publish_division(
     open_store: OpenStore | None = None,
     compared: Compared | None = None,
 ) -> Manifest:
-    """Send a division's distinct sequences that are not in the set yet, then its memberships, then its manifest.
+    """Send a division's new distinct sequences, then its memberships, then its manifest.
 
-    Until the manifest object is in the set, readers of the bucket see the old one, and until the local manifest is
-    written, readers of the store see the old table: nothing that either of them names is written over.
+    Readers of the bucket see the old state until the manifest object is sent, and readers of the store until the local
+    manifest is written; nothing named by either is overwritten.
 
     Args:
         partition: the division; its ``unique_records`` must be published.
-        settings: the set's URL, layout and concurrency.
-        progress: called with lines for people.
-        run_id: the run that asks.
-        open_store: opens the store with so many retries of its own; None opens it by the settings.
-        compared: what a comparison of tables and set has found (``repair``): broken objects are sent again, over what
-            is there. None believes the tables whose manifest objects are in the set.
+        settings: name the set, layout and concurrency.
+        progress: called with messages for the user.
+        run_id: id of this run, recorded in the manifest.
+        open_store: opens the store with a given number of client retries; None to open it from the settings.
+        compared: result of comparing tables and set (for ``repair``): broken objects are overwritten. None to trust the
+            tables whose manifest objects are in the set.
+
+    Returns:
+        The published manifest.
 
     Raises:
         NotFoundError: the deduplicated tables are not published.
-        ObjectStoreError: the store failed after retries; the previous manifest stays in force.
-        IntegrityError: residues do not have the digest they should have; nothing is published.
+        ObjectStoreError: the store kept failing; the previous manifest remains valid.
+        IntegrityError: residues do not match their digest; nothing is published.
     """
     unique = partition.manifest("unique_records")
     if unique is None:

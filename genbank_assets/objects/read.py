@@ -1,6 +1,6 @@
-"""Reads a sequence's residues from the object set, whole or in part, by its row of the object table.
+"""Reads residues from the object set, completely or in part, given a row of the object table.
 
-Which row belongs to a name is found by ``object_index`` and ``lookup``; writing belongs to ``publish``.
+Finding the row for a name belongs to ``object_index`` and ``lookup``, writing to ``publish``.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ def residues(
     end: int | None = None,
     store: ObjectStore | None = None,
 ) -> Iterator[bytes]:
-    """Residues ``start`` to ``end`` (1-based, inclusive) of a sequence, in pieces.
+    """Yield residues ``start`` to ``end`` (1-based, inclusive) of a sequence, in pieces.
 
-    A sequence that is its own object costs one request, or one per 8 MiB of a part; one in a pack costs a single
-    ranged request. A whole sequence is checked against its digest; the error then comes after the last piece.
+    A sequence with its own object takes one request, or one per 8 MiB of a partial read; a packed one takes a single
+    ranged request. A complete sequence is verified against its digest, after the last piece.
 
     Args:
-        settings: where the object set is.
+        settings: name the object set.
         row: the sequence's row of the object table (``object_index.locate``).
-        start: first residue, from 1.
-        end: last residue; None for all.
-        store: the object store, if it is open already.
+        start: first residue, 1-based.
+        end: last residue; None for the end of the sequence.
+        store: the object store, if already open.
 
     Raises:
-        NotFoundError: the range is not in the sequence.
-        ObjectStoreError: there is no such object, or the store failed.
-        IntegrityError: the object is not what the table says.
+        NotFoundError: the range is outside of the sequence.
+        ObjectStoreError: the object does not exist, or the store failed.
+        IntegrityError: the object does not match the table.
     """
     length, key = int(row["length"]), str(row["key"])
     end = length if end is None else end

@@ -1,7 +1,7 @@
-"""Sends again what is missing or damaged in the set, from the sequence tables of the store.
+"""Repairs the set: sends missing or damaged objects again, from the store's sequence tables.
 
-What is right is not touched: neither its objects nor the tables of divisions without a problem. What is wrong is found
-by ``verify``; a division with a problem is published again with the broken objects taken for absent (``publish``).
+Intact objects, and tables of divisions without problems, are not touched. Problems are found by ``verify``; an affected
+division is published again, treating its broken objects as missing (``publish``).
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from genbank_assets.tables.writer import file_sha256
 
 @dataclasses.dataclass(frozen=True)
 class Repair:
-    """What ``repair`` did.
+    """Result of a repair.
 
     Attributes:
-        partitions: divisions and releases that were looked at.
-        problem_count: how much was wrong.
-        objects_put: objects that were sent.
-        repaired: divisions and releases that were published again, or got their table back from the set.
-        failed: divisions that could not be, and why: what has to be materialized first.
-        problems: what is still wrong.
+        partitions: number of divisions and releases examined.
+        problem_count: number of problems found.
+        objects_put: number of objects sent.
+        repaired: divisions and releases that were published again, or whose table was restored from the set.
+        failed: divisions that could not be repaired, with the reason and what to materialize first.
+        problems: remaining problems.
     """
 
     partitions: int
@@ -58,20 +58,20 @@ def repair_objects(
     progress: Callable[[str], None] = no_progress,
     open_store: OpenStore | None = None,
 ) -> Repair:
-    """Find what is missing or damaged, send it again, and look once more.
+    """Find missing and damaged objects, send them again, and verify.
 
-    Readers of the bucket see the old list of a division until all that its new one names is in place.
+    Readers of the bucket see a division's old manifest until everything in its new one is in place.
 
     Args:
-        settings: where the store and the object set are.
-        partitions: divisions to look at; none means all.
-        sample: sequences to read again in each division, chosen at random: damage that keeps size and ETag.
-        run_id: the run that asks.
-        progress: called with lines for people.
-        open_store: as of ``publish_division``.
+        settings: name the store and the object set.
+        partitions: divisions to examine; empty means all.
+        sample: number of random sequences per division to read, to find damage that keeps size and ETag.
+        run_id: id of this run, recorded in manifests.
+        progress: called with messages for the user.
+        open_store: see ``publish_division``.
 
     Raises:
-        ObjectStoreError: the store failed for longer than is waited for; what was sent until then stays.
+        ObjectStoreError: the store kept failing; objects sent until then are kept.
     """
     restored = _restore_tables(settings, partitions=partitions, run_id=run_id, progress=progress)
     before = Comparison(settings, partitions=partitions, progress=progress)
@@ -80,7 +80,7 @@ def repair_objects(
     broken = {key for keys in before.broken.values() for key in keys}
     tables = {partition: table_path(partition) for partition in before.readable}
     for partition, keys in before.broken.items():
-        if broken.isdisjoint(keys):  # nothing was wrong, or another division has sent it meanwhile
+        if broken.isdisjoint(keys):  # no problem, or already fixed by another division
             continue
         name = f"{partition.key} {partition.release}"
         progress(f"{name}: {len(keys):,} problem(s)")
@@ -120,7 +120,7 @@ def repair_objects(
 def _restore_tables(
     settings: Settings, *, partitions: Sequence[PartitionKey], run_id: str, progress: Callable[[str], None]
 ) -> list[str]:
-    """Copy damaged or lost object tables of the store from their manifest objects, where those are whole."""
+    """Restore damaged or missing object tables of the store from their manifest objects, if these are intact."""
     store = open_objects(settings, retries=0)
     restored = []
     for partition, listed in list(published(settings, lost=True)):
@@ -129,7 +129,7 @@ def _restore_tables(
         name = f"{partition.key} {partition.release}"
         with exclusive(settings, str(partition.key), progress=progress, run_id=run_id):
             manifest = partition.manifest("object_set")
-            if manifest is None or _is_whole(partition, manifest):  # another run has published it again meanwhile
+            if manifest is None or _is_whole(partition, manifest):  # or another run has republished it meanwhile
                 continue
             path, key, sha256 = table_path(partition), manifest.extra["manifest_key"], manifest.files[0]["sha256"]
             try:
@@ -139,7 +139,7 @@ def _restore_tables(
             except (FileNotFoundError, IntegrityError, ObjectStoreError) as error:
                 if isinstance(error, ObjectStoreError) and error.transient:
                     raise
-                continue  # it is made again
+                continue  # it will be rebuilt
         progress(f"{name}: the object table was damaged or gone and is copied from {key}")
         restored.append(name)
     return restored

@@ -1,6 +1,6 @@
-"""Requests to the store that need more than one line: what is there, an object in parts, what an error says.
+"""Compound requests to a store: looking up objects, multipart uploads, and interpreting errors.
 
-When a request is repeated belongs to ``upload``.
+Retrying uploads belongs to ``upload``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from genbank_assets.objects.etags import PART_BYTES, Parts
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _TRANSIENT_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504}
-# Said with status 400: the body came damaged, or too slowly.
+# Error codes with status 400 for a body that arrived damaged or too slowly.
 _TRANSIENT_CODES = re.compile(
     "<Code>(BadDigest|InvalidDigest|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch|RequestTimeout)</Code>"
 )
@@ -29,12 +29,12 @@ _LASTING = re.compile("LocalFileSystem|certificate|dns error.*not known", re.IGN
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """An object that is in the store now.
+    """An object in the store.
 
     Attributes:
         key: the object's key.
         bytes: its size.
-        etag: its ETag, where the store gives one.
+        etag: its ETag, if the store has one.
     """
 
     key: str
@@ -44,17 +44,17 @@ class Stored:
 
 @dataclasses.dataclass
 class Counts:
-    """What was sent.
+    """Upload statistics.
 
     Attributes:
-        attempts: uploads begun; one per object.
-        errors: uploads that used up their tries, whether the second chance then helped or not.
-        retries: requests repeated.
-        slow_downs: answers that asked for fewer requests.
+        attempts: uploads started, one per object.
+        errors: uploads that exhausted their retries, even if a second pass succeeded.
+        retries: repeated requests.
+        slow_downs: responses asking for fewer requests.
         put: objects sent.
-        bytes: bytes of those.
-        found: objects that were there already.
-        replaced: objects of those that were not what their key says, and were sent again.
+        bytes: bytes sent.
+        found: objects that already existed.
+        replaced: existing objects that did not match their key and were overwritten.
     """
 
     attempts: int = 0
@@ -67,19 +67,19 @@ class Counts:
     replaced: int = 0
 
     def add(self, other: Counts) -> None:
-        """Count what another has sent as well."""
+        """Add another uploader's statistics."""
         for field in dataclasses.fields(self):
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
     def minus(self, before: Counts) -> Counts:
-        """Return what was sent since."""
+        """Return the difference from earlier statistics."""
         names = [field.name for field in dataclasses.fields(self)]
         return Counts(**{name: getattr(self, name) - getattr(before, name) for name in names})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An object to send; ``on_stored`` is called when it is in the store, by the thread that sent it.
+    """An object to send; ``on_stored`` is called, in the sending thread, once it is in the store.
 
     Attributes:
         key: the object's key.
@@ -94,7 +94,7 @@ class Outgoing:
 
 
 def stored_as(store: ObjectStore, key: str) -> Stored | None:
-    """Return what is in the store under a key."""
+    """Return the object with a key, or None."""
     try:
         meta = obstore.head(store, key)
     except FileNotFoundError:
@@ -103,7 +103,7 @@ def stored_as(store: ObjectStore, key: str) -> Stored | None:
 
 
 def copy_object(store: ObjectStore, key: str, path: Path) -> None:
-    """An object's bytes into a file.
+    """Download an object to a file.
 
     Raises:
         obstore.exceptions.BaseError: the store failed.
@@ -115,16 +115,16 @@ def copy_object(store: ObjectStore, key: str, path: Path) -> None:
 
 
 def put_parts(store: ObjectStore, key: str, parts: Parts, *, length: int, at_once: int) -> Stored:
-    """Send an object in parts as they come, a few at a time; it appears whole or not at all.
+    """Send an object in parts, a few at a time; it appears completely or not at all.
 
     Raises:
         obstore.exceptions.BaseError: the store failed.
-        FileNotFoundError: there is no such bucket, or the upload was aborted by another.
+        FileNotFoundError: the bucket does not exist, or the upload was aborted by another process.
     """
     try:
         result = obstore.put(store, key, parts, use_multipart=True, chunk_size=PART_BYTES, max_concurrency=at_once)
     except (BaseError, FileNotFoundError):
-        # The answer to the last request may have been lost: its repetition finds no upload, but an object.
+        # If the response to the final request was lost, its retry finds no upload, but the object exists.
         there = stored_as(store, key) if parts.ended else None
         if there is None or there.bytes != length:
             raise
@@ -133,15 +133,15 @@ def put_parts(store: ObjectStore, key: str, parts: Parts, *, length: int, at_onc
 
 
 def status_of(error: Exception) -> int | None:
-    """Return the HTTP status in a store's error; None where the connection failed or timed out."""
+    """Return the HTTP status in a store's error; None if the connection failed or timed out."""
     said = _STATUS.search(str(error))
     return int(said[1]) if said else None
 
 
 def is_transient(error: Exception) -> bool:
-    """Return whether the same request may succeed later: the connection broke, or the store stumbled or was busy.
+    """Return whether retrying may help: the connection broke, or the store failed or was busy.
 
-    A full disk or a certificate that nobody vouches for are no such thing, though they have no status either.
+    A full disk or an untrusted certificate also have no status, but are not transient.
     """
     if not isinstance(error, GenericError | AlreadyExistsError) or _LASTING.search(str(error)) or is_lasting(error):
         return False

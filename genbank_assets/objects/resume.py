@@ -1,7 +1,7 @@
-"""What a publication that did not end has sent, kept file by file so that the next one resumes after it.
+"""Records what an unfinished publication has sent, file by file, so that the next one can resume.
 
-It is a note, not a proof: objects may have been pruned or damaged since. So a publication that finds such notes
-compares them with the store before it believes them. Sending belongs to ``publish``.
+The records are hints, not proof: objects may have been pruned or damaged since. A publication therefore compares them
+with the store before using them. Sending belongs to ``publish``.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from genbank_assets.settings import Settings
 from genbank_assets.store import temporary_beside
 
 FOLDER = ".sent"
-# A request for one object takes as long as one of a listing that names so many, asked several at a time.
+# Listing this many objects takes about as long as one of several concurrent requests for single objects.
 LISTED_AT_ONCE = 20
 
 
 class SentFiles:
-    """Rows of the object table of what was sent, a folder a raw file.
+    """Rows of the object table that were sent, in a folder per raw file.
 
     Args:
-        folder: of the division's stage.
-        input_digest: of the manifest that the publication is made from.
-        settings: the set, and what is kept of each sequence: notes of another set or other digests do not count.
+        folder: folder in the division's stage.
+        input_digest: digest of the manifest being published.
+        settings: name the set and the digests; records with other ones are ignored.
     """
 
     def __init__(self, folder: Path, *, input_digest: str, settings: Settings) -> None:
@@ -42,7 +42,7 @@ class SentFiles:
         self._folder = self._root / name
 
     def absolute(self) -> SentFiles:
-        """Return the same notes, for processes with another working directory."""
+        """Return the same with absolute paths, for processes with another working directory."""
         there = copy.copy(self)
         there._root, there._folder = self._root.absolute(), self._folder.absolute()
         return there
@@ -52,7 +52,7 @@ class SentFiles:
         return sorted((self._folder / name).glob("[0-9]*.parquet"))
 
     def add(self, name: str, rows: pl.DataFrame) -> Path:
-        """Note what was sent of a raw file, in a table beside those of earlier runs."""
+        """Record what was sent of a raw file, in a table beside those of earlier runs."""
         path = self._folder / name / f"{len(self.tables(name)):06}.parquet"
         with temporary_beside(path) as temporary:
             rows.write_parquet(temporary, compression="zstd")
@@ -61,19 +61,20 @@ class SentFiles:
     def drop_missing(
         self, store: ObjectStore, *, set_rows: int, concurrency: int, progress: Callable[[str], None] = no_progress
     ) -> int:
-        """Forget what is not in the store as it was sent.
+        """Discard records of objects that are not in the store as sent.
 
         Args:
             store: the object set.
-            set_rows: about how many sequences the set has: few notes are asked for one by one, many beside a listing.
+            set_rows: approximate number of sequences in the set: few records are looked up individually, many by
+                listing.
             concurrency: requests in flight.
-            progress: called with lines for people.
+            progress: called with messages for the user.
 
         Returns:
-            Sequences that were forgotten.
+            Number of discarded sequences.
 
         Raises:
-            ObjectStoreError: the store cannot be asked.
+            ObjectStoreError: the store failed.
         """
         paths = sorted(self._folder.rglob("[0-9]*.parquet"))
         if not paths:
@@ -106,7 +107,7 @@ class SentFiles:
         return forgotten
 
     def clear(self) -> None:
-        """Forget everything: the manifest has the rows now."""
+        """Delete all records; the manifest now has the rows."""
         shutil.rmtree(self._root, ignore_errors=True)
 
 
@@ -121,6 +122,6 @@ def _found(store: ObjectStore, keys: list[str], *, concurrency: int, progress: C
 
 
 def forget_sent(store_folder: Path) -> None:
-    """Forget what killed runs of a store have sent, of all divisions: it may be deleted now."""
+    """Discard what killed runs of a store have sent, for all divisions, because objects may be deleted now."""
     for folder in store_folder.glob(f"*/*/*/object_set/{FOLDER}"):
         shutil.rmtree(folder)

@@ -1,7 +1,7 @@
-"""Asks the store again for as long as it may be restarting, and says so.
+"""Retries requests while the store may be restarting, with announcements.
 
-Single requests that have no counter of their own go through here: what is there, lists, small objects, deletions. The
-objects of a publication, which are counted and throttled, are repeated by ``upload``.
+For individual requests: lookups, listings, small objects, deletions. Uploads of a publication, which are counted and
+throttled, are retried by ``upload``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 
 def no_progress(line: str) -> None:
-    """A progress for those who do not listen; waits are logged all the same (``waits``)."""
+    """Ignore messages; waits are still logged (``waits``)."""
 
 
 def retried(
@@ -35,18 +35,18 @@ def retried(
     may_be_absent: bool = False,
     seconds: float | None = None,
 ) -> Result:
-    """Return the store's answer, asked for again while its errors are such as may pass.
+    """Make a request, repeating it while its errors are transient, and return its result.
 
     Args:
-        request: makes the request; it may be made more than once.
-        doing: what for, such as ``"list nucleotide/"``; part of messages.
-        progress: called before each wait with a line for people.
-        may_be_absent: whether "there is no such object" is an answer, not a failure.
-        seconds: how long it is asked again; None is ``store.RETRY_SECONDS``.
+        request: makes the request; may be called repeatedly.
+        doing: description for messages, such as ``"list nucleotide/"``.
+        progress: called before each pause.
+        may_be_absent: whether "no such object" is an expected result.
+        seconds: how long to retry; None means ``store.RETRY_SECONDS``.
 
     Raises:
-        ObjectStoreError: the store refuses, or was away for longer than it is asked (``transient``).
-        FileNotFoundError: there is no such object, and that may be.
+        ObjectStoreError: the store refused, or kept failing (``transient``).
+        FileNotFoundError: there is no such object, and ``may_be_absent`` is set.
     """
     begun, wait = time.monotonic(), FIRST_WAIT_SECONDS
     report = log_wait if progress is no_progress else progress

@@ -1,7 +1,7 @@
-"""One file's sequences on their way to the store: read in chunks, proved, packed or sent as they are.
+"""Sends the sequences of one file: reads chunks, verifies digests, and sends packs or single objects.
 
-Memory holds a row group of the chunk table, the packs in flight, and a few columns of the sequences of this one file.
-Which sequences are wanted belongs to ``object_index``; requests belong to ``upload``.
+Memory holds a row group of the chunk table, the packs in flight, and a few columns of this file's sequences. Selecting
+sequences belongs to ``object_index``, requests to ``upload``.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from genbank_assets.objects.requests import Outgoing, Stored
 from genbank_assets.objects.upload import Uploader
 
 BATCH_ROWS = 20_000
-# What has to be known of a sequence that is to be sent: where its residues are, and what they have to be.
+# Columns of a sequence to send: the location of its residues, and their expected digest and length.
 WANTED = {
     "record_ordinal": pl.Int64,
     "sequence_sha256": pl.Binary,
     "molecule_class": pl.String,
     "length": pl.Int64,
-    "in_set": pl.Boolean,  # read again for its refget digest only
+    "in_set": pl.Boolean,  # read only to compute its refget digest
 }
 _SENT = {"position": pl.Int64, "refget": pl.String} | {
     name: type_ for name, type_ in EMPTY.schema.items() if name not in {*IDENTITY, "length", "refget"}
@@ -39,7 +39,7 @@ _SENT = {"position": pl.Int64, "refget": pl.String} | {
 
 
 class _Target(NamedTuple):
-    """A row of the wanted sequences."""
+    """A row of the sequences to send."""
 
     position: int
     digest: bytes
@@ -49,9 +49,9 @@ class _Target(NamedTuple):
 
 
 def chunks(path: Path, ordinals: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[tuple[int, memoryview]]:
-    """(position in ``ordinals``, residues) of each chunk of those records, in order; one row group in memory.
+    """Yield (index in ``ordinals``, residues) of each chunk of some records, in order; one row group in memory.
 
-    ``ordinals`` are in order themselves.
+    ``ordinals`` must be sorted.
     """
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
@@ -75,30 +75,30 @@ def chunks(path: Path, ordinals: np.ndarray[Any, np.dtype[np.int64]]) -> Iterato
 
 
 class FileSender:
-    """Sends the wanted sequences of one file and collects their rows of the object table."""
+    """Sends the selected sequences of one file and collects their rows of the object table."""
 
     def __init__(self, uploader: Uploader, *, packing: bool, refget: bool) -> None:
         self._uploader = uploader
         self._builder = PackBuilder() if packing else None
         self._packed: list[tuple[int, str | None]] = []
         self._refget = refget
-        self._lock = threading.Lock()  # rows come from all the threads that send
+        self._lock = threading.Lock()  # rows are added by all sending threads
         self._rows: list[tuple[Any, ...]] = []
         self._frames: list[pl.DataFrame] = []
 
     def send(self, path: Path, wanted: pl.DataFrame) -> pl.DataFrame:
-        """Read a file's chunk table and send what is wanted of it; returns when all of it is in the store.
+        """Read a file's chunk table and send the selected sequences; returns once all of them are in the store.
 
         Args:
             path: the chunk table.
-            wanted: rows of :data:`WANTED`.
+            wanted: rows with the columns :data:`WANTED`.
 
         Returns:
-            The rows of the object table, but for those in the set already: of them identity and refget digest.
+            Rows of the object table; for sequences already in the set, only identity and refget digest.
 
         Raises:
-            IntegrityError: residues do not have their digest, or are not there.
-            ObjectStoreError: the store failed for good.
+            IntegrityError: residues are missing or do not match their digest.
+            ObjectStoreError: the store failed permanently.
         """
         wanted = wanted.sort("record_ordinal")
         self._uploader.send_all(self._outgoing(path, wanted))
@@ -110,7 +110,7 @@ class FileSender:
         return sent.join(identity, on="position", how="inner").select(EMPTY.columns)
 
     def _outgoing(self, path: Path, wanted: pl.DataFrame) -> Iterator[Outgoing]:
-        """Objects as they get ready; long sequences are sent on the way."""
+        """Yield objects as they become ready; long sequences are sent directly."""
         if not len(wanted):
             return
         stream = chunks(path, wanted["record_ordinal"].to_numpy())
@@ -168,7 +168,7 @@ class FileSender:
         self._add((target.position, refget, stored.key, 0, size, "identity", size, target.digest, stored.etag))
 
     def _add(self, row: tuple[Any, ...]) -> None:
-        """Keep a row, in the order of :data:`_SENT`; frames take a tenth of the room of rows."""
+        """Add a row in compact form, a tenth of the size of a dictionary."""
         with self._lock:
             self._rows.append(row)
             if len(self._rows) >= BATCH_ROWS:
@@ -176,7 +176,7 @@ class FileSender:
                 self._rows = []
 
     def _long(self, target: _Target, first: memoryview, stream: Iterator[tuple[int, memoryview]]) -> None:
-        """A sequence of several chunks: proved while it is sent in parts; a wrong one is never completed."""
+        """Send a sequence of several chunks in parts, verifying it meanwhile; a wrong one is never completed."""
         sha256, sha512 = hashlib.sha256(), hashlib.sha512()
 
         def parts() -> Iterator[bytes]:
@@ -214,5 +214,5 @@ def _check_digest(target: _Target, digest: bytes, length: int) -> None:
 
 
 def _refget(sha512: Any) -> str:
-    """GA4GH sha512t24u: the first 24 bytes of SHA-512 in base64url (refget v2, "SQ." identifiers)."""
+    """Return the GA4GH sha512t24u digest: the first 24 bytes of SHA-512 in base64url (refget v2, "SQ." identifiers)."""
     return "SQ." + base64.urlsafe_b64encode(sha512.digest()[:24]).decode()

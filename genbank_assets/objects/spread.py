@@ -1,9 +1,9 @@
-"""Publication over machines: the sequences of one raw file are a task, sent by whichever worker takes it.
+"""Distributed publication: the sequences of each raw file are a task for a remote worker.
 
-The caller holds the lock and the lease, writes down what is wanted of each file, and publishes the manifest; a worker
-sends, and notes what it sent (``resume``) when the whole file is in the set. A task may run more than once: objects are
-put under conditions, notes are renamed into place. Each task has as many requests in flight as the settings say; how
-many tasks run at a time is bounded by the executor (resource ``objects``). Which files they are belongs to ``publish``.
+The caller holds lock and lease, writes the list of sequences for each file, and publishes the manifest; a worker sends
+them, and records what it sent (``resume``) once the file is complete. Tasks may run more than once: objects are sent
+conditionally, and records are renamed into place. Each task has as many requests in flight as configured; the executor
+limits the number of concurrent tasks (resource ``objects``). Selecting files belongs to ``publish``.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.upload import Uploader
 from genbank_assets.settings import Settings
 
-MULTIPART_RETRIES = 12  # by the client, because it alone sees the parts; some two minutes
+MULTIPART_RETRIES = 12  # by the client, which alone sees the parts; about two minutes
 MIN_SPREAD_FILES = 2
-# What is known of a sequence that is in the set and is read again.
+# Known columns of a sequence that is in the set and must be read again.
 KNOWN_COLUMNS = [name for name in EMPTY.columns if name not in IDENTITY and name != "length"]
 KNOWN = pl.Struct({name: EMPTY.schema[name] for name in KNOWN_COLUMNS})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SendTask:
-    """What is to be sent of one raw file; small and picklable.
+    """The task of sending one raw file's sequences; picklable.
 
     Attributes:
-        settings: the set, and how many requests may be in flight.
+        settings: name the set, and the number of requests in flight.
         name: the raw file.
         sequences: its chunk table.
-        wanted: a table of the sequences that are to be sent, or read again for their refget digests.
-        notes: where what was sent is noted.
+        wanted: table of the sequences to send, or to read for their refget digests.
+        notes: where to record what was sent.
         packing: whether short sequences are packed.
-        broken: a table of keys of objects that are not right; None where none are known.
+        broken: table of keys of damaged objects, or None.
     """
 
     settings: Settings
@@ -62,10 +62,10 @@ class SendTask:
 
 @dataclasses.dataclass(frozen=True)
 class SentFile:
-    """What sending a file took; its rows are noted.
+    """Result of sending a file, whose rows have been recorded.
 
     Attributes:
-        counts: objects, requests and errors.
+        counts: upload statistics.
     """
 
     counts: Counts
@@ -79,36 +79,36 @@ def send_files(
     progress: Callable[[str], None],
     on_done: Callable[[SendTask, TaskResult[SentFile]], None],
 ) -> None:
-    """Send files by the executor of the settings.
+    """Send files with the configured executor.
 
     Args:
-        tasks: one a file.
-        lease_key: the caller's lease, which a worker has to see in the set before its first task.
-        settings: which executor.
-        progress: called with lines for people.
-        on_done: called with each task when its file is in the set and noted.
+        tasks: one task per file.
+        lease_key: the caller's lease, which a worker must see in the set before its first task.
+        settings: name the executor.
+        progress: called with messages for the user.
+        on_done: called with each task once its file is sent and recorded.
 
     Raises:
-        WorkerLostError: workers were killed over some files; all others are sent and noted.
-        WorkerRefusedError: no worker is fit.
-        ObjectStoreError: the store failed for good.
-        IntegrityError: residues do not have their digest.
+        WorkerLostError: workers were killed while processing some files; all others are sent and recorded.
+        WorkerRefusedError: no worker is suitable.
+        ObjectStoreError: the store failed permanently.
+        IntegrityError: residues do not match their digest.
     """
     proof = proof_of(settings, lease_key)
     run_tasks(send_file, tasks, settings=settings, resource="objects", proof=proof, progress=progress, on_done=on_done)
 
 
 def proof_of(settings: Settings, lease_key: str) -> Proof:
-    """Return what a worker has to show before it sends: that it sees the caller's lease in the set of the settings."""
+    """Return the test for workers: whether they see the caller's lease in the set of the settings."""
     shown = dataclasses.replace(settings, store=settings.store.absolute(), postgres_url=None)
     return functools.partial(sees_lease, shown, lease_key)
 
 
 def sees_lease(settings: Settings, key: str) -> str:
-    """Return why a worker cannot send into the set that the caller has leased; "" if it can. Runs on the worker.
+    """Return why a worker cannot send to the set leased by the caller; "" if it can. Runs on the worker.
 
     Raises:
-        ObjectStoreError: the set cannot be asked, for want of keys or of a way to it.
+        ObjectStoreError: the set cannot be accessed, because of missing credentials or network access.
     """
     there = retried(functools.partial(stored_as, opened(settings, 0), key), doing=f"read {key}", seconds=10)
     return "" if there is not None else f"it sees another object set at {settings.objects_url}"
@@ -118,11 +118,11 @@ def send_file(task: SendTask) -> SentFile:
     """Send one file; runs in a worker process.
 
     Raises:
-        IntegrityError: residues do not have their digest.
-        ObjectStoreError: the store failed for good.
+        IntegrityError: residues do not match their digest.
+        ObjectStoreError: the store failed permanently.
     """
     part = unsent(pl.read_parquet(task.wanted), task.notes.tables(task.name))
-    if not len(part):  # sent and noted by a worker that ended before it could say so
+    if not len(part):  # already sent and recorded by a worker that ended before reporting it
         return SentFile(Counts())
     broken = pl.read_parquet(task.broken)["key"] if task.broken is not None else ()
     uploader = Uploader(
@@ -137,24 +137,24 @@ def send_file(task: SendTask) -> SentFile:
 
 
 def unsent(part: pl.DataFrame, notes: list[Path]) -> pl.DataFrame:
-    """Return the rows of what is wanted that no table of notes has."""
+    """Return the rows to send that are not in any recorded table."""
     if not notes:
         return part
     return part.join(pl.read_parquet(notes, columns=IDENTITY), on=IDENTITY, how="anti", maintain_order="left")
 
 
 def send_part(uploader: Uploader, sequences: Path, part: pl.DataFrame, *, packing: bool, refget: bool) -> pl.DataFrame:
-    """Send what is wanted of one chunk table.
+    """Send the selected sequences of one chunk table.
 
     Args:
-        uploader: sends it.
+        uploader: sends the objects.
         sequences: the chunk table.
-        part: rows of the table of distinct sequences, with :data:`KNOWN` of those that are in the set as ``known``.
+        part: rows of the table of distinct sequences, with :data:`KNOWN` as ``known`` for those in the set.
         packing: whether short sequences are packed.
-        refget: whether refget digests are computed.
+        refget: whether to compute refget digests.
 
     Returns:
-        The rows of the object table.
+        Rows of the object table.
     """
     in_set = pl.col("known").struct.field("key").is_not_null()
     wanted = part.with_columns(record_ordinal="representative_record_ordinal", in_set=in_set).select(WANTED.keys())
@@ -166,5 +166,5 @@ def send_part(uploader: Uploader, sequences: Path, part: pl.DataFrame, *, packin
 
 @functools.lru_cache(maxsize=8)
 def opened(settings: Settings, retries: int) -> ObjectStore:
-    """Return the store of the settings, opened once in a worker process, whose connections then serve many files."""
+    """Return the store of the settings, opened once per worker process so that connections are reused."""
     return open_objects(settings, retries=retries)

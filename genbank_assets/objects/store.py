@@ -1,8 +1,7 @@
-"""Opens the object store behind a URL: ``s3://bucket/prefix`` or ``file:///folder``.
+"""Opens the object store at a URL: ``s3://bucket/prefix`` or ``file:///folder``.
 
-One client (obstore) serves both. S3 options come from the caller (Dagster's S3Resource) and from AWS's own variables,
-profiles and roles, as boto3 resolves them; credentials never appear in a message. What is stored belongs to
-``publish``.
+obstore serves both. S3 options come from the caller (Dagster's S3Resource) and from AWS's environment variables,
+profiles and roles, resolved as by boto3; credentials never appear in messages. What is stored belongs to ``publish``.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from genbank_assets.http_client import http_client
 from genbank_assets.redaction import remember
 from genbank_assets.settings import Settings
 
-# How long a store may be away or refuse everything: a restart, not a failure.
+# How long to retry while a store is unavailable, for example during a restart.
 RETRY_SECONDS = 300.0
 REQUEST_TIMEOUT = timedelta(minutes=10)
 _BACKOFF = {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=20), "base": 2.0}
@@ -39,7 +38,7 @@ _CODE = re.compile(r"<Code>([^<]{1,80})</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{1,200})</Message>")
 _SERVER = re.compile(r"Error performing [A-Z]+ (https?://[^/\s?]+)")
 _NOT_PARTIAL = "non-partial response"
-# Resolved keys are asked for again after this long, so that the keys of a role may expire during a run.
+# Resolved credentials are refreshed after this time, because those of a role may expire during a run.
 _KEYS_LAST = timedelta(minutes=5)
 
 
@@ -51,18 +50,18 @@ def open_objects(
     retries: int = 8,
     timeout: timedelta = REQUEST_TIMEOUT,
 ) -> ObjectStore:
-    """Return the store of the settings.
+    """Open the store of the settings.
 
     Args:
-        settings: ``objects_url`` says where.
-        options: S3 options that go before the environment: ``endpoint``, ``region``, ``skip_signature``,
+        settings: name the store (``objects_url``).
+        options: S3 options with precedence over the environment: ``endpoint``, ``region``, ``skip_signature``,
             ``virtual_hosted_style_request``.
-        credentials: botocore's credentials; None takes AWS's variables, else what boto3 finds (profile, role).
-        retries: how often the client itself repeats a request; 0 for callers that count and repeat.
-        timeout: of one request, its body with it.
+        credentials: botocore credentials; None to use AWS's variables or what boto3 finds (profile, role).
+        retries: number of retries by the client; 0 for callers that count and retry themselves.
+        timeout: timeout of one request, including its body.
 
     Raises:
-        ObjectStoreError: the URL cannot be used, or there are no credentials.
+        ObjectStoreError: the URL is invalid, or there are no credentials.
     """
     url = settings.objects_url
     parts = urlsplit(url)
@@ -75,8 +74,8 @@ def open_objects(
         return LocalStore(folder)
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
         raise ObjectStoreError(f"an object store is s3://bucket/prefix (without ? or #) or file:///folder, not {url!r}")
-    # The body's SHA-256, twice: in the signature, which AWS and Ceph compare with what arrived, and as the checksum
-    # that AWS keeps with the object. Ceph 16 passes over the second, rclone 1.75 over both; some stores refuse it.
+    # Send the body's SHA-256 twice: in the signature, which AWS and Ceph verify, and as a checksum, which AWS stores
+    # with the object. Ceph 16 ignores the latter, rclone 1.75 both; some stores reject it.
     checksum = {"checksum_algorithm": "SHA256"} if settings.object_checksum == "sha256" else {}
     chosen: dict[str, Any] = {**checksum, **(options or {})}
     if credentials is None and "skip_signature" not in chosen and not os.environ.get("AWS_ACCESS_KEY_ID"):
@@ -113,7 +112,7 @@ def open_objects(
 
 
 def _check_endpoint(endpoint: str) -> None:
-    """Refuse what is not a URL, at which obstore would panic."""
+    """Reject anything but a URL, which would make obstore panic."""
     try:
         parts = urlsplit(endpoint)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -127,10 +126,10 @@ def _check_endpoint(endpoint: str) -> None:
 
 @contextlib.contextmanager
 def explaining_aws() -> Iterator[None]:
-    """What boto3 says of the AWS_* variables and files, as an error of ours.
+    """Translate boto3's errors about AWS_* variables and files.
 
     Raises:
-        ObjectStoreError: an unknown profile, an endpoint that is not a URL, no region, and the like.
+        ObjectStoreError: unknown profile, invalid endpoint, missing region and the like.
     """
     from botocore.exceptions import BotoCoreError  # slow to import
 
@@ -145,19 +144,19 @@ def _endpoint_variable() -> str | None:
 
 
 def _is_virtual(chosen: str | None = None) -> bool:
-    """Return whether the bucket stands in the host's name; by default it is the path's first part."""
+    """Return whether the bucket is part of the host name; by default it is part of the path."""
     text = chosen if chosen is not None else os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "")
     return text.lower() in {"1", "true", "yes", "on"}
 
 
 def _with_bucket(endpoint: str, bucket: str) -> str:
-    """``https://host`` → ``https://bucket.host``, which obstore leaves to its caller."""
+    """Convert ``https://host`` to ``https://bucket.host``, which obstore leaves to its caller."""
     scheme, _, host = endpoint.partition("://")
     return endpoint if host.startswith(f"{bucket}.") else f"{scheme}://{bucket}.{host}"
 
 
 def _own_authorities() -> bytes | None:
-    """Return the certificates of AWS_CA_BUNDLE, which boto3 reads and obstore does not; trusted beside the system's.
+    """Return the certificates of AWS_CA_BUNDLE, which obstore does not read; trusted in addition to the system's.
 
     Raises:
         ObjectStoreError: the file cannot be read.
@@ -170,7 +169,7 @@ def _own_authorities() -> bytes | None:
 
 
 def _provider(credentials: Any) -> Callable[[], dict[str, Any]]:
-    """Botocore's credentials for obstore; asked again before they go stale."""
+    """Return botocore credentials for obstore, refreshed before they expire."""
 
     def current() -> dict[str, Any]:
         with explaining_aws():
@@ -188,8 +187,8 @@ def _provider(credentials: Any) -> Callable[[], dict[str, Any]]:
 
 
 def _from_boto3(chosen: dict[str, Any]) -> Any:
-    """Credentials of AWS_PROFILE, SSO, a role or the machine; region and endpoint of the profile go to ``chosen``."""
-    import boto3  # slow to import, and only wanted without keys in the environment
+    """Return credentials of AWS_PROFILE, SSO, a role or the machine; add the profile's region and endpoint."""
+    import boto3  # slow to import, and only needed without keys in the environment
 
     session = boto3.Session()
     credentials = session.get_credentials()
@@ -205,9 +204,9 @@ def _from_boto3(chosen: dict[str, Any]) -> Any:
 
 
 def open_boto3(settings: Settings) -> tuple[Any, str, str]:
-    """boto3's client for what obstore cannot ask, the bucket, and what keys in it begin with.
+    """Return a boto3 client for operations that obstore lacks, the bucket, and the key prefix.
 
-    Takes endpoint, region and style of addressing from the variables :func:`open_objects` reads.
+    Uses the same variables for endpoint, region and addressing style as :func:`open_objects`.
     """
     import boto3
     from botocore.config import Config
@@ -226,18 +225,17 @@ def open_boto3(settings: Settings) -> tuple[Any, str, str]:
 
 
 def read_range(store: ObjectStore, key: str, *, start: int, end: int) -> bytes:
-    """Bytes ``start`` to ``end`` (0-based, exclusive) of an object by one request.
+    """Return bytes ``start`` to ``end`` (0-based, exclusive) of an object, with one request.
 
     Raises:
-        FileNotFoundError: there is no such object.
-        obstore.exceptions.BaseError: the store failed.
+        FileNotFoundError: there is no such object. obstore.exceptions.BaseError: the store failed.
     """
     try:
         return bytes(obstore.get_range(store, key, start=start, end=end))
     except GenericError as error:
         if _NOT_PARTIAL not in str(error) or not isinstance(store, S3Store):
             raise
-    # Some servers (rclone 1.75) send the right part with status 200, which obstore refuses: Content-Range decides.
+    # Some servers (rclone 1.75) send the right range with status 200, which obstore rejects; check Content-Range.
     url = _plain_url(store, key) or obstore.sign(store, "GET", key, timedelta(minutes=5))
     bundle = os.environ.get("AWS_CA_BUNDLE")
     trusted = ssl.create_default_context(cafile=bundle) if bundle else True
@@ -245,7 +243,7 @@ def read_range(store: ObjectStore, key: str, *, start: int, end: int) -> bytes:
     with http_client(url, timeout=REQUEST_TIMEOUT.total_seconds(), verify=trusted) as client:
         try:
             answer = client.get(url, headers=headers)
-        except httpx.HTTPError as error:  # as obstore would say it: what may pass is tried again
+        except httpx.HTTPError as error:  # as an obstore error, so that transient ones are retried
             raise GenericError(f"the connection to the store failed: {error}") from error
     part = answer.content if answer.headers.get("Content-Range", "").startswith(f"bytes {start}-{end - 1}/") else b""
     if len(part) != end - start:
@@ -254,7 +252,7 @@ def read_range(store: ObjectStore, key: str, *, start: int, end: int) -> bytes:
 
 
 def _plain_url(store: S3Store, key: str) -> str | None:
-    """Return where an object of a bucket that is read without keys lies; None for a store that signs its requests."""
+    """Return the URL of an object in a bucket read without credentials; None for a store with signed requests."""
     config: dict[str, Any] = dict(store.config)
     endpoint = str(config.get("endpoint") or _endpoint_variable() or "").rstrip("/")
     if str(config.get("skip_signature", "")).lower() != "true" or not endpoint:
@@ -268,18 +266,18 @@ def _plain_url(store: S3Store, key: str) -> str | None:
 def lock_objects(
     settings: Settings, *, exclusive: bool, work: str, progress: Callable[[str], None] = lambda line: None
 ) -> Iterator[None]:
-    """Runs of this store that publish hold it together, one that deletes holds it alone.
+    """Hold a lock on the set among processes of this store: shared for publishing, exclusive for deleting.
 
-    It ends with its process. What other stores do with the same set is agreed in the set (``lease``).
+    It is released when the process ends. Other stores are coordinated in the set itself (``lease``).
 
     Raises:
-        StoreError: the store's disk is full or refuses, for the lock or for what is done under it.
+        StoreError: the lock file cannot be created, or the file system refuses a write inside the block.
     """
     kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
     with contextlib.ExitStack() as stack:
         stack.enter_context(store_errors(settings.store))
         settings.store.mkdir(parents=True, exist_ok=True)
-        file = stack.enter_context((settings.store / "objects.lock").open("a+"))  # NFS: to read, too
+        file = stack.enter_context((settings.store / "objects.lock").open("a+"))  # NFS requires read access
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -289,7 +287,7 @@ def lock_objects(
 
 
 def reason_of(error: BaseException) -> str:
-    """A store's error in one line: the server's status and own words where there are any; no requests, no keys."""
+    """Return a store's error in one line, with the server's status and message but without requests or keys."""
     text = str(error)
     status, code, message = (pattern.search(text) for pattern in (_STATUS, _CODE, _MESSAGE))
     if status is not None:

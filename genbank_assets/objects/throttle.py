@@ -1,6 +1,6 @@
-"""How many requests and bytes may be in flight: bounded, fewer when the server asks, more again as it goes well.
+"""Limits requests and bytes in flight: fewer when the server asks for it, gradually more while requests succeed.
 
-What a request is and when it is repeated belongs to ``upload``.
+Making and retrying requests belongs to ``upload``.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Callable
 from genbank_assets.objects import store
 
 MAX_BYTES_IN_FLIGHT = 256 * 1024 * 1024
-# Requests already under way answer for the old pace.
+# Requests already in flight were sent at the previous rate.
 BACKOFF_COOLDOWN_SECONDS = 1.0
 ANNOUNCE_SECONDS = 15.0
 
 
 class Throttle:
-    """The request slots of one run; used by many threads.
+    """Request slots of one run; thread-safe.
 
     Args:
-        concurrency: most requests in flight.
+        concurrency: maximum number of requests in flight.
 
     Attributes:
-        allowed: requests that may be in flight now.
+        allowed: current limit of requests in flight.
     """
 
     def __init__(self, *, concurrency: int) -> None:
@@ -37,7 +37,7 @@ class Throttle:
         self._stopped = threading.Event()
 
     def wait(self, size: int = 0) -> bool:
-        """Wait for a free slot and for room for so many bytes; False when there is nothing to wait for any more."""
+        """Wait for a free slot and for room for ``size`` bytes; return False if sending has stopped."""
 
         def free() -> bool:
             if self._requests == 0 or self._stopped.is_set():
@@ -54,25 +54,25 @@ class Throttle:
             self._changed.wait_for(lambda: self._requests == 0)
 
     def enter(self, size: int) -> None:
-        """A request with so many bytes begins."""
+        """Register a request with ``size`` bytes."""
         with self._changed:
             self._requests += 1
             self._bytes += size
 
     def leave(self, size: int) -> None:
-        """It has ended, one way or the other."""
+        """Register the end of a request."""
         with self._changed:
             self._requests -= 1
             self._bytes -= size
             self._changed.notify_all()
 
     def faster(self) -> None:
-        """A request went well: one more may be in flight after as many as there are now."""
+        """Record a success; the limit grows by one after as many successes as the current limit."""
         with self._changed:
             self.allowed = min(self._most, self.allowed + 1 / self.allowed)
 
     def slower(self) -> None:
-        """The server asked for fewer requests: half of them."""
+        """Halve the limit, because the server asked for fewer requests."""
         with self._changed:
             now = time.monotonic()
             if now - self._last_slow_down > BACKOFF_COOLDOWN_SECONDS:
@@ -80,23 +80,23 @@ class Throttle:
                 self.allowed = max(1.0, self.allowed / 2)
 
     def pause(self, seconds: float) -> None:
-        """Sleep, but not past the end."""
+        """Sleep, but wake up if sending stops."""
         self._stopped.wait(seconds)
 
     def stop(self) -> None:
-        """Nothing more shall be sent."""
+        """Stop sending."""
         with self._changed:
             self._stopped.set()
             self._changed.notify_all()
 
     @property
     def stopped(self) -> bool:
-        """Whether nothing more shall be sent."""
+        """Whether sending has stopped."""
         return self._stopped.is_set()
 
 
 class Outage:
-    """A time in which no upload of a run succeeds: it is announced, and it ends after ``store.RETRY_SECONDS``."""
+    """A period without any successful upload in a run: it is announced, and limited to ``store.RETRY_SECONDS``."""
 
     def __init__(self, progress: Callable[[str], None]) -> None:
         self._progress = progress
@@ -105,14 +105,14 @@ class Outage:
         self._announced = 0.0
 
     def ended(self) -> None:
-        """An upload succeeded."""
+        """Record a successful upload."""
         with self._lock:
             self._last_success, self._announced = time.monotonic(), 0.0
 
     def goes_on(self, reason: str, *, since: float) -> bool:
-        """An upload has failed since some time for reasons that may pass; whether the store's return is waited for.
+        """Return whether to wait for the store, after an upload failed since ``since`` with transient errors.
 
-        Where other uploads succeed meanwhile, it is not the store that is away.
+        Only if no other upload succeeded meanwhile is the store considered unavailable.
         """
         with self._lock:
             lasted = time.monotonic() - since

@@ -1,6 +1,6 @@
-"""What killed runs left in the set half sent: unfinished files of a folder, multipart uploads of a bucket.
+"""Finds partial uploads of killed runs: unfinished files in a folder, multipart uploads in a bucket.
 
-No listing of objects shows them. Deleting them belongs to ``prune``.
+Listings of objects do not include them. Deleting them belongs to ``prune``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def unfinished_files(
     kinds: Sequence[str] = (*MOLECULE_CLASSES, "packs", "manifests", "memberships"),
     is_ours: Callable[[str], bool] = _is_ours,
 ) -> Iterator[Planned]:
-    """Yield what a killed run was writing into a folder: ``KEY#1`` until it is whole, which obstore never lists."""
+    """Yield partial files ``KEY#1`` in a folder, which obstore never lists."""
     for kind in kinds:
         for path in sorted((folder / kind).rglob("*#*")):
             key, _, number = path.relative_to(folder).as_posix().rpartition("#")
@@ -45,19 +45,19 @@ def unfinished_files(
 def unfinished_uploads(
     settings: Settings, *, before: datetime, is_ours: Callable[[str], bool] = _is_ours
 ) -> Iterator[Planned]:
-    """Multipart uploads that killed runs began; the bucket keeps their parts, but never lists them.
+    """Yield multipart uploads started by killed runs.
 
     Raises:
         ObjectStoreError: they cannot be listed.
     """
     client, bucket, prefix = open_boto3(settings)
-    with _refusals("listed"), _none_where("NoSuchUpload", "NotImplemented", "501"):  # rclone says the first
+    with _refusals("listed"), _none_where("NoSuchUpload", "NotImplemented", "501"):  # the first is rclone's
         pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
         for upload in [upload for page in pages for upload in page.get("Uploads", [])]:
             key = upload["Key"].removeprefix(prefix)
             if upload["Initiated"] >= before or not is_ours(key):
                 continue
-            with _none_where("NoSuchUpload"):  # it has ended meanwhile
+            with _none_where("NoSuchUpload"):  # it ended meanwhile
                 one = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
                 parts = client.get_paginator("list_parts").paginate(**one)
                 size = sum(part["Size"] for page in parts for part in page.get("Parts", []))
@@ -66,7 +66,7 @@ def unfinished_uploads(
 
 
 def abort_uploads(settings: Settings, uploads: list[Planned]) -> None:
-    """Abort multipart uploads; those that have ended meanwhile are passed over.
+    """Abort multipart uploads, ignoring those that have ended.
 
     Raises:
         ObjectStoreError: they cannot be aborted.
@@ -82,13 +82,13 @@ def _refusals(done: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        may_pass = isinstance(error, HTTPClientError)  # the connection broke, or was refused
+        may_pass = isinstance(error, HTTPClientError)  # connection errors
         raise ObjectStoreError(f"unfinished uploads cannot be {done}: {error}", transient=may_pass) from error
 
 
 @contextlib.contextmanager
 def _none_where(*codes: str) -> Iterator[None]:
-    """Take these answers of the store for "there is none"."""
+    """Treat these responses of the store as "none"."""
     try:
         yield
     except ClientError as error:

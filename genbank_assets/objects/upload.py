@@ -1,9 +1,8 @@
-"""Sends objects: bounded, repeated where that helps, slower when the server asks for it, proved, and counted.
+"""Uploads objects with bounded concurrency, retries with backoff, verification and statistics.
 
-Some threads take the next object as they get free, so nothing is made before it can be sent. A request that failed for
-a passing reason is repeated with jitter; an upload that used up its tries gets a second chance later and counts as an
-upload error. What is sent belongs to ``publish``, how many at a time to ``throttle``, how it is
-proved to ``etags``.
+Several threads take the next object when they are free, so objects are only created when they can be sent. Transient
+failures are retried with jitter; an upload that exhausts its retries gets a second chance later and counts as an upload
+error. What is sent belongs to ``publish``, concurrency to ``throttle``, verification to ``etags``.
 """
 
 from __future__ import annotations
@@ -31,21 +30,22 @@ from genbank_assets.objects.throttle import Outage, Throttle
 TRIES = 6
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 20.0
-# What waits for a second chance waits in memory.
+# Objects waiting for a second chance are kept in memory.
 MAX_SECOND_CHANCES = 100
 MAX_SECOND_CHANCE_BYTES = 256 * 1024 * 1024
 _SLOW_DOWN_STATUSES = {429, 503}
 
 
 class Uploader:
-    """Uploads of one run.
+    """The uploads of one run.
 
     Args:
-        store: a store that does not repeat requests itself.
-        retrying_store: the same store, repeating requests: for multipart uploads, whose parts only it sees.
-        concurrency: most requests in flight.
-        overwrite: keys of objects that are not right, whatever the store says of them: sent over what is there.
-        progress: called with lines for people.
+        store: a store without client retries.
+        retrying_store: the same store with client retries, for multipart uploads, whose parts are only visible to the
+            client.
+        concurrency: maximum number of requests in flight.
+        overwrite: keys of damaged objects, which are overwritten whatever the store reports.
+        progress: called with messages for the user.
     """
 
     def __init__(
@@ -67,16 +67,16 @@ class Uploader:
         self._conditional = True
         self._again: list[Outgoing] = []
         self._failure: BaseException | None = None
-        self._turn = threading.Lock()  # whoever holds it takes the next object
+        self._turn = threading.Lock()  # held while taking the next object
         self._counting = threading.Lock()
         self.counts = Counts()
 
     def send_all(self, objects: Iterator[Outgoing]) -> None:
-        """Send every object; returns when all of them are in the store.
+        """Send all objects; returns once they are in the store.
 
         Raises:
-            ObjectStoreError: an upload failed for good.
-            Exception: whatever ``objects`` raised.
+            ObjectStoreError: an upload failed permanently.
+            Exception: any exception raised by ``objects``.
         """
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="upload") as pool:
             try:
@@ -92,12 +92,12 @@ class Uploader:
             outgoing.on_stored(self._send_with_retries(outgoing))
 
     def send_long(self, key: str, pieces: Iterator[bytes], *, length: int, sha256: bytes) -> Stored:
-        """Send a long object in parts as they come; they appear as one object or not at all.
+        """Send a long object in parts; it appears as one object or not at all.
 
-        Called by whoever makes the objects, in his turn; waits until nothing else is under way.
+        Called by the thread that produces the objects; waits until nothing else is in flight.
 
         Raises:
-            ObjectStoreError: the store failed after retries.
+            ObjectStoreError: the store kept failing.
         """
         self._throttle.wait_alone()
         self._count(attempts=1)
@@ -106,7 +106,7 @@ class Uploader:
             there = stored_as(self._retrying_store, key)
             is_right = there is not None and there.bytes == length and key not in self._overwrite
             if there is not None and is_right and self._etags.read(key) == sha256:
-                for _ in pieces:  # the reader behind it has to pass the sequence in any case
+                for _ in pieces:  # the reader must advance past the sequence in any case
                     pass
                 self._count(found=1)
                 return there
@@ -130,7 +130,7 @@ class Uploader:
                 self._throttle.leave(len(outgoing.content))
 
     def _next(self, objects: Iterator[Outgoing]) -> Outgoing | None:
-        """Return the next object, as soon as there is a free slot for it; None when there is nothing more to do."""
+        """Return the next object once there is a free slot; None at the end."""
         with self._turn:
             if not self._throttle.wait():
                 return None
@@ -158,7 +158,7 @@ class Uploader:
         """Send one object, or put it aside for a second chance.
 
         Raises:
-            ObjectStoreError: it will not pass, or too many wait for a second chance.
+            ObjectStoreError: the failure is permanent, or too many objects were put aside.
         """
         self._count(attempts=1)
         try:
@@ -171,7 +171,7 @@ class Uploader:
             outgoing.on_stored(stored)
 
     def _put_aside(self, outgoing: Outgoing) -> bool:
-        """Keep an object for a second chance, as a copy: a view would keep all it was read with; False if too many."""
+        """Copy an object for a second chance, as a view would keep its whole buffer; False if there are too many."""
         with self._counting:
             size = sum(len(kept.content) for kept in self._again) + len(outgoing.content)
             if len(self._again) >= MAX_SECOND_CHANCES or size > MAX_SECOND_CHANCE_BYTES:
@@ -180,11 +180,12 @@ class Uploader:
         return True
 
     def _send_with_retries(self, outgoing: Outgoing) -> Stored:
-        """Send one object; repeats what may pass.
+        """Send one object, retrying transient failures.
 
         Raises:
-            ObjectStoreBusyError: it did not pass in :data:`TRIES` tries, nor in ``store.RETRY_SECONDS`` if nothing did.
-            ObjectStoreError: it will not pass.
+            ObjectStoreBusyError: all :data:`TRIES` failed, or all attempts for ``store.RETRY_SECONDS`` if no upload
+                succeeded.
+            ObjectStoreError: the failure is permanent.
         """
         number, first_failure = 0, 0.0
         while True:
@@ -195,7 +196,7 @@ class Uploader:
                 reason = f"cannot store {outgoing.key}: {reason_of(error)}"
                 if not self._slowed_down(error):
                     raise ObjectStoreError(reason) from error
-                # While nothing at all succeeds the store is away, and its return is waited for.
+                # If no upload succeeds, the store is considered unavailable: wait for it.
                 first_failure = first_failure or time.monotonic()
                 is_away = self._outage.goes_on(reason, since=first_failure)
                 if self._throttle.stopped or (number >= TRIES and not is_away):
@@ -209,7 +210,7 @@ class Uploader:
                 return stored
 
     def _put(self, outgoing: Outgoing) -> Stored:
-        """One conditional request: whoever comes second finds the object there."""
+        """Make one conditional request; if another process was faster, the object already exists."""
         key, content = outgoing.key, outgoing.content
         if key in self._overwrite:
             stored = self._replace(outgoing)
@@ -219,7 +220,7 @@ class Uploader:
             etag = self._create(key, content)
         except AlreadyExistsError:
             there = stored_as(self._retrying_store, key)
-            if there is None:  # refused, but nothing is there: another is just sending it (409)
+            if there is None:  # another process is sending it right now (409)
                 raise
             return self._found(outgoing, there)
         stored = Stored(key, len(content), etag) if self._verify_stored(outgoing, etag) else self._replace(outgoing)
@@ -227,7 +228,7 @@ class Uploader:
         return stored
 
     def _found(self, outgoing: Outgoing, there: Stored) -> Stored:
-        """Return what is in the store under the key, if it is what it should be; else it is sent over it."""
+        """Accept an existing object if it has the right content; otherwise overwrite it."""
         size = len(outgoing.content)
         if there.bytes == size and self._verify_stored(outgoing, there.etag, just_sent=False):
             self._count(found=1)
@@ -237,7 +238,7 @@ class Uploader:
         return stored
 
     def _replace(self, outgoing: Outgoing) -> Stored:
-        """Send an object over one that is not what its key says."""
+        """Overwrite an object that does not match its key."""
         key = outgoing.key
         etag = obstore.put(self._store, key, outgoing.content, use_multipart=False)["e_tag"]
         if not self._verify_stored(outgoing, etag):
@@ -257,13 +258,13 @@ class Uploader:
             except NotSupportedError:
                 self._conditional = False
             except GenericError as error:
-                if status_of(error) != 501:  # what a server says that knows no If-None-Match
+                if status_of(error) != 501:  # response of a server that does not support If-None-Match
                     raise
                 self._conditional = False
         return obstore.put(self._store, key, content, use_multipart=False)["e_tag"]
 
     def _slowed_down(self, error: Exception) -> bool:
-        """Return whether a later try may succeed; a plea for fewer requests is heeded on the way."""
+        """Return whether a retry may succeed; slow down if the server asks for it."""
         if is_transient(error) and status_of(error) in _SLOW_DOWN_STATUSES:
             self._count(slow_downs=1)
             self._throttle.slower()

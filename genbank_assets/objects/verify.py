@@ -1,8 +1,8 @@
-"""Compares the object set with its manifests: what is missing or damaged.
+"""Compares the object set with its manifests, to find missing or damaged objects.
 
-Every manifest object is the local table, every listed object is there in its size and with its ETag, and a sample of
-sequences still has its digest. What nobody lists is counted; removing it belongs to ``prune``, sending it again to
-``repair``.
+Checks that every manifest object equals the local table, that every listed object exists with its size and ETag, and
+that a sample of sequences has its digest. Unlisted objects are counted; removing them belongs to ``prune``, sending
+objects again to ``repair``.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
 from genbank_assets.tables.writer import file_sha256
 
-# Problems that are listed one by one: where a whole bucket is gone, a million lines say no more than a thousand.
+# Limit for listing problems individually: if a whole bucket is missing, a thousand lines are enough.
 MAX_LISTED_PROBLEMS = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: the object's key, what it is, and a division that needs it.
+    """A problem with an object.
 
     Attributes:
         key: the object's key.
@@ -54,17 +54,17 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True)
 class Verification:
-    """What ``verify`` found.
+    """Result of a verification.
 
     Attributes:
-        partitions: divisions and releases that were looked at.
-        objects: objects their manifests list.
-        sequences: sequences their manifests list.
-        rehashed: sequences of the sample that were read again.
-        problem_count: how much is wrong.
-        problems: what is wrong; the first :data:`MAX_LISTED_PROBLEMS` of it.
-        unlisted: objects of residues in the set that no manifest lists; None where the set has manifests of other
-            stores, which ``prune`` reads.
+        partitions: number of divisions and releases examined.
+        objects: number of objects listed by their manifests.
+        sequences: number of sequences listed by their manifests.
+        rehashed: number of sequences that were read again.
+        problem_count: number of problems.
+        problems: the first :data:`MAX_LISTED_PROBLEMS` problems.
+        unlisted: number of residue objects in the set that no manifest lists; None if the set has manifests of other
+            stores, which only ``prune`` reads.
     """
 
     partitions: int
@@ -77,19 +77,19 @@ class Verification:
 
 
 class Comparison:
-    """A comparison of the set with the manifests of this store; keys of what is wrong are kept for ``repair``.
+    """Compares the set with the manifests of this store, and keeps the keys of broken objects for ``repair``.
 
     Args:
-        settings: where the store and the object set are.
-        partitions: divisions to look at; none means all.
-        progress: called with lines for people.
+        settings: name the store and the object set.
+        partitions: divisions to examine; empty means all.
+        progress: called with messages for the user.
 
     Attributes:
-        chosen: the divisions and releases that are looked at.
-        readable: those of them whose local table is what its manifest says.
-        broken: keys of objects that are missing or damaged, of each of them.
-        problems: what is wrong, the first of it as sentences.
-        problem_count: how much is wrong.
+        chosen: the divisions and releases examined.
+        readable: those whose local table matches its manifest.
+        broken: keys of missing or damaged objects, per division.
+        problems: the first problems, as sentences.
+        problem_count: number of problems.
     """
 
     def __init__(
@@ -112,10 +112,10 @@ class Comparison:
         self.unlisted: int | None = 0
 
     def run(self, *, sample: int) -> None:
-        """Compare everything, and read a sample of each division's sequences again.
+        """Compare everything, and read a sample of each division's sequences.
 
         Raises:
-            ObjectStoreError: the store cannot be asked.
+            ObjectStoreError: the store failed.
         """
         self.readable = [p for p, m in self.chosen if self._tables_are_right(p, m)]
         self._compare_objects(set(self.readable))
@@ -133,7 +133,7 @@ class Comparison:
             self.problems.append(Problem(key, what, f"{partition.key} {partition.release}"))
 
     def _tables_are_right(self, partition: PartitionRelease, manifest: Manifest) -> bool:
-        """Compare the tables that say what the set has; whether the local one can be read."""
+        """Compare a division's tables; return whether the local object table is readable."""
         key, entry, path = manifest.extra["manifest_key"], manifest.files[0], table_path(partition)
         is_there = path.is_file()
         is_same = is_there and bool(file_sha256(path) == entry["sha256"])
@@ -162,7 +162,7 @@ class Comparison:
         return is_same
 
     def _other_than(self, key: str, sha256: str) -> str:
-        """Return whether a table in the set has another digest than it should have, as a sentence."""
+        """Describe how a table in the set differs from its expected digest; "" if it does not."""
         try:
             found = retried(
                 lambda: _digest(self._store, key), doing=f"read {key}", progress=self._progress, may_be_absent=True
@@ -194,7 +194,7 @@ class Comparison:
         self.unlisted = None if others or unread else unlisted
 
     def _compare(self, listed: pl.DataFrame, there: pl.DataFrame) -> Iterator[tuple[str, str]]:
-        """What is wrong with listed objects; one whose ETag is another now is read, whatever the reason may be."""
+        """Yield problems of listed objects; an object whose ETag has changed is read."""
         rows = listed.join(there, on="key", how="left").with_columns(pl.col("etag").str.strip_chars('"'))
         same = (pl.col("size") == pl.col("object_bytes")) & (
             pl.col("etag").is_null() | pl.col("etag_now").is_null() | (pl.col("etag") == pl.col("etag_now"))
@@ -237,16 +237,16 @@ def verify_objects(
     sample: int = 100,
     progress: Callable[[str], None] = no_progress,
 ) -> Verification:
-    """Compare the bucket with the manifests of divisions (all by default) and read a sample of sequences again.
+    """Compare the bucket with the manifests of divisions, and read a sample of sequences.
 
     Args:
-        settings: where the store and the object set are.
-        partitions: divisions to look at; none means all.
-        sample: sequences to read again in each division, chosen at random; 0 for none.
-        progress: called with lines for people.
+        settings: name the store and the object set.
+        partitions: divisions to examine; empty means all.
+        sample: number of random sequences per division to read; 0 for none.
+        progress: called with messages for the user.
 
     Raises:
-        ObjectStoreError: the store cannot be asked.
+        ObjectStoreError: the store failed.
     """
     found = Comparison(settings, partitions=partitions, progress=progress)
     found.run(sample=sample)
@@ -262,7 +262,7 @@ def verify_objects(
 
 
 def _sample(table: Path, count: int) -> Iterator[dict[str, Any]]:
-    """Rows of a table, chosen at random; a row group is read once, however many of its rows are chosen."""
+    """Yield random rows of a table, reading each row group at most once."""
     with pq.ParquetFile(table) as file:
         rows = file.metadata.num_rows
         chosen = sorted(random.sample(range(rows), min(count, rows)))

@@ -1,1 +1,1 @@
-"""What a release will need: hours, disk, rows and requests per division, from measured rates."""
+"""Estimates what a release will need: time, disk, rows and requests per division, from measured rates."""

@@ -1,6 +1,6 @@
-"""What held a run up: the stage that took most of its time, and what bound that stage.
+"""Finds the bottleneck of a run: the stage that took most of its time, and the resource that limited it.
 
-Made from the figures that every stage reports. What a release will need before it is run belongs to ``plan``.
+Derived from the figures that all stages report. Estimates before a run belong to ``plan``.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from collections.abc import Mapping
 from genbank_assets.reports import StageReport
 from genbank_assets.settings import Settings
 
-BUSY_FRACTION = 0.7  # of the processor time that a stage's processes could have had, from which it bound them
+BUSY_FRACTION = 0.7  # fraction of the available CPU time from which a stage counts as CPU-bound
 GRAPH = "checks and Dagster's records"
 
 
 @dataclasses.dataclass(frozen=True)
 class Bottleneck:
-    """What took most of a run.
+    """The bottleneck of a run.
 
     Attributes:
-        stage: the stage, or :data:`GRAPH` for what is between the stages.
-        seconds: wall seconds of it.
-        run_seconds: wall seconds of the run.
-        bound_by: ``processor``, ``network``, ``disk`` or ``database``; for :data:`GRAPH` ``database``, which keeps its
-            events.
+        stage: the stage, or :data:`GRAPH` for the time between stages.
+        seconds: wall time of the stage.
+        run_seconds: wall time of the run.
+        bound_by: ``processor``, ``network``, ``disk`` or ``database``; :data:`GRAPH` is bound by ``database``, which
+            stores events.
     """
 
     stage: str
@@ -41,9 +41,9 @@ def bottleneck(reports: Mapping[str, StageReport], *, run_seconds: float, settin
     """Return the bottleneck of a run.
 
     Args:
-        reports: of the stages that were run.
-        run_seconds: wall seconds of the run.
-        settings: how many processes it had, and where it read from and wrote to.
+        reports: reports of the stages that ran.
+        run_seconds: wall time of the run.
+        settings: the number of processes, the source and the destinations of the run.
     """
     seconds = {stage: report.seconds or 0.0 for stage, report in reports.items()}
     seconds[GRAPH] = max(0.0, run_seconds - sum(seconds.values()))
@@ -53,7 +53,7 @@ def bottleneck(reports: Mapping[str, StageReport], *, run_seconds: float, settin
 
 
 def _bound_by(stage: str, report: StageReport, settings: Settings) -> str:
-    """Return the processor where it was busy; else what the stage waits for, by what it is."""
+    """Return ``processor`` if the CPU was busy, otherwise the resource that this kind of stage waits for."""
     processes = max(1, min(settings.workers, report.files_now or 1))
     if (report.cpu_seconds or 0.0) >= BUSY_FRACTION * processes * (report.seconds or 0.0):
         return "processor"

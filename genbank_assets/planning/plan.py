@@ -1,8 +1,7 @@
-"""What the release that a source offers now will need: time of each stage, disk, rows and requests, per division.
+"""Estimates what the source's current release will need: time of each stage, disk, rows and requests, per division.
 
-Sizes and counts are the release's own where its notes have them (gbrel §2.2.5 and §2.2.6), else they follow from the
-bytes of the listing. Times are those of a first load; what is in place already costs less. Measured rates belong to
-``rates``; how a plan is shown, to the command.
+Sizes and counts come from the release notes if they list them (gbrel §2.2.5 and §2.2.6), otherwise from the sizes in
+the listing. Times are for a first load. Measured rates belong to ``rates``, showing a plan to the command line.
 """
 
 from __future__ import annotations
@@ -23,21 +22,21 @@ from genbank_assets.store import PartitionKey, Stage
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PartitionPlan:
-    """What one division of the offered release will need.
+    """Estimate for one division of the offered release.
 
     Attributes:
         key: the division.
-        release: the release the source offers.
-        files: raw files.
-        records: entries by the release notes, or an estimate from the text.
-        raw_bytes: what is downloaded.
-        text_bytes: what is parsed, by the release notes or an estimate from the raw bytes.
-        table_bytes: room for the record tables.
-        postgres_bytes: room in the database.
-        object_bytes: room in the object set.
-        objects: objects at most: a sequence each, or packs.
-        seconds: wall seconds of each stage of a first load.
-        cpu_seconds: of parsing, the stage that is bound by cores.
+        release: the release offered by the source.
+        files: number of raw files.
+        records: number of entries, from the release notes or estimated from the text size.
+        raw_bytes: size of the download.
+        text_bytes: uncompressed size, from the release notes or estimated from ``raw_bytes``.
+        table_bytes: size of the record tables.
+        postgres_bytes: size in the database.
+        object_bytes: size in the object set.
+        objects: maximum number of objects, sequences or packs.
+        seconds: wall time of each stage of a first load.
+        cpu_seconds: CPU time of parsing, the CPU-bound stage.
     """
 
     key: PartitionKey
@@ -55,31 +54,32 @@ class PartitionPlan:
 
     @property
     def bottleneck(self) -> Stage:
-        """The stage that takes longest."""
+        """The stage that takes the longest."""
         return max(self.seconds, key=lambda stage: self.seconds[stage])
 
     @property
     def requests(self) -> int:
-        """Requests to the object store: one per object, and those of the manifest."""
+        """Number of requests to the object store: one per object, and those for the manifest."""
         return self.objects + 2 if self.objects else 0
 
 
 def plan_release(
     keys: Sequence[PartitionKey], *, settings: Settings, rates: Rates, workers: int
 ) -> tuple[list[PartitionPlan], tuple[str, ...]]:
-    """Plans of these divisions, in the order of ``keys``, and what the source shows that this version does not know.
-
-    Asks the source for the release notes and folder listings alone.
+    """Estimate some divisions of the offered release, from its release notes and folder listings.
 
     Args:
         keys: the divisions.
-        settings: where the source is, and whether sequences are packed.
-        rates: how fast the stages are.
-        workers: processes that parse and load.
+        settings: name the source and the object layout.
+        rates: measured rates of the stages.
+        workers: number of processes that parse and load.
+
+    Returns:
+        Plans in the order of ``keys``, and descriptions of content that this version does not support.
 
     Raises:
         SourceError: the source failed.
-        ReleaseError: it offers no coherent release.
+        ReleaseError: its release is inconsistent.
     """
     plans: dict[PartitionKey, PartitionPlan] = {}
     unknown: list[str] = []
@@ -127,18 +127,18 @@ def plan_partition(
     key: PartitionKey, *, release: str, files: int, text_bytes: int, raw_bytes: int, records: int | None = None,
     settings: Settings, rates: Rates, workers: int,
 ) -> PartitionPlan:  # fmt: skip
-    """Return the plan of a division of these sizes.
+    """Estimate a division of given sizes.
 
     Args:
         key: the division.
-        release: its number.
-        files: raw files.
-        text_bytes: of all of them, uncompressed.
-        raw_bytes: of all of them, as they are fetched.
-        records: entries; None estimates them from the text.
-        settings: whether sequences are packed.
-        rates: how fast the stages are.
-        workers: processes that parse and load.
+        release: the release number.
+        files: number of raw files.
+        text_bytes: total uncompressed size.
+        raw_bytes: total compressed size.
+        records: number of entries; None to estimate it from the text size.
+        settings: name the object layout.
+        rates: measured rates of the stages.
+        workers: number of processes that parse and load.
     """
     records = round(text_bytes / rates.text_bytes_per_record) if records is None else records
     residues = _has_residues(COLLECTIONS[key.collection], key.division)
@@ -173,5 +173,5 @@ def plan_partition(
 
 
 def _has_residues(collection: Collection, division: str) -> bool:
-    """CON records are built from others and have none (gbrel §2.2.6)."""
+    """Return whether records have residues; CON records are built from others (gbrel §2.2.6)."""
     return (collection.name, division) != ("genbank", "con")

@@ -1,6 +1,6 @@
-"""Measured rates, one file of them: ``rates.json`` beside this module, which ``benchmarks/rates.py`` writes.
+"""Measured rates of the stages, from ``rates.json`` beside this module, written by ``benchmarks/rates.py``.
 
-What is computed from them belongs to ``plan``.
+Estimates computed from them belong to ``plan``.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ RATES_FILE: Final = Path(__file__).with_name("rates.json")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rates:
-    """How fast the stages are and how much room they take, on the machine that measured it.
+    """Rates and sizes measured on one machine.
 
     Attributes:
-        measured_on: date and machine, for people.
-        download_bytes_per_second: what a line to NCBI is taken to bring; no measurement.
-        verify_bytes_per_second: raw bytes fetched from a folder and verified, one worker.
-        parse_text_bytes_per_second: text to tables, one core.
-        deduplicate_records_per_second: one process.
-        load_text_bytes_per_second: text whose tables are loaded, one connection.
-        objects_per_second: objects sent, all connections of a process.
-        object_bytes_per_second: bytes of packs sent in the same time.
-        text_bytes_per_raw_byte: how far a .gz of NCBI unfolds; for releases whose notes give no sizes.
-        text_bytes_per_record: the same for RefSeq, whose notes have no counts.
-        table_bytes_per_text_byte: record tables, sequences and memberships.
-        postgres_bytes_per_text_byte: tables with indexes.
-        object_bytes_per_text_byte: distinct residues.
-        peak_memory_bytes: of the process that did it, by stage.
+        measured_on: description of date and machine.
+        download_bytes_per_second: assumed bandwidth to NCBI; not measured.
+        verify_bytes_per_second: raw bytes fetched from a local folder and verified, by one worker.
+        parse_text_bytes_per_second: text parsed to tables, on one core.
+        deduplicate_records_per_second: records deduplicated by one process.
+        load_text_bytes_per_second: text whose tables are loaded, by one connection.
+        objects_per_second: objects sent by all connections of a process.
+        object_bytes_per_second: bytes of packs sent by all connections of a process.
+        text_bytes_per_raw_byte: expansion of NCBI's .gz files, for releases whose notes list no sizes.
+        text_bytes_per_record: mean record size, for RefSeq, whose notes list no counts.
+        table_bytes_per_text_byte: size of record tables, sequences and memberships.
+        postgres_bytes_per_text_byte: size of database tables with indexes.
+        object_bytes_per_text_byte: size of distinct residues.
+        peak_memory_bytes: stage → peak memory of its process.
     """
 
     measured_on: str
@@ -51,11 +51,11 @@ class Rates:
     peak_memory_bytes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:
-        """Return the file's content."""
+        """Return the content of ``rates.json``."""
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
 
 def measured_rates() -> Rates:
-    """Return the rates that came with this version."""
+    """Return the rates shipped with this version."""
     content: dict[str, Any] = json.loads(RATES_FILE.read_text("utf-8"))
     return Rates(**content)

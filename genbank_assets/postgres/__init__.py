@@ -1,1 +1,1 @@
-"""Stage 4: the database. Residues stay out of it."""
+"""Stage 4: loads records into PostgreSQL, without residues. Imports no later stage."""

@@ -1,7 +1,7 @@
-"""Lists of structures as the columns PostgreSQL has of them: flattened, searched for names, written as JSON.
+"""Converts Arrow lists of structs to PostgreSQL columns: flattened rows, search names, and JSON.
 
-Works on Arrow arrays without a Python object per value, but for structured comments. Which columns there are belongs to
-``staging``.
+Works on Arrow arrays without a Python object per value, except for structured comments. The choice of columns belongs
+to ``staging``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from genbank_assets.postgres.jsonpairs import pairs_json
 
 
 def flattened(lists: pa.Array, ids: pa.Array) -> tuple[pa.Array, pa.Array, pa.StructArray]:
-    """Return a list column as rows: the record_id each belongs to, its place in the list, and itself."""
+    """Flatten a list column; return each element's record_id, its position in the list, and the elements."""
     lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
     starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
     ordinal = pa.array((np.arange(len(starts)) - starts).astype(np.int32))
@@ -26,7 +26,7 @@ def flattened(lists: pa.Array, ids: pa.Array) -> tuple[pa.Array, pa.Array, pa.St
 
 
 def _with_key(qualifiers: pa.ListArray, key: str) -> tuple[np.ndarray[Any, Any], pa.Array]:
-    """Feature index and value of every qualifier of that name that has a value."""
+    """Return feature index and value of every qualifier with this name that has a value."""
     flat = qualifiers.flatten()
     mask = pc.and_(pc.equal(flat.field("key"), key), pc.is_valid(flat.field("value")))
     parents = pc.list_parent_indices(qualifiers).filter(mask).to_numpy(zero_copy_only=False)
@@ -34,7 +34,7 @@ def _with_key(qualifiers: pa.ListArray, key: str) -> tuple[np.ndarray[Any, Any],
 
 
 def feature_names(qualifiers: pa.ListArray) -> dict[str, pa.Array]:
-    """What features are searched by: the first value of each kind of name, and as ``gene=dnaA`` those after it."""
+    """Return the search names of features: the first value of each kind, and further ones as ``gene=dnaA``."""
     columns: dict[str, pa.Array] = {}
     further = []
     for key in ("gene", "locus_tag", "product"):
@@ -55,14 +55,14 @@ def feature_names(qualifiers: pa.ListArray) -> dict[str, pa.Array]:
 
 
 def all_values(qualifiers: pa.ListArray, key: str) -> pa.Array:
-    """Lists of all values of a qualifier that an index can take; null for a feature without any."""
+    """Return lists of all indexable values of a qualifier; null for features without any."""
     parents, values = _with_key(qualifiers, key)
     short = pc.less_equal(pc.binary_length(values), MAX_INDEXED_BYTES)
     return _lists([(parents[short.to_numpy(zero_copy_only=False)], values.filter(short))], rows=len(qualifiers))
 
 
 def _lists(parts: list[tuple[np.ndarray[Any, Any], pa.Array]], *, rows: int) -> pa.ListArray:
-    """Return a list for each row of the values that name it as their parent; null for a row without any."""
+    """Group values by parent row into lists; null for rows without values."""
     if not parts:
         return pa.nulls(rows, pa.list_(pa.string()))
     parents = np.concatenate([part for part, _ in parts])
@@ -76,18 +76,18 @@ def _lists(parts: list[tuple[np.ndarray[Any, Any], pa.Array]], *, rows: int) -> 
 
 
 def as_json(column: pa.Array) -> pa.Array:
-    """``[[key, value], ...]``, null for null; structured comments nest one list deeper."""
+    """Convert to JSON ``[[key, value], ...]``, null for null; structured comments are nested one level deeper."""
     fields = [column.type.value_type.field(i).name for i in range(column.type.value_type.num_fields)]
     if fields == ["key", "value"]:
         return pairs_json(column)
     filled = pc.fill_null(pc.greater(pc.list_value_length(column), 0), pa.scalar(value=False))
     texts = [json.dumps([_as_list(entry) for entry in entries]) for entries in column.filter(filled).to_pylist()]
-    at = np.zeros(len(column), np.int64)  # most records have none of these
+    at = np.zeros(len(column), np.int64)  # most records have none
     at[filled.to_numpy(zero_copy_only=False)] = np.arange(1, len(texts) + 1)
     is_null = column.is_null().to_numpy(zero_copy_only=False)
     return pa.array(["[]", *texts], pa.large_string()).take(pa.array(at, mask=is_null))
 
 
 def _as_list(entry: dict[str, Any]) -> list[Any]:
-    """Return the values of a struct in their order; of a list of structs in it, the same of each."""
+    """Return the values of a struct in order, recursively for nested lists of structs."""
     return [[_as_list(one) for one in value] if isinstance(value, list) else value for value in entry.values()]

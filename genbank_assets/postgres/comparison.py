@@ -1,7 +1,7 @@
-"""What PostgreSQL holds of a division or a day, beside the tables that it was loaded from, file by file.
+"""Compares PostgreSQL's content for a division or a day with the tables it was loaded from, file by file.
 
-The ledger is compared by counts and by the XOR of each file's ``record_sha256``, the rows record by record. Reads
-all of both sides and changes nothing. What a load proves of itself belongs to ``division_load``, mending to ``load``.
+The ledger is compared by counts and by the XOR of each file's ``record_sha256``, the rows individually. Both sides are
+read completely and nothing is changed. The checks made during a load belong to ``division_load``, repairs to ``load``.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _COLUMNS = ["accession", "source_file", "record_ordinal", "record_sha256"]
 
 @dataclasses.dataclass(frozen=True, order=True)
 class FileDifference:
-    """What the database does not hold as a file's tables have it.
+    """A difference between the database and a file's tables.
 
     Attributes:
-        name: the raw file; "" where no file can be named.
-        what: the difference, as a sentence.
+        name: the raw file; "" if no file can be identified.
+        what: a sentence describing the difference.
     """
 
     name: str
@@ -43,10 +43,10 @@ class FileDifference:
 
 @dataclasses.dataclass
 class _Expected:
-    """A file as the membership table has it, without records that others supersede."""
+    """A file as listed in the membership table, without superseded records."""
 
     raw_sha256: str
-    records: int  # with those
+    records: int  # including superseded ones
     superseded: int
     digest: Digest = dataclasses.field(default_factory=Digest)
 
@@ -59,20 +59,20 @@ def compare_with_tables(
     rows: bool = True,
     superseded: dict[str, tuple[int, ...]] | None = None,
 ) -> list[FileDifference]:
-    """Compare what is loaded of a division or a day with its tables.
+    """Compare the loaded content of a division or a day with its tables.
 
-    The rows can be compared while the division is at that release: of an earlier one the ledger alone tells. A record
-    that a later day has changed is left out.
+    Rows can only be compared while the division is at that release; for an earlier one, only the ledger can. Records
+    that a later day has changed are skipped.
 
     Args:
-        session: a transaction that need not be kept.
-        partition: of a release that was loaded, or a day that was applied.
-        records: the manifest of its record tables.
-        rows: whether the rows are compared too, not only the ledger.
-        superseded: what ``preflight`` found of this division, where that was asked already.
+        session: a transaction, which may be rolled back.
+        partition: a loaded release, or an applied day.
+        records: manifest of its record tables.
+        rows: whether to compare rows in addition to the ledger.
+        superseded: result of ``preflight``, if already known.
 
     Returns:
-        What differs, by file; [] where all is as it should be.
+        The differences; empty if there are none.
     """
     if not session.execute("SELECT to_regclass('genbank.division') IS NOT NULL")[0][0]:
         return [FileDifference("", "there is no schema genbank in the database")]
@@ -116,7 +116,7 @@ def _read_tables(
     *,
     rows: bool,
 ) -> None:
-    """Add up each file of the membership table; with ``rows`` its records go to ``stage_expected`` on the way."""
+    """Summarise each file of the membership table; with ``rows``, copy its records to ``stage_expected``."""
     for name, ordinals in superseded.items():
         files[name].superseded = len(ordinals)
     batches = _batches(partition, files, superseded)
@@ -166,14 +166,14 @@ def _of_ledger(files: dict[str, _Expected], ledger: dict[str, tuple[Any, ...]]) 
                 f"the ledger has {records:,} records, {superseded:,} of them superseded, "
                 f"the tables {expected.records:,} and {expected.superseded:,}",
             )
-        elif digest is not None and bytes(digest) != expected.digest.value:  # none in ledgers of version 0.1.0
+        elif digest is not None and bytes(digest) != expected.digest.value:  # ledgers of version 0.1.0 have none
             yield FileDifference(name, "the XOR of its record_sha256 in the ledger is not that of the tables")
     for name in sorted(ledger.keys() - files.keys()):
         yield FileDifference(name, "the ledger has it, the tables have not")
 
 
 def _of_day(session: Session, partition: PartitionRelease) -> list[FileDifference]:
-    """Check that a day's records are in the ledger of whichever divisions they went to."""
+    """Compare a day's records with the ledgers of the divisions they were applied to."""
     manifest = partition.manifest("postgres_table")
     if manifest is None:
         return []
@@ -185,6 +185,6 @@ def _of_day(session: Session, partition: PartitionRelease) -> list[FileDifferenc
 
 
 def records_of_day(session: Session, *, collection: str, label: str) -> int:
-    """Return how many records the ledger has of a day, such as ``273.0.20260902``."""
+    """Return the number of records of a day, such as ``273.0.20260902``, in the ledger."""
     found = session.execute(query("comparison.records_of_day"), [collection, label])
     return int(found[0][0])

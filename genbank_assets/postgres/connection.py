@@ -1,7 +1,7 @@
-"""Pooled connections whose every statement, copied row and transaction second is counted.
+"""Pooled connections that count all statements, copied rows and transaction time.
 
-The totals end up in the metadata of each load; they are taken here, at the connection, so that nothing can pass
-uncounted. The statements belong to ``ddl``, ``load`` and ``lookup``.
+The totals are part of each load's metadata. They are counted here, at the connection, so that nothing is missed. The
+statements themselves belong to ``ddl``, ``load`` and ``lookup``.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from genbank_assets.waits import announced
 CONNECT_SECONDS = 30.0
 STREAMED_ROWS = 5_000
 _OPTIONS: dict[str, Any] = {"prepare_threshold": None, "application_name": "genbank-assets"}
-# Connection exceptions; transaction rollbacks; too many connections, out of memory; shut down, crashed, starting up;
-# lock not available; cancelled by a time limit of the server.
+# SQLSTATE: connection exceptions; transaction rollback; too many connections, out of memory; shutdown, crash, startup;
+# lock not available; query cancelled by a timeout.
 _PASSING_STATES = ("08", "40", "53200", "53300", "57P01", "57P02", "57P03", "57P05", "55P03", "57014", "25P03", "25P04")
 _REFUSED_FOR_GOOD = re.compile(
     r"authentication|password|pg_hba|does not exist|invalid|SSL|certificate|permission denied|not permitted"
@@ -37,12 +37,12 @@ _REFUSED_FOR_GOOD = re.compile(
 
 @dataclasses.dataclass
 class SqlTotals:
-    """What went through a connection: BEGIN and COMMIT count as statements, as they do in the server's log.
+    """Totals of a connection; BEGIN and COMMIT count as statements, as in the server's log.
 
     Attributes:
-        statements: statements sent.
+        statements: number of statements sent.
         rows_copied: rows sent by COPY.
-        rows_merged: rows that merges inserted or updated.
+        rows_merged: rows inserted or updated by merges.
         seconds: time inside transactions.
     """
 
@@ -52,13 +52,13 @@ class SqlTotals:
     seconds: float = 0.0
 
     def add(self, other: SqlTotals) -> None:
-        """Add another connection's totals."""
+        """Add the totals of another connection."""
         for field in dataclasses.fields(self):
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
 class Session:
-    """One connection inside one transaction, counting."""
+    """A connection within a transaction, with counters."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
@@ -67,14 +67,14 @@ class Session:
     def execute(
         self, statement: LiteralString, parameters: Sequence[Any] | Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
-        """Run one statement; its rows, or [] when it has none."""
+        """Execute a statement; return its rows, or [] if it has none."""
         self.totals.statements += 1
         cursor = self._connection.execute(statement, parameters)
         return cursor.fetchall() if cursor.description is not None else []
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """What the block does is undone when it raises, and the transaction goes on."""
+        """Undo the block if it raises, without ending the transaction."""
         self.totals.statements += 2
         with self._connection.transaction():
             yield
@@ -82,17 +82,17 @@ class Session:
     def stream(
         self, statement: LiteralString, parameters: Sequence[Any] | Mapping[str, Any] | None = None
     ) -> Iterator[tuple[Any, ...]]:
-        """Run one query and hand out its rows as they come, a few thousand in memory at a time."""
+        """Execute a query and yield its rows, keeping a few thousand in memory at a time."""
         self.totals.statements += 1
         with self._connection.cursor(name="rows") as cursor:
             cursor.itersize = STREAMED_ROWS
             yield from cursor.execute(statement, parameters)
 
     def copy_in(self, statement: str, pieces: Iterable[bytes]) -> int:
-        """Send rows by one COPY and return how many arrived; ``pieces`` is its binary stream."""
+        """Send the binary pieces of a COPY; return the number of rows."""
         self.totals.statements += 1
         with self._connection.cursor() as cursor:
-            # Made of our own table and column names, never of input.
+            # Built from this package's table and column names only, never from input.
             with cursor.copy(statement) as copy:
                 for piece in pieces:
                     copy.write(piece)
@@ -109,11 +109,11 @@ class Database:
         self._url = url
 
     def __enter__(self) -> Database:
-        # Connected here and not by the pool, whose threads would try again and again and not say what is wrong.
+        # Connect before creating the pool, whose threads would retry silently without reporting the cause.
         try:
             with announced(f"PostgreSQL at {self.shown_url}"):
                 self._first = psycopg.connect(self._url, connect_timeout=int(CONNECT_SECONDS), **_OPTIONS)
-        except psycopg.ProgrammingError as error:  # a parameter of the address that libpq does not know
+        except psycopg.ProgrammingError as error:  # unknown connection parameter
             raise DatabaseError(f"GENBANK_ASSETS_POSTGRES_URL cannot be used: {str(error).strip()}") from None
         except psycopg.OperationalError as error:
             raise DatabaseError(
@@ -136,10 +136,10 @@ class Database:
         self._first.close()
 
     def maintain(self, statements: Sequence[str]) -> SqlTotals:
-        """Run statements that no transaction may hold, such as VACUUM, one after the other; all names are our own.
+        """Execute statements that cannot run in a transaction, such as VACUUM, one after another.
 
         Raises:
-            DatabaseError: the server failed, or the role may not do this.
+            DatabaseError: the server failed, or the role lacks the privilege.
         """
         totals = SqlTotals()
         try:
@@ -155,7 +155,7 @@ class Database:
 
     @contextmanager
     def apart(self) -> Iterator[Session]:
-        """A transaction on a connection of its own, which waits for none of the pool's.
+        """Give a transaction on a separate connection, independent of the pool.
 
         Raises:
             DatabaseError: the server failed.
@@ -172,15 +172,16 @@ class Database:
 
     @contextmanager
     def transaction(self, *, keep: bool = True) -> Iterator[Session]:
-        """A session whose statements become visible together, or not at all when the block raises.
+        """Give a session whose changes are committed when the block succeeds and rolled back when it raises.
 
-        Without ``keep`` nothing is: for questions that need temporary tables, whose commit would wait for the disk.
+        With ``keep=False`` they are always rolled back: for queries that use temporary tables, whose commit would wait
+        for the disk.
         """
         try:
             with self._pool.connection() as connection:
                 session = Session(connection)
                 begun = time.perf_counter()
-                session.totals.statements += 2  # BEGIN and COMMIT or ROLLBACK, which psycopg sends by itself
+                session.totals.statements += 2  # BEGIN and COMMIT or ROLLBACK, sent by psycopg
                 yield session
                 if keep:
                     connection.commit()
@@ -188,7 +189,7 @@ class Database:
                     connection.rollback()
                 session.totals.seconds += time.perf_counter() - begun
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-            raise  # for the caller to try again
+            raise  # retried by the caller
         except psycopg.errors.InsufficientPrivilege as error:
             raise DatabaseError(
                 f"the role of {self.shown_url} may not do this: {str(error).strip()}; a new or upgraded schema "
@@ -201,7 +202,7 @@ class Database:
 
 
 def _beginning_with(first: psycopg.Connection[Any]) -> type[psycopg.Connection[Any]]:
-    """Return a class for a pool: the first connection it makes is the one that is there already."""
+    """Return a connection class for a pool whose first connection is the given, already open one."""
     unused = [first]
 
     class Connection(psycopg.Connection[Any]):
@@ -213,9 +214,9 @@ def _beginning_with(first: psycopg.Connection[Any]) -> type[psycopg.Connection[A
 
 
 def is_transient(error: psycopg.Error) -> bool:
-    """Whether the server may answer the same question later: it restarts, is full for now, or the connection broke.
+    """Return whether a later attempt may succeed: the server is restarting or overloaded, or the connection broke.
 
-    An error without a code is one of the connection itself. What refuses a connection says why in its text alone.
+    Errors without an SQLSTATE concern the connection; if it was refused, only the message tells why.
     """
     if error.sqlstate is not None:
         return error.sqlstate.startswith(_PASSING_STATES)
@@ -226,13 +227,13 @@ def is_transient(error: psycopg.Error) -> bool:
 
 @contextmanager
 def open_database(settings: Settings, *, create: bool = False) -> Iterator[Database]:
-    """The database of the settings; unset, the embedded server's, which is started if need be.
+    """Return the database of the settings: the configured one, or the embedded server's, which is started if needed.
 
-    A second call in the same process gets the same pool while it is open.
+    Calls within one process share a pool while it is open.
 
     Args:
-        settings: which database.
-        create: whether an embedded server may be made: for what writes. Reading makes none.
+        settings: name the database.
+        create: whether to create an embedded server; only for writers.
 
     Raises:
         NoDatabaseError: there is none, and ``create`` is false.

@@ -1,10 +1,10 @@
-"""A day's update -> PostgreSQL: new and changed records on top of the newest release, each division by itself.
+"""Applies a daily update to PostgreSQL, on top of each division's newest release.
 
-The day's records go to the divisions that have their accessions, new ones where division code and lineage say.
-Divisions that are not loaded, or whose release is not older than the day, are left alone; so is one whose load of a
-later release has only begun. A later day wins over an earlier one whatever the order in which they come; a full
-release supersedes the days up to its own date: the merge itself compares. In the history a day stands as the release
-it is on top of and its date: ``273.0.20260902``. How one file is merged belongs to ``one_file``.
+Records are applied to the divisions that have their accession; new ones to the division given by division code and
+lineage. Skipped are divisions that are not loaded, whose release is not older than the day, or for which the load of a
+later release has begun. A later day wins over an earlier one, in whatever order they are applied, and a full release
+supersedes all days up to its date; the merge itself compares dates. In the history a day is named by the release it is
+based on and its date, such as ``273.0.20260902``. Merging one file belongs to ``one_file``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _STATES = ("new", "sequence_changed", "annotation_changed", "unchanged", "return
 
 @dataclasses.dataclass(frozen=True)
 class _Base:
-    """What a division is at: its newest finished release, and the point of the one that it is on the way to."""
+    """State of a division: its newest complete release, and the position of a release that is being loaded."""
 
     section: str
     release: str
@@ -51,12 +51,12 @@ class _Base:
 def apply_day(
     partition: PartitionRelease, *, settings: Settings, progress: Callable[[str], None], run_id: str
 ) -> Manifest:
-    """Bring a day's records into PostgreSQL; each division's part is one transaction per file.
+    """Apply a day's records to PostgreSQL, with one transaction per division and file.
 
     Raises:
         NotFoundError: the day's tables are not published.
-        ReleaseError: the records are of another year than the day.
-        DatabaseError: no division of the collection is loaded yet, or the server failed.
+        ReleaseError: the records are from a different year than the day.
+        DatabaseError: no division of the collection is loaded, or the server failed.
     """
     records, unique = partition.manifest("records"), partition.manifest("unique_records")
     if records is None or unique is None or unique.input_digest != records.digest:
@@ -99,7 +99,7 @@ def apply_day(
 
 
 class _Job:
-    """One day on its way into the database."""
+    """The application of one day."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class _Job:
         self._point = 0
 
     def run(self, rows: pl.DataFrame, records: Manifest) -> dict[str, Any]:
-        """Apply the day to every division it concerns; returns counts for the manifest."""
+        """Apply the day to every affected division; return counts for the manifest."""
         bases = self._bases()
         base = max((b.release for b in bases), key=release_sort_key)
         self.label = f"{base}.{self._day:%Y%m%d}"
@@ -142,7 +142,7 @@ class _Job:
             with leases.hold(
                 self._database, lease_name(key), progress=self._progress, run_id=self._run_id, totals=self._totals
             ) as lease:
-                # The ledger is read under the lease: another run may just have brought the day.
+                # Read the ledger while holding the lease: another run may just have applied the day.
                 if self._apply_to(str(section), part, records, lease):
                     open_.add(str(section))
                     applied += len(part)
@@ -168,10 +168,10 @@ class _Job:
         return outcome
 
     def _bases(self) -> list[_Base]:
-        """Return the divisions that are loaded, each with its newest full release.
+        """Return the loaded divisions, each with its newest full release.
 
         Raises:
-            DatabaseError: none is.
+            DatabaseError: there are none.
         """
         with self._database.transaction() as session:
             found = session.execute(
@@ -187,7 +187,7 @@ class _Job:
         return [_Base(*row) for row in found]
 
     def _placed(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows with their section: every division that has the accession; for new ones the one they belong to."""
+        """Assign rows to sections: every division that has the accession, or the one a new record belongs to."""
         with self._database.transaction() as session:
             session.execute(query("load.stage_accession"))
             copy = Copy(
@@ -210,7 +210,7 @@ class _Job:
         return pl.concat([known, placed.select(known.columns)])
 
     def _apply_to(self, section: str, part: pl.DataFrame, records: Manifest, lease: Lease) -> bool:
-        """Bring a division its part of the day; False where its release is not older."""
+        """Apply the day to one division; return False if its release is not older than the day."""
         with self._database.transaction() as session:
             open_ = session.execute(
                 query("daily.is_open"), {"collection": self._collection.name, "section": section, "point": self._point}
@@ -233,7 +233,7 @@ class _Job:
         before: dict[tuple[str, str], tuple[Any, ...]],
         lease: Lease,
     ) -> bool:
-        """One file's records of one division, in one transaction; nothing where the ledger has them.
+        """Apply one file's records to one division in one transaction, unless the ledger already has them.
 
         Returns:
             Whether the division's release is older than the day.
@@ -251,7 +251,7 @@ class _Job:
             raw_sha256=entry["raw_sha256"],
             code_version=entry["code_version"],
             records=len(chosen),
-            quarantined=0,  # of no division; the day's manifests have them
+            quarantined=0,  # belong to no division; recorded in the day's manifests
             residues=0,
             point=self._point,
             lease=lease,
@@ -266,7 +266,7 @@ class _Job:
         return not loaded.overtaken
 
     def _ledger(self) -> dict[tuple[str, str], tuple[Any, ...]]:
-        """(section, file) of this day → the file's digest, code version and counts."""
+        """Return (section, file) → digest, code version and counts of this day's applied files."""
         with self._database.transaction() as session:
             found = session.execute(query("daily.ledger"), [self._collection.name, self.label])
         self._totals.add(session.totals)

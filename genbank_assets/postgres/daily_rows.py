@@ -1,4 +1,4 @@
-"""The records of a day's update that count, out of its tables; where they belong is decided in ``daily``."""
+"""Selects the relevant records of a daily update from its tables. Assigning them to divisions belongs to ``daily``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from genbank_assets.errors import ReleaseError
 from genbank_assets.postgres.preflight import preflight
 from genbank_assets.store import Manifest, PartitionRelease
 
-# A record dated so much later than its file means that the file is of another year.
+# If a record is dated this much later than its file, the file is from another year.
 _LATEST = dt.timedelta(days=3)
 
 
 def day_rows(partition: PartitionRelease, records: Manifest) -> pl.DataFrame:
-    """Return the day's records that count: accession, file, ordinal, and what says where they belong."""
+    """Return accession, file, ordinal and classification of a day's records, without superseded ones."""
     superseded = preflight(partition).superseded
     frames = []
     for entry in records.files:
@@ -35,7 +35,7 @@ _EMPTY: dict[str, Any] = {
 
 
 def check_year(rows: pl.DataFrame, day: dt.date) -> None:
-    """Refuse a day whose file is of another year than its name is taken for.
+    """Check that a day's file is from the assumed year.
 
     Raises:
         ReleaseError: a record is dated later than the day.

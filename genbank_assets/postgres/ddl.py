@@ -1,10 +1,10 @@
-"""The columns of the schema ``genbank``, and what every table, view, function and column of it means.
+"""Columns of the schema ``genbank``, and descriptions of all its tables, views, functions and columns.
 
-``record`` holds the current state of each accession of a division and the file it came from, ``record_event`` one row
-per change of state, so that "as of release N" is a query. A row says nothing of releases that did not change it: that
-a record is in one follows from its division's. Foreign keys are left out where a load would pay for them per row
-(feature and reference → record): those rows come and go only together with their record, in its transaction. The SQL
-itself is in ``sql/``; how an older schema becomes this one belongs to ``versions``.
+``record`` holds the current state of each accession of a division and its source file; ``record_event`` has one row per
+change, so "as of release N" is a query. Releases that did not change a row are not recorded in it: whether they contain
+it follows from the division's release. Foreign keys that would cost time per loaded row (feature and reference →
+record) are omitted, because those rows are only written with their record, in the same transaction. The SQL is in
+``sql/``; migrating older schemas belongs to ``versions``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from __future__ import annotations
 from genbank_assets.schema.tables import RECORD_COLUMNS, Column
 from genbank_assets.schema.taxonomy import TAXONOMY_TABLES
 
-# Columns of the record table that live elsewhere in the database, or are named otherwise because SQL reserves the word.
+# Columns of the record table that are stored elsewhere, or renamed because their name is a reserved word.
 _ELSEWHERE = {"section", "features", "references", "record_offset", "record_bytes", "record_ordinal"}
-MAX_INDEXED_BYTES = 1_000  # a GIN index refuses values over 2.7 kB; longer ones are in the qualifiers only
+MAX_INDEXED_BYTES = 1_000  # GIN indexes are limited to 2.7 kB per value; longer ones are only kept in the qualifiers
 _RENAMED = {"primary": "primary_block"}
 _TYPES = {
     "string": "text", "int8": "smallint", "int32": "integer", "int64": "bigint", "double": "double precision",
@@ -25,12 +25,12 @@ _TYPES = {
 
 
 def sql_type(column: Column) -> str:
-    """Return a column's PostgreSQL type; lists of structures are jsonb."""
+    """Return the PostgreSQL type of a column; lists of structs become jsonb."""
     return _TYPES.get(str(column.type), "jsonb")
 
 
 def record_columns() -> list[tuple[str, Column]]:
-    """(name in PostgreSQL, column) for what the table ``record`` takes from the record table."""
+    """Return (PostgreSQL name, column) for each column that the table ``record`` takes from the record table."""
     return [(_RENAMED.get(c.name, c.name), c) for c in RECORD_COLUMNS if c.name not in _ELSEWHERE]
 
 
@@ -47,7 +47,7 @@ _TABLE_COMMENTS = {
     "reference": "REFERENCE blocks of the last state (current_reference: of current records)",
     "schema_version": "Versions of this schema the database went through",
 }
-# Table of the store's taxonomy → table here; the columns are described there.
+# Taxonomy table in the store → table in PostgreSQL, with the same columns.
 _TAXONOMY = {"nodes": "taxon", "names": "taxon_name", "merged": "merged_taxon", "deleted": "deleted_taxon"}
 _COLLECTION = "genbank or refseq"
 _RELEASE = "Release as NCBI writes it; followed by the day (273.0.20260902) for a daily update on top of it"
@@ -196,7 +196,7 @@ _FUNCTION_COMMENTS = {
 
 
 def comment_statement() -> str:
-    """COMMENT ON every table and every column; those of the record table say what the column list says."""
+    """Return the COMMENT statements for all tables and columns."""
     by_name = {column.name: column.meaning for column in RECORD_COLUMNS}
     columns = {table: dict(comments) for table, comments in _COLUMN_COMMENTS.items()}
     columns["record"] |= {name: column.meaning for name, column in record_columns()} | {

@@ -1,7 +1,7 @@
-"""Views that other people made on ours: kept while the tables below them are replaced, and made again afterwards.
+"""Preserves users' views on this package's tables, while these are replaced.
 
-A view that cannot be made again, because a column it names is gone, does not stop an upgrade: its definition stays in
-the table ``genbank.view_aside``, with the reason.
+A view that cannot be recreated, because one of its columns is gone, does not block an upgrade: its definition is saved
+in the table ``genbank.view_aside``, with the reason.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from genbank_assets.postgres.sql_files import query
 
 @dataclasses.dataclass(frozen=True)
 class DroppedView:
-    """A view of somebody else's that stands on ours and was dropped, to be made again.
+    """A user's view that was dropped and will be recreated.
 
     Attributes:
         schema: its schema.
-        name: its name there.
+        name: its name.
         is_materialized: whether it is a materialized view.
-        definition: its SELECT, as PostgreSQL prints it.
-        owner: its owner's role.
-        comment: its comment, if it has one.
-        grants: (grantee, privilege, whether it may be granted on).
+        definition: its SELECT, as printed by PostgreSQL.
+        owner: the role that owns it.
+        comment: its comment, if any.
+        grants: (grantee, privilege, whether it is grantable).
     """
 
     schema: str
@@ -40,12 +40,12 @@ class DroppedView:
 
     @property
     def identifier(self) -> sql.Identifier:
-        """Its name with its schema."""
+        """Quoted name with schema."""
         return sql.Identifier(self.schema, self.name)
 
 
 def drop_dependents(session: Session, ours: Sequence[str]) -> list[DroppedView]:
-    """Drop the views that others made on these tables and views of ours, directly or not; those below come first."""
+    """Drop all direct and indirect users' views on these relations; return them in order of dependency."""
     found = []
     for schema, name, kind, definition, owner, comment in session.execute(
         query("dependents.find"), {"ours": list(ours)}
@@ -59,7 +59,7 @@ def drop_dependents(session: Session, ours: Sequence[str]) -> list[DroppedView]:
 
 
 def restore(session: Session, views: Sequence[DroppedView], *, progress: Callable[[str], None]) -> None:
-    """Make the views again; what cannot be made stays as text in ``genbank.view_aside``."""
+    """Recreate the views; save those that fail in ``genbank.view_aside``."""
     for view in views:
         try:
             with session.savepoint():

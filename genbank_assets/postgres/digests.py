@@ -1,4 +1,4 @@
-"""XOR of digests: what a file, a division, and PostgreSQL's rows of them have to agree in, whatever their order."""
+"""Order-independent digests, by XOR, for comparing files, divisions and rows in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 
 
 class Digest:
-    """The XOR of SHA-256s: the same whatever their order, so that sums of parts are the whole's."""
+    """XOR of SHA-256 digests: independent of order, and the XOR of parts is that of the whole."""
 
     def __init__(self) -> None:
         self._words = np.zeros(4, np.uint64)
@@ -20,5 +20,5 @@ class Digest:
 
     @property
     def value(self) -> bytes:
-        """32 bytes; zeros where nothing was added."""
+        """The XOR as 32 bytes; zeros if nothing was added."""
         return self._words.tobytes()

@@ -1,9 +1,9 @@
-"""One division of one release on its way into PostgreSQL: what the ledger has, what is still to load, how it ends.
+"""Loads one division of one release: determines what is missing from the ledger, loads it, and completes the division.
 
-Before its first file the division is marked as on its way to the release, so that nothing earlier reaches it any more.
-It is finished in one transaction after its last file: what no file has becomes absent, count and digest are proved.
-One file's load belongs to ``one_file``, the tables of a division that is new to ``first_load``, what the stage reports
-to ``load``.
+Before the first file, the division is marked as being loaded with this release, so earlier states no longer apply to
+it. After the last file, one transaction completes it: records in no file become absent, and counts and digests are
+verified. Loading one file belongs to ``one_file``, tables of a new division to ``first_load``, the stage's report to
+``load``.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from genbank_assets.postgres.statements import PARTITIONED
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionRelease
 
-# What was loaded last lies beside a GIN index until it is merged: each search reads it from end to end, and who inserts
-# the row that fills it waits. VACUUM does that too; of a partition that is not vacuumed it is done alone.
-_VACUUMED_FRACTION = 0.005  # of a division's records changed, from which its tables are vacuumed after the load
+# New entries go to the pending list of a GIN index, which slows down every search, and the insert that fills it waits
+# for the merge. VACUUM merges it; for partitions that are not vacuumed it is merged explicitly.
+_VACUUMED_FRACTION = 0.005  # vacuum a division's tables if at least this fraction of its records changed
 _STATES = ("new", "sequence_changed", "annotation_changed", "unchanged", "returned")
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """The division as PostgreSQL has it after a load.
+    """State of a division in PostgreSQL after a load.
 
     Attributes:
-        rows: records that are current.
-        absent: records that the release lacks.
-        superseded: records that another of the same accession stands for.
-        states: records by change state: new, sequence_changed and so on.
+        rows: number of current records.
+        absent: number of records missing from the release.
+        superseded: number of records superseded by another one with the same accession.
+        states: number of records per change state: new, sequence_changed and so on.
     """
 
     rows: int
@@ -58,7 +58,7 @@ class Outcome:
 
 
 class DivisionLoad:
-    """The load of one division of one release, in order; totals are added up as it goes."""
+    """Loads one division of one release and accumulates totals."""
 
     def __init__(
         self,
@@ -80,14 +80,14 @@ class DivisionLoad:
         self._key = [partition.key.collection, partition.key.division]
         self._release_key = [*self._key, partition.release]
         self._point = 0
-        self._rows = 0  # records of the release, once they are counted
+        self._rows = 0  # number of records in the release, once known
 
     def run(
         self, tasks: list[LoadTask], *, unique: Manifest, run_id: str, recheck: bool
     ) -> list[TaskResult[LoadedFile]]:
-        """Load what is not loaded, or with ``recheck`` whatever differs; [] when the division is finished already."""
+        """Load what is missing, or with ``recheck`` whatever differs; return [] if the division is complete."""
         with self._database.transaction() as session:
-            # Here and not with the first file: its transaction would make those of other divisions wait.
+            # In a separate transaction: as part of the first file's it would block other divisions.
             self._point = note_release(session, self._partition)
             is_attached = self._refuse_older(session)
             finished = session.execute(
@@ -116,7 +116,7 @@ class DivisionLoad:
     def _first(
         self, tasks: list[LoadTask], found: Preflight, *, unique: Manifest, run_id: str
     ) -> list[TaskResult[LoadedFile]]:
-        """Load a division that has nothing loaded: it appears whole when this ends."""
+        """Load a division for the first time; it becomes visible as a whole at the end."""
         first = FirstLoad(
             self._database, self._partition.key, release=self._partition.release, point=self._point,
             lease=self._lease, totals=self._totals,
@@ -139,7 +139,7 @@ class DivisionLoad:
     def _update(
         self, tasks: list[LoadTask], todo: list[LoadTask], found: Preflight, *, unique: Manifest, run_id: str
     ) -> list[TaskResult[LoadedFile]]:
-        """Bring a division that has records to the release."""
+        """Update a loaded division to the release."""
         with self._database.transaction(keep=False) as session:
             check_shrinkage(
                 session,
@@ -153,7 +153,7 @@ class DivisionLoad:
         try:
             self._finish(tasks, found, unique=unique, run_id=run_id)
         except IntegrityError as error:
-            # Something else changed the rows of files that the ledger has.
+            # Rows of files in the ledger were changed by something else.
             self._progress(f"{error}: every file is compared again")
             results = self._load_files(tasks, reused=0)
             with self._database.transaction() as session:
@@ -177,7 +177,7 @@ class DivisionLoad:
         self._totals.add(session.totals)
 
     def _holds(self, found: Preflight) -> bool:
-        """Return whether the division is still what it was when it was finished."""
+        """Return whether the division is unchanged since it was completed."""
         with self._database.transaction() as session:
             totals = loaded_totals(session, **self._name, point=self._point)
         self._totals.add(session.totals)
@@ -188,7 +188,7 @@ class DivisionLoad:
         """Return whether the division has records already.
 
         Raises:
-            DatabaseError: it is at a later release, or on its way to one.
+            DatabaseError: it has a later release, or one is being loaded.
         """
         rows = session.execute(
             "SELECT release, point, is_attached FROM genbank.division WHERE collection = %s AND section = %s", self._key
@@ -229,7 +229,7 @@ class DivisionLoad:
         )
 
     def _finish(self, tasks: list[LoadTask], found: Preflight, *, unique: Manifest, run_id: str) -> None:
-        """Mark what the release no longer has, prove the totals, note the division as finished: all or nothing."""
+        """Mark missing records absent, verify totals and record completion, in one transaction."""
         with self._database.transaction() as session:
             assert_held(session, self._lease)
             session.execute(
@@ -238,7 +238,7 @@ class DivisionLoad:
                 [*self._release_key, [task.name for task in tasks]],
             )
             totals = loaded_totals(session, **self._name, point=self._point)
-            if totals[0] != found.accessions:  # every accession of the tables is current now: more are absent ones
+            if totals[0] != found.accessions:  # all accessions of the tables are current now; any others are absent
                 stage_accessions(session, self._partition)
                 session.execute(
                     "SELECT genbank.mark_absent(%s, %s, %s, %s, %s)", [*self._release_key, self._point, run_id]
@@ -269,7 +269,7 @@ class DivisionLoad:
         self._rows = found.accessions + found.overtaken
 
     def outcome(self) -> Outcome:
-        """Return the division's totals in this release, whichever runs brought them about."""
+        """Return the division's totals for this release, whichever runs produced them."""
         with self._database.transaction() as session:
             states = session.execute(
                 query("load.states"),

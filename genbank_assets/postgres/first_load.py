@@ -1,9 +1,8 @@
-"""A division's first load: tables of its own without indexes, then the indexes, then all of it at once.
+"""First load of a division: separate tables without indexes, then the indexes, then everything becomes visible at once.
 
-Rows go by COPY into tables that are no part of ``genbank.record`` yet; the ledger has every file that is in, so that a
-killed load goes on with the next. Indexes are built afterwards, several at a time, and one transaction proves the
-totals and attaches the tables: until then nobody sees the division, afterwards everybody sees all of it. The order of
-a load belongs to ``division_load``.
+Rows are copied into tables that are not attached to ``genbank.record``. The ledger records completed files, so a killed
+load continues with the next one. Indexes are built afterwards, in parallel; one transaction then verifies the totals
+and attaches the tables, which makes the division visible. The order of a load belongs to ``division_load``.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from genbank_assets.postgres.statements import PARTITIONED
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
 
-SMALL_RECORDS = 20_000  # fewer are indexed in one transaction: they take less than its commit
-INDEX_MEMORY = "256MB"  # maintenance_work_mem of each index that is built
+SMALL_RECORDS = 20_000  # smaller divisions are indexed in a single transaction, which takes less time than its commit
+INDEX_MEMORY = "256MB"  # maintenance_work_mem per index
 _BEGUN = "SELECT point, input_digest, is_attached FROM genbank.division WHERE collection = %s AND section = %s"
 
 
 class FirstLoad:
-    """The tables of one division that is loaded for the first time."""
+    """The tables of a division during its first load."""
 
     def __init__(
         self, database: Database, key: PartitionKey, *, release: str, point: int, lease: Lease, totals: SqlTotals
@@ -41,7 +40,11 @@ class FirstLoad:
         self._totals = totals
 
     def begin(self, *, input_digest: str) -> bool:
-        """Make the tables, or find those of a load of the same input that was cut short; True when files may be in."""
+        """Create the tables, or find those of an interrupted load of the same input.
+
+        Returns:
+            Whether the tables may contain rows.
+        """
         with self._database.transaction() as session:
             assert_held(session, self._lease)
             begun = session.execute(_BEGUN, self._key)
@@ -57,7 +60,7 @@ class FirstLoad:
         return resumed
 
     def build_indexes(self, settings: Settings, *, records: int, progress: Callable[[str], None]) -> None:
-        """Build what is not built yet, as many indexes at a time as the settings have workers."""
+        """Build missing indexes, as many in parallel as there are workers."""
         small = records < SMALL_RECORDS
         if not small:
             progress(f"{self._title}: building indexes")
@@ -69,13 +72,13 @@ class FirstLoad:
         self._totals.add(partitions.leave_in_order(self._database, **self._name, vacuumed=PARTITIONED, workers=workers))
 
     def attach(self, session: Session, found: Preflight, *, progress: Callable[[str], None]) -> int:
-        """Prove what the tables hold and make them part of the whole, within the caller's transaction.
+        """Verify the tables and attach them, within the caller's transaction.
 
         Returns:
-            Records that were in another division before.
+            Number of records that were in another division before.
 
         Raises:
-            IntegrityError: they do not hold what the record tables hold.
+            IntegrityError: they differ from the record tables.
         """
         name = partitions.partition_name("record", **self._name)
         records, bits = session.execute(query("load.totals_of_table").format(name=name))[0]
@@ -90,7 +93,7 @@ class FirstLoad:
         session.execute(
             "UPDATE genbank.division SET is_attached = true WHERE collection = %s AND section = %s", self._key
         )
-        if self._key[0] != "genbank":  # RefSeq's sections overlap: a record may be in several
+        if self._key[0] != "genbank":  # RefSeq sections overlap
             return 0
         adopted = int(
             session.execute("SELECT genbank.adopt_moved(%s, %s, %s, %s)", [*self._key, self._release, self._point])[0][
@@ -102,7 +105,7 @@ class FirstLoad:
         return adopted
 
     def discard(self) -> None:
-        """Forget the tables, so that the next run starts over."""
+        """Drop the tables, so that the next run starts over."""
         with self._database.transaction() as session:
             assert_held(session, self._lease)
             session.execute("DELETE FROM genbank.source_file WHERE collection = %s AND section = %s", self._key)

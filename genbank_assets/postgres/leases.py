@@ -1,10 +1,10 @@
-"""Leases: who may work on what, agreed in PostgreSQL by all processes and hosts that share the database.
+"""Leases in PostgreSQL: exclusive access for one process among all processes and hosts that share the database.
 
-A lease is a row with its holder, a heartbeat and a fencing token, not a lock of a session: it goes through a pooler in
-transaction mode, and a connection that dies takes nothing with it. A holder that has ended loses it: at once when it
-was a process of this machine, else :data:`LEASE_TIMEOUT_SECONDS` after its last heartbeat. Every transaction under a
-lease begins with :func:`assert_held`, so that one who lost it without noticing cannot write any more, and who takes it
-over waits until the last such transaction has ended. What is exclusive belongs to the callers.
+A lease is a row with holder, heartbeat and fencing token rather than a session lock: it works through a pooler in
+transaction mode, and survives a broken connection. It expires when its holder has ended: at once for a process on this
+machine, otherwise :data:`LEASE_TIMEOUT_SECONDS` after the last heartbeat. Every transaction under a lease starts with
+:func:`assert_held`, so a process that lost the lease without noticing cannot write, and a new holder waits for the last
+such transaction. What a lease protects belongs to the callers.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from genbank_assets.postgres.sql_files import query
 from genbank_assets.processes import process_space, started
 from genbank_assets.turns import Turn
 
-LEASE_TIMEOUT_SECONDS = 60.0  # without a heartbeat, after which a holder counts as gone
+LEASE_TIMEOUT_SECONDS = 60.0  # a lease without a heartbeat for this long has expired
 HEARTBEAT_SECONDS = 10.0
-ANNOUNCE_SECONDS = 60.0  # between two lines that say who is waited for
+ANNOUNCE_SECONDS = 60.0  # interval between announcements of the holder
 _MAX_POLL_SECONDS = 2.0
-_LOCK = 7_263_402_118  # any number of our own: one process at a time makes the table
+_LOCK = 7_263_402_118  # arbitrary advisory-lock key: one process at a time creates the table
 
 
 class LeaseLostError(DatabaseError):
-    """Another run has taken over what this one was working on; nothing of this transaction was written."""
+    """Another run has taken over the lease; nothing of this transaction was written."""
 
     transient = True
 
 
 @dataclasses.dataclass(frozen=True)
 class Lease:
-    """A lease that is held; small and picklable, so that workers assert it too.
+    """A lease that is held; picklable, so that workers can assert it.
 
     Attributes:
-        name: what is exclusive.
-        token: rises by one with every holder.
+        name: what the lease protects.
+        token: fencing token, which increases with every holder.
     """
 
     name: str
@@ -53,14 +53,14 @@ class Lease:
 
 @dataclasses.dataclass(frozen=True)
 class Holder:
-    """Who has a lease.
+    """The holder of a lease.
 
     Attributes:
         host: its host.
-        process: pid and start of its process, so that a reused pid is another.
+        process: process id and start time, which together are unique.
         run_id: its Dagster run.
-        since: when it took the lease.
-        silent_seconds: age of its last heartbeat, by the server's clock.
+        since: when it acquired the lease.
+        silent_seconds: age of the last heartbeat, by the server's clock.
     """
 
     host: str
@@ -74,7 +74,7 @@ class Holder:
         return f"{f'run {self.run_id}, ' if self.run_id else ''}{where}, since {self.since:%Y-%m-%d %H:%M:%S}"
 
     def has_expired(self) -> bool:
-        """Return whether it is silent for too long, or was a process of this machine that has ended."""
+        """Return whether its heartbeat is too old, or it was a process on this machine that has ended."""
         if self.silent_seconds > LEASE_TIMEOUT_SECONDS:
             return True
         return self.host == this_host() and not _is_running(self.process)
@@ -84,7 +84,7 @@ class Holder:
 def hold(
     database: Database, name: str, *, progress: Callable[[str], None], run_id: str = "", totals: SqlTotals | None = None
 ) -> Iterator[Lease]:
-    """Hold the lease of that name while the block runs; a wait is announced, with the holder.
+    """Hold a lease while the block runs; waits are announced with the current holder.
 
     Raises:
         DatabaseError: the server failed.
@@ -97,16 +97,16 @@ def hold(
         yield lease
     finally:
         beating.stop()
-        # Should the server be gone, the lease ends by its silence.
+        # If the server is unavailable, the lease expires by itself.
         with contextlib.suppress(DatabaseError):
             _once(database, query("leases.release"), [lease.name, lease.token], counted)
 
 
 def assert_held(session: Session, lease: Lease) -> None:
-    """Begin a transaction that writes under the lease: until it ends, nobody takes the lease over.
+    """Start a transaction under the lease: nobody can take the lease over until it ends.
 
     Raises:
-        LeaseLostError: somebody has.
+        LeaseLostError: another run has already taken it over.
     """
     if not session.execute(query("leases.assert_held"), [lease.name, lease.token]):
         rows = session.execute(query("leases.row"), [lease.name])
@@ -115,7 +115,7 @@ def assert_held(session: Session, lease: Lease) -> None:
 
 
 def ensure_table(database: Database) -> None:
-    """Make the table of leases where it is not there yet: leases come before the schema they protect."""
+    """Create the table of leases if needed; leases are used before the schema exists."""
     with database.transaction() as session:
         if session.execute("SELECT to_regclass('genbank.lease')")[0][0] is None:
             session.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -123,7 +123,7 @@ def ensure_table(database: Database) -> None:
 
 
 def holder(database: Database, name: str) -> Holder | None:
-    """Return who holds the lease of that name now, if anybody does."""
+    """Return the current holder of a lease, or None."""
     with database.transaction() as session:
         rows = session.execute(query("leases.row"), [name])
     return _holder(rows[0]) if rows and rows[0][1] else None
@@ -143,7 +143,7 @@ def _wait(database: Database, name: str, *, progress: Callable[[str], None], run
 
 
 def _try(database: Database, name: str, *, run_id: str, totals: SqlTotals) -> tuple[int | None, Holder | None]:
-    """Return the new token, or who has the lease."""
+    """Try to acquire a lease; return the new token, or the current holder."""
     with database.transaction() as session:
         session.execute("INSERT INTO genbank.lease (name) VALUES (%s) ON CONFLICT DO NOTHING", [name])
         rows = session.execute(query("leases.free_row"), [name])
@@ -163,14 +163,14 @@ def _holder(row: tuple[object, ...]) -> Holder:
 
 
 def _once(database: Database, statement: LiteralString, parameters: list[object], totals: SqlTotals) -> bool:
-    with database.apart() as session:  # the pool's connections may all be at work
+    with database.apart() as session:  # all connections of the pool may be in use
         found = session.execute(statement, parameters)
     totals.add(session.totals)
     return bool(found)
 
 
 class _Heartbeat(threading.Thread):
-    """Says every few seconds that the holder is still there, until stopped or until the lease is another's."""
+    """Renews the lease every few seconds, until it is stopped or the lease was taken over."""
 
     def __init__(self, database: Database, lease: Lease) -> None:
         super().__init__(name=f"lease {lease.name}", daemon=True)
@@ -180,7 +180,7 @@ class _Heartbeat(threading.Thread):
 
     def run(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):
-            # A server that is away for a moment is asked again; transactions of the load fail by themselves.
+            # Keep trying if the server is briefly unavailable; the load's own transactions report errors.
             with contextlib.suppress(DatabaseError):
                 if not _once(self._database, query("leases.beat"), [self._lease.name, self._lease.token], SqlTotals()):
                     return
@@ -191,12 +191,12 @@ class _Heartbeat(threading.Thread):
 
 
 def this_host() -> str:
-    """This machine since it was started, as processes see each other: name, boot and process namespace."""
+    """Return a name for this machine, its current boot and its process namespace."""
     return f"{platform.node()}/{process_space() or '/'}"
 
 
 def this_process() -> str:
-    """This process: its id, and when it started, because ids come again."""
+    """Return this process's id with its start time, because ids are reused."""
     pid = os.getpid()
     return f"{pid}:{started(pid)}"
 

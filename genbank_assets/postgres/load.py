@@ -1,9 +1,8 @@
-"""Stage 4: a division's record tables -> PostgreSQL, one transaction per file.
+"""Stage 4: loads a division's record tables into PostgreSQL, one transaction per file.
 
-The ledger (``source_file``) makes a re-run skip what is loaded. Before a division's first file is touched,
-``preflight`` counts what the release lacks; after its last one, what no file has becomes absent and the division is
-noted as finished. The order of it belongs to ``division_load``, one file to ``one_file``, the merge's functions to
-``sql/merge.sql``.
+The ledger (``source_file``) lets a re-run skip loaded files. Before the first file, ``preflight`` counts the records
+that the release lacks; after the last one, records in no file become absent and the division is recorded as complete.
+The sequence of steps belongs to ``division_load``, one file to ``one_file``, the merge to ``sql/merge.sql``.
 """
 
 from __future__ import annotations
@@ -36,22 +35,24 @@ def load_division(
 ) -> Manifest:
     """Bring PostgreSQL to the state of a division's record tables.
 
-    A division that has nothing loaded appears whole when its load has ended. Of one that has, readers see some files
-    of the new release and some of the old until the last is in; each file is whole. Runs that load the same division
-    at the same time wait for each other.
+    A division loaded for the first time becomes visible as a whole at the end. During an update, readers see some files
+    of the new release and some of the old one; each file is atomic. Concurrent loads of a division wait for each other.
 
     Args:
         partition: the division and release.
-        settings: where store and database are.
-        progress: called with lines for people.
-        run_id: the run that asks.
-        recheck: whether files that the ledger has are compared with the database again, record by record.
+        settings: name the store and the database.
+        progress: called with messages for the user.
+        run_id: id of this run, recorded in ledger and history.
+        recheck: whether to compare the records of already loaded files with the database.
+
+    Returns:
+        The published manifest.
 
     Raises:
         NotFoundError: the record tables or memberships are not published.
-        ShrinkGuardError: too many loaded records are gone from the release; nothing was changed.
+        ShrinkGuardError: too many loaded records are missing from the release; nothing was changed.
         DatabaseError: the server failed, or holds a newer release of the division.
-        IntegrityError: the database does not hold what the tables hold.
+        IntegrityError: the database does not match the tables.
     """
     records = partition.manifest("records")
     unique = partition.manifest("unique_records")
@@ -85,7 +86,7 @@ def load_division(
 
 
 def lease_name(key: PartitionKey) -> str:
-    """Return what a load of that division holds: releases and days take turns."""
+    """Return the name of a division's lease, shared by loads of releases and of days."""
     return f"load {key}"
 
 

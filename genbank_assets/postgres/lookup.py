@@ -1,6 +1,6 @@
-"""Questions about what is loaded: one record with its history, the changes of a release, rows of a division.
+"""Queries on loaded data: one record with its history, the changes of a release, the rows of a division.
 
-Answers come as plain mappings, digests in hex. Nothing here changes the database.
+Results are plain mappings, with digests in hex. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _CHANGE_NAMES = (
 
 
 def record_row(settings: Settings, *, collection: str, division: str | None, accession: str) -> dict[str, Any] | None:
-    """Return the loaded row of an accession with its ledger entry and ``events``; None when it is not loaded.
+    """Return the loaded row of an accession with its ledger entry and ``events``; None if it is not loaded.
 
-    Without a division, of any that has it, a current one first.
+    Without a division, any division with the accession is used, preferring current records.
 
     Raises:
         DatabaseError: the database cannot be reached.
@@ -56,10 +56,10 @@ def record_row(settings: Settings, *, collection: str, division: str | None, acc
 
 
 def last_states(settings: Settings, accession: str) -> list[dict[str, Any]]:
-    """Return the last loaded state of an accession in each division that has or had it, and its place in its file.
+    """Return the last loaded state of an accession in each division that ever had it, and its location in its file.
 
-    Keys are the membership table's, with ``collection``, ``section`` and ``last_release``, which is that of the file;
-    digests are bytes.
+    Keys are those of the membership table, plus ``collection``, ``section`` and ``last_release``, the release of the
+    file; digests are bytes.
 
     Raises:
         DatabaseError: the database cannot be reached.
@@ -76,7 +76,13 @@ def last_states(settings: Settings, accession: str) -> list[dict[str, Any]]:
 def changes(
     settings: Settings, *, collection: str | None = None, section: str | None = None, release: str | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Changes of state, one mapping each; without filters, of everything that is loaded. ``274`` is ``274.0``.
+    """Return changes of state, one mapping per change, optionally filtered; ``274`` equals ``274.0``.
+
+    Args:
+        settings: name the database.
+        collection: restricts the result to one collection.
+        section: restricts the result to one division or section.
+        release: restricts the result to one release, or one day such as ``273.0.20260902``.
 
     Raises:
         DatabaseError: the database cannot be reached, or nothing was ever loaded.
@@ -93,7 +99,7 @@ def changes(
 
 @contextmanager
 def _reading(settings: Settings) -> Iterator[Session | None]:
-    """A transaction to ask in; None where nothing was ever loaded."""
+    """Give a transaction for queries; None if nothing was ever loaded."""
     with ExitStack() as stack:
         try:
             database = stack.enter_context(open_database(settings))

@@ -1,10 +1,9 @@
-"""One raw file's records -> PostgreSQL, in one transaction; this is what a worker process runs.
+"""Loads the records of one raw file in one transaction; this is what worker processes run.
 
-Into a division that has records: keys by COPY into staging, one set-based comparison that answers which records are
-wanted, those by COPY into the division's tables, one statement for ledger and history. Into one that is loaded for the
-first time: all records by COPY into its own tables, which nobody sees yet. Ten statements at most, whatever the size. A
-kill leaves the whole file or nothing. Which files are loaded, and what comes before and after them, belongs to
-``division_load``.
+For a division with records: COPY the keys to staging, compare them in one set-based query that returns the records to
+send, COPY these into the division's tables, and write ledger and history in one statement. For a first load: COPY all
+records into separate tables that are not visible yet. At most ten statements, whatever the size; after a kill the file
+is loaded completely or not at all. Choosing files, and the steps before and after, belong to ``division_load``.
 """
 
 from __future__ import annotations
@@ -34,26 +33,26 @@ _RETRIES = 3
 
 @dataclasses.dataclass(frozen=True)
 class LoadTask:
-    """One file to load; small and picklable.
+    """The task of loading one file; picklable.
 
     Attributes:
-        settings: how to reach the database.
+        settings: name the database.
         collection: ``genbank`` or ``refseq``.
         division: the partition's section.
-        release: release of the file, or day.
-        run_id: the run that the rows are noted with.
+        release: release or day of the file.
+        run_id: the run recorded in ledger and history.
         records_path: the file's record table.
         name: the raw file's name.
-        raw_sha256: hex digest of the raw file.
+        raw_sha256: hex SHA-256 of the raw file.
         code_version: version of the values in the table.
-        records: rows of the table.
-        quarantined: blocks of the file that are no rows.
+        records: number of rows in the table.
+        quarantined: number of quarantined blocks.
         residues: sum of the LOCUS lengths.
-        ordinals: LOCUS blocks of the file, which number its records.
-        point: the release, or day, in the order of states.
-        lease: the lease it is written under; None outside of a division's load.
-        is_first: whether the division's tables stand by themselves, without indexes.
-        superseded: ordinals of records that another of the same accession stands for.
+        ordinals: number of LOCUS blocks in the file, which number its records.
+        point: position of the release or day in the order of states.
+        lease: the lease to assert; None outside of a division's load.
+        is_first: whether this is a first load, into separate tables without indexes.
+        superseded: ordinals of records superseded by another one with the same accession.
     """
 
     settings: Settings
@@ -80,13 +79,13 @@ class LoadTask:
 
 @dataclasses.dataclass(frozen=True)
 class LoadedFile:
-    """What loading one file took; what it changed is in the ledger.
+    """Result of loading one file; its changes are recorded in the ledger.
 
     Attributes:
         name: the raw file's name.
-        sent: records sent; the others were loaded in this state.
+        sent: number of records sent; the others were unchanged.
         totals: statements, rows and seconds.
-        overtaken: whether it is a day no later than the division's release: nothing was changed.
+        overtaken: whether the division's release is not older than this day, so nothing was changed.
     """
 
     name: str
@@ -98,12 +97,12 @@ class LoadedFile:
 def load_file(task: LoadTask) -> LoadedFile:
     """Load one file in one transaction; runs in a worker process.
 
-    Loads of other divisions lock rows in the same order, so a deadlock is not to be expected; should PostgreSQL see
-    one all the same, or two divisions bring the same record at the same moment, the file is tried again.
+    Loads of different divisions lock rows in the same order, so deadlocks are unlikely; if PostgreSQL reports one, or
+    two divisions load the same record at the same moment, the file is retried.
 
     Raises:
-        LeaseLostError: another run has taken the division over.
-        DatabaseError: the server failed, or the division is on the way to another release.
+        LeaseLostError: another run has taken over the division.
+        DatabaseError: the server failed, or another release of the division is being loaded.
     """
     load = _load_first if task.is_first else _load
     for attempt in range(_RETRIES):
@@ -127,7 +126,7 @@ def _load(session: Session, task: LoadTask) -> LoadedFile:
     with RecordTable(task.records_path) as table:
         session.execute(query("load.stage_key"))
         _send(session, key_copy(table, superseded=task.superseded, digest=digest))
-        disjoint = task.collection == GENBANK.name  # RefSeq's sections overlap: a plasmid is also in bacteria
+        disjoint = task.collection == GENBANK.name  # RefSeq sections overlap: a plasmid is also in bacteria
         pairs, file_id, unchanged = session.execute(
             "SELECT * FROM genbank.plan_file(%s, %s, %s, %s, %s, %s, %s, %s)",
             [task.collection, task.division, task.release, task.point, task.name, task.raw_sha256, task.code_version,
@@ -148,7 +147,7 @@ def _load(session: Session, task: LoadTask) -> LoadedFile:
 
 
 def _load_first(session: Session, task: LoadTask) -> LoadedFile:
-    """Return all records of a file into tables that have no index yet and that nobody reads."""
+    """Copy all records of a file into tables without indexes that are not visible yet."""
     if task.lease is not None:
         assert_held(session, task.lease)
     left_out = np.isin(np.arange(task.ordinals), task.superseded)
@@ -174,7 +173,7 @@ def _load_first(session: Session, task: LoadTask) -> LoadedFile:
 
 
 def _ordinals(table: RecordTable, digest: Digest, left_out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Ordinals of the records that count; their digests are added up."""
+    """Return the ordinals of records that are not superseded, and add their digests to ``digest``."""
     found = [np.zeros(0, np.int64)]
     for batch in table.batches(["record_ordinal", "record_sha256"]):
         ordinals = batch["record_ordinal"].to_numpy()
@@ -193,7 +192,7 @@ def _origin(task: LoadTask, file_id: int) -> Origin:
 
 
 def _entry(task: LoadTask, file_id: int, digest: Digest, session: Session, *, records_new: int = 0) -> str:
-    """Return the ledger's entry as JSON; the statement that notes it is counted already."""
+    """Return the ledger entry as JSON; its statement count includes the statement that stores it."""
     return json.dumps(
         {
             "source_file_id": file_id, "name": task.name, "raw_sha256": task.raw_sha256, "records": task.records,

@@ -1,8 +1,8 @@
-"""The order of states: a release and a day of updates are points on one line, by the source's own dates.
+"""The order of states: releases and daily updates are points on one time line, by the source's own dates.
 
-On one date a day comes before a release; of two releases the lower number is the earlier, whatever their dates say. A
-release whose notes give no date stands where it was first fetched. The arithmetic is ``genbank.point_of``; that a row
-yields only to a state at its own point or a later one is decided in the merge itself (``sql/merge.sql``).
+On the same date, a day precedes a release; of two releases, the one with the lower number is earlier, whatever their
+dates. A release without a date is placed where it was first fetched. The computation is in ``genbank.point_of``; the
+merge (``sql/merge.sql``) ensures that a row is only replaced by a state at the same or a later point.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NOTE = "SELECT genbank.note_release(%s, %s, %s, %s, %s, %s)"
 
 
 def note_release(session: Session, partition: PartitionRelease) -> int:
-    """Note the release of a partition and return its point; what was noted once holds."""
+    """Record the release of a partition and return its point; an existing record is kept."""
     return _note(
         session, partition.key.collection, partition.release, number=partition.release, date=release_date(partition),
         fetched=first_fetched(partition),
@@ -25,7 +25,7 @@ def note_release(session: Session, partition: PartitionRelease) -> int:
 
 
 def note_day(session: Session, *, collection: str, base: str, day: dt.date) -> int:
-    """Note a day on top of a release and return its point."""
+    """Record a day based on a release and return its point."""
     return _note(session, collection, f"{base}.{day:%Y%m%d}", number=base, date=day, fetched=day)
 
 

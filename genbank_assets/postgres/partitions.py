@@ -1,9 +1,8 @@
-"""A division's own tables: their names, how they are made, indexed, attached, dropped, and left in order.
+"""The tables of one division: naming, creating, indexing, attaching, dropping and vacuuming them.
 
-``genbank.record_genbank_phg`` is the partition of ``genbank.record`` for GenBank's division phg. One that is loaded
-for the first time stands by itself, without indexes, until it is whole; nobody sees it through ``genbank.record``
-before. When this is done belongs to ``first_load`` and ``division_load``; the indexes themselves, to
-``sql/indexes.sql``.
+``genbank.record_genbank_phg`` is the partition of ``genbank.record`` for GenBank's division phg. During its first load
+it is a separate table without indexes, invisible through ``genbank.record``. When this happens belongs to
+``first_load`` and ``division_load``; index definitions are in ``sql/indexes.sql``.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from genbank_assets.errors import SettingsError
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.statements import PARTITIONED, indexes
 
-# Autovacuum comes after a fiftieth of a partition has changed, not a fifth; what a load inserts it vacuums itself.
+# Autovacuum after 2 % of a partition has changed, instead of 20 %; rows inserted by a load are vacuumed by the load.
 _STORAGE = (
     "autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02, "
     "autovacuum_vacuum_insert_threshold = -1"
 )
-# What nobody compares with a constant: statistics of long texts and of jsonb took most of an ANALYZE.
+# Columns never compared with constants: statistics of long text and jsonb took most of the time of ANALYZE.
 _WITHOUT_STATISTICS = {
     "record": (
         "comment", "contig", "dblinks", "dbsource", "definition", "gc_fraction", "locus_name", "notes", "primary_block",
@@ -39,10 +38,10 @@ _MEMORY = (
 
 
 def partition_name(table: str, *, collection: str, section: str) -> str:
-    """Return the name of a division's own part of a table, without the schema.
+    """Return the name of a division's partition of a table, without the schema.
 
     Raises:
-        SettingsError: the names are none that a table may have.
+        SettingsError: the names contain characters that are not allowed in a table name.
     """
     for name in (collection, section):
         if _NAME.fullmatch(name) is None:
@@ -53,7 +52,7 @@ def partition_name(table: str, *, collection: str, section: str) -> str:
 
 
 def make_tables(session: Session, *, collection: str, section: str) -> None:
-    """Make a division's tables, unattached and without indexes; what a first load left there before is dropped."""
+    """Create a division's unattached tables without indexes, dropping those of an earlier first load."""
     drop_tables(session, collection=collection, section=section)
     _run(
         session,
@@ -62,7 +61,7 @@ def make_tables(session: Session, *, collection: str, section: str) -> None:
 
 
 def table_statement(table: str, *, schema: str, collection: str, section: str) -> str:
-    """CREATE TABLE for a division's part of a table, unattached; a check spares ATTACH from reading it."""
+    """Return CREATE TABLE for a division's unattached table, with a CHECK that lets ATTACH skip validation."""
     name = partition_name(table, collection=collection, section=section)
     without = ", ".join(f"ALTER COLUMN {column} SET STATISTICS 0" for column in _WITHOUT_STATISTICS[table])
     return (
@@ -73,13 +72,13 @@ def table_statement(table: str, *, schema: str, collection: str, section: str) -
 
 
 def drop_tables(session: Session, *, collection: str, section: str) -> None:
-    """Drop a division's own tables, as far as they are there."""
+    """Drop a division's tables, if they exist."""
     names = (partition_name(table, collection=collection, section=section) for table in PARTITIONED)
     _run(session, [f"DROP TABLE IF EXISTS genbank.{name}" for name in names])
 
 
 def index_statements(*, collection: str, section: str) -> list[str]:
-    """CREATE INDEX for every index of a division's tables, the slowest kinds first; those that exist are left."""
+    """Return CREATE INDEX IF NOT EXISTS for all indexes of a division's tables, slowest first."""
     found = []
     for index in sorted(indexes(), key=lambda index: ("gin" not in index.definition, index.table != "feature")):
         name = partition_name(index.table, collection=collection, section=section)
@@ -91,16 +90,16 @@ def build_indexes(
     database: Database, *, collection: str, section: str, workers: int, totals: SqlTotals, memory: str,
     check: Callable[[Session], None],
 ) -> None:  # fmt: skip
-    """Build the indexes of a division's tables, ``workers`` at a time, each in a transaction of its own.
+    """Build the indexes of a division's tables in parallel, each in a separate transaction.
 
     Args:
-        database: where the tables are.
+        database: the database with the tables.
         collection: ``genbank`` or ``refseq``.
         section: the partition.
-        totals: what the statements are added to.
-        workers: 0 builds them one after the other in one transaction, for tables that are soon done.
+        totals: totals to add the statements to.
+        workers: number of parallel transactions; 0 builds all indexes in one transaction, for small tables.
         memory: ``maintenance_work_mem`` of each.
-        check: run first in every transaction.
+        check: executed first in every transaction.
     """
 
     def build(statements: Sequence[str]) -> SqlTotals:
@@ -120,7 +119,7 @@ def build_indexes(
 
 
 def attach_tables(session: Session, *, collection: str, section: str) -> None:
-    """Make a division's indexed tables part of the whole; readers see all of it when the transaction ends."""
+    """Attach a division's indexed tables; readers see all of it once the transaction commits."""
     statements = []
     for table in PARTITIONED:
         name = partition_name(table, collection=collection, section=section)
@@ -136,14 +135,14 @@ def attach_tables(session: Session, *, collection: str, section: str) -> None:
 def leave_in_order(
     database: Database, *, collection: str, section: str, vacuumed: Sequence[str], workers: int
 ) -> SqlTotals:
-    """Tell the planner what a load left behind, and clear what it replaced in the tables that are ``vacuumed``.
+    """Update planner statistics after a load, and vacuum some tables.
 
     Args:
-        database: where the tables are.
+        database: the database with the tables.
         collection: ``genbank`` or ``refseq``.
         section: the partition.
-        vacuumed: of ``PARTITIONED``; the others are analyzed only.
-        workers: tables at a time.
+        vacuumed: tables of ``PARTITIONED`` to vacuum; the others are only analyzed.
+        workers: number of tables to process in parallel.
     """
     names = {t: f"genbank.{partition_name(t, collection=collection, section=section)}" for t in PARTITIONED}
     statements = [f"{'VACUUM (ANALYZE)' if t in vacuumed else 'ANALYZE'} {name}" for t, name in names.items()]
@@ -155,5 +154,5 @@ def leave_in_order(
 
 
 def _run(session: Session, statements: Sequence[str]) -> None:
-    """Run them in one go; they are made of our own names, which _NAME has let through."""
+    """Execute statements in one round trip; their names were validated by _NAME."""
     session.execute(";\n".join(statements))

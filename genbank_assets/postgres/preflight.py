@@ -1,6 +1,6 @@
-"""What a division is about to change, found before anything is: superseded records, and the shrink guard.
+"""Analyses a division before it is loaded: superseded records, and the shrink guard.
 
-Both read the division's memberships (sorted by accession) as a stream. Changing the database belongs to ``load``.
+Both stream the division's memberships, which are sorted by accession. Changing the database belongs to ``load``.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from genbank_assets.postgres.staging import Copy
 from genbank_assets.store import PartitionRelease
 from genbank_assets.tables.unique_tables import memberships_table
 
-MIN_ABSENT = 20  # fewer absent records than this never stop a load
+MIN_ABSENT = 20  # fewer absent records never block a load
 _CURRENT = "FROM genbank.record r WHERE collection = %s AND section = %s AND is_current"
 _IDENTITY = ["accession", "version", "source_file", "record_ordinal", "record_sha256"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Preflight:
-    """A division's accessions.
+    """Accessions of a division.
 
     Attributes:
-        accessions: how many different ones there are, without those that a later day has changed.
-        record_digest: XOR of the ``record_sha256`` that stand for them.
-        superseded: file → ordinals of records that another record of the same accession supersedes.
-        overtaken: accessions that a later day has changed.
+        accessions: number of distinct accessions, without those changed by a later day.
+        record_digest: XOR of the ``record_sha256`` of the records that represent them.
+        superseded: file → ordinals of records superseded by another one with the same accession.
+        overtaken: number of accessions changed by a later day.
     """
 
     accessions: int
@@ -48,15 +48,14 @@ class Preflight:
 
 
 def preflight(partition: PartitionRelease, *, later: Sequence[str] = ()) -> Preflight:
-    """Count a division's accessions and decide which record stands for one that occurs more than once.
+    """Count a division's accessions, and choose the representative of any accession that occurs more than once.
 
-    NCBI lists an accession once; daily or mended files may not. The highest version stands for it, among equals the
-    one that comes last in the order of files and records, so that the end state never depends on which file was
-    loaded first.
+    NCBI lists each accession once, but daily or corrected files may not. The representative is the highest version and,
+    among equals, the last one by file and position, so that the result does not depend on the order of loading.
 
     Args:
-        partition: of a release, or a day.
-        later: accessions that a later day has changed: they are not counted.
+        partition: a release or a day.
+        later: accessions changed by a later day, which are not counted.
     """
     repeated = defaultdict[str, dict[tuple[str, int], dict[str, Any]]](dict)
     digest, left_out, late = Digest(), pa.array(later, pa.string()), set(later)
@@ -94,7 +93,7 @@ def _precedence(row: dict[str, Any]) -> tuple[int, tuple[object, ...], int]:
 
 
 def _repeated(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
-    """Rows whose accession also stands in the row before or after; the last row of a batch may be reported twice."""
+    """Yield rows whose accession equals that of a neighbour; the last row of a batch may be repeated."""
     last: pa.RecordBatch | None = None
     for batch in batches:
         joined = pa.Table.from_batches([last, batch] if last is not None else [batch]).combine_chunks()
@@ -108,18 +107,18 @@ def _repeated(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
 
 
 def later_accessions(session: Session, *, collection: str, section: str, point: int) -> list[str]:
-    """Accessions whose current state is of a day after that point: the release there says nothing of them."""
+    """Return the accessions whose current state is from a day after ``point``."""
     return [str(row[0]) for row in session.execute(query("preflight.later_accessions"), [collection, section, point])]
 
 
 def loaded_totals(session: Session, *, collection: str, section: str, point: int) -> tuple[int, bytes]:
-    """Current records of a division up to that point, and the XOR of their ``record_sha256``, in PostgreSQL."""
+    """Return number and digest XOR of a division's current records up to a point, in PostgreSQL."""
     records, bits = session.execute("SELECT * FROM genbank.totals(%s, %s, %s)", [collection, section, point])[0]
     return int(records), int(bits or "0", 2).to_bytes(32, "big")
 
 
 def stage_accessions(session: Session, partition: PartitionRelease) -> None:
-    """Send every accession of the release's division to the temporary table ``stage_accession``."""
+    """Copy all accessions of the division to the temporary table ``stage_accession``."""
     session.execute(query("load.stage_accession"))
     copy = Copy("stage_accession", ("accession",), lambda: _memberships(partition, ["accession"]))
     session.copy_in(copy.statement, copy.stream())
@@ -127,12 +126,12 @@ def stage_accessions(session: Session, partition: PartitionRelease) -> None:
 
 
 def check_shrinkage(session: Session, partition: PartitionRelease, *, point: int, max_absent_fraction: float) -> None:
-    """Count the loaded records the release lacks, before anything is changed.
+    """Count the loaded records that the release lacks, before anything is changed.
 
-    Upstream faults look exactly like deletions, so too many stop the load for a person to decide.
+    Faults at NCBI look exactly like deletions, so a load that would remove too many records needs confirmation.
 
     Raises:
-        ShrinkGuardError: too many are gone.
+        ShrinkGuardError: too many records are missing.
     """
     key = [partition.key.collection, partition.key.division]
     if not session.execute(f"SELECT EXISTS (SELECT {_CURRENT})", key)[0][0]:
@@ -151,20 +150,20 @@ def check_shrinkage(session: Session, partition: PartitionRelease, *, point: int
 
 
 def shrinks_too_much(absent: int, *, loaded: int, max_absent_fraction: float) -> bool:
-    """Return whether so many absent records are for a person to decide; a handful never is."""
+    """Return whether so many absent records require confirmation; a few never do."""
     return absent >= MIN_ABSENT and absent > max_absent_fraction * loaded
 
 
 @dataclasses.dataclass(frozen=True)
 class ComparedTotals:
-    """A division of a release in the tables and in PostgreSQL, both without what a later day has changed.
+    """A division in the tables and in PostgreSQL, in both cases without records changed by a later day.
 
     Attributes:
-        accessions: of the tables.
-        rows: current records.
-        digests_agree: whether the XOR of their ``record_sha256`` is the same.
-        files: in the ledger.
-        superseded: record ordinals of each file of the tables whose records other rows supersede.
+        accessions: number of accessions in the tables.
+        rows: number of current records in PostgreSQL.
+        digests_agree: whether the XORs of their ``record_sha256`` agree.
+        files: number of files in the ledger.
+        superseded: file → ordinals of superseded records in the tables.
     """
 
     accessions: int
@@ -175,12 +174,12 @@ class ComparedTotals:
 
     @property
     def agree(self) -> bool:
-        """Whether PostgreSQL holds what the tables hold."""
+        """Whether PostgreSQL matches the tables."""
         return self.accessions == self.rows and self.digests_agree
 
 
 def compared_totals(session: Session, partition: PartitionRelease) -> ComparedTotals:
-    """Count a division once more on both sides.
+    """Count a loaded division in the tables and in PostgreSQL.
 
     Raises:
         DatabaseError: the release was never loaded.
@@ -204,11 +203,11 @@ def compared_totals(session: Session, partition: PartitionRelease) -> ComparedTo
 
 @dataclasses.dataclass(frozen=True)
 class Absences:
-    """What a loaded release took away from a division.
+    """Records removed by a release.
 
     Attributes:
-        absent: records that were loaded and that the release lacks.
-        loaded_before: records that were current before it was loaded.
+        absent: number of loaded records that the release lacks.
+        loaded_before: number of records that were current before it was loaded.
     """
 
     absent: int
@@ -216,15 +215,15 @@ class Absences:
 
     @property
     def fraction(self) -> float:
-        """Share of the records that were there."""
+        """Fraction of the earlier records that are absent."""
         return self.absent / self.loaded_before if self.loaded_before else 0.0
 
 
 def absences(session: Session, partition: PartitionRelease) -> Absences:
-    """Count what a release that is loaded took away, from the history: the same whichever run loaded it.
+    """Count what a loaded release removed, from the history, independent of which run loaded it.
 
-    A record that has moved to another division of GenBank is not absent. One that the release brought, that returned
-    with it or moved here with it was not loaded before.
+    Records that moved to another GenBank division are not absent. Records that the release added, returned or moved
+    into this division do not count as loaded before.
     """
     key = [partition.key.collection, partition.key.division]
     absent, entered = session.execute(

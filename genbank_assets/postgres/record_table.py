@@ -1,7 +1,7 @@
-"""One record table, open for loading: the columns of all its records, or of those that are wanted.
+"""Reads a record table for loading: columns of all records, or of selected ones.
 
-Row groups are read and filtered ahead by threads while the caller sends what it has; memory is bounded by
-:data:`READ_AHEAD_BYTES` and the largest row groups. What becomes of the columns belongs to ``staging``.
+Threads read and filter row groups ahead while the caller sends; memory is bounded by :data:`READ_AHEAD_BYTES` and the
+size of the largest row groups. Converting columns belongs to ``staging``.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-READ_AHEAD_BYTES = 32 * 1024 * 1024  # of rows that are read while others are sent, uncompressed
-GATHERED_BYTES = 8 * 1024 * 1024  # of wanted records that are sent together when few of a row group are
-_READERS = 2  # threads: a nested column is decoded by one alone
+READ_AHEAD_BYTES = 32 * 1024 * 1024  # uncompressed rows read while others are being sent
+GATHERED_BYTES = 8 * 1024 * 1024  # selected records combined into one batch, if each row group has only few
+_READERS = 2  # threads; a single nested column is decoded by one thread
 
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """Which records of a file are to be sent, and the ``record_id`` of each.
+    """The records of a file to send, and their ``record_id``.
 
     Attributes:
-        ids: record_id by record ordinal; 0 for a record that is not wanted.
+        ids: record_id by record ordinal; 0 for records not to be sent.
     """
 
     ids: np.ndarray[Any, Any]
 
     @classmethod
     def from_pairs(cls, pairs: bytes | None, *, ordinals: int) -> Wanted:
-        """From what ``genbank.plan_file`` answers: ordinal and record_id, 8 bytes each; None wants nothing."""
+        """Decode the result of ``genbank.plan_file``: 8-byte pairs of ordinal and record_id; None selects nothing."""
         ids = np.zeros(ordinals, np.int64)
         if pairs:
             both = np.frombuffer(pairs, ">i8").reshape(-1, 2)
@@ -49,17 +49,17 @@ class Wanted:
         return int(np.count_nonzero(self.ids))
 
     def among(self, ordinals: pa.Array) -> np.ndarray[Any, Any]:
-        """Return the record_id of each of these ordinals, or 0."""
+        """Return the record_id of each ordinal, or 0."""
         found: np.ndarray[Any, Any] = self.ids[ordinals.to_numpy()]
         return found
 
 
 class RecordTable:
-    """A ``records.parquet`` of one file."""
+    """The record table of one file."""
 
     def __init__(self, path: Path) -> None:
         self._file = pq.ParquetFile(path, pre_buffer=True)
-        # A reader for each thread: one is not for several of them.
+        # One reader per thread: readers are not thread-safe.
         self._readers: SimpleQueue[pq.ParquetFile] = SimpleQueue()
         for _ in range(_READERS):
             self._readers.put(pq.ParquetFile(path, pre_buffer=True, metadata=self._file.metadata))
@@ -75,7 +75,7 @@ class RecordTable:
             self._readers.get().close()
 
     def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """These columns, one batch or more for each row group, in order."""
+        """Yield these columns of all records in order, in one or more batches per row group."""
         jobs = [
             (self._file.metadata.row_group(group).total_byte_size, partial(self._read, group, columns))
             for group in range(self._file.num_row_groups)
@@ -84,10 +84,10 @@ class RecordTable:
             yield from batches
 
     def wanted(self, columns: Sequence[list[str]], wanted: Wanted) -> list[Iterator[tuple[pa.RecordBatch, pa.Array]]]:
-        """For each of these sets of columns, the wanted records' columns and their record_ids, some MiB at a time.
+        """Return an iterator per set of columns over the selected records' columns and record_ids.
 
-        Row groups without any are not read. Reading begins at once and goes on from set to set, so the iterators are to
-        be used up in their order, before the table is closed; what goes wrong in reading is raised by them.
+        Row groups without selected records are skipped. Reading starts at once and continues from set to set, so the
+        iterators must be consumed in order, before the table is closed; they raise any read errors.
         """
         groups = [group for group, ordinals in enumerate(self._ordinals) if wanted.among(ordinals).any()]
         jobs = [
@@ -120,10 +120,10 @@ class RecordTable:
 
 
 class _ReadAhead(Iterator[list[pa.RecordBatch]]):
-    """Results of jobs in their order; they run as far ahead as :data:`READ_AHEAD_BYTES` of results go.
+    """Runs jobs ahead of time and returns their results in order, limited to :data:`READ_AHEAD_BYTES` of results.
 
-    A job counts as its row group until it is done, and as what it found from then on: a few records may be most of a
-    row group, or next to nothing of it.
+    A running job counts as its row group, a finished one as its actual result, which may be anything from a few records
+    to most of the row group.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class _ReadAhead(Iterator[list[pa.RecordBatch]]):
         self._jobs = collections.deque(jobs)
         self._running: collections.deque[_Job] = collections.deque()
         self._ahead_bytes = 0
-        self._lock = threading.RLock()  # a job that is done at once starts the next one within
+        self._lock = threading.RLock()  # a job that finishes immediately starts the next one recursively
         self._start()
 
     def _start(self) -> None:
@@ -142,7 +142,7 @@ class _ReadAhead(Iterator[list[pa.RecordBatch]]):
                 size, job = self._jobs.popleft()
                 try:
                     future = self._threads.submit(job)
-                except RuntimeError:  # the table is being closed, and nobody waits for this any more
+                except RuntimeError:  # the table is being closed, and the result is not needed
                     self._jobs.clear()
                     return
                 running = _Job(size, future)

@@ -1,9 +1,9 @@
-"""The step to schema version 5: tables partitioned by division, filled beside the old ones, in their place at once.
+"""Migration to schema version 5: builds tables partitioned by division beside the old ones, then swaps them.
 
-Everything new is made in the schema ``genbank_next``, a division and a table at a time, so that a run that is cut
-short goes on where it was; readers see the old tables until the last transaction. It needs room for both. Loads by an
-earlier version while this goes on are noticed, and it starts over. What the new tables are is in ``sql/``; when this
-is asked for, in ``versions``.
+Everything is built in the schema ``genbank_next``, one division and table at a time, so that an interrupted run can
+continue; readers see the old tables until the final transaction. It needs disk space for both. Loads by an earlier
+version during the migration are detected, and it starts over. The new tables are defined in ``sql/``; ``versions``
+decides when to migrate.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from genbank_assets.postgres.partitions import partition_name, table_statement
 from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.statements import PARTITIONED, indexes, table_statements
 
-# Columns of today that databases of version 4 lack; they are null there.
+# Columns missing in version 4, which become null.
 _LATER = frozenset({"other_lines"})
 _OLD = ("record_presence", "record_event", "feature", "reference", "record", "sequence", "division_release",
         "source_file", "release")  # fmt: skip
@@ -30,15 +30,15 @@ _EXCLUSIVE = "LOCK TABLE genbank.source_file, genbank.record, genbank.record_eve
 
 
 def repartition(database: Database, *, progress: Callable[[str], None], finish: Callable[[Session], None]) -> SqlTotals:
-    """Bring version 4 to version 5; readers see the old tables until they are replaced by the new ones at once.
+    """Migrate version 4 to version 5; readers see the old tables until all are replaced at once.
 
     Args:
-        database: of version 4.
-        progress: called with a line for every division.
-        finish: run last in the transaction that puts the new tables in place: views, functions, the version's number.
+        database: a database of version 4.
+        progress: called with a message for every division.
+        finish: runs last in the transaction that swaps the tables: views, functions and the version number.
 
     Raises:
-        DatabaseError: another process loads with an earlier version meanwhile.
+        DatabaseError: another process loads with an earlier version at the same time.
     """
     totals = SqlTotals()
     with database.transaction() as session:
@@ -72,7 +72,7 @@ def repartition(database: Database, *, progress: Callable[[str], None], finish: 
 
 
 def _begin(session: Session, progress: Callable[[str], None]) -> None:
-    """Make the new tables, or find those of a run that was cut short and nothing was loaded since."""
+    """Create the new tables, or find those of an interrupted run if nothing was loaded since."""
     ledger = session.execute(_LEDGER)[0]
     if session.execute("SELECT to_regclass('genbank_next.begun') IS NOT NULL")[0][0]:
         if session.execute("SELECT files_to, files FROM genbank_next.begun") == [ledger]:
@@ -88,7 +88,7 @@ def _begin(session: Session, progress: Callable[[str], None]) -> None:
 
 
 def _copy(session: Session, table: str, *, collection: str, section: str) -> None:
-    """One table of one division: rows, then indexes."""
+    """Copy one table of one division: rows, then indexes."""
     name = partition_name(table, collection=collection, section=section)
     _run(session, table_statement(table, schema="genbank_next", collection=collection, section=section))
     columns, selection = _selection(session, table)
@@ -103,7 +103,7 @@ def _copy(session: Session, table: str, *, collection: str, section: str) -> Non
 
 
 def _selection(session: Session, table: str) -> tuple[str, str]:
-    """The columns of a new table, and the query that has them from the old ones; r has collection and section."""
+    """Return the columns of a new table, and the query for them on the old tables; r has collection and section."""
     if table == "record":
         kept = ("record_id", "section", "is_current", "molecule_class", "code_version")
         names = [*kept, *(name for name, _ in record_columns() if name not in _LATER)]
@@ -169,4 +169,4 @@ def _swap(
 
 
 def _run(session: Session, statement: str) -> None:
-    session.execute(statement)  # made of our own files and names, never of input
+    session.execute(statement)  # built from this package's files and names only, never from input

@@ -1,7 +1,7 @@
-"""The SQL of this package, out of its files; it is the package's own and never made of input.
+"""Loads SQL from this package's files; statements are never built from input.
 
-``sql/NAME.sql`` makes tables, indexes, views and functions. ``sql/queries/GROUP.sql`` has statements with a name each,
-under lines ``-- name: NAME``. Filling in columns belongs to ``statements``, executing to the callers.
+``sql/NAME.sql`` creates tables, indexes, views and functions. ``sql/queries/GROUP.sql`` has named statements, each
+below a line ``-- name: NAME``. Substituting columns belongs to ``statements``, executing to the callers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def read_sql(name: str) -> str:
 
 @cache
 def queries(group: str) -> dict[str, LiteralString]:
-    """Name → statement, of ``sql/queries/GROUP.sql``; without the comment above it and the final semicolon."""
+    """Return name → statement of ``sql/queries/GROUP.sql``, without comments and final semicolon."""
     parts = _NAME.split(read_sql(f"queries/{group}"))
     return {
         name: cast(LiteralString, text.strip().removesuffix(";"))

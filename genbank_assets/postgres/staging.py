@@ -1,9 +1,8 @@
-"""Record tables as the rows PostgreSQL wants: Arrow in, the binary stream of COPY out.
+"""Converts record tables to PostgreSQL rows: Arrow in, binary COPY stream out.
 
-Four kinds of rows come from one record table: keys (all records, narrow), and for the records that are wanted their
-columns, features and references. PostgreSQL's limits are wide: 1 GB a field, 255 MB the qualifiers of one feature. How
-the table is read belongs to ``record_table``, when rows are sent to ``one_file``; what the columns are is derived from
-``ddl``.
+One record table provides four kinds of rows: keys (all records, few columns) and, for the records to send, their
+columns, features and references. PostgreSQL's limits are ample: 1 GB per field, 255 MB for the qualifiers of a feature.
+Reading the table belongs to ``record_table``, sending to ``one_file``; columns are derived from ``ddl``.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _KEY_COLUMNS = [
     "record_ordinal", "accession", "version", "accession_version", "record_sha256", "sequence_sha256",
     "molecule_class", "length", "record_offset", "record_bytes",
 ]  # fmt: skip
-# Spans stay in Parquet: reading them would take as long as all the rest of a feature.
+# Spans are kept in Parquet only: reading them would take as long as all other fields of a feature.
 _POSITION_COLUMNS = ("record_offset", "record_bytes", "record_ordinal")
 _EVENT_COLUMNS = ["accession", "version", "accession_version", "record_sha256", "sequence_sha256"]
 _FEATURE_COLUMNS = [f"features.list.element.{field.name}" for field in FEATURE if field.name != "spans"]
@@ -39,13 +38,13 @@ _FEATURE_COLUMNS = [f"features.list.element.{field.name}" for field in FEATURE i
 
 @dataclasses.dataclass(frozen=True)
 class Copy:
-    """One COPY: its table, columns, and a source of Arrow batches.
+    """One COPY.
 
     Attributes:
-        table: the table, with schema.
-        columns: its columns in the order of the batches.
+        table: qualified name of the table.
+        columns: columns in the order of the batches.
         batches: called once per attempt; yields record batches.
-        json_columns: columns of the batches that hold JSON text.
+        json_columns: columns of the batches that contain JSON text.
     """
 
     table: str
@@ -55,11 +54,11 @@ class Copy:
 
     @property
     def statement(self) -> str:
-        """``COPY … FROM STDIN (FORMAT binary)``; all names are our own."""
+        """``COPY … FROM STDIN (FORMAT binary)``, built from this package's names only."""
         return f"COPY {self.table} ({', '.join(self.columns)}) FROM STDIN (FORMAT binary)"
 
     def stream(self) -> Iterator[bytes]:
-        """Yield the binary stream, batch by batch."""
+        """Yield the binary COPY stream, batch by batch."""
         encoder = None
         for batch in self.batches():
             if encoder is None:
@@ -81,12 +80,12 @@ class Copy:
 
 
 def key_copy(table: RecordTable, *, superseded: tuple[int, ...] = (), digest: Digest | None = None) -> Copy:
-    """Yield every record of the table but the superseded ones: identity, digests, place in the file.
+    """Return the COPY of keys of all records that are not superseded: identity, digests, location in the file.
 
     Args:
-        table: one file's.
-        superseded: ordinals that are left out.
-        digest: what their ``record_sha256`` are added to.
+        table: the file's record table.
+        superseded: ordinals to skip.
+        digest: accumulates their ``record_sha256``.
     """
     left_out = pa.array(superseded, pa.int64())
 
@@ -103,20 +102,20 @@ def key_copy(table: RecordTable, *, superseded: tuple[int, ...] = (), digest: Di
     return Copy("stage_key", tuple(_KEY_COLUMNS), batches)
 
 
-_Rows = Iterator[tuple[pa.RecordBatch, pa.Array]]  # columns of some records, and the record_id of each
+_Rows = Iterator[tuple[pa.RecordBatch, pa.Array]]  # columns of some records, and their record_ids
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What a load says of every row it sends, beside what the record table says.
+    """Values that a load adds to every row.
 
     Attributes:
         collection: ``genbank`` or ``refseq``.
         section: the partition.
         code_version: version of the code that parsed the records.
-        point: the state's place in the order of states.
-        source_file_id: the file's number in the ledger.
-        partition: ending of the tables' names: ``_genbank_phg`` for the partition, "" for the whole.
+        point: position in the order of states.
+        source_file_id: id of the file in the ledger.
+        partition: suffix of the table names: ``_genbank_phg`` for a partition, "" for the parent table.
     """
 
     collection: str
@@ -128,14 +127,14 @@ class Origin:
 
 
 def row_copies(table: RecordTable, wanted: Wanted, *, origin: Origin) -> tuple[Copy, Copy, Copy]:
-    """Return the wanted records, their features and their references, each to be streamed once and in this order."""
+    """Return the COPYs of the selected records, features and references, to be streamed once and in this order."""
     columns = [*(column.name for _, column in record_columns()), *_POSITION_COLUMNS]
     records, features, references = table.wanted([columns, _FEATURE_COLUMNS, ["references"]], wanted)
     return _record_copy(records, origin), _feature_copy(features, origin), _reference_copy(references, origin)
 
 
 def event_copy(table: RecordTable, wanted: Wanted, *, origin: Origin, release: str, run_id: str) -> Copy:
-    """Yield the event ``new`` of every wanted record: the history of a first load."""
+    """Return the COPY of an event ``new`` for every selected record, the history of a first load."""
     (rows,) = table.wanted([_EVENT_COLUMNS], wanted)
     said = {"release": release, "state": "new", "section": origin.section, "run_id": run_id}
     names = ("record_id", *said, "collection", "point", *_EVENT_COLUMNS)
@@ -175,7 +174,7 @@ def _record_copy(rows: _Rows, origin: Origin) -> Copy:
 
 
 def _feature_copy(rows: _Rows, origin: Origin) -> Copy:
-    """With the qualifiers people search by lifted out."""
+    """Return the COPY of features, with separate columns for the qualifiers used in searches."""
     names = (
         "record_id", "collection", "section", "ordinal", "key", "location", "operator", "start_position",
         "end_position", "strand", "partial_start", "partial_end", "spans_origin", "qualifiers", "gene", "locus_tag",
@@ -234,7 +233,7 @@ def _key_column(batch: pa.RecordBatch, name: str) -> pa.Array:
 
 
 def evidence_copy(partition: PartitionRelease) -> Copy | None:
-    """NCBI's own lists of removed records, where they came with the raw files."""
+    """Return the COPY of NCBI's lists of changes, if they were fetched with the raw files."""
     raw = partition.manifest("raw_files")
     if raw is None or raw.extra.get("evidence_file") is None:
         return None

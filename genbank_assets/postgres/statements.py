@@ -1,7 +1,7 @@
-"""The SQL of the schema: where its files lie, and what a statement in them stands for.
+"""Composes the statements of the schema from the files in ``sql/``.
 
-The texts are in ``sql/``: tables, indexes, views, functions for people, functions of the load. What is done with them
-belongs to ``versions`` and ``partitions``; what the columns mean, to ``ddl``.
+The files define tables, indexes, views, and functions for users and for loading. Executing them belongs to ``versions``
+and ``partitions``, the meaning of columns to ``ddl``.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from genbank_assets.postgres.ddl import MAX_INDEXED_BYTES, record_columns, sql_t
 from genbank_assets.postgres.sql_files import read_sql
 
 PARTITIONED: Final = ("record", "feature", "reference", "record_event")
-# Views and functions that are recreated together, in this order: a view may use a function. The taxonomy's tables are
-# made where they are not there.
+# Recreated together in this order, because views may use functions. The taxonomy's tables are created if missing.
 REFRESHED: Final = ("functions", "views", "merge", "taxonomy")
 _INDEX = re.compile(r"^CREATE (UNIQUE )?INDEX (\w+) ON genbank\.(\w+) (.+);$", re.MULTILINE)
 _PRIMARY_KEY = "_pkey"
@@ -28,10 +27,10 @@ class Index:
     """An index of a partitioned table.
 
     Attributes:
-        name: as the whole table has it.
-        table: which table.
-        definition: columns, method and condition, as after the table's name in CREATE INDEX.
-        is_unique: whether values may stand once only.
+        name: name on the partitioned table.
+        table: the table.
+        definition: method, columns and condition, as after the table name in CREATE INDEX.
+        is_unique: whether it is unique.
     """
 
     name: str
@@ -41,22 +40,22 @@ class Index:
 
     @property
     def is_primary_key(self) -> bool:
-        """Whether it is the table's primary key."""
+        """Whether it is the primary key of the table."""
         return self.name == self.table + _PRIMARY_KEY
 
     def name_on(self, partition: str) -> str:
-        """Return its name on a partition: ``record_taxon`` on ``record_genbank_phg`` → ``record_genbank_phg_taxon``."""
+        """Return its name on a partition: ``record_taxon`` becomes ``record_genbank_phg_taxon``."""
         return partition + self.name.removeprefix(self.table)
 
     def create_on(self, table: str, *, name: str) -> str:
-        """CREATE INDEX on a table that looks like the index's own."""
+        """Return CREATE INDEX for a table with the same columns."""
         unique = "UNIQUE " if self.is_unique else ""
         return f"CREATE {unique}INDEX IF NOT EXISTS {name} ON {table} {self.definition}"
 
 
 @cache
 def sql_text(name: str) -> str:
-    """Return the text of ``sql/NAME.sql`` with the column list filled in."""
+    """Return the text of ``sql/NAME.sql`` with column lists substituted."""
     text = read_sql(name)
     columns = record_columns()
     if name == "tables":
@@ -65,7 +64,7 @@ def sql_text(name: str) -> str:
         shown = ", ".join(f"r.{n}" for n, _ in columns if n != "release")
     fillings = {
         "record_columns": shown,
-        # As it is indexed: a name of more than 255 characters is whole in the table.
+        # As indexed; names longer than 255 characters are complete in the table.
         "current_record_columns": shown.replace("r.organism,", "left(r.organism, 255) AS organism,"),
         "max_indexed_bytes": str(MAX_INDEXED_BYTES),
     }
@@ -76,7 +75,7 @@ def sql_text(name: str) -> str:
 
 @cache
 def indexes() -> tuple[Index, ...]:
-    """Return every index of the partitioned tables, as ``sql/indexes.sql`` lists them."""
+    """Return all indexes of the partitioned tables, in the order of ``sql/indexes.sql``."""
     return tuple(
         Index(name=m[2], table=m[3], definition=m[4], is_unique=bool(m[1]))
         for m in _INDEX.finditer(sql_text("indexes"))
@@ -84,7 +83,7 @@ def indexes() -> tuple[Index, ...]:
 
 
 def table_statements() -> list[str]:
-    """Return what makes the tables of a new schema: partitioned by collection, and each collection by section."""
+    """Return the statements for the tables of a new schema, partitioned by collection and section."""
     statements = [sql_text("tables")]
     for table in PARTITIONED:
         statements += [

@@ -1,7 +1,7 @@
-"""A date's taxonomy in PostgreSQL: ``genbank.taxon`` with names, merged and deleted taxa.
+"""Loads a date's taxonomy into PostgreSQL: ``genbank.taxon`` with names, merged and deleted taxa.
 
-The tables are compared with what is loaded and only rows that differ are written, in one transaction: readers see one
-date or the other. An earlier date never replaces a later one. The tables themselves are made by ``versions``.
+Only differing rows are written, in one transaction, so readers see one date or the other. An earlier date never
+replaces a later one. Creating the tables belongs to ``versions``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from genbank_assets.settings import Settings
 from genbank_assets.tables.taxonomy import TaxonomyManifest, table_path
 
 _BATCH_ROWS = 50_000
-# Parquet table -> table of the database, and its key.
+# Parquet table -> database table, and its key.
 _TABLES = {
     "nodes": ("taxon", ("taxon_id",)),
     "names": ("taxon_name", ("taxon_id", "name_class", "name")),
@@ -32,11 +32,11 @@ _TABLES = {
 
 @dataclasses.dataclass(frozen=True)
 class TaxonomyLoad:
-    """What a load did: whether the date is the one in the database now, rows written and removed, SQL totals.
+    """Result of loading a taxonomy.
 
     Attributes:
-        is_current: whether the database has this date's taxonomy now.
-        written: rows inserted or changed.
+        is_current: whether the database now has this date's taxonomy.
+        written: rows inserted or updated.
         removed: rows deleted.
         totals: statements, rows and seconds.
     """
@@ -50,7 +50,7 @@ class TaxonomyLoad:
 def load_taxonomy(
     manifest: TaxonomyManifest, *, settings: Settings, progress: Callable[[str], None], run_id: str
 ) -> TaxonomyLoad:
-    """Bring the database's taxonomy to this date; one that holds a later date is left as it is.
+    """Bring the database's taxonomy to this date, unless it has a later one.
 
     Raises:
         DatabaseError: PostgreSQL cannot be reached or failed; nothing was changed.
@@ -81,7 +81,7 @@ def load_taxonomy(
 
 
 def _merge(session: Session, table: str, path: Path) -> tuple[int, int]:
-    """Make a table equal to a Parquet file; returns rows written and removed."""
+    """Make a table equal to a Parquet file; return the numbers of rows written and removed."""
     name, key = _TABLES[table]
     columns = tuple(column.name for column in TAXONOMY_TABLES[table])
 
@@ -100,7 +100,7 @@ def _merge(session: Session, table: str, path: Path) -> tuple[int, int]:
 
 
 class _Statements:
-    """The statements that merge one table; all names are our own."""
+    """The statements for merging one table, built from this package's names only."""
 
     def __init__(self, name: str, *, key: tuple[str, ...], columns: tuple[str, ...]) -> None:
         same = " AND ".join(f"s.{column} = t.{column}" for column in key)

@@ -1,9 +1,9 @@
-"""The schema's versions: a new database is made as the newest, an older one goes forward step by step.
+"""Schema versions: creates new databases with the latest version, and migrates older ones step by step.
 
-Each step is a numbered SQL file in ``migrations/`` and changes tables only; views and functions are recreated after
-the last step, and whenever their SQL is not that of this package; comments by themselves. What other people made in
-the schema or on its views stays. One process at a time does this; a kill leaves the version before, and the step that
-takes long (``repartition``) goes on where it was. What the schema is belongs to ``statements`` and ``ddl``.
+Each step is a numbered SQL file in ``migrations/`` and changes only tables; views and functions are recreated after the
+last step and whenever their SQL differs from this package's; comments likewise. Users' objects in the schema, and views
+on it, are preserved. Only one process migrates at a time; a kill leaves the previous version, and the slow step
+(``repartition``) can continue. The schema's content belongs to ``statements`` and ``ddl``.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.statements import REFRESHED, sql_text, table_statements
 
 OLDEST_SERVER = 140000  # PostgreSQL 14
-_LOCK = 7_263_402_117  # any number of our own: one process at a time creates or migrates
+_LOCK = 7_263_402_117  # arbitrary advisory-lock key: one process at a time creates or migrates
 
 
 def migration_steps() -> dict[int, str]:
-    """Version → the SQL that leads to it from the version before."""
+    """Return version → SQL that migrates the previous version to it."""
     folder = files("genbank_assets.postgres") / "migrations"
     steps = {int(entry.name[:4]): entry.read_text("utf-8") for entry in folder.iterdir() if entry.name[-4:] == ".sql"}
     return dict(sorted(steps.items()))
@@ -41,13 +41,13 @@ _VIEW = re.compile(r"^CREATE OR REPLACE VIEW genbank\.(\w+)", re.MULTILINE)
 
 
 def ensure_schema(database: Database, *, progress: Callable[[str], None] = lambda line: None) -> SqlTotals:
-    """Create the schema, bring it forward, or find that it is up to date; concurrent callers wait for the first.
+    """Create the schema, migrate it, or find that it is up to date; concurrent callers wait.
 
     Returns:
-        What that took.
+        SQL totals of this call.
 
     Raises:
-        DatabaseError: the schema was made by a later version of this package, or the server is not fit for it.
+        DatabaseError: the schema belongs to a later version of this package, or the server is not supported.
     """
     with database.transaction() as session:
         session.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -80,7 +80,7 @@ def ensure_schema(database: Database, *, progress: Callable[[str], None] = lambd
         with leases.hold(database, "schema", progress=progress, totals=totals):
             with database.transaction() as session:
                 version = session.execute("SELECT max(version) FROM genbank.schema_version")[0][0]
-            if version < _PARTITIONED_VERSION:  # another process may have done it meanwhile
+            if version < _PARTITIONED_VERSION:  # unless another process has migrated it meanwhile
                 totals.add(
                     repartition(database, progress=progress, finish=lambda session: _refresh(session, "", progress))
                 )
@@ -100,7 +100,7 @@ def _create(session: Session, progress: Callable[[str], None]) -> None:
 
 
 def _refresh(session: Session, described: str, progress: Callable[[str], None]) -> None:
-    """Recreate what holds no data and is not this package's, and note the version."""
+    """Recreate views, functions and comments that differ from this package's, and record the version."""
     if _code_description() not in described:
         for name in REFRESHED:
             if name == "views":
@@ -113,7 +113,7 @@ def _refresh(session: Session, described: str, progress: Callable[[str], None]) 
 
 
 def _replace_views(session: Session, progress: Callable[[str], None]) -> None:
-    """Views in place, so that others on them stay; where a column went or changed, those are made again too."""
+    """Replace views in place, which keeps users' views; recreate those whose columns were removed or changed."""
     try:
         with session.savepoint():
             _run(session, sql_text("views"))
@@ -127,12 +127,12 @@ def _replace_views(session: Session, progress: Callable[[str], None]) -> None:
 
 
 def _description() -> str:
-    """Return what the schema's comment says: it changes when functions, views or comments do, even within a version."""
+    """Return the schema's comment, which includes digests of functions, views and comments."""
     return f"GenBank and RefSeq records; {_code_description()}; comments {_digest(comment_statement())}"
 
 
 def _code_description() -> str:
-    """Return the part that views and functions decide, whatever is said about them."""
+    """Return the part of it that depends on views and functions only."""
     code = "".join(sql_text(name) for name in REFRESHED)
     return f"functions and views {_digest(re.sub(r'^ *--.*$', '', code, flags=re.MULTILINE))}"
 
@@ -142,7 +142,7 @@ def _digest(text: str) -> str:
 
 
 def _run(session: Session, statement: str) -> None:
-    session.execute(statement)  # made of our own files and column list, never of input
+    session.execute(statement)  # built from this package's files and column list only, never from input
 
 
 def _check_server(session: Session) -> None:

@@ -1,5 +1,5 @@
-"""The embedded PostgreSQL server of a store: its programs, files, account, users and life.
+"""The embedded PostgreSQL server of a store: its programs, files, account, users and life cycle.
 
-``server`` starts and stops it; ``database_url`` and the commands ``stop`` and ``psql`` are the only ones that ask. What
-is sent to the database belongs to ``postgres``, which knows a URL and no more.
+``server`` starts and stops it; only ``database_url`` and the commands ``stop`` and ``psql`` use it. Database content
+belongs to ``postgres``, which only receives a URL.
 """

@@ -1,7 +1,7 @@
-"""The account that the embedded server runs under, and programs run as that account.
+"""The account of the embedded server, and running programs as that account.
 
-PostgreSQL refuses to run as root; as root its programs run under ``postgres`` or ``nobody``. Which files that account
-needs belongs to ``cluster_paths`` and ``programs``.
+PostgreSQL refuses to run as root; if this process is root, its programs run as ``postgres`` or ``nobody``. The files
+that account needs belong to ``cluster_paths`` and ``programs``.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Sequence
 
 from genbank_assets.errors import DatabaseError
 
-CANNOT_EXECUTE = 126  # a shell's exit code for a program that is there and may not be run
+CANNOT_EXECUTE = 126  # exit code of a shell for a program that cannot be executed
 
 
 def server_account() -> pwd.struct_passwd | None:
-    """Return the account the server runs under; None means our own.
+    """Return the account of the server; None means the current user.
 
     Raises:
-        DatabaseError: we are root, and there is no other account to run it under.
+        DatabaseError: the current user is root, and there is no other account to use.
     """
     if os.geteuid() != 0:
         return None
@@ -35,11 +35,14 @@ def server_account() -> pwd.struct_passwd | None:
 def run_as(
     command: list[str], account: pwd.struct_passwd | None, *, keep: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program under the account, without PG* variables of ours.
+    """Run a program as an account, without the PG* environment variables of this process.
 
-    ``keep`` are open files that the program, and what it starts, have as well.
+    If the account cannot access or start the program, the exit code is 126, as in a shell; nothing is raised.
 
-    A program that the account cannot reach or start gives the exit code 126, as a shell has it, and raises nothing.
+    Args:
+        command: program and arguments.
+        account: the account; None for the current user.
+        keep: open files inherited by the program and its children.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     environment |= {"LC_ALL": "C", "TZ": "UTC"}
@@ -59,5 +62,5 @@ def run_as(
             group=account.pw_gid if account else None,
             extra_groups=[] if account else None,
         )
-    except OSError as error:  # PermissionError below a closed folder; FileNotFoundError without the program's loader
+    except OSError as error:  # no access to the folder, or a missing ELF loader
         return subprocess.CompletedProcess(command, CANNOT_EXECUTE, "", f"{command[0]}: {error.strerror}")

@@ -1,8 +1,8 @@
-"""Where an embedded server's files lie: data, log, locks, socket.
+"""Paths of an embedded server's files: data, log, locks, socket.
 
-Everything is under ``STORE/postgres`` unless the server's account cannot get there (a store below /root, say). Then the
-data lie in a folder of their own beside other servers' data, and a file in the store names it. What is started from
-here, and when, belongs to ``server``; what becomes of the data of a store that was deleted, to ``leftovers``.
+Everything is under ``STORE/postgres`` unless the server's account has no access there (such as a store below /root). In
+that case the data have their own folder beside other servers' data, named in a file in the store. Starting the server
+belongs to ``server``, cleaning up after deleted stores to ``leftovers``.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pathlib import Path
 from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres_server.account import run_as, server_account
 
-MAX_SOCKET_PATH_BYTES = 90  # the kernel's limit is 107 with the socket's own name
-POINTER = "elsewhere"  # the file in STORE/postgres that names the folder outside of the store
-TWIN = "store-file"  # in that folder: a second name of the store's file, where both are in one file system
-OWNER = "store"  # in that folder: the path of the store it was made for
+MAX_SOCKET_PATH_BYTES = 90  # the kernel's limit is 107, including the socket's file name
+POINTER = "elsewhere"  # file in STORE/postgres that names the data folder outside of the store
+TWIN = "store-file"  # in that data folder: a hard link to the store's file, if on the same file system
+OWNER = "store"  # in that data folder: the path of the store it belongs to
 PREFIX = "genbank-assets-"
 FALLBACKS = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108 -- owners are checked; /var/tmp may be swept
 SOCKETS = Path("/tmp")  # noqa: S108 -- owners are checked
@@ -29,14 +29,14 @@ SOCKETS = Path("/tmp")  # noqa: S108 -- owners are checked
 
 @dataclasses.dataclass(frozen=True)
 class ClusterPaths:
-    """The server's folders, and its account (None: our own).
+    """Folders and account of a server.
 
     Attributes:
-        store_file: a file in the store that is there as long as the store is.
-        home: folder of everything but the socket.
+        store_file: a file in the store that exists as long as the store does.
+        home: folder of everything except the socket.
         data: PostgreSQL's data folder, below ``home``.
-        socket_folder: folder of the socket, below ``home`` or, for long or odd paths, /tmp.
-        account: who runs the server.
+        socket_folder: folder of the socket, below ``home`` or, for long or unusual paths, /tmp.
+        account: account of the server; None for the current user.
     """
 
     store_file: Path
@@ -46,12 +46,12 @@ class ClusterPaths:
     account: pwd.struct_passwd | None
 
     def give(self, path: Path) -> None:
-        """Make a file or folder the server account's own."""
+        """Make the server's account the owner of a file or folder."""
         if self.account is not None:
             os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
     def data_version(self) -> str | None:
-        """Return the major version that made the data; None when there are none."""
+        """Return the PostgreSQL major version of the data; None if there are no data."""
         try:
             return (self.data / "PG_VERSION").read_text(encoding="utf-8").strip()
         except FileNotFoundError:
@@ -59,10 +59,10 @@ class ClusterPaths:
 
 
 def make_paths(store: Path) -> ClusterPaths:
-    """Return the paths of a store's server; folders are made, data is not.
+    """Return the paths of a store's server, creating folders but no data.
 
     Raises:
-        DatabaseError: there is no account to run under, a folder belongs to somebody else or cannot be made.
+        DatabaseError: there is no suitable account, or a folder cannot be created or belongs to another user.
     """
     account = server_account()
     try:
@@ -74,39 +74,39 @@ def make_paths(store: Path) -> ClusterPaths:
 
 
 def existing_paths(store: Path) -> ClusterPaths | None:
-    """Return the paths of a store's server whose data are there; None, and nothing made, when there are none."""
+    """Return the paths of a store's server if it has data; otherwise None, creating nothing."""
     home = elsewhere(store) or store.resolve() / "postgres"
     return make_paths(store) if (home / "data" / "PG_VERSION").is_file() else None
 
 
 def elsewhere(store: Path) -> Path | None:
-    """Return the folder that holds the server's data outside the store, if there is one and it is this store's."""
+    """Return the server's data folder outside of the store, if there is one and it belongs to this store."""
     pointer = store.resolve() / "postgres" / POINTER
     try:
         folder = Path(pointer.read_text(encoding="utf-8").strip())
         owner = Path((folder / OWNER).read_text(encoding="utf-8").strip())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    # The copy of a store must not share the server of its original.
+    # A copied store must not share the server of the original.
     is_copy = owner != store.resolve() and (owner / "postgres" / POINTER).exists()
     return None if is_copy and not pointer.samefile(owner / "postgres" / POINTER) else folder
 
 
 def processes_in(folder: Path) -> set[int]:
-    """Processes whose working folder it is, also if it was deleted; a PostgreSQL server's is its data folder."""
+    """Return processes whose working directory is this folder, even if deleted; PostgreSQL's is its data folder."""
     names = {str(folder), f"{folder} (deleted)"}
     found = set()
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             if str((entry / "cwd").readlink()) in names:
                 found.add(int(entry.name))
-        except OSError:  # gone meanwhile, or somebody else's
+        except OSError:  # ended meanwhile, or belongs to another user
             continue
     return found
 
 
 def postmaster_of(data: Path) -> int | None:
-    """Return the number of the server's first process, as its file says; None without such a file."""
+    """Return the process id in ``postmaster.pid``; None without such a file."""
     try:
         return abs(int((data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0]))
     except (OSError, ValueError):
@@ -119,10 +119,10 @@ def _store_file(store: Path) -> Path:
 
 
 def _home(store: Path, account: pwd.struct_passwd | None) -> Path:
-    """``STORE/postgres``, or as root a folder beside other servers' data when the account cannot enter that.
+    """Return ``STORE/postgres``, or, if we are root and the account has no access, a folder beside other servers' data.
 
-    A server stays where it was made when permissions change, and a new store at the same path does not
-    find the database of the one before.
+    A server keeps its location when permissions change, and a new store at the same path does not reuse the database of
+    a previous one.
     """
     home = store.resolve() / "postgres"
     home.mkdir(parents=True, exist_ok=True)
@@ -151,17 +151,17 @@ def _make_elsewhere(home: Path, account: pwd.struct_passwd) -> Path:
     try:
         os.link(temporary, home / POINTER)
     except FileExistsError:
-        if (first := elsewhere(home.parent)) is not None:  # another process was first
+        if (first := elsewhere(home.parent)) is not None:  # another process was faster
             shutil.rmtree(folder)
             return first
-        temporary.replace(home / POINTER)  # it names a folder that is gone, or another store's
+        temporary.replace(home / POINTER)  # replaces a pointer to a missing folder or to another store's
     finally:
         temporary.unlink(missing_ok=True)
     return _adopted(folder, home)
 
 
 def _adopted(folder: Path, home: Path) -> Path:
-    """Note the store as the folder's owner by its path, and by a hard link that a store which moves takes along."""
+    """Record the store as the folder's owner, by path and by a hard link that survives moving the store."""
     if (folder / OWNER).read_text(encoding="utf-8") != f"{home.parent}\n":
         (folder / OWNER).write_text(f"{home.parent}\n", encoding="utf-8")
     twin = folder / TWIN
@@ -169,7 +169,7 @@ def _adopted(folder: Path, home: Path) -> Path:
         if not twin.exists() or not twin.samefile(home / POINTER):
             twin.unlink(missing_ok=True)
             twin.hardlink_to(home / POINTER)
-    except OSError:  # another file system: only the path tells
+    except OSError:  # different file system: rely on the path
         pass
     return folder
 
@@ -182,9 +182,9 @@ def _own(folder: Path) -> Path:
 
 
 def _socket_folder(home: Path, account: pwd.struct_passwd | None) -> Path:
-    """Return a folder for the socket that only the server's account can enter; under /tmp when the path is too long.
+    """Return a folder for the socket that only the server's account can enter; under /tmp if the path is too long.
 
-    Paths with quotes, commas or spaces go there too: PostgreSQL reads its socket folders as a list.
+    Paths with quotes, commas or spaces also use /tmp, because PostgreSQL parses its socket folders as a list.
     """
     folder = home / "socket"
     if len(os.fsencode(folder)) > MAX_SOCKET_PATH_BYTES or set(str(folder)) & set("\"'\\, @"):

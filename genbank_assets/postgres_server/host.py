@@ -1,8 +1,8 @@
-"""One host at a time runs a store's embedded server, also when several share the store's file system.
+"""Ensures that only one host runs a store's embedded server, even if several hosts share the store's file system.
 
-Nothing in PostgreSQL sees a server of another host in the same data folder, and its socket works on one host alone.
-Each process of a running server holds the lock on ``STORE/postgres/host``, which it inherited; the file says on which
-host. The lock ends with the last of them, however that happened. Starting and stopping belong to ``server``.
+PostgreSQL cannot detect a server of another host in the same data folder, and its socket works on one host only. All
+processes of a running server inherit a lock on ``STORE/postgres/host``, which records the host. The lock is released
+when the last of them ends, for whatever reason. Starting and stopping belong to ``server``.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _NAME = "host"
 
 
 def refuse_second_host(store: Path) -> None:
-    """Return when no other host, or container, runs the store's server.
+    """Check that no other host or container runs the store's server.
 
     Raises:
-        DatabaseError: one does; the message names it.
+        DatabaseError: another one does; the message names it.
     """
     try:
         file = _path(store).open("a+", encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError, PermissionError):  # there was never a server, or not one of ours
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # no server, or another user's
         return
     with file:
         _take(file, store, kind=fcntl.LOCK_SH)
@@ -39,10 +39,10 @@ def refuse_second_host(store: Path) -> None:
 
 @contextlib.contextmanager
 def server_lock(store: Path) -> Iterator[int | None]:
-    """The lock, to be handed to a server that is started in the block; None while processes of this host hold it.
+    """Give the lock file, for a server started in the block to inherit; None if this host already holds the lock.
 
     Raises:
-        DatabaseError: processes of another host hold it.
+        DatabaseError: processes on another host hold it.
     """
     with _path(store).open("a+", encoding="utf-8") as file:
         if not _take(file, store, kind=fcntl.LOCK_EX):
@@ -56,10 +56,10 @@ def server_lock(store: Path) -> Iterator[int | None]:
 
 
 def _take(file: IO[str], store: Path, *, kind: int) -> bool:
-    """Take the lock; False while this host has it.
+    """Acquire the lock; return False if this host already has it.
 
-    What the file says is believed when it is still so after a second: whoever only asks has the lock for a moment, and
-    so has a starter before it has written who it is.
+    The recorded host is trusted only if it is unchanged after a second: processes that merely check hold the lock
+    briefly, and so does a starting server before it has recorded its host.
     """
     begun = time.monotonic()
     while True:

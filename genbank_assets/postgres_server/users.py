@@ -1,7 +1,7 @@
-"""Who uses a store's embedded server: each process that needs it to stay up says so for as long as it lives.
+"""Tracks which processes use a store's embedded server, so that it is not stopped under them.
 
-Connections come and go (Dagster opens one per question), so they cannot tell that a UI or a run needs the server. A
-user holds a lock on a file of its own; the kernel lets go of it however the process ends.
+Connections cannot tell: Dagster opens one per query, so a UI or a run may have none. Each user holds a lock on a file
+of its own, which the kernel releases when the process ends for any reason.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _held: dict[Path, TextIO] = {}
 
 @atexit.register
 def _unregister() -> None:
-    """Closed before the interpreter warns of open files."""
+    """Close the file before the interpreter warns about open files."""
     while _held:
         _held.popitem()[1].close()
 
 
 def register_user(home: Path, purpose: str) -> None:
-    """Say that this process uses the server, until it ends. ``purpose`` is shown to people: ``genbank-assets dev``."""
+    """Register this process as a user until it ends; ``purpose``, such as ``genbank-assets dev``, is shown to users."""
     path = home / "users" / str(os.getpid())
     if path in _held:
         return
@@ -36,7 +36,7 @@ def register_user(home: Path, purpose: str) -> None:
 
 
 def current_users(home: Path) -> list[str]:
-    """Purposes and process numbers of all other processes that use the server; what dead ones left is removed."""
+    """Return purposes and ids of other processes that use the server; remove the files of dead ones."""
     found = []
     for path in sorted((home / "users").glob("[0-9]*")):
         if path in _held:

@@ -1,1 +1,1 @@
-"""The lists of columns: below everything that has columns, and knowing none of it."""
+"""Column lists of all tables, with no dependency on the code that fills or reads them."""

@@ -1,6 +1,6 @@
-"""The columns of the tables that are made of features: samples and coding sequences.
+"""Columns of the tables derived from features: samples and coding sequences.
 
-Filling them belongs to ``samples`` and ``cds``. Qualifiers are named as the feature table definition names them (FT).
+Filling them belongs to ``samples`` and ``cds``. Qualifiers have the names of the feature table definition (FT).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The one list of columns of the record tables; everything that shows columns is derived from it.
+"""Columns of the record tables, the single source for everything that depends on them.
 
-From here come the Parquet schema, the PostgreSQL DDL and its comments, Dagster's column schema and the data
-dictionary. Adding a column means adding it here and filling it in the scanner. Rules of the format are cited
-as "gbrel §x" (GenBank release notes) and "FT" (the INSDC feature table definition).
+The Parquet schema, the PostgreSQL DDL and its comments, Dagster's column schema and the data dictionary are derived
+from this list. To add a column, add it here and fill it in the scanner. The format is cited as "gbrel §x" (GenBank
+release notes) and "FT" (the INSDC feature table definition).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DIGEST = pa.binary(32)
 
 SPAN = pa.struct(
     [
-        pa.field("accession", TEXT),  # remote accession.version; null for this record
+        pa.field("accession", TEXT),  # accession.version of another record; null for this one
         pa.field("start", pa.int64()),  # 1-based, inclusive; null for gap()
         pa.field("end", pa.int64()),
         pa.field("strand", pa.int8()),  # 1 or -1
@@ -44,7 +44,7 @@ FEATURE = pa.struct(
 REFERENCE = pa.struct(
     [
         pa.field("number", pa.int32()),
-        pa.field("location", TEXT),  # as in parentheses: "bases 1 to 68450", "sites", "residues 1 to 64"
+        pa.field("location", TEXT),  # text in parentheses: "bases 1 to 68450", "sites", "residues 1 to 64"
         pa.field("authors", TEXT),
         pa.field("consortium", TEXT),
         pa.field("title", TEXT),
@@ -56,19 +56,19 @@ REFERENCE = pa.struct(
 )
 DBLINK = pa.struct([pa.field("key", TEXT), pa.field("value", TEXT)])
 STRUCTURED_COMMENT = pa.struct([pa.field("name", TEXT), pa.field("items", pa.list_(QUALIFIER))])
-OTHER_LINE = pa.struct([pa.field("keyword", TEXT), pa.field("text", TEXT)])  # keyword "": a line that had none
+OTHER_LINE = pa.struct([pa.field("keyword", TEXT), pa.field("text", TEXT)])  # keyword "": a line without one
 WGS_RANGE = pa.struct([pa.field("key", TEXT), pa.field("value", TEXT)])
 
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One column: its name, Arrow type, whether it may be null, and one line of meaning.
+    """One column of a table.
 
     Attributes:
-        name: its name.
-        type: its Arrow type.
+        name: column name.
+        type: Arrow type.
         nullable: whether it may be null.
-        meaning: one line for people: comments and the data dictionary.
+        meaning: one-line description, for comments and the data dictionary.
     """
 
     name: str
@@ -159,7 +159,7 @@ SEQUENCE_COLUMNS: tuple[Column, ...] = (
     Column("residues", TEXT, False, "Residues in upper case; at most a few MiB"),
 )
 SEQUENCE_SCHEMA = pa.schema([pa.field(c.name, c.type, c.nullable) for c in SEQUENCE_COLUMNS])
-# What the scanner hands out: chunks leave before their record ends, whose digest is known only then.
+# Output of the scanner: chunks are emitted before their record ends, when its digest is not yet known.
 CHUNK_SCHEMA = pa.schema([SEQUENCE_SCHEMA.field(name) for name in ("record_ordinal", "chunk_ordinal", "residues")])
 
 QUARANTINE_COLUMNS: tuple[Column, ...] = (

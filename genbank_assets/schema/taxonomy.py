@@ -1,7 +1,7 @@
-"""The columns of the taxonomy's tables; Parquet, PostgreSQL and the data dictionary are derived from them.
+"""Columns of the taxonomy's tables, the source of their Parquet schema, PostgreSQL DDL and data dictionary.
 
-What the archive's files hold is NCBI's (``taxdump_readme.txt``); ranks are whatever they say. Reading them belongs to
-``taxonomy``.
+NCBI documents the content of the archive in ``taxdump_readme.txt``; ranks are taken as they are. Reading the archive
+belongs to ``taxonomy``.
 """
 
 from __future__ import annotations

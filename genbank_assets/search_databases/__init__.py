@@ -1,5 +1,5 @@
-"""Databases to search a division by similarity: BLAST of nucleotides and of proteins, DIAMOND of proteins.
+"""Similarity-search databases of a division: BLAST for nucleotides and proteins, DIAMOND for proteins.
 
-``nucleotides`` and ``proteins`` make FASTA without repetitions out of a division's tables, ``programs`` runs what reads
-it, ``build`` publishes what was made, ``self_search`` looks for the division's own records in it.
+``nucleotides`` and ``proteins`` produce non-redundant FASTA from a division's tables, ``programs`` runs the external
+programs, ``build`` publishes the databases, and ``self_search`` tests them with the division's own records.
 """

@@ -1,7 +1,7 @@
-"""The stage ``blast_database``: a division's BLAST databases, and its DIAMOND database where DIAMOND is installed.
+"""The stage ``blast_database``: a division's BLAST databases, and a DIAMOND database if DIAMOND is installed.
 
-They are made in a folder that nobody sees, counted again by ``blastdbcmd``, put in the place of their generation and
-published with the manifest, which readers follow: they find the previous databases or all of the new ones.
+Databases are built in a hidden folder, checked with ``blastdbcmd``, moved to the folder of their generation, and
+published with the manifest. Readers find either the previous databases or all of the new ones.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from genbank_assets.tables.clades import Taxonomy, open_taxonomy
 from genbank_assets.tables.taxonomy import table_path
 
 STAGE: Stage = "blast_database"
-# Bump when other entries or names go into the databases.
+# Increment when entries or names in the databases change.
 CODE_VERSION = "1"
 NUCLEOTIDE, PROTEIN = "nucleotide", "protein"
 _TYPES = {NUCLEOTIDE: "nucl", PROTEIN: "prot"}
@@ -48,10 +48,10 @@ _BUILDING = ".building"
 def build_blast_database(
     partition: PartitionRelease, *, settings: Settings, progress: Callable[[str], None], run_id: str
 ) -> Manifest:
-    """Make a division's search databases and publish them.
+    """Build a division's search databases and publish them.
 
     Raises:
-        NotFoundError: a program of BLAST+ is not here, or the division's tables are not.
+        NotFoundError: a program of BLAST+ is not installed, or the division's tables are not published.
         IntegrityError: a table is damaged, or a program failed; nothing is published.
     """
     require_programs(*PROGRAMS)
@@ -93,7 +93,7 @@ def _taxonomy(settings: Settings, progress: Callable[[str], None]) -> Taxonomy |
 
 @contextlib.contextmanager
 def _unseen(folder: Path) -> Iterator[Path]:
-    """A hidden folder that gets its name when the block ends well; what killed runs left goes before."""
+    """Give a hidden folder that is renamed when the block succeeds; leftovers of killed runs are removed first."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f"{_BUILDING}*"):
         shutil.rmtree(left, ignore_errors=True)
@@ -111,7 +111,7 @@ def _unseen(folder: Path) -> Iterator[Path]:
 def _databases(
     one: Input, folder: Path, *, taxonomy: Taxonomy | None, settings: Settings, progress: Callable[[str], None]
 ) -> dict[str, dict[str, int]]:
-    """Make all databases; what is in each, by name."""
+    """Build all databases; return a description of each by name."""
     scratch = folder / "scratch"
     scratch.mkdir()
     title = f"{one.partition.key} {one.partition.release}"
@@ -153,7 +153,7 @@ def _makeblastdb(folder: Path, name: str, *, title: str, taxa: Path) -> tuple[st
 def _makedb(
     folder: Path, *, scratch: Path, taxa: Path, taxonomy: Taxonomy | None, settings: Settings
 ) -> tuple[str, list[str]]:
-    """Return how DIAMOND is called; with taxa where the taxonomy that it needs for them is in the store."""
+    """Return the arguments for DIAMOND; with taxa if the required taxonomy is in the store."""
     arguments = ["makedb", "--db", str(folder / PROTEIN), "--threads", str(settings.workers)]
     if taxonomy is None:
         return "diamond", arguments
@@ -167,7 +167,7 @@ def _makedb(
         pl.lit(0).alias("gi"),
     ).write_csv(scratch / "accession2taxid", separator="\t", quote_style="never")
     nodes = pl.scan_parquet(table_path(settings.store, taxonomy.manifest, "nodes"))
-    # Not their ranks: DIAMOND stops at one that it does not know, and NCBI adds some; clades do without.
+    # Without ranks: DIAMOND fails on unknown ranks, which NCBI adds from time to time, and clades do not need them.
     line = pl.format("{}\t|\t{}\t|\tno rank\t|\t", "taxon_id", pl.coalesce("parent_id", "taxon_id"))
     nodes.select(line.alias("line")).collect().write_csv(
         scratch / "nodes.dmp", include_header=False, quote_style="never"
@@ -178,7 +178,7 @@ def _makedb(
 
 
 def _feed(programs: Sequence[tuple[str, list[str]]], text: Iterator[Any]) -> None:
-    """Stream text into some programs at once."""
+    """Stream text into several programs at once."""
     with contextlib.ExitStack() as stack:
         feeds = [stack.enter_context(Feed(name, arguments)) for name, arguments in programs]
         for piece in text:
@@ -189,7 +189,7 @@ def _feed(programs: Sequence[tuple[str, list[str]]], text: Iterator[Any]) -> Non
 
 
 def _count_again(database: Path, *, expected: int) -> None:
-    """All names are in the database, as its own program counts them."""
+    """Check with BLAST's own program that all names are in the database."""
     listed = count_lines("blastdbcmd", ["-db", str(database), "-entry", "all", "-outfmt", "%a"])
     if listed != expected:
         raise IntegrityError(

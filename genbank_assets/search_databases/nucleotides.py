@@ -1,7 +1,7 @@
-r"""A division's different nucleotide sequences as FASTA for ``makeblastdb``, and the taxon of every record.
+r"""A division's distinct nucleotide sequences as FASTA for ``makeblastdb``, and the taxon of every record.
 
-Records with the same residues share an entry: their names follow each other, parted by ``\x01``, as in NCBI's own
-databases, so that each is found by its name and with its taxon. Proteins belong to ``proteins``.
+Records with the same residues share an entry, with their names separated by ``\x01`` as in NCBI's own databases, so
+that each can be found by name and with its taxon. Proteins belong to ``proteins``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from genbank_assets.extract.plan import Plan, make_plan
 from genbank_assets.extract.scan import Scan, stretches
 from genbank_assets.extract.selection import Selection
 
-# Private-use letters: no flat file has them, and headers take control characters out.
+# Private-use characters, which do not occur in flat files; control characters would be removed from headers.
 _MARK = "\ue000\ue000\ue000"
 _OTHERS = re.compile(rb" " + _MARK.encode() + rb"([^\n]*)")
 _IDENTITY = ("accession_version", "taxon_id", "sequence_sha256")
@@ -53,8 +53,8 @@ class Nucleotides:
     """The nucleotide sequences of one division.
 
     Attributes:
-        ids: records with nucleotides; known once the taxa are written.
-        sequences: entries; known once all text was read.
+        ids: number of records with nucleotides; available after the taxa were written.
+        sequences: number of entries; available after all text was read.
     """
 
     def __init__(self, one: Input) -> None:
@@ -64,7 +64,7 @@ class Nucleotides:
         self._plan: Plan = make_plan([one], self._selection)
 
     def write_taxa(self, path: Path) -> None:
-        """Write the taxon of each record that has one, ``ACCESSION.VERSION TAXON`` a line."""
+        """Write a line ``ACCESSION.VERSION TAXON`` for each record that has a taxon."""
         with path.open("w", encoding="utf-8") as file:
             for stretch in stretches(self._plan.files, whole_files=True):
                 for batch in Scan(stretch, [NOT_PROTEIN]).batches(_IDENTITY):
@@ -79,7 +79,7 @@ class Nucleotides:
         return "".join(f"{text}\n" for text in frame.select(line=line)["line"])
 
     def text(self, *, scratch: Path, workers: int) -> Iterator[Any]:
-        """Yield the FASTA text, piece by piece."""
+        """Yield the FASTA text in pieces."""
         writer: Format = _SearchFasta(self._selection, FormatOptions(), None)
         plan = choose_distinct(self._plan, [NOT_PROTEIN], scratch=scratch, format_=writer)
         every = stretches(plan.files, whole_files=False)

@@ -1,6 +1,6 @@
-"""The programs of BLAST+ and DIAMOND: where they are, and how FASTA is streamed into them.
+"""Runs the programs of BLAST+ and DIAMOND, with FASTA streamed to their standard input.
 
-What they are asked to do belongs to ``build`` and ``self_search``.
+Their arguments belong to ``build`` and ``self_search``.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any, Self
 
 from genbank_assets.errors import IntegrityError, NotFoundError
 
-PROGRAMS = ("makeblastdb", "blastdbcmd")  # without which no database can be made
-SEARCH_PROGRAMS = ("blastn", "blastp")  # that its check searches it with
+PROGRAMS = ("makeblastdb", "blastdbcmd")  # required to build databases
+SEARCH_PROGRAMS = ("blastn", "blastp")  # required by the check
 _PACKAGES = {"diamond": ("DIAMOND", "diamond-aligner")}
-# Programs of BLAST+ tell NCBI of their use unless they are asked not to.
+# BLAST+ reports usage to NCBI unless this is disabled.
 _ENVIRONMENT = {"BLAST_USAGE_REPORT": "false"}
 
 
 def require_programs(*names: str) -> None:
-    """Make sure that programs are here.
+    """Check that all required programs are installed.
 
     Raises:
-        NotFoundError: one is not.
+        NotFoundError: one is missing.
     """
     for name in names:
         if shutil.which(name) is None:
@@ -38,20 +38,20 @@ def require_programs(*names: str) -> None:
 
 
 def has_diamond() -> bool:
-    """Return whether DIAMOND is here."""
+    """Return whether DIAMOND is installed."""
     return shutil.which("diamond") is not None
 
 
 def blast_version() -> str:
-    """Such as ``2.12.0+``."""
+    """Return the version of BLAST+, such as ``2.12.0+``."""
     return run("makeblastdb", ["-version"]).split("\n", 1)[0].rpartition(" ")[2]
 
 
 def run(name: str, arguments: Sequence[str], *, text: str = "") -> str:
-    """Return what a program prints when it is given this text.
+    """Run a program with text on standard input, and return its output.
 
     Raises:
-        NotFoundError: it is not here.
+        NotFoundError: it is not installed.
         IntegrityError: it failed.
     """
     require_programs(name)
@@ -64,10 +64,10 @@ def run(name: str, arguments: Sequence[str], *, text: str = "") -> str:
 
 
 def count_lines(name: str, arguments: Sequence[str]) -> int:
-    """Return how many lines a program prints; they are not kept.
+    """Return the number of lines a program prints, without keeping them.
 
     Raises:
-        NotFoundError: it is not here.
+        NotFoundError: it is not installed.
         IntegrityError: it failed.
     """
     require_programs(name)
@@ -83,7 +83,7 @@ def count_lines(name: str, arguments: Sequence[str]) -> int:
 
 
 class Feed:
-    """A program that reads from its standard input; it is killed when the block that feeds it fails."""
+    """A program that reads from standard input; it is killed if the block fails."""
 
     def __init__(self, name: str, arguments: Sequence[str]) -> None:
         require_programs(name)
@@ -98,7 +98,7 @@ class Feed:
         return self
 
     def write(self, data: Any) -> None:
-        """Hand over a piece.
+        """Write data to the program.
 
         Raises:
             IntegrityError: the program has ended.
@@ -111,7 +111,7 @@ class Feed:
             raise self._failure() from None
 
     def finish(self) -> None:
-        """Nothing more comes; returns when the program is done.
+        """Close standard input, and wait for the program to end.
 
         Raises:
             IntegrityError: it failed.

@@ -1,8 +1,8 @@
-"""A division's different proteins as FASTA for ``makeblastdb`` and DIAMOND, and their taxa: translations and records.
+"""A division's distinct proteins, from translations and protein records, as FASTA for ``makeblastdb`` and DIAMOND.
 
-Proteins come out of the format ``protein``; equal ones, which may be most, meet in buckets on disk. A name stands for
-one sequence: where records give the same name to different ones, the first keeps it, the others get some digits of
-their digest behind it. A protein that stands in several taxa has that of the first. Nucleotides belong to
+Proteins come from the format ``protein``; duplicates, which may be the majority, are found in buckets on disk. A name
+identifies one sequence: if records give the same name to different ones, the first keeps it, and the others get some
+digits of their digest appended. A protein found in several taxa gets the first one. Nucleotides belong to
 ``nucleotides``.
 """
 
@@ -25,18 +25,18 @@ from genbank_assets.extract.selection import Selection
 from genbank_assets.tables.buckets import Buckets, bucket_count, digest_bucket
 
 _ENTRIES_AT_A_TIME = 20_000
-_PROTEINS_PER_RECORD_BYTES = 2_000  # of a record table: how many buckets there are decides on memory alone
+_PROTEINS_PER_RECORD_BYTES = 2_000  # estimated from the record table's size; the number of buckets only affects memory
 _TAXON = b"|kraken:taxid|"
-Entry = tuple[str, int, str, bytes]  # name, taxon or 0, title, letters
+Entry = tuple[str, int, str, bytes]  # name, taxon or 0, title, residues
 
 
 class Proteins:
     """The proteins of one division.
 
     Attributes:
-        ids: names of proteins; known once the taxa are written.
-        sequences: entries; known once all text was read.
-        renamed: proteins whose name another protein has.
+        ids: number of protein names; available after the taxa were written.
+        sequences: number of entries; available after all text was read.
+        renamed: number of proteins renamed because another protein has their name.
     """
 
     def __init__(self, one: Input, *, scratch: Path, workers: int) -> None:
@@ -63,7 +63,7 @@ class Proteins:
                 "title": [title for *_, title, _ in entries],
                 "letters": [letters for *_, letters in entries],
                 "digest": [hashlib.sha256(letters).digest() for *_, letters in entries],
-                "key": [name.upper() for name in names],  # BLAST takes names that differ by case alone for the same
+                "key": [name.upper() for name in names],  # BLAST names are case-insensitive
             },
             schema_overrides={"letters": pl.Binary, "digest": pl.Binary},
         ).unique(("key", "digest"), keep="first", maintain_order=True)
@@ -74,7 +74,7 @@ class Proteins:
         self._by_name.add(identity, digest_bucket(keys, count=self._by_name.count))
 
     def write_taxa(self, path: Path) -> None:
-        """Write the taxon of each protein that has one, ``NAME TAXON`` a line, and settle names."""
+        """Write a line ``NAME TAXON`` for each protein that has a taxon, and make names unique."""
         with path.open("w", encoding="utf-8") as file:
             for frame in self._by_name.frames():
                 rows = frame.sort("order").unique(("key", "digest"), keep="first", maintain_order=True)
@@ -90,7 +90,7 @@ class Proteins:
                         file.write(f"{self._new_names.get((key, digest), name)} {taxon}\n")
 
     def text(self) -> Iterator[bytes]:
-        """Yield the FASTA text, piece by piece; after :meth:`write_taxa`."""
+        """Yield the FASTA text in pieces; call :meth:`write_taxa` first."""
         for frame in self._by_letters.frames():
             rows = frame.sort("order").unique(("key", "digest"), keep="first", maintain_order=True)
             groups = rows.group_by("digest", maintain_order=True).agg("name", "key", "title", pl.col("letters").first())
@@ -111,7 +111,7 @@ def _several(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
 
 
 def _entries(one: Input, *, workers: int) -> Iterator[Entry]:
-    """Yield every protein of the division, as often as it stands there, in order."""
+    """Yield all proteins of the division in order, including duplicates."""
     selection = Selection(partitions=(str(one.partition.key),), release=one.partition.release)
     writer = ProteinFasta(selection, FormatOptions(width=0, kraken=True), None)
     every = stretches(make_plan([one], selection).files, whole_files=False)
@@ -120,7 +120,7 @@ def _entries(one: Input, *, workers: int) -> Iterator[Entry]:
         if not isinstance(item, Block):
             continue
         data = rest + bytes(item.data)
-        end = data.rfind(b"\n>") + 1  # the last entry may go on
+        end = data.rfind(b"\n>") + 1  # the last entry may be incomplete
         rest = data[end:]
         yield from _parsed(data[:end])
     yield from _parsed(rest)

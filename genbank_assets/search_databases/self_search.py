@@ -1,6 +1,6 @@
-"""Looks for some records of a division in its own search databases: each has to be found, whole and with its taxon.
+"""Searches a division's databases for some of its own records: each must be found completely and with its taxon.
 
-Queries come out of the record tables, not out of the databases. How these are made belongs to ``build``.
+Queries come from the record tables, not from the databases. Building the databases belongs to ``build``.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ MAX_FILES = 5
 _MAX_HITS = 500
 _QUERY_RESIDUES = {NUCLEOTIDE: 600, PROTEIN: 400}
 _MIN_RESIDUES = {NUCLEOTIDE: 60, PROTEIN: 30}
-# What BLAST can find a sequence by: no gaps, few ambiguities; of proteins, many different letters.
+# Requirements for a query: no gaps and few ambiguities; for proteins, many different residues.
 _SEARCHABLE = {NUCLEOTIDE: re.compile(r"[ACGT]{40}"), PROTEIN: re.compile(r"[A-Z]{30}")}
 _MIN_LETTERS = {NUCLEOTIDE: 4, PROTEIN: 10}
 
 
 @dataclasses.dataclass(frozen=True)
 class Query:
-    """What is looked for: a name, its taxa in the division, and residues from its beginning.
+    """A query sequence.
 
     Attributes:
         name: its identifier in the database.
-        taxa: taxon ids it is listed under in the division.
-        residues: the beginning of its sequence.
+        taxa: taxon ids under which the division lists it.
+        residues: the start of its sequence.
     """
 
     name: str
@@ -49,11 +49,11 @@ class Query:
 
 @dataclasses.dataclass(frozen=True)
 class SelfSearch:
-    """What was found.
+    """Result of searching a division's own databases.
 
     Attributes:
-        searched: database -> names that were looked for.
-        missing: ``database: name``, with what was wrong.
+        searched: database → names that were searched for.
+        missing: ``database: name`` and the problem, for each failed query.
     """
 
     searched: dict[str, tuple[str, ...]]
@@ -64,7 +64,7 @@ def search_itself(partition: PartitionRelease, manifest: Manifest, *, settings: 
     """Search the databases of a division for some of its records.
 
     Raises:
-        NotFoundError: a program of BLAST+ is not here.
+        NotFoundError: a program of BLAST+ is not installed.
     """
     (one,) = find_inputs(settings.store, partitions=[str(partition.key)], release=partition.release)
     folder = partition.folder_of(manifest)
@@ -89,7 +89,7 @@ def search_itself(partition: PartitionRelease, manifest: Manifest, *, settings: 
 
 
 def _taxa_of_proteins(one: Input, names: list[str]) -> dict[str, set[int]]:
-    """Return all taxa that proteins of some names stand in: RefSeq gives one name to equal proteins of many genomes."""
+    """Return all taxa of some protein names; RefSeq gives identical proteins of many genomes one name."""
     found: dict[str, set[int]] = {name: set() for name in names}
     for file in one.files:
         table = one.coding_sequences.get(file.name)
@@ -112,9 +112,9 @@ def _taxa_of_proteins(one: Input, names: list[str]) -> dict[str, set[int]]:
 
 
 def _blast(program: str, database: Path, queries: list[Query]) -> dict[str, int]:
-    """Return the taxa of the queries that are found under their own name, equal from end to end.
+    """Return the taxa of the queries that are found under their own name with a full-length identical match.
 
-    Where more is equal than BLAST lists, the record itself is asked for.
+    If more entries match than BLAST lists, the record is retrieved by name.
     """
     found: dict[str, int] = {}
     plain = ["-dust", "no"] if program == "blastn" else ["-seg", "no", "-comp_based_stats", "0"]
@@ -130,7 +130,7 @@ def _blast(program: str, database: Path, queries: list[Query]) -> dict[str, int]
 
 
 def _whole(text: str) -> Iterator[list[str]]:
-    """Yield the names of each hit that is equal to the query from end to end."""
+    """Yield the names of each full-length identical hit."""
     for line in text.splitlines():
         names, identity, length, wanted = line.split("\t")
         if float(identity) == 100 and int(length) == int(wanted):
@@ -138,26 +138,26 @@ def _whole(text: str) -> Iterator[list[str]]:
 
 
 def _bare(name: str) -> str:
-    """``gb|J02482.1|`` -> ``J02482.1``; ``pdb|1ABC|A`` -> ``1ABC_A``."""
+    """Convert ``gb|J02482.1|`` to ``J02482.1``, and ``pdb|1ABC|A`` to ``1ABC_A``."""
     parts = [part for part in name.split("|") if part]
     return "_".join(parts[1:]) if parts[0] == "pdb" else parts[-1]
 
 
 def _is_there(database: Path, query: Query) -> bool:
-    """Return whether the record, asked for by name, begins with the query."""
+    """Return whether the entry with this name starts with the query."""
     text = run("blastdbcmd", ["-db", str(database), "-entry", query.name, "-outfmt", "%s"])
     return text.startswith(query.residues)
 
 
 def _taxon_of(database: Path, name: str) -> int:
-    """Return the taxon of a name, as the database has it."""
+    """Return the taxon of a name in the database."""
     text = run("blastdbcmd", ["-db", str(database), "-entry", name, "-outfmt", "%a %T"])
     taxa = dict(line.rsplit(" ", 1) for line in text.splitlines())
     return int(taxa.get(name, next(iter(taxa.values()), 0)))
 
 
 def _queries(one: Input, database: str) -> Iterator[Query]:
-    """Some records that can be found, from some files of the division."""
+    """Select suitable records from some files of the division."""
     files = [file for file in one.files if file.rows]
     chosen = [files[at] for at in sorted({*np.linspace(0, len(files) - 1, MAX_FILES).astype(int).tolist()})]
     share = -(-MAX_QUERIES // len(chosen))
@@ -172,7 +172,7 @@ def _queries(one: Input, database: str) -> Iterator[Query]:
 
 
 def _of_file(file: SourceFile, database: str) -> Iterator[Query]:
-    """Queries from the first and the last row group of a file's table."""
+    """Select queries from the first and last row group of a file's table."""
     with pq.ParquetFile(file.records) as table:
         groups = table.metadata.num_row_groups
         for group in sorted({0, groups - 1}):
