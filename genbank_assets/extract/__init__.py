@@ -1,8 +1,8 @@
-"""Getting data out of a store: what is asked for, which records and features that is, and how they are written.
+"""Extracts: selecting records and features from a store and writing them in many formats.
 
-``selection`` says what; ``inputs`` finds the tables and ``plan`` the records in them; ``scan`` reads what was chosen;
-``formats`` make text of it, ``engine`` runs them in parallel and in order, ``output`` writes files and shards; the
-``manifest`` says what came out, ``citation`` and ``metadata`` say it to others. Start with
+``selection`` describes what is wanted, ``inputs`` finds the tables, and ``plan`` the records in them; ``scan`` reads
+these, ``formats`` convert them to text, ``engine`` runs formats in parallel but in order, and ``output`` writes files
+and shards. The ``manifest`` documents the result, ``citation`` and ``metadata`` describe it for others. Start with
 :func:`genbank_assets.extract.run.extract`.
 """
 
@@ -21,7 +21,7 @@ _HOMES = {"FormatOptions": "formats", "Extract": "manifest", "extract": "run", "
 
 
 def __getattr__(name: str) -> Any:
-    """What users import from here, loaded when it is asked for: the command line wants the names of formats alone."""
+    """Load public names on first use, because the command line only needs the names of formats."""
     if name not in _HOMES:
         raise AttributeError(name)
     from importlib import import_module

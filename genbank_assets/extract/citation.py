@@ -1,7 +1,7 @@
-"""How a partition or an extract is cited: a sentence and BibTeX with release, date and the digest of NCBI's files.
+"""Citations of partitions and extracts: a sentence and BibTeX with release, date and the digest of NCBI's files.
 
-Equal digests mean the same files, whoever made the mirror. What the tables are belongs to ``store``, machine-readable
-metadata to ``metadata``.
+Equal digests mean the same files, whoever made the mirror. The tables belong to ``store``, machine-readable metadata to
+``metadata``.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ PUBLISHER = "National Center for Biotechnology Information"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Citation:
-    """What names the data of one partition.
+    """Citation of a partition.
 
     Attributes:
         partition: such as ``genbank/phg``.
-        title: of the partition, for people.
-        release: as NCBI writes it.
-        date: of the release, ISO 8601; None where NCBI does not say it.
-        records: records of the partition; None where a manifest does not say it.
-        digest: SHA-256 over the names and SHA-256 of the partition's flat files, a line each, in order of name.
-        software: what made the tables.
+        title: display name of the partition.
+        release: as written by NCBI.
+        date: date of the release, ISO 8601; None if NCBI does not give one.
+        records: number of records; None if not recorded in the manifest.
+        digest: SHA-256 over names and SHA-256 of the partition's flat files, one line each, ordered by name.
+        software: the software that made the tables.
     """
 
     partition: str
@@ -53,12 +53,12 @@ class Citation:
 
     @property
     def url(self) -> str:
-        """NCBI's page about the collection."""
+        """URL of NCBI's page about the collection."""
         return f"{HOME}/{self.partition.split('/')[0]}/"
 
     @property
     def sentence(self) -> str:
-        """A sentence for a paper's methods."""
+        """A sentence for the methods section of a paper."""
         counted = f" ({self.records:,} records)" if self.records is not None else ""
         return (
             f"{self.named}{counted}, {PUBLISHER}; read with {self.software}, SHA-256 of the flat files {self.digest}."
@@ -66,7 +66,7 @@ class Citation:
 
     @property
     def bibtex(self) -> str:
-        """An entry for a bibliography."""
+        """A bibliography entry."""
         counted = f"{self.records} records; " if self.records is not None else ""
         return bibtex(
             f"{self.partition.replace('/', '-')}-{self.release}",
@@ -78,22 +78,22 @@ class Citation:
         )
 
     def as_dict(self) -> dict[str, object]:
-        """Return all of it as JSON values."""
+        """Return all fields as JSON values."""
         return {**dataclasses.asdict(self), "sentence": self.sentence, "bibtex": self.bibtex}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExtractCitation:
-    """What names an extract: its query, and the partitions that it was made from.
+    """Citation of an extract: its query and the partitions it was made from.
 
     Attributes:
-        name: of its first file.
-        query: the conditions, as ``name=value; …``.
-        entries: entries in its files.
-        date: the latest of the releases it was made from, ISO 8601; None where none has one.
-        digest: SHA-256 of its manifest's text.
-        sources: the partitions.
-        software: what wrote it.
+        name: name of its first file.
+        query: its conditions, as ``name=value; …``.
+        entries: number of entries in its files.
+        date: date of the latest release it was made from, ISO 8601; None if unknown.
+        digest: SHA-256 of its manifest.
+        sources: citations of the partitions.
+        software: the software that wrote it.
     """
 
     name: str
@@ -106,7 +106,7 @@ class ExtractCitation:
 
     @property
     def sentence(self) -> str:
-        """A sentence for a paper's methods."""
+        """A sentence for the methods section of a paper."""
         named = "; ".join(f"{one.named} (SHA-256 of the flat files {one.digest})" for one in self.sources)
         return (
             f"{counted_entries(self.entries)} ({self.query}) of {named}, {PUBLISHER}; extracted with {self.software}, "
@@ -115,7 +115,7 @@ class ExtractCitation:
 
     @property
     def bibtex(self) -> str:
-        """An entry for the extract, followed by those of the partitions."""
+        """A bibliography entry for the extract, followed by those of the partitions."""
         own = bibtex(
             f"{re.sub(r'[^A-Za-z0-9.-]+', '-', self.name).strip('-') or 'extract'}-{self.digest[:12]}",
             author=PUBLISHER,
@@ -127,7 +127,7 @@ class ExtractCitation:
         return "\n\n".join([own, *(one.bibtex for one in self.sources)])
 
     def as_dict(self) -> dict[str, object]:
-        """Return all of it as JSON values."""
+        """Return all fields as JSON values."""
         return {
             **dataclasses.asdict(self),
             "sources": [one.as_dict() for one in self.sources],
@@ -137,7 +137,7 @@ class ExtractCitation:
 
 
 def bibtex(key: str, *, author: str, title: str, year: str | None, howpublished: str, note: str) -> str:
-    """Return a ``@misc`` entry; what TeX would take for its own in title and note is escaped."""
+    """Format a ``@misc`` entry, escaping TeX's special characters in title and note."""
     dated = f"  year         = {{{year}}},\n" if year else ""
     return (
         f"@misc{{{key},\n"
@@ -154,7 +154,7 @@ def _tex(text: str) -> str:
 
 
 def cite(store: Path, partitions: list[str], *, release: str | None = None) -> list[Citation]:
-    """Return the citations of some partitions, each in its newest release or in the one that is named.
+    """Return the citations of some partitions, in their newest or in a given release.
 
     Raises:
         NotFoundError: one of them is not in the store.
@@ -164,7 +164,7 @@ def cite(store: Path, partitions: list[str], *, release: str | None = None) -> l
 
 
 def cite_input(one: Mapping[str, Any], *, software: str = f"genbank-assets {__version__}") -> Citation:
-    """Return the citation of an extract's input, as its manifest has it."""
+    """Return the citation of an input recorded in an extract's manifest."""
     collection, _, division = str(one["partition"]).partition("/")
     date = date_of(str(one.get("release_date") or ""))
     lines = sorted(f"{file['name']} {file['raw_sha256']}\n" for file in one["files"])
@@ -195,7 +195,7 @@ def cite_extract(extract: Extract) -> ExtractCitation:
 
 
 def query_text(query: Mapping[str, Any]) -> str:
-    """Return a query as ``format=fasta; taxa=Mammalia, Aves``."""
+    """Format a query as ``format=fasta; taxa=Mammalia, Aves``."""
     return "; ".join(f"{name}={_value_text(value)}" for name, value in query.items())
 
 

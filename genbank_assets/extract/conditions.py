@@ -1,7 +1,7 @@
-"""Conditions on a record's own columns, each with the reason that is counted where it does not hold.
+"""Conditions on the columns of a record, each with a reason under which excluded records are counted.
 
-A condition looks at a batch of records at once and asks for the columns it needs. What needs tables beside the records
-(accessions, duplicates, changes) belongs to ``plan``.
+A condition evaluates a batch of records at once and names the columns it needs. Conditions that need other tables
+(accessions, duplicates, changes) belong to ``plan``.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
-    """What has to hold for a record.
+    """A condition on records.
 
     Attributes:
-        reason: why a record is left out where it does not hold.
-        columns: the columns it looks at.
-        holds: whether it holds for each record of a batch.
+        reason: reason for excluding records that do not satisfy it.
+        columns: columns it needs.
+        holds: returns whether each record of a batch satisfies it.
     """
 
     reason: str
@@ -104,7 +104,7 @@ def _not_in_clades(taxonomy: Taxonomy, taxa: Sequence[Taxon]) -> Condition:
 
 
 def _any_in(column: pa.ListArray, taxonomy: Taxonomy, taxa: Sequence[Taxon]) -> Flags:
-    """Return whether any taxon of a record is in one of the clades."""
+    """Return whether any taxon of each record is in one of the clades."""
     ids, at = np.unique(column.flatten().to_numpy(), return_inverse=True)
     left = taxonomy.resolve(ids).left_values
     inside = np.zeros(len(ids), np.bool_)
@@ -117,7 +117,7 @@ def _any_in(column: pa.ListArray, taxonomy: Taxonomy, taxa: Sequence[Taxon]) -> 
 
 
 def _sampled(selection: Selection) -> Condition:
-    """Any source of the record is of the country and of the days."""
+    """Require a source from one of the countries and within the dates."""
     import polars as pl
 
     from genbank_assets.tables import samples

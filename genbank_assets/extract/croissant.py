@@ -1,7 +1,7 @@
-"""An extract as Croissant, the metadata of data sets for machine learning: files with digests, columns of tables.
+"""Croissant metadata of an extract, for machine learning: files with digests, and columns of tables.
 
-A function of the manifest; where it is written belongs to ``metadata``.
-See https://docs.mlcommons.org/croissant/docs/croissant-spec.html, whose appendix 1 has the context.
+Derived from the manifest; writing it belongs to ``metadata``. See
+https://docs.mlcommons.org/croissant/docs/croissant-spec.html, whose appendix 1 has the context.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ CONTEXT: dict[str, Any] = {
 
 
 def croissant(extract: Extract, *, name: str) -> dict[str, Any]:
-    """Return the metadata of Croissant 1.0: the files with their digests, and the columns of a table.
+    """Return Croissant 1.0 metadata: the files with their digests, and the columns of a table.
 
     Args:
-        extract: what they are about.
-        name: of the file, or of the shards.
+        extract: the extract.
+        name: name of the file or of the shards.
     """
     cited = cite_extract(extract)
     files = [_file_object(file, extract.query["format"]) for file in extract.files]
@@ -108,7 +108,7 @@ def _file_object(file: WrittenFile, format_: str) -> dict[str, Any]:
 
 
 def _record_sets(extract: Extract) -> Iterator[dict[str, Any]]:
-    """Yield the rows of each file that Croissant's readers can read: tables with names of columns."""
+    """Yield the record sets of files that Croissant's readers can read: tables with column names."""
     columns = list(_columns(extract.query))
     for number, file in enumerate(extract.files, 1):
         if not columns or Path(file.name).suffix in {*ENCODERS} - {".gz"}:
@@ -134,7 +134,7 @@ def _record_sets(extract: Extract) -> Iterator[dict[str, Any]]:
 
 
 def _columns(query: Mapping[str, Any]) -> Iterator[Column]:
-    """Yield the columns of a query's tables, as far as Croissant can say what they are."""
+    """Yield the columns of a query's tables, as far as Croissant has types for them."""
     if query["format"] == "accession2taxid":
         yield from ACCESSION2TAXID_COLUMNS
         return
@@ -167,12 +167,12 @@ def _ncbi() -> dict[str, str]:
 
 
 def _collection(cited: ExtractCitation) -> str:
-    """Return the collection of all its partitions, or of the first."""
+    """Return the collection of all partitions, or of the first if they differ."""
     return cited.sources[0].partition.split("/")[0] if cited.sources else "genbank"
 
 
 def _semantic_version(cited: ExtractCitation) -> str | None:
-    """Return the release as MAJOR.MINOR.PATCH, which Croissant asks for; None where there are several."""
+    """Return the release as MAJOR.MINOR.PATCH, as required by Croissant; None if there are several."""
     releases = {one.release for one in cited.sources}
     parts = releases.pop().split(".") if len(releases) == 1 else []
     return ".".join([*parts, "0", "0"][:3]) if parts else None

@@ -1,7 +1,7 @@
-"""One record for each different sequence among those that are wanted, and the names of the others.
+"""Selects one record per distinct sequence, and keeps the names of the others.
 
-Digests of wanted records go to buckets on disk; in each, the record that comes first stands for its sequence. Records
-without residues are none of these. What is wanted belongs to ``plan`` and ``conditions``.
+The digests of selected records are distributed to buckets on disk; in each bucket, the first record represents its
+sequence. Records without residues are excluded. Selecting records belongs to ``plan`` and ``conditions``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _COLUMNS = ("accession_version", "sequence_sha256", "length_unit")
 
 
 def choose_distinct(plan: Plan, conditions: list[Condition], *, scratch: Path | None, format_: Format) -> Plan:
-    """The plan without records whose residues an earlier one has; names of those go to the plan of the earlier one.
+    """Return the plan without records whose residues an earlier one has; the earlier one takes over their names.
 
     Raises:
         SettingsError: the format does not write whole records.
@@ -44,7 +44,7 @@ def _chosen(plan: Plan, conditions: list[Condition], folder: Path) -> Plan:
             numbered = frame.with_columns(file=pl.lit(number_of[id(stretch.plan)], pl.Int64))
             buckets.add(numbered, digest_bucket(numbered["sequence_sha256"], count=count))
     buckets.close()
-    share = -(-len(plan.files) // MAX_BUCKETS)  # files that share a bucket
+    share = -(-len(plan.files) // MAX_BUCKETS)  # files per bucket
     by_file = Buckets(folder / "file", count=len(plan.files))
     for bucket in buckets.frames():
         ordered = bucket.sort("file", "record_ordinal")
@@ -64,7 +64,7 @@ def _chosen(plan: Plan, conditions: list[Condition], folder: Path) -> Plan:
 
 
 def _note(plan: FilePlan, frame: pl.DataFrame) -> None:
-    """Note in a file's plan which records go, and whose names the others take over."""
+    """Record in a file's plan which records are dropped, and which take over names."""
     plan.left_out[SAME_SEQUENCE] = frame.filter(~pl.col("is_first"))["record_ordinal"].sort().to_numpy()
     shared = frame.filter(pl.col("is_first") & (pl.col("names").list.len() > 1)).sort("record_ordinal")
     if len(shared):

@@ -1,7 +1,7 @@
-"""Runs a format over stretches: several at a time, results in order, memory bounded by the queues between.
+"""Runs a format on stretches in parallel, with results in order and memory bounded by queues.
 
-Stretches run in threads: what costs is native and leaves Python alone. A thread that is far ahead waits until its
-blocks are taken. What blocks are belongs to ``formats``, where they go to ``output``.
+Stretches run in threads, because the expensive work is native and releases the GIL. A thread that is ahead waits until
+its blocks are consumed. Producing blocks belongs to ``formats``, writing them to ``output``.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from genbank_assets.extract.conditions import Condition
 from genbank_assets.extract.formats import Block, Format
 from genbank_assets.extract.scan import Scan, Stretch
 
-BLOCKS_AHEAD = 3  # of one stretch; each has a few MiB
+BLOCKS_AHEAD = 3  # per stretch; a block has a few MiB
 
 
 @dataclasses.dataclass(frozen=True)
 class Done:
-    """The end of a stretch: what was left out of it, by reason.
+    """Marks the end of a stretch.
 
     Attributes:
         stretch: the stretch that is finished.
-        counts: records left out, by reason.
+        counts: numbers of excluded records by reason.
     """
 
     stretch: Stretch
@@ -36,9 +36,9 @@ class Done:
 def run_stretches(
     stretches: Iterable[Stretch], *, format_: Format, conditions: Sequence[Condition], workers: int
 ) -> Iterator[Block | Done]:
-    """Yield the blocks of all stretches in order, each stretch followed by its :class:`Done`.
+    """Yield the blocks of all stretches in order, each stretch followed by a :class:`Done`.
 
-    An error in a stretch is raised when its turn comes; whoever stops reading stops the threads.
+    An error in a stretch is raised at its position; closing the iterator stops the threads.
     """
     stop = threading.Event()
     waiting: deque[queue.Queue[Block | Done | BaseException]] = deque()
@@ -63,7 +63,7 @@ def run_stretches(
 
 
 def _put_or_stop(blocks: queue.Queue[Block | Done | BaseException], stop: threading.Event) -> Callable[[object], bool]:
-    """Puts an item; False once nobody takes them any more."""
+    """Put an item; return False once the consumer has stopped."""
 
     def put(item: object) -> bool:
         while not stop.is_set():

@@ -1,7 +1,7 @@
-"""First lines of FASTA entries, from a template: ``{definition}``, ``{organism}`` and other columns between literals.
+"""Header lines of FASTA entries from a template, with columns such as ``{organism}`` between literals.
 
-The first word is not the template's: it is what names the entry. Fields that are null are empty; line ends and other
-control characters become spaces, so that a header is one line whatever a record says.
+The first word identifies the entry and is not part of the template. Null fields are empty; control characters become
+spaces, so that a header is always a single line.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from genbank_assets.tables.header_text import header_lines
 if TYPE_CHECKING:
     import polars as pl
 
-Piece = Any  # bytes that stand in every line, or a pa.Array of what stands in each
+Piece = Any  # bytes for every line, or a pa.Array with a value per line
 Lines = tuple[Any, Ints]
 
 
 class Header:
-    """A template of the words behind the first one.
+    """A template of the header after its first word.
 
     Raises:
-        SettingsError: a field is none of those that are known, or braces do not match.
+        SettingsError: unknown field, or unbalanced braces.
     """
 
     def __init__(self, template: str, *, fields: Iterable[str]) -> None:
@@ -42,19 +42,19 @@ class Header:
             if field is not None and (field not in known or spec or conversion):
                 raise SettingsError(f"a header has no field {{{field}}}: there are {', '.join(sorted(known))}")
             self._parts.append((literal, field))
-        #: The fields it needs.
+        #: Fields used by the template.
         self.fields = tuple(dict.fromkeys(field for _, field in self._parts if field is not None))
 
     def join(self, column: Callable[[str], pa.Array], *, word: Sequence[Piece], last: pa.Array | None = None) -> Lines:
-        """Return the lines of some rows, ``>`` and line end included.
+        """Format the header lines of some rows, including ``>`` and line end.
 
         Args:
-            column: gives a field's values, (n,).
-            word: what the first word is made of: values or what stands between them; the first are values, (n,).
-            last: words behind all others; null where there are none, (n,).
+            column: returns the values of a field, (n,).
+            word: parts of the first word: arrays of values, or literals between them; the first part is an array, (n,).
+            last: text appended to each header; null for none, (n,).
 
         Returns:
-            The lines as a buffer, and where each begins and the last one ends, (n + 1,).
+            A buffer of the lines, and their offsets in it, (n + 1,).
         """
         rows = len(word[0])
         parts = [_part(piece) for piece in word]
@@ -71,13 +71,13 @@ class Header:
         return header_lines(parts, rows=rows, words=words)
 
     def lines(self, frame: pl.DataFrame, *, first_word: pl.Expr) -> Lines:
-        """Return the lines of a frame's rows."""
+        """Format the header lines of a frame's rows."""
         word = frame.select(word=first_word).to_series().to_arrow()
         return self.join(lambda name: frame[name].to_arrow(), word=[word])
 
 
 def _part(piece: Piece) -> tuple[Any, Ints | None]:
-    """Return a piece as native code takes it: null is empty, numbers and days are text."""
+    """Convert a piece for native code: null becomes empty, numbers and dates become text."""
     if isinstance(piece, bytes):
         return piece, None
     if not (pa.types.is_string(piece.type) or pa.types.is_large_string(piece.type)):

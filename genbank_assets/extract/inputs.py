@@ -1,6 +1,6 @@
-"""The tables that a query reads: of each partition, those of its newest readable release or of the one that is named.
+"""Finds the tables a query reads: for each partition those of its newest readable release, or of a given one.
 
-Which releases can be read belongs to ``catalog.divisions``; what is read in them, to ``plan``.
+Which releases are readable belongs to ``catalog.divisions``, selecting records to ``plan``.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class SourceFile:
     """The tables of one flat file.
 
     Attributes:
-        name: the flat file's name, as NCBI has it.
-        records: table of records.
-        sequences: table of residues.
-        rows: records.
+        name: NCBI's name of the flat file.
+        records: record table.
+        sequences: sequence table.
+        rows: number of records.
     """
 
     name: str
@@ -38,8 +38,8 @@ class Input:
     """A partition's release and its files.
 
     Attributes:
-        tables: the release of the partition that is read.
-        kept: all its releases that can be read, oldest first.
+        tables: the release to read.
+        kept: all readable releases of the partition, oldest first.
     """
 
     tables: ReadableRelease
@@ -47,17 +47,17 @@ class Input:
 
     @property
     def partition(self) -> PartitionRelease:
-        """The division and the release."""
+        """Division and release."""
         return self.tables.partition
 
     @property
     def memberships(self) -> Path:
-        """The table of memberships, sorted by accession."""
+        """Memberships table, sorted by accession."""
         return self.tables.memberships
 
     @cached_property
     def files(self) -> tuple[SourceFile, ...]:
-        """Its files, in NCBI's order."""
+        """The files, in NCBI's order."""
         tables = zip(
             self.tables.records.files, self.tables.tables("records"), self.tables.tables("sequences"), strict=True
         )
@@ -73,14 +73,14 @@ class Input:
 
     @cached_property
     def coding_sequences(self) -> dict[str, Path]:
-        """The tables of coding sequences by flat file, where they were made of these very records; else none."""
+        """Tables of coding sequences by flat file, if they were derived from these records."""
         made = self.tables.derived.get("cds")
         if made is None:
             return {}
         return {entry["flat_file"]: path for entry, path in zip(made.files, self.tables.tables("cds"), strict=True)}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what a manifest says of it: equal digests, equal tables."""
+        """Return the manifest entry: equal digests mean equal tables."""
         raw = self.tables.manifest("raw_files")
         dated = release_date(self.tables) is not None
         return {
@@ -98,10 +98,10 @@ class Input:
 
 
 def find_inputs(store: Path | Published, *, partitions: Sequence[str], release: str | None) -> list[Input]:
-    """Return the inputs of some partitions, or of all that are in the store or published, in order of the catalog.
+    """Return the inputs for some partitions, or for all in the store or bucket, in catalogue order.
 
     Raises:
-        NotFoundError: a partition that was named is not in the store, or not in that release; or nothing is.
+        NotFoundError: a partition or release does not exist, or there are none at all.
     """
     there = readable_releases(store)
     chosen = choose(there, partitions=partitions or None, release=release)
@@ -109,7 +109,7 @@ def find_inputs(store: Path | Published, *, partitions: Sequence[str], release: 
 
 
 def earlier_input(one: Input, *, release: str) -> Input | None:
-    """Return the same partition in another release, or None where it is not in the store."""
+    """Return the same partition in another release, or None if that does not exist."""
     wanted = release_sort_key(release)
     same = [found for found in one.kept if release_sort_key(found.release) == wanted]
     return Input(same[-1], one.kept) if same else None

@@ -1,6 +1,6 @@
-"""What an extract consists of: the manifest beside its files, written and read again.
+"""The manifest of an extract: writing and reading it.
 
-How it comes about belongs to ``run``; what is made of it for others, to ``citation`` and ``metadata``.
+Producing extracts belongs to ``run``, descriptions derived from the manifest to ``citation`` and ``metadata``.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ SUFFIX = ".manifest.json"
 
 
 def counted_entries(number: int) -> str:
-    """``1 entry``, ``2,000 entries``."""
+    """Format a count: ``1 entry``, ``2,000 entries``."""
     return f"{number:,} {'entry' if number == 1 else 'entries'}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Extract:
-    """What an extract consists of; what its manifest says.
+    """An extract as described by its manifest.
 
     Attributes:
-        query: selection, format and options, as they were given.
-        inputs: partitions with releases and digests of the tables they were read from.
-        taxonomy: date of the taxonomy that was used, or None.
-        entries: entries written.
-        excluded: records and features that were left out, by reason.
-        not_found: accessions that were asked for and that no table has.
-        files: the files, in order; of standard output one named ``-``.
-        version: of this package.
+        query: selection, format and options, as given.
+        inputs: partitions with releases and digests of the tables that were read.
+        taxonomy: date of the taxonomy, or None.
+        entries: number of entries written.
+        excluded: numbers of excluded records and features by reason.
+        not_found: requested accessions that no table has.
+        files: the files in order; standard output is named ``-``.
+        version: version of this package.
     """
 
     query: dict[str, Any]
@@ -47,17 +47,17 @@ class Extract:
     version: str = __version__
 
     def as_json(self) -> str:
-        """Return the manifest; equal extracts, equal text."""
+        """Return the manifest as text; equal extracts have equal manifests."""
         content = dataclasses.asdict(self)
         return json.dumps({"genbank_assets": content.pop("version"), **content}, indent=1, default=str) + "\n"
 
     @classmethod
     def read(cls, path: Path) -> Extract:
-        """Return the extract of a manifest.
+        """Read a manifest.
 
         Raises:
-            NotFoundError: there is none.
-            SettingsError: it is none.
+            NotFoundError: the file does not exist.
+            SettingsError: it is not the manifest of an extract.
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -78,5 +78,5 @@ class Extract:
 
 
 def manifest_path(file: Path) -> Path:
-    """Return where the manifest of a file (or of shards under its name) lies."""
+    """Return the path of the manifest of a file or of shards."""
     return file.with_name(f"{file.name}{SUFFIX}")

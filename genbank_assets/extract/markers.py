@@ -1,7 +1,7 @@
-"""Names of marker genes: which genes and products a marker goes by in GenBank, and what tells namesakes apart.
+"""Marker genes: their names in GenBank, and how to resolve ambiguous names.
 
-``16S`` of an animal is the large subunit of its mitochondrion, ``16S`` of a bacterium its small one; ``small subunit
-ribosomal RNA`` is 12S, 16S or 18S by where it stands. Such names count only in records of the right organelle.
+``16S`` is the mitochondrial large subunit in animals but the small subunit in bacteria, and ``small subunit ribosomal
+RNA`` may be 12S, 16S or 18S. Such names only count in records from the right organelle.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ class Marker:
     """A marker gene.
 
     Attributes:
-        names: what ``--gene`` may call it.
-        genes: values of ``/gene`` that are it wherever they stand.
-        products: values of ``/product`` that are it wherever they stand.
-        ambiguous: values of either that are it in records of ``organelle`` alone.
-        organelle: where ambiguous names count.
+        names: names for ``--gene``.
+        genes: values of ``/gene`` that identify it in any record.
+        products: values of ``/product`` that identify it in any record.
+        ambiguous: values of either that identify it in records of ``organelle`` only.
+        organelle: the organelle in which ambiguous names count.
     """
 
     names: tuple[str, ...]
@@ -127,11 +127,11 @@ MARKERS: tuple[Marker, ...] = (
 
 
 def folded(name: str) -> str:
-    """Return a name without case, spaces and punctuation: ``MT-CO1`` and ``mtco1`` are one."""
+    """Remove case, spaces and punctuation: ``MT-CO1`` and ``mtco1`` are equal."""
     return re.sub(r"[\W_]+", "", name).lower()
 
 
 def marker_named(name: str) -> Marker | None:
-    """Return the marker that a name stands for, or None."""
+    """Return the marker with a name, or None."""
     wanted = folded(name)
     return next((m for m in MARKERS if any(folded(known) == wanted for known in m.names)), None)

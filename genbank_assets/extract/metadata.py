@@ -1,7 +1,7 @@
-"""Metadata for others beside the files of an extract: which there are, where they lie, what stands in their way.
+"""Writes machine-readable metadata beside the files of an extract.
 
-They are functions of the manifest alone: equal extracts, equal metadata. What is in them belongs to ``croissant`` and
-``ro_crate``, how people cite an extract to ``citation``.
+Derived from the manifest only: equal extracts have equal metadata. Content belongs to ``croissant`` and ``ro_crate``,
+citations to ``citation``.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from genbank_assets.store import write_atomically
 
 
 def check_metadata(names: tuple[str, ...], to: Path | None) -> None:
-    """See that metadata can be written beside a file, before anything else is.
+    """Check in advance that metadata can be written beside a file.
 
     Raises:
-        SettingsError: a name is none of :data:`METADATA_NAMES`; there is no file; or its folder is a crate of another.
+        SettingsError: a name is not in :data:`METADATA_NAMES`, the output is not a file, or its folder is another
+            crate.
     """
     if unknown := [name for name in names if name not in METADATA_NAMES]:
         raise SettingsError(f"there are no metadata {unknown[0]!r}: there are {', '.join(METADATA_NAMES)}")
@@ -39,7 +40,7 @@ def check_metadata(names: tuple[str, ...], to: Path | None) -> None:
 
 
 def _described(path: Path) -> str | None:
-    """The manifest of the extract that a crate describes; "" for a crate of something else, None for no crate."""
+    """Return the manifest described by a crate; "" for a different kind of crate, None if there is none."""
     try:
         graph = json.loads(path.read_text(encoding="utf-8"))["@graph"]
         return next((str(one["@id"]) for one in graph if str(one["@id"]).endswith(SUFFIX)), "")
@@ -50,10 +51,10 @@ def _described(path: Path) -> str | None:
 
 
 def write_metadata(extract: Extract, *, to: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
-    """Write metadata beside the files of an extract; each file is there whole or not at all.
+    """Write metadata beside the files of an extract, each file atomically.
 
     Args:
-        extract: what they are about; its manifest lies beside its files.
+        extract: the extract, whose manifest is beside its files.
         to: the file, or the name of the shards.
         names: some of :data:`METADATA_NAMES`.
     """
@@ -69,7 +70,7 @@ def write_metadata(extract: Extract, *, to: Path, names: tuple[str, ...]) -> tup
 
 
 def as_text(content: Mapping[str, Any]) -> str:
-    """JSON-LD as text."""
+    """Serialise JSON-LD."""
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 

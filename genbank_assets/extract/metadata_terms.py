@@ -1,4 +1,4 @@
-"""What Croissant and RO-Crate say in the same words: rights, media types, dates."""
+"""Terms shared by Croissant and RO-Crate: licence, media types, dates."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ RIGHTS = (
 SOFTWARE_URL = "https://pypi.org/project/genbank-assets/"
 PACKED_TYPES = {".gz": "application/gzip", ".bgz": "application/gzip", ".zst": "application/zstd"}
 _TSV, _PARQUET = "text/tab-separated-values", "application/x-parquet"
-#: Media type of each format that has one of its own; the others are text.
+#: Media types of formats; others are plain text.
 MEDIA_TYPES = {
     "fasta": "text/x-fasta", "protein": "text/x-fasta", "cds": "text/x-fasta", "feature": "text/x-fasta",
     "sintax": "text/x-fasta", "qiime2": "text/x-fasta", "gff3": "text/x-gff3", "tsv": _TSV, "accession2taxid": _TSV,
     "qiime2-taxonomy": _TSV, "crabs": _TSV, "parquet": _PARQUET, "json": "application/json",
 }  # fmt: skip
-#: What EDAM, the ontology of bioinformatics, calls them.
+#: Their terms in EDAM, the ontology of bioinformatics.
 EDAM = {
     "genbank": "format_1936", "gff3": "format_1975", "tsv": "format_3475", "accession2taxid": "format_3475",
     "qiime2-taxonomy": "format_3475", "crabs": "format_3475",
@@ -30,12 +30,12 @@ EDAM = {
 
 
 def media_types(file_name: str, format_: str) -> list[str]:
-    """Return how a file is packed, if it is, and what is in it."""
+    """Return the media types of a file's compression, if any, and of its content."""
     packed = PACKED_TYPES.get(Path(file_name).suffix)
     return [*([packed] if packed else []), MEDIA_TYPES.get(format_, "text/plain")]
 
 
 def date_published(extract: Extract, cited: ExtractCitation) -> str | None:
-    """Return the latest release's date, or the day on which a release without one was first fetched; ISO 8601."""
+    """Return the date of the latest release, or the day it was first fetched if it has none; ISO 8601."""
     fetched = (str(one["first_fetched"]) for one in extract.inputs if one.get("first_fetched"))
     return cited.date or max(fetched, default=None)

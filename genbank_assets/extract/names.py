@@ -1,4 +1,4 @@
-"""Names that the command line offers, without what stands behind them: ``--help`` should not load a table library."""
+"""Names used by the command line, in a module without heavy imports, so that ``--help`` is fast."""
 
 from __future__ import annotations
 

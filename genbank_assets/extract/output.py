@@ -1,7 +1,7 @@
-"""Where an extract goes: standard output, a file, or shards; plain, gzip (in blocks, as bgzip writes it) or zstd.
+"""Destinations of an extract: standard output, a file, or shards; uncompressed, gzip (BGZF) or zstd.
 
-A file gets its name when it is whole. Shards end between entries; with each one that is finished a note is kept of
-where it ended, so that a run that was stopped resumes after it. What is in the files belongs to ``formats``.
+A file gets its final name when it is complete. Shards end between entries, and the end of each finished shard is
+recorded, so that an interrupted run can resume. The content belongs to ``formats``.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from genbank_assets.store import write_atomically
 
 @dataclasses.dataclass(frozen=True)
 class WrittenFile:
-    """A finished file: name, size, digest as it lies on disk, and the entries that begin in it.
+    """A finished file.
 
     Attributes:
         name: file name without folder.
         bytes: size on disk.
-        sha256: hex SHA-256 of the file as it is on disk.
-        entries: entries that begin in it.
+        sha256: hex SHA-256 of the file on disk.
+        entries: number of entries that start in it.
     """
 
     name: str
@@ -41,17 +41,17 @@ class WrittenFile:
 
 
 class Output(abc.ABC):
-    """Takes blocks in order."""
+    """Receives blocks in order."""
 
-    #: What a run that was stopped left behind: as :meth:`Shards.state` has it; None to begin at the beginning.
+    #: State of an interrupted run, see :meth:`Shards.state`; None to start from the beginning.
     resumed: dict[str, Any] | None = None
 
     @abc.abstractmethod
     def write(self, block: Block) -> None:
-        """Take a block."""
+        """Write a block."""
 
     def stretch_done(self, number: int, counts: dict[str, int]) -> None:  # noqa: B027 -- most have no use for it
-        """The stretch of that number is over; all counts up to here."""
+        """Record the end of a stretch, with all counts so far."""
 
     @abc.abstractmethod
     def finish(self) -> tuple[WrittenFile, ...]:
@@ -59,7 +59,7 @@ class Output(abc.ABC):
 
     @abc.abstractmethod
     def abandon(self) -> None:
-        """Something failed: what is unfinished goes."""
+        """Remove unfinished files after a failure."""
 
 
 class StreamOutput(Output):
@@ -85,7 +85,7 @@ class StreamOutput(Output):
 
 
 class FileOutput(Output):
-    """Text to a file, which appears when it is whole."""
+    """Text to a file, which appears when it is complete."""
 
     def __init__(self, path: Path, *, preamble: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ class FileOutput(Output):
         self._entries += len(block.starts)
 
     def finish(self) -> tuple[WrittenFile, ...]:
-        # Not flushed to the disk: that takes longer than the extract, which can be made again.
+        # Not fsynced: that would take longer than the extract, which can be repeated.
         self._encoder.finish()
         self._file.close()
         self._temporary.replace(self._path)
@@ -119,7 +119,7 @@ class FileOutput(Output):
 
 
 class ParquetOutput(Output):
-    """Rows to a Parquet file, which appears when it is whole."""
+    """Rows to a Parquet file, which appears when it is complete."""
 
     def __init__(self, path: Path, *, schema: pa.Schema) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -148,9 +148,9 @@ class ParquetOutput(Output):
 
 
 class Shards(Output):
-    """Text to files ``NAME.00001.fasta`` …, each ended between entries once it has so many bytes of text.
+    """Text to files ``NAME.00001.fasta`` …, each ending between entries once it has the given size of text.
 
-    The note beside them, ``.NAME.shards.json``, says how far finished shards go; it is gone when all are finished.
+    The file ``.NAME.shards.json`` records the progress of finished shards; it is deleted when all are finished.
     """
 
     def __init__(self, path: Path, *, preamble: bytes, shard_bytes: int, query_digest: str) -> None:
@@ -162,16 +162,16 @@ class Shards(Output):
         self._query_digest = query_digest
         self._files: list[WrittenFile] = []
         self._current: FileOutput | None = None
-        self._stretch = self._entries = 0  # of that stretch, how many entries were begun
+        self._stretch = self._entries = 0  # entries started in the current stretch
         self._counts: dict[str, int] = {}
         self.resumed = self._state()
         if self.resumed is not None:
             self._files = [WrittenFile(**entry) for entry in self.resumed["files"]]
             self._stretch, self._counts = self.resumed["stretch"], self.resumed["counts"]
-        self._in_shards = self.resumed["entries"] if self.resumed else 0  # entries of the stretch to pass over
+        self._in_shards = self.resumed["entries"] if self.resumed else 0  # entries of the stretch to skip
 
     def _state(self) -> dict[str, Any] | None:
-        """Return where to go on, if shards of the very same query are there and whole."""
+        """Return where to resume, if there are intact shards of the same query."""
         try:
             state: dict[str, Any] = json.loads(self._note.read_text(encoding="utf-8"))
             whole = all(self._path.with_name(f["name"]).stat().st_size == f["bytes"] for f in state["files"])
@@ -238,10 +238,10 @@ class Shards(Output):
 
 
 def check_shard_size(megabytes: float) -> int:
-    """Return a shard's size in bytes.
+    """Convert a shard size to bytes.
 
     Raises:
-        SettingsError: it is none.
+        SettingsError: it is not positive.
     """
     if not 0.001 <= megabytes < 1e9:
         raise SettingsError(f"a shard has at least 0.001 MB, not {megabytes}")

@@ -1,6 +1,6 @@
-"""What an extract's records are, for people: counts by organism, by country and by year of the last update, as bars.
+"""Summarises the records of a selection: counts by organism, country and year of the last update, with bars.
 
-Records are counted, whatever the format makes of them. How they are chosen belongs to ``plan`` and ``conditions``.
+Counts records, whatever the format. Selecting records belongs to ``plan`` and ``conditions``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from genbank_assets.tables import samples
 from genbank_assets.tables.clades import open_taxonomy
 
 MAX_BARS = 12
-MAX_ORGANISMS = 100_000  # different names that are counted; more are "others", so that memory is bounded
+MAX_ORGANISMS = 100_000  # limit of distinct names, to bound memory; further ones count as "others"
 _BAR = 24
 _OTHERS = "others"
 _COLUMNS = ("organism", "update_date", "features.list.element.key", "features.list.element.qualifiers")
@@ -29,12 +29,12 @@ _COLUMNS = ("organism", "update_date", "features.list.element.key", "features.li
 
 @dataclasses.dataclass(frozen=True)
 class Overview:
-    """Records by some of their properties.
+    """Counts of records.
 
     Attributes:
-        records: records that were chosen.
+        records: number of selected records.
         organisms: records by ORGANISM.
-        countries: records by country or sea of their first source that says it.
+        countries: records by country or sea of the first source that has one.
         years: records by year of the date on the LOCUS line.
     """
 
@@ -44,7 +44,7 @@ class Overview:
     years: Counter[str]
 
     def as_markdown(self) -> str:
-        """Three tables with bars; the years in order, the others most frequent first."""
+        """Format as three tables with bars; years in order, the others by frequency."""
         years = Counter(dict(sorted(self.years.items())[-MAX_BARS:]))
         return "\n\n".join(
             [

@@ -1,6 +1,6 @@
-"""How files are packed: plain, gzip in blocks of 64 KiB as bgzip writes it, or zstd; each with the digest of its bytes.
+"""Encodes files: uncompressed, BGZF (gzip in 64 KiB blocks) or zstd, and computes their digest.
 
-Where files lie and when they get their names belongs to ``output``.
+Paths and renaming belong to ``output``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000
 
 
 class Digest:
-    """SHA-256 of what is written; large pieces in a thread of their own, beside the writing."""
+    """SHA-256 of the output; large pieces are hashed in a background thread."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
@@ -31,7 +31,7 @@ class Digest:
         self._waiting: deque[Future[None]] = deque()
 
     def update(self, data: Any) -> None:
-        """Take a piece, which must not change any more."""
+        """Add a piece, which must not be modified afterwards."""
         if len(data) < MIN_THREAD_BYTES:
             self._wait(0)
             self._digest.update(data)
@@ -55,7 +55,7 @@ class Digest:
 
 
 class Encoder(abc.ABC):
-    """Bytes in, bytes on disk out, with their digest."""
+    """Encodes bytes to a file and computes its digest."""
 
     def __init__(self, sink: BinaryIO) -> None:
         self._sink = sink
@@ -73,15 +73,15 @@ class Encoder(abc.ABC):
 
     @abc.abstractmethod
     def write(self, data: Any) -> None:
-        """Take text."""
+        """Write data."""
 
     @abc.abstractmethod
     def finish(self) -> None:
-        """Write what is left."""
+        """Write remaining data."""
 
 
 class Plain(Encoder):
-    """Bytes as they are."""
+    """No compression."""
 
     def write(self, data: Any) -> None:
         self._put(data)
@@ -91,7 +91,7 @@ class Plain(Encoder):
 
 
 class _Bgzf(Encoder):
-    """gzip members of at most 64 KiB: any gunzip reads them, and samtools and tabix find their way in them."""
+    """gzip members of at most 64 KiB, readable by any gunzip and indexable by samtools and tabix."""
 
     def __init__(self, sink: BinaryIO) -> None:
         super().__init__(sink)
@@ -115,7 +115,7 @@ class _Bgzf(Encoder):
 def _member(text: Any) -> bytes:
     packer = isal_zlib.compressobj(level=2, wbits=-15)
     packed = packer.compress(text) + packer.flush()
-    if len(packed) + 26 > 0x10000:  # what does not pack is stored
+    if len(packed) + 26 > 0x10000:  # store incompressible data
         packed = b"\x01" + struct.pack("<HH", len(text), len(text) ^ 0xFFFF) + bytes(text)
     head = struct.pack("<4BI2BH2BHH", 31, 139, 8, 4, 0, 0, 255, 6, 66, 67, 2, len(packed) + 25)
     return head + packed + struct.pack("<II", zlib.crc32(text), len(text))

@@ -1,7 +1,7 @@
-"""Which records of which files: what the membership tables, sorted by accession, can say without reading records.
+"""Selects records by what the sorted membership tables tell, without reading record tables.
 
-Accessions that are wanted or excluded, records that stand in several sections, records that did not change since a
-release, one record per distinct sequence. Conditions on a record's own columns belong to ``conditions``.
+Handles requested and excluded accessions, records in several sections, records unchanged since a release, and one
+record per distinct sequence. Conditions on a record's columns belong to ``conditions``.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ _PLACE = ("accession", "accession_version", "source_file", "record_ordinal")
 
 @dataclasses.dataclass
 class FilePlan:
-    """The records of a file that may be wanted.
+    """Candidate records of a file.
 
     Attributes:
         input: the partition's release.
         file: its tables.
-        wanted: the only records to look at (ascending); None for all.
-        left_out: reason -> records that are not (ascending).
-        also: records that stand for others with the same residues (ascending), and the names of those.
-        repeated_proteins: file with the coding sequences whose proteins others give (``proteins.place_of``, ascending).
+        wanted: the only records to consider (ascending); None for all.
+        left_out: reason -> excluded records (ascending).
+        also: records that represent others with the same residues (ascending), and the names of those.
+        repeated_proteins: file with the coding sequences whose proteins other entries give (``proteins.place_of``,
+            ascending).
     """
 
     input: Input
@@ -50,11 +51,11 @@ class FilePlan:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The files of a query in order, and the accessions that no table has.
+    """The files of a query in order, and the accessions that were not found.
 
     Attributes:
-        files: record tables to read, in order of output.
-        not_found: accessions that were asked for and that no table has.
+        files: record tables to read, in output order.
+        not_found: requested accessions that no table has.
     """
 
     files: tuple[FilePlan, ...]
@@ -67,7 +68,7 @@ UNCHANGED = "not changed since the release"
 
 
 def make_plan(inputs: Sequence[Input], selection: Selection) -> Plan:
-    """Look up what memberships can tell.
+    """Plan a selection from the membership tables.
 
     Raises:
         NotFoundError: the release to compare with is not in the store.
@@ -88,12 +89,12 @@ def make_plan(inputs: Sequence[Input], selection: Selection) -> Plan:
 
 
 def plans_wanted(plans: dict[tuple[int, str], FilePlan], number: int) -> bool:
-    """Return whether any record of an input is wanted."""
+    """Return whether any record of an input is selected."""
     return any(plan.wanted is None or len(plan.wanted) for (n, _), plan in plans.items() if n == number)
 
 
 def _choose(inputs: Sequence[Input], plans: dict[tuple[int, str], FilePlan], accessions: Sequence[str]) -> set[str]:
-    """Note the wanted records of each file; returns the names that nothing has."""
+    """Record the requested records of each file; return the names that were not found."""
     names = {name.strip() for name in accessions if name.strip()}
     left = set(names)
     for number, one in enumerate(inputs):
@@ -108,7 +109,7 @@ def _choose(inputs: Sequence[Input], plans: dict[tuple[int, str], FilePlan], acc
 
 
 def _named(one: Input, names: Sequence[str] | set[str]) -> pl.DataFrame:
-    """The memberships of some accessions, with or without version; only row groups that can have one are read."""
+    """Return the memberships of some accessions, with or without version, reading only relevant row groups."""
     import polars as pl
 
     both = {*names, *(name.upper() for name in names)}
@@ -164,7 +165,7 @@ def _leave_out(
 
 
 class _Window:
-    """The rows of another membership table whose accessions may be in a range; ranges come in ascending order."""
+    """The rows of another membership table within ranges of accessions, which must be ascending."""
 
     def __init__(self, one: Input, columns: Sequence[str]) -> None:
         self._file = one.tables.open(one.memberships)
@@ -173,7 +174,7 @@ class _Window:
         self._held: list[tuple[str, pl.DataFrame]] = []
 
     def rows(self, low: str, high: str) -> list[pl.DataFrame]:
-        """Return the row groups that overlap ``low`` to ``high``."""
+        """Return the rows in the row groups that overlap ``low`` to ``high``."""
         self._held = [(last, frame) for last, frame in self._held if last >= low]
         while self._group < self._file.metadata.num_row_groups:
             bounds = self._file.metadata.row_group(self._group).column(0).statistics
@@ -189,7 +190,7 @@ class _Window:
 
 
 def _repeated(one: Input, before: Sequence[Input]) -> Iterator[pl.DataFrame]:
-    """Records whose accession.version an earlier input has, or an earlier row of this one."""
+    """Return records whose accession.version occurs in an earlier input, or in an earlier row."""
     if not before and _all_differ(one):
         return
     windows = [_Window(other, ("accession", "accession_version")) for other in before]
@@ -210,7 +211,7 @@ def _repeated(one: Input, before: Sequence[Input]) -> Iterator[pl.DataFrame]:
 
 
 def _all_differ(one: Input) -> bool:
-    """Return whether no accession.version stands twice in a table that is sorted by accession."""
+    """Return whether all accession.versions of a sorted table are unique."""
     last = None
     with one.tables.open(one.memberships) as file:
         for group in range(file.metadata.num_row_groups):
@@ -222,7 +223,7 @@ def _all_differ(one: Input) -> bool:
 
 
 def _unchanged(one: Input, release: str) -> Iterator[pl.DataFrame]:
-    """Records that an earlier release has in the same state."""
+    """Return records that are in the same state in an earlier release."""
     earlier = earlier_input(one, release=release)
     if earlier is None:
         raise NotFoundError(

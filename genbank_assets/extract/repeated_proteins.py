@@ -1,8 +1,8 @@
-"""One entry for each protein of RefSeq, whose sections give many twice: in a genome and as records, or in many genomes.
+"""Removes duplicate RefSeq proteins, which occur in genomes and as records, or in many genomes.
 
-The record of a protein stands for it where it is wanted itself; else the first coding sequence does. Names go to
-buckets on disk, and what is left out of each file lies there while the extract runs, so that memory does not depend on
-their number. GenBank's protein_ids are of one coding sequence each. How proteins are written belongs to
+A protein record represents its protein if it is selected itself, otherwise the first coding sequence does. Names are
+distributed to buckets on disk, and the exclusions of each file are kept there while the extract runs, so memory does
+not depend on their number. GenBank's protein_ids are unique to a coding sequence. Writing proteins belongs to
 ``formats.proteins``.
 """
 
@@ -23,7 +23,7 @@ from genbank_assets.extract.scan import Scan, stretches
 from genbank_assets.extract.scratch import scratch_folder
 from genbank_assets.tables.buckets import MAX_BUCKETS, Buckets, bucket_count
 
-PROTEINS_PER_RECORD = 100  # a guess, for the number of buckets
+PROTEINS_PER_RECORD = 100  # estimate for choosing the number of buckets
 _COLUMNS = ("file", "place", "is_record")
 
 
@@ -31,9 +31,9 @@ _COLUMNS = ("file", "place", "is_record")
 def each_protein_once(
     plan: Plan, conditions: list[Condition], *, scratch: Path | None, format_: ProteinFasta
 ) -> Iterator[Plan]:
-    """The plan in which each file of RefSeq knows the coding sequences whose proteins others give.
+    """Return the plan, with each RefSeq file's coding sequences whose proteins are given elsewhere.
 
-    What it knows lies in scratch files, which are gone afterwards.
+    This information is in scratch files that are deleted afterwards.
     """
     of_refseq = [number for number, one in enumerate(plan.files) if one.input.partition.key.collection == "refseq"]
     if not of_refseq:
@@ -69,7 +69,7 @@ def _chosen(plan: Plan, of_refseq: list[int], conditions: list[Condition], folde
 
 
 def _names(one: FilePlan, conditions: list[Condition], format_: ProteinFasta) -> Iterator[pl.DataFrame]:
-    """Yield the proteins of a file that are wanted, with the places of their coding sequences."""
+    """Yield the selected proteins of a file with the locations of their coding sequences."""
     for stretch in stretches([one], whole_files=True):
         scan = Scan(stretch, conditions)
         for names, ordinals, features, is_record in format_.names(scan):

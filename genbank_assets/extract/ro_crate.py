@@ -1,6 +1,6 @@
-"""An extract as RO-Crate, a folder that describes itself: files, the run that wrote them, the partitions they are of.
+"""RO-Crate metadata of an extract: a self-describing folder with files, the run that wrote them, and their sources.
 
-A function of the manifest; where it is written belongs to ``metadata``. See https://www.researchobject.org/ro-crate/1.2/
+Derived from the manifest; writing it belongs to ``metadata``. See https://www.researchobject.org/ro-crate/1.2/
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ CRATE_NAME = "ro-crate-metadata.json"
 
 
 def ro_crate(extract: Extract, *, name: str) -> dict[str, Any]:
-    """The metadata of RO-Crate 1.2: the folder as a dataset, its files, and the run that made them of which partitions.
+    """Return RO-Crate 1.2 metadata: the folder as a dataset, its files, and the run that made them from partitions.
 
     Args:
-        extract: what they are about.
-        name: of the file, or of the shards.
+        extract: the extract.
+        name: name of the file or of the shards.
     """
     cited = cite_extract(extract)
     manifest, text = f"{name}{SUFFIX}", extract.as_json().encode()
@@ -98,7 +98,7 @@ def _edam_entities(format_: str) -> Iterator[dict[str, Any]]:
 
 
 def _source_id(one: Citation) -> str:
-    """Return a partition's release by the digest of its files."""
+    """Return the identifier of a partition's release, from the digest of its files."""
     return f"#{one.partition.replace('/', '-')}-{one.release}"
 
 
@@ -117,5 +117,5 @@ def _source(one: Citation) -> dict[str, Any]:
 
 
 def _version(cited: ExtractCitation) -> str:
-    """Return the releases it was made from, as far as they differ."""
+    """Return the distinct releases it was made from."""
     return ", ".join(dict.fromkeys(f"{one.partition.split('/')[0]} {one.release}" for one in cited.sources))

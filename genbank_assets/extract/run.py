@@ -1,7 +1,7 @@
-"""Extracts: a selection, a format and a place to write to in, files and a manifest out.
+"""Runs an extract: selection, format and destination in, files and a manifest out.
 
-The same query on the same store gives the same bytes, manifest included. Standard output works like a file; only
-shards can be taken up again.
+The same query on the same store gives identical bytes, including the manifest. Standard output is handled like a file;
+only shards can be resumed.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 
 class PublishedTables(Published, Protocol):
-    """Tables in another place than a store's folder, with a taxonomy."""
+    """Tables published outside of a store, with a taxonomy."""
 
     def taxonomy(self) -> Taxonomy:
-        """Return the newest taxonomy there."""
+        """Return the newest published taxonomy."""
         ...
 
 
@@ -155,7 +155,7 @@ def _written(
     settings: Settings,
     progress: Callable[[str], None],
 ) -> tuple[Counter[str], tuple[WrittenFile, ...]]:
-    """Run all stretches that finished shards do not have yet."""
+    """Run all stretches that finished shards do not contain."""
     counts: Counter[str] = Counter()
     begin = 0
     if output.resumed is not None:
@@ -181,7 +181,7 @@ def _written(
 
 
 def _write_errors(to: Path | BinaryIO) -> AbstractContextManager[None]:
-    """Name what cannot be written, and why; a closed pipe is passed on as it is."""
+    """Translate write errors to a message naming the file; broken pipes propagate unchanged."""
     return store_errors(to if isinstance(to, Path) else Path("standard output"), what="cannot write")
 
 
@@ -194,7 +194,7 @@ def _from(every: Any, begin: int) -> Any:
 def _taxonomy(
     place: Path | PublishedTables, selection: Selection, kind: type[Format], progress: Callable[[str], None]
 ) -> Taxonomy | None:
-    """Return the newest taxonomy, where it is needed or of use."""
+    """Return the newest taxonomy, if it is required or useful."""
     needed = bool(selection.taxa or selection.not_taxa or kind.needs_taxonomy)
     if not needed and kind.name != "accession2taxid":
         return None
@@ -221,7 +221,7 @@ def _query(selection: Selection, format_: str, options: FormatOptions, order: st
 
 
 def _digest(query: dict[str, Any], inputs: list[Input], taxonomy: Taxonomy | None) -> str:
-    """SHA-256 of all that decides an extract's bytes."""
+    """Return the SHA-256 of everything that determines an extract's bytes."""
     content = [__version__, query, [one.as_dict() for one in inputs], taxonomy.manifest.digest if taxonomy else None]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -1,7 +1,7 @@
-"""Reads what was chosen: a stretch of a file's record table, its conditions, its residues; counts what is left out.
+"""Reads selected records: stretches of a file's record table, conditions and residues; counts exclusions.
 
-A stretch is some row groups in a row, so that a large file is worked on in parallel. Only row groups that can have
-wanted records are read, columns that conditions look at first. What is made of the records belongs to ``formats``.
+A stretch is a range of row groups, so large files are processed in parallel. Only row groups that may have selected
+records are read, starting with the columns needed by conditions. Formatting belongs to ``formats``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from genbank_assets.extract.conditions import Condition, Flags
 from genbank_assets.extract.plan import FilePlan, Ints
 from genbank_assets.tables.residues import ResidueReader
 
-# A stretch has about so many bytes of residues or records, uncompressed.
+# Approximate size of a stretch, in bytes of uncompressed residues or records.
 STRETCH_BYTES = 48 * 1024 * 1024
 
 
@@ -30,8 +30,8 @@ class Stretch:
     """Row groups ``first`` to ``last`` (exclusive) of a file's record table.
 
     Attributes:
-        plan: the file.
-        footer: of its record table.
+        plan: the file's plan.
+        footer: metadata of its record table.
     """
 
     plan: FilePlan
@@ -41,7 +41,7 @@ class Stretch:
 
 
 def stretches(plans: Sequence[FilePlan], *, whole_files: bool) -> Iterator[Stretch]:
-    """Yield the stretches of some files, in order; where they begin depends on the tables alone."""
+    """Yield the stretches of some files in order; their boundaries depend only on the tables."""
     for plan in plans:
         if plan.wanted is not None and not len(plan.wanted):
             continue
@@ -64,7 +64,7 @@ def _footer(plan: FilePlan) -> pq.FileMetaData:
 
 
 class Scan:
-    """The wanted records of a stretch."""
+    """The selected records of a stretch."""
 
     def __init__(self, stretch: Stretch, conditions: Sequence[Condition]) -> None:
         self.plan = stretch.plan
@@ -79,14 +79,14 @@ class Scan:
 
     @cached_property
     def reader(self) -> ResidueReader:
-        """The residues of the file."""
+        """Reader for the residues of the file."""
         return ResidueReader(self.plan.file.sequences, open_table=self.plan.input.tables.open)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Yield the wanted records with these columns, row group by row group; ``record_ordinal`` is always there."""
+        """Yield the selected records row group by row group, with these columns and ``record_ordinal``."""
         asked = {"record_ordinal", *(name for condition in self._conditions for name in condition.columns)}
         if not self._conditions and self.plan.wanted is None:
-            asked |= {*columns}  # nearly all records will be wanted
+            asked |= {*columns}  # nearly all records will be selected
         try:
             with self.plan.input.tables.open(self.plan.file.records, footer=self._stretch.footer) as file:
                 for group in range(self._stretch.first, self._stretch.last):
@@ -116,7 +116,7 @@ class Scan:
         return True
 
     def _wanted(self, batch: pa.RecordBatch) -> Flags:
-        """Return which records are wanted; the others are counted by the first reason, unless nobody asked for them."""
+        """Return which records are selected; others are counted by the first reason, unless they were not requested."""
         ordinals = batch.column("record_ordinal").to_numpy()
         kept = np.ones(len(ordinals), np.bool_)
         if self.plan.wanted is not None:
@@ -136,7 +136,7 @@ class Scan:
         return kept & holds
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all open files."""
         if "reader" in self.__dict__:
             self.reader.close()
 

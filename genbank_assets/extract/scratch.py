@@ -1,7 +1,7 @@
-"""A folder for what an extract sets aside while it runs.
+"""Temporary folders for an extract.
 
-It lies in the store, which has room; where tables are read in a bucket there may be none, and it lies among the host's
-temporary files. What goes into it belongs to ``distinct`` and ``repeated_proteins``.
+Located in the store, which has space; if tables are read from a bucket, there may be no store, and the system's
+temporary folder is used. Content belongs to ``distinct`` and ``repeated_proteins``.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def scratch_folder(within: Path | None, *, prefix: str) -> Iterator[Path]:
-    """A new folder that is gone afterwards.
+    """Create a folder that is deleted after the block.
 
     Args:
-        within: where it lies, made where it is missing and removed again when empty; None for the temporary folder.
-        prefix: how its name begins.
+        within: parent folder, created if missing and removed if empty; None for the system's temporary folder.
+        prefix: prefix of its name.
     """
     if within is not None:
         within.mkdir(parents=True, exist_ok=True)
@@ -29,5 +29,5 @@ def scratch_folder(within: Path | None, *, prefix: str) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if within is not None:
-            with contextlib.suppress(OSError):  # another extract works in it
+            with contextlib.suppress(OSError):  # in use by another extract
                 within.rmdir()

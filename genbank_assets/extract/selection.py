@@ -1,6 +1,6 @@
-"""What is asked for: a query as a value that can be shown, kept in a manifest and compared.
+"""The query of an extract, as a value that can be displayed, stored in a manifest and compared.
 
-Knows nothing of tables. How conditions are looked up belongs to ``plan`` and ``conditions``.
+Independent of tables; evaluating it belongs to ``plan`` and ``conditions``.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from genbank_assets.errors import SettingsError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Conditions that all have to hold; where one lists several values, any of them will do.
+    """Conditions that must all hold; if one has several values, any of them suffices.
 
     Attributes:
-        partitions: such as ``genbank/phg``; empty means all that are in the store.
-        release: release to take instead of each partition's newest; None for the newest.
-        taxa: numbers or names of taxa, with everything below them.
-        not_taxa: taxa to leave out, with everything below them.
-        organisms: names as in ORGANISM, whatever their case.
+        partitions: such as ``genbank/phg``; empty means all in the store.
+        release: release to use instead of each partition's newest; None for the newest.
+        taxa: ids or names of taxa, including their descendants.
+        not_taxa: taxa to exclude, including their descendants.
+        organisms: values of ORGANISM, ignoring case.
         accessions: with or without version; None for all, empty for none.
-        excluded_accessions: accessions to leave out.
-        min_length: least length in bp or aa.
-        max_length: greatest length in bp or aa.
-        updated_since: least date on the LOCUS line.
-        countries: country or sea of ``geo_loc_name`` or ``country``, whatever its case.
-        collected_from: the sample was collected on this day or later, as far as its date says.
-        collected_to: on this day or earlier.
-        molecule_types: as on the LOCUS line, whatever their case.
-        changed_since: a release in the store: records that are not in it in the same state.
-        distinct: one record for each different sequence.
+        excluded_accessions: accessions to exclude.
+        min_length: minimum length in bp or aa.
+        max_length: maximum length in bp or aa.
+        updated_since: earliest date on the LOCUS line.
+        countries: country or sea in ``geo_loc_name`` or ``country``, ignoring case.
+        collected_from: earliest collection date, as precise as the sample's date is.
+        collected_to: latest collection date.
+        molecule_types: molecule types on the LOCUS line, ignoring case.
+        changed_since: a release in the store; selects records that are new or changed since then.
+        distinct: whether to select only one record per distinct sequence.
         features: feature keys; empty means whole records.
         genes: names of genes or markers.
         products: names of products.
@@ -71,11 +71,11 @@ class Selection:
 
     @property
     def asks_for_features(self) -> bool:
-        """Whether features are chosen, and not whole records."""
+        """Whether features rather than whole records are selected."""
         return bool(self.features or self.genes or self.products)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the conditions that were given, as JSON values; long lists of accessions by number and digest."""
+        """Return the given conditions as JSON values; long lists of accessions by count and digest."""
         found: dict[str, Any] = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -92,10 +92,10 @@ class Selection:
 
 
 def parse_length(text: str) -> tuple[int | None, int | None]:
-    """``"500-2000"``, ``"500-"``, ``"-2000"`` or ``"1542"`` as least and greatest length.
+    """Parse ``"500-2000"``, ``"500-"``, ``"-2000"`` or ``"1542"`` as minimum and maximum length.
 
     Raises:
-        SettingsError: it is none of these.
+        SettingsError: the text has none of these forms.
     """
     low, dash, high = text.strip().partition("-")
     try:
@@ -109,10 +109,10 @@ def parse_length(text: str) -> tuple[int | None, int | None]:
 
 
 def parse_days(text: str) -> tuple[dt.date | None, dt.date | None]:
-    """``"2020..2021-06"``, ``"2020.."``, ``"..2021"`` or ``"2020"`` as first and last day.
+    """Parse ``"2020..2021-06"``, ``"2020.."``, ``"..2021"`` or ``"2020"`` as first and last day.
 
     Raises:
-        SettingsError: it is none of these.
+        SettingsError: the text has none of these forms.
     """
     low, dots, high = text.strip().partition("..")
     first = _day(low, last=False) if low else None
@@ -123,7 +123,7 @@ def parse_days(text: str) -> tuple[dt.date | None, dt.date | None]:
 
 
 def _day(text: str, *, last: bool) -> dt.date:
-    """Return a year, month or day as its first or last day."""
+    """Parse a year, month or day as its first or last day."""
     try:
         numbers = [int(part) for part in text.split("-")]
         if len(numbers) == 3:

@@ -1,7 +1,7 @@
-"""Entries in order of accession: laid by in scratch files, a range of accessions each, and sorted one at a time.
+"""Sorts entries by accession: they are written to scratch files by range of accessions, which are sorted one at a time.
 
-The ranges come from the membership tables' footers. Of an entry its place in a scratch file is kept in memory while its
-range is sorted, never its text.
+The ranges come from the footers of the membership tables. While a range is sorted, memory holds the location of its
+entries, but not their text.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ COPY_BYTES = 4 * 1024 * 1024
 
 
 class SortedOutput(Output):
-    """Hands entries to another output in order of accession; those of one record keep theirs."""
+    """Passes entries to another output in order of accession; entries of the same record keep their order."""
 
     def __init__(self, output: Output, *, plan: Plan) -> None:
         self._output = output
         self._folder = Path(tempfile.mkdtemp(prefix="genbank-assets-"))
         self._splits = _splits(plan)
         self._files: dict[int, tuple[BinaryIO, BinaryIO]] = {}
-        self._current: BinaryIO | None = None  # where the entry that is open goes
+        self._current: BinaryIO | None = None  # destination of the current entry
 
     def _range(self, number: int) -> tuple[BinaryIO, BinaryIO]:
         if number not in self._files:
@@ -87,7 +87,7 @@ class SortedOutput(Output):
 
 
 def _splits(plan: Plan) -> list[str]:
-    """Accessions between which the ranges lie, ascending."""
+    """Return ascending accessions that separate the ranges."""
     firsts: set[str] = set()
     for one in {one.input.memberships: one.input for one in plan.files}.values():
         with one.tables.open(one.memberships) as file:

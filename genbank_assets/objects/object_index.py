@@ -236,7 +236,7 @@ def rows_in(tables: Sequence[_Table], wanted: pl.DataFrame, *, broken: pl.Series
 def split_known(
     sequences: Path, tables: Sequence[Path], *, broken: pl.Series | None = None
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Yield, for each row group of a division's sequences, their rows in object tables, and the sequences not in the set.
+    """Yield, for each row group of a division's sequences, their known rows and the sequences not in the set.
 
     If several tables list a sequence, the first one whose object is intact is used.
 

@@ -1,4 +1,4 @@
-"""The formats, by the name users call them; each is loaded when it is asked for: most want more than FASTA does."""
+"""Output formats by name; each is loaded on first use, because most need more dependencies than FASTA."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _HOMES = {
 
 
 def format_named(name: str) -> type[Format]:
-    """Return the format of that name.
+    """Return the format with a name.
 
     Raises:
-        SettingsError: there is none.
+        SettingsError: there is no such format.
     """
     if name not in _HOMES:
         raise SettingsError(f"there is no format {name!r}: there are {', '.join(_HOMES)}")

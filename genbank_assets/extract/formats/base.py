@@ -1,4 +1,4 @@
-"""What every format has in common: blocks of text with the places where entries begin, and the options of a query."""
+"""The interface of formats: blocks of text with the positions of entries, and the options of a query."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ MAX_WIDTH = 1_000_000
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FormatOptions:
-    """How entries are written; what a format has no use for is refused.
+    """Options for writing entries; options that a format does not support are an error.
 
     Attributes:
-        header: template of the words behind an entry's first one; None for the format's own.
-        width: residues in a line; 0 for one line per sequence.
-        kraken: whether ``|kraken:taxid|N`` follows the first word.
-        columns: columns of a table; empty for the format's own.
+        header: template of the header after the first word; None for the format's default.
+        width: residues per line; 0 for one line per sequence.
+        kraken: whether to append ``|kraken:taxid|N`` to the first word.
+        columns: columns of a table; empty for the format's default.
         ranks: ranks of a lineage, highest first; empty for domain (or superkingdom), phylum, class, order, family,
             genus and species.
     """
@@ -47,13 +47,13 @@ class FormatOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """A piece of the output.
+    """A piece of output.
 
     Attributes:
         data: its bytes.
-        starts: where in them entries begin (ascending); an entry may go on in the next block, (entries,).
+        starts: offsets at which entries start (ascending); the last entry may continue in the next block, (entries,).
         names: accession.version of each entry's record, (entries,).
-        table: the rows of a format that is no text.
+        table: rows, for formats that are not text.
     """
 
     data: Any
@@ -63,14 +63,14 @@ class Block:
 
 
 class Format(abc.ABC):
-    """A way to write entries.
+    """An output format.
 
     Attributes:
-        name: as users call it.
-        suffix: of a file in it.
-        whole_files: whether a file's records have to be read in one go.
-        needs_taxonomy: whether it cannot do without.
-        schema: of a format that is a table and no text; else None.
+        name: its name on the command line.
+        suffix: suffix of its files.
+        whole_files: whether all records of a file must be processed together.
+        needs_taxonomy: whether it requires a taxonomy.
+        schema: schema of a tabular format; None for text.
     """
 
     name: ClassVar[str]
@@ -78,7 +78,7 @@ class Format(abc.ABC):
     whole_files: ClassVar[bool] = False
     needs_taxonomy: ClassVar[bool] = False
     schema: pa.Schema | None = None
-    #: Fields of :class:`FormatOptions` that it supports.
+    #: The fields of :class:`FormatOptions` that it supports.
     supports: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
@@ -91,15 +91,15 @@ class Format(abc.ABC):
 
     @property
     def preamble(self) -> bytes:
-        """What each file begins with."""
+        """Text at the beginning of each file."""
         return b""
 
     @abc.abstractmethod
     def blocks(self, scan: Scan) -> Iterator[Block]:
-        """Return the entries of a stretch; called in a thread of its own."""
+        """Yield the entries of a stretch; runs in a worker thread."""
 
 
 def lines_block(data: bytes, names: pa.Array) -> Block:
-    """Return a block whose entries are its lines."""
+    """Return a block in which each line is an entry."""
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
     return Block(data, np.concatenate([[0], ends[:-1] + 1]) if len(ends) else np.zeros(0, np.int64), names)

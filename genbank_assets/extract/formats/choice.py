@@ -1,6 +1,6 @@
-"""Which features of a batch are wanted: by key, gene or marker, and product.
+"""Selects features of a batch by key, gene or marker, and product.
 
-Names are compared without case, spaces and punctuation; a ``*`` stands for anything. Synonyms belong to ``markers``.
+Names are compared without case, spaces and punctuation; ``*`` is a wildcard. Synonyms belong to ``markers``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from genbank_assets.extract.markers import ANY, MITOCHONDRION, Marker, folded, m
 from genbank_assets.extract.selection import Selection
 from genbank_assets.tables.feature_arrays import FeatureArrays, Flags
 
-#: What is looked at where a gene or product is named and no key.
+#: Feature keys searched if a gene or product is given without a key.
 DEFAULT_KEYS = ("CDS", "rRNA", "tRNA", "tmRNA", "ncRNA", "misc_RNA")
 _ORGANELLES = ("mitochondrion", "chloroplast", "plastid", "kinetoplast", "apicoplast", "chromatophore", "hydrogenosome",
                "chromoplast", "leucoplast", "proplastid", "cyanelle", "nucleomorph")  # fmt: skip
 
 
 class FeatureChoice:
-    """The features that a selection asks for."""
+    """The features selected by a query."""
 
     def __init__(self, selection: Selection, *, keys: tuple[str, ...] = ()) -> None:
         self._keys = selection.features or keys or (DEFAULT_KEYS if selection.asks_for_features else ())
@@ -32,11 +32,11 @@ class FeatureChoice:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns of a record that are looked at besides its features."""
+        """Columns of a record it needs besides the features."""
         return ("source",) if any(marker.ambiguous for marker in self._markers) else ()
 
     def wanted(self, features: FeatureArrays, batch: pa.RecordBatch) -> Flags:
-        """Return whether each feature is wanted, (features,)."""
+        """Return whether each feature is selected, (features,)."""
         flags = features.keyed(self._keys) if self._keys else np.ones(features.count, np.bool_)
         if self._genes or self._markers:
             named = np.zeros(features.count, np.bool_)
@@ -64,7 +64,7 @@ class FeatureChoice:
 
 
 def _in_organelle(batch: pa.RecordBatch, organelle: str) -> Flags:
-    """Return whether a record's SOURCE line begins with the organelle, or with none."""
+    """Return whether each record's SOURCE line starts with the organelle, or with none."""
     names = [(text or "").split(" ", 1)[0].lower() for text in batch.column("source").to_pylist()]
     if organelle == ANY:
         return np.ones(len(names), np.bool_)
@@ -88,7 +88,7 @@ def _one_of(names: tuple[str, ...]) -> Callable[[str], bool]:
 
 
 def _any_value(features: FeatureArrays, qualifier: str, matches: Callable[[str], bool]) -> Flags:
-    """Whether any value of a feature's qualifier matches; each different value is looked at once, (features,)."""
+    """Return whether any value of a qualifier matches, per feature; distinct values are tested once, (features,)."""
     found = np.zeros(features.count, np.bool_)
     owner, values = features.qualifier_rows(qualifier)
     if len(owner):

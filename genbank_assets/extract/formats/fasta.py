@@ -1,4 +1,4 @@
-"""FASTA of whole records: residues straight from the table's buffers into lines.
+"""FASTA of whole records, formatted directly from the table's buffers.
 
 The first word of a header is ``accession.version``. Features belong to ``features``.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from genbank_assets.tables.clades import Taxonomy
 
 NO_RESIDUES = "no residues of its own"
-#: Columns of a record that a header may show.
+#: Columns of a record that may be used in a header.
 FIELDS = (
     "accession", "version", "accession_version", "locus_name", "collection", "division", "molecule_type",
     "strandedness", "topology", "update_date", "length", "definition", "source", "organism", "taxon_id", "release",
@@ -38,7 +38,7 @@ class Fasta(Format):
     name = "fasta"
     suffix = "fasta"
     supports = frozenset({"header", "width", "kraken"})
-    #: What the header of a record says of others with the same residues, whose names come with commas.
+    #: Prefix of the comma-separated names of other records with the same residues.
     others = "also={}"
 
     def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
@@ -70,13 +70,13 @@ class Fasta(Format):
 
 
 def first_word(batch: pa.RecordBatch, *, kraken: bool) -> list[Piece]:
-    """What names a record: accession.version, and ``|kraken:taxid|N`` where that is wanted; 0 stands for no taxon."""
+    """Return the identifier of each record: accession.version, optionally with ``|kraken:taxid|N`` (0 for no taxon)."""
     name: list[Piece] = [batch.column("accession_version")]
     return [*name, b"|kraken:taxid|", pc.fill_null(batch.column("taxon_id"), 0)] if kraken else name
 
 
 def _others(scan: Scan, ordinals: Ints, template: str) -> pa.Array | None:
-    """Such as ``also=B.1,C.1`` for records that stand for others with the same residues; null for the rest."""
+    """Return ``also=B.1,C.1`` for records that represent others with the same residues; null for the rest."""
     if scan.plan.also is None:
         return None
     shared, names = scan.plan.also
@@ -89,10 +89,10 @@ def _others(scan: Scan, ordinals: Ints, template: str) -> pa.Array | None:
 def record_blocks(
     batch: pa.RecordBatch, *, headers: tuple[Any, Ints], reader: ResidueReader, width: int, file: str
 ) -> Iterator[Block]:
-    """Yield the residues of a batch of records, all of which have some, as FASTA.
+    """Yield a batch of records, all of which have residues, as FASTA.
 
     Raises:
-        IntegrityError: a record's residues are not as many as its length says.
+        IntegrityError: a record's number of residues differs from its length.
     """
     lines, line_at = headers
     ordinals, lengths = batch.column("record_ordinal").to_numpy(), batch.column("length").to_numpy()

@@ -1,7 +1,8 @@
-"""FASTA of features, cut out of the residues: ``feature`` and ``cds``. Translations belong to ``proteins``.
+"""FASTA of features extracted from the residues: ``feature`` and ``cds``. Translations belong to ``proteins``.
 
-Cut is what Biopython's ``extract`` cuts: spans joined in reading order, the other strand complemented, over the origin
-of a circle too. Features with a span in another record are refused and counted. Headers are in NCBI's manner.
+Equivalent to Biopython's ``extract``: spans joined in reading order, reverse-strand spans complemented, including
+across the origin of circular records. Features with a span in another record are excluded and counted. Headers follow
+NCBI's style.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class FeatureFasta(Format):
     supports = frozenset({"header", "width", "kraken"})
     keys: tuple[str, ...] = ()
     template = "{tags}"
-    #: Fields that the first word is made of, besides record, key and number.
+    #: Fields used in the first word, besides record, key and number.
     named_by: tuple[str, ...] = ()
 
     def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
@@ -62,7 +63,7 @@ class FeatureFasta(Format):
             yield from self.batch_blocks(batch, scan)
 
     def batch_blocks(self, batch: pa.RecordBatch, scan: Scan) -> Iterator[Block]:
-        """Yield the features of a batch."""
+        """Yield the selected features of a batch."""
         features = FeatureArrays(batch)
         chosen = np.flatnonzero(self._choice.wanted(features, batch))
         scan.counts[NO_FEATURE] += batch.num_rows - len(np.unique(features.record[chosen]))
@@ -87,14 +88,14 @@ class FeatureFasta(Format):
             yield from self.cut_lines(piece, lines, names.take(pa.array(piece.features)))
 
     def cut_lines(self, piece: Cut, lines: tuple[Any, Ints], names: pa.Array) -> Iterator[Block]:
-        """Features that were cut, with their first lines."""
+        """Yield extracted features with their header lines."""
         if piece.pieces is not None:
             yield from _streamed(piece.pieces, lines, names, width=self.options.width)
         else:
             yield text_block(piece.residues, piece.offsets, lines, names, width=self.options.width)
 
     def _cuttable(self, chosen: Ints, spans: Spans, features: FeatureArrays, batch: pa.RecordBatch, scan: Scan) -> Ints:
-        """Return those that can be cut; the others are counted by reason."""
+        """Return the features that can be extracted; others are counted by reason."""
         filled = flags_of(batch.column("sequence_sha256").is_valid())[features.record[chosen]]
         refused = np.where(filled | (spans.refused[chosen] > 0), spans.refused[chosen], NO_RESIDUES)
         for number, count in zip(*np.unique(refused[refused > 0], return_counts=True), strict=True):
@@ -110,11 +111,11 @@ class FeatureFasta(Format):
         return self._header.lines(frame, first_word=with_kraken(self.first_word(), wanted=self.options.kraken))
 
     def first_word(self) -> pl.Expr:
-        """Return what names an entry: record, key, and the feature's place in the record's table."""
+        """Return the parts of an entry's identifier: record, key, and position in the record's feature table."""
         return pl.concat_str([fit_for_a_word("accession_version"), fit_for_a_word("key"), "number"], separator="_")
 
     def _frame(self, features: FeatureArrays, chosen: Ints, batch: pa.RecordBatch) -> pl.DataFrame:
-        """Return what headers may show of some features, as far as this one does."""
+        """Return the header fields of some features."""
         take, rows = pa.array(chosen), pa.array(features.record[chosen])
         columns: dict[str, Any] = {
             name: pl.from_arrow(batch.column(name).take(rows)) for name in {"accession_version", *self._fields}
@@ -134,7 +135,7 @@ class FeatureFasta(Format):
 
 
 def _partial(features: FeatureArrays, chosen: Ints) -> pl.Series:
-    """Return which ends of features are missing, in their reading direction: ``5'``, ``3'``, both or null."""
+    """Return which ends of features are incomplete, in reading direction: ``5'``, ``3'``, both or null."""
     backwards = flags_of(pc.equal(features.field("strand"), -1))[chosen]
     low, high = (features.flags(name)[chosen] for name in ("partial_start", "partial_end"))
     five, three = np.where(backwards, high, low), np.where(backwards, low, high)
@@ -142,7 +143,7 @@ def _partial(features: FeatureArrays, chosen: Ints) -> pl.Series:
 
 
 def _tags() -> pl.Expr:
-    """``[gene=…] [locus_tag=…] …``: those that are there."""
+    """Return ``[gene=…] [locus_tag=…] …``, omitting missing values."""
     return pl.concat_str(
         [pl.concat_str([pl.lit(f"[{name}="), pl.col(name), pl.lit("]")]) for name in _TAGS],
         separator=" ",
@@ -151,7 +152,7 @@ def _tags() -> pl.Expr:
 
 
 class CdsFasta(FeatureFasta):
-    """Coding sequences; the first word is the protein's, or record, key and number where it has none."""
+    """Coding sequences, identified by protein or else by record, key and number."""
 
     name = "cds"
     keys = ("CDS",)
@@ -162,14 +163,14 @@ class CdsFasta(FeatureFasta):
 
 
 def text_block(text: Any, offsets: Ints, lines: tuple[Any, Ints], names: pa.Array, *, width: int) -> Block:
-    """Whole entries: their residues or letters, and their first lines."""
+    """Return a block of whole entries from their residues and header lines."""
     begins = np.ones(len(offsets) - 1, np.bool_)
     data, starts, _ = fasta_text(text, offsets[:-1], offsets[1:], begins, *lines, width=width)
     return Block(data, starts, names)
 
 
 def _streamed(pieces: Iterator[bytes], lines: tuple[Any, Ints], names: pa.Array, *, width: int) -> Iterator[Block]:
-    """One long feature; the last block closes its last line."""
+    """Yield one long feature in blocks; the last block ends its last line."""
     column, first = 0, True
     for piece in pieces:
         data, starts, column = fasta_text(
@@ -183,6 +184,6 @@ def _streamed(pieces: Iterator[bytes], lines: tuple[Any, Ints], names: pa.Array,
 
 
 def flags_of(values: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return a boolean column as flags; null is False, (n,)."""
+    """Return a boolean column as an array; null is False, (n,)."""
     found: np.ndarray[Any, np.dtype[np.bool_]] = pc.fill_null(values, fill_value=False).to_numpy(zero_copy_only=False)
     return found

@@ -1,6 +1,6 @@
-"""NCBI's own bytes: records cut from the raw files, each checked against the digest of its text.
+"""NCBI's original text: records cut from the raw files and verified against their digests.
 
-A raw file is inflated once, up to its last wanted record.
+A raw file is decompressed once, up to its last selected record.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _COLUMNS = ("accession_version", "record_offset", "record_bytes", "record_sha256
 
 
 class Genbank(Format):
-    """The text of the records, from LOCUS to ``//``."""
+    """The text of records, from LOCUS to ``//``."""
 
     name = "genbank"
     suffix = "gb"
@@ -43,7 +43,7 @@ def _cut(
     *,
     file: str,
 ) -> Iterator[Block]:
-    """Yield the wanted stretches of a text; a long record comes in several blocks."""
+    """Yield the selected parts of a text; a long record takes several blocks."""
     gathered = _Gathered()
     record = _Record(*first)
     at = 0
@@ -80,7 +80,7 @@ class _Record:
 
 
 class _Gathered:
-    """Text that makes a block."""
+    """Text collected for a block."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []

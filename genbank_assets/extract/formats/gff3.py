@@ -1,8 +1,8 @@
-"""GFF3: the features of records, a line per span, with NCBI's attributes.
+"""GFF3: the features of records, one line per span, with NCBI's attributes.
 
-https://github.com/The-Sequence-Ontology/Specifications: types are those of the Sequence Ontology where a feature key
-has one, and the key is kept as ``gbkey``. A part of a circle that goes over its origin ends behind its length, as the
-format wants it. Features of which a span lies in another record are refused and counted.
+https://github.com/The-Sequence-Ontology/Specifications: feature keys are converted to Sequence Ontology types if there
+are any, and kept as ``gbkey``. A feature across the origin of a circular record ends beyond its length, as the format
+requires. Features with a span in another record are excluded and counted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from genbank_assets.tables.clades import Taxonomy
 from genbank_assets.tables.feature_arrays import FeatureArrays, Flags
 from genbank_assets.tables.splicing import REASONS, Spans, spans_of
 
-#: Feature keys that the Sequence Ontology calls otherwise; those of neither list are ``sequence_feature``.
+#: Feature keys with a different name in the Sequence Ontology; keys in neither list become ``sequence_feature``.
 ONTOLOGY = {
     "source": "region", "misc_feature": "sequence_feature", "5'UTR": "five_prime_UTR", "3'UTR": "three_prime_UTR",
     "rep_origin": "origin_of_replication", "sig_peptide": "signal_peptide", "mat_peptide": "mature_protein_region",
@@ -87,7 +87,7 @@ class Gff3(Format):
 def _records(
     batch: pa.RecordBatch, features: FeatureArrays, spans: Spans, wanted: Flags, circular: Flags, *, source: str
 ) -> list[bytes]:
-    """Return the text of each record of a batch."""
+    """Return the GFF3 text of each record of a batch."""
     keys = features.field("key").to_pylist()
     strands = features.field("strand").to_pylist()
     low, high = features.flags("partial_start").tolist(), features.flags("partial_end").tolist()
@@ -125,7 +125,7 @@ def _records(
 
 
 def _extents(spans: Spans) -> list[tuple[int, int]]:
-    """First and last residue of each feature that can be cut; anything for the others."""
+    """Return first and last residue of each feature that can be extracted; undefined for others."""
     if not len(spans.start):
         return [(0, 0)] * len(spans.refused)
     firsts = np.minimum(spans.offsets[:-1], len(spans.start) - 1)
@@ -134,7 +134,7 @@ def _extents(spans: Spans) -> list[tuple[int, int]]:
 
 
 def _parent(genes: list[_Gene], extent: tuple[int, int]) -> str | None:
-    """Return the gene that a feature lies in, of those of its name; the only one also where it lies elsewhere."""
+    """Return the gene with the feature's name that encloses it; if there is only one, it need not enclose it."""
     around = [name for name, (low, high) in genes if low <= extent[0] and extent[1] <= high]
     return around[-1] if around else genes[0][0] if len(genes) == 1 else None
 
@@ -143,7 +143,7 @@ def _lines(
     spans: Spans, feature: int, *, key: str, strand: int | None, seqid: str, source: str, attributes: str,
     given: list[dict[str, Any]], length: int,
 ) -> Iterator[str]:  # fmt: skip
-    """Yield a line per span; the two parts of a span over the origin are one, which ends behind the record's length."""
+    """Yield a line per span; the two parts of a span across the origin become one line, as GFF3 requires."""
     first, last = int(spans.offsets[feature]), int(spans.offsets[feature + 1])
     parts = [[int(spans.start[span]), int(spans.end[span]), bool(spans.reverse[span])] for span in range(first, last)]
     joined: list[list[Any]] = []
@@ -162,12 +162,12 @@ def _lines(
         phase = str((skip - done) % 3) if key == "CDS" else "."
         done += max(0, end - start + 1)
         sign = "." if strand is None and last == first else "-" if reverse else "+"
-        begin, stop = (start, end) if end >= start else (start - 1 or 1, start - 1 or 1)  # a place between residues
+        begin, stop = (start, end) if end >= start else (start - 1 or 1, start - 1 or 1)  # position between residues
         yield "\t".join([seqid, source, type_, str(begin), str(stop), ".", sign, phase, attributes])
 
 
 def _attributes(given: list[dict[str, Any]], *, key: str) -> list[str]:
-    """Qualifiers as attributes; values of one name together."""
+    """Return qualifiers as attributes, combining values of the same name."""
     values: dict[str, list[str]] = {}
     for qualifier in given:
         if qualifier["key"] not in _LEFT_OUT:

@@ -1,8 +1,8 @@
-"""Marker sets with lineages: the inputs of CRABS, SINTAX (USEARCH, VSEARCH) and QIIME 2.
+"""Reference sets with lineages: input for CRABS, SINTAX (USEARCH, VSEARCH) and QIIME 2.
 
-An entry is a feature, or a whole record where no feature is asked for. Its name is the record's accession.version; a
-second feature of a record has a number behind it. Ranks are whatever the taxonomy has; what a taxon lacks is left out
-or said, as the programs want it.
+An entry is a feature, or a whole record if no features are selected. It is named by accession.version, with a number
+appended for further features of a record. Ranks are those of the taxonomy; missing ones are omitted or marked, as each
+program requires.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ LOWER_RANKS = ("phylum", "class", "order", "family", "genus", "species")
 
 
 def default_ranks(taxonomy: Taxonomy) -> tuple[str, ...]:
-    """Domain, or superkingdom as it was called until 2025, and the ranks below."""
+    """Return domain (called superkingdom until 2025) and the main ranks below it."""
     return ("domain" if "domain" in taxonomy.ranks else "superkingdom", *LOWER_RANKS)
 
 
 def _letter(rank: str) -> str:
-    """Return a rank as one letter; a superkingdom is a domain, because s is the species."""
+    """Return the letter of a rank; superkingdom gives d like domain, because s is species."""
     return "d" if rank == "superkingdom" else rank[0]
 
 
 class LineageFormat(FeatureFasta):
-    """What the three have in common; a line is made of the columns ``name``, ``organism``, ``taxon_id`` and ranks."""
+    """Base class; a line is built from the columns ``name``, ``organism``, ``taxon_id`` and the ranks."""
 
     needs_taxonomy = True
     supports = frozenset({"ranks"})
@@ -68,7 +68,7 @@ class LineageFormat(FeatureFasta):
                 yield from self.record_lines(rows, lines, scan)
 
     def record_lines(self, rows: pa.RecordBatch, lines: tuple[Any, Ints], scan: Scan) -> Iterator[Block]:
-        """Whole records."""
+        """Yield whole records."""
         yield from record_blocks(rows, headers=lines, reader=scan.reader, width=0, file=scan.plan.file.name)
 
     def _frame(self, features: FeatureArrays, chosen: Ints, batch: pa.RecordBatch) -> pl.DataFrame:
@@ -95,14 +95,14 @@ class LineageFormat(FeatureFasta):
 
     @abc.abstractmethod
     def line(self) -> pl.Expr:
-        """Return what stands before the residues of an entry, its line end included where it has one."""
+        """Return the text before the residues of an entry, including its line end if there is one."""
 
     def _ranks(self) -> list[pl.Expr]:
         return [pl.col(f"rank_{n}").str.replace_all(r"[\x00-\x1f;,]+", " ") for n in range(len(self.ranks))]
 
 
 class Crabs(LineageFormat):
-    """CRABS: accession, name, taxon, lineage and residues in columns; ``NA`` for what is not there."""
+    """CRABS: accession, name, taxon, lineage and residues in columns; ``NA`` for missing values."""
 
     name = "crabs"
     suffix = "txt"
@@ -117,7 +117,7 @@ class Crabs(LineageFormat):
 
 
 class Sintax(LineageFormat):
-    """``>ACC.1;tax=d:Eukaryota,p:Chordata,…;``: spaces as underscores, missing ranks left out."""
+    """``>ACC.1;tax=d:Eukaryota,p:Chordata,…;``, with underscores for spaces, and missing ranks omitted."""
 
     name = "sintax"
     suffix = "fasta"
@@ -132,7 +132,7 @@ class Sintax(LineageFormat):
 
 
 class Qiime2(LineageFormat):
-    """The FASTA of QIIME 2: names alone; the lineages are in ``qiime2-taxonomy``."""
+    """FASTA for QIIME 2: names only; the lineages are in ``qiime2-taxonomy``."""
 
     name = "qiime2"
     suffix = "fasta"
@@ -142,7 +142,7 @@ class Qiime2(LineageFormat):
 
 
 class Qiime2Taxonomy(LineageFormat):
-    """The table of QIIME 2: ``Feature ID`` and ``Taxon``, as ``d__Eukaryota; p__Chordata; …``."""
+    """The taxonomy table for QIIME 2: ``Feature ID`` and ``Taxon``, as ``d__Eukaryota; p__Chordata; …``."""
 
     name = "qiime2-taxonomy"
     suffix = "tsv"

@@ -1,6 +1,6 @@
-"""FASTA of proteins: translations as the records give them, and the residues of protein records.
+"""FASTA of proteins: translations from the records, and the residues of protein records.
 
-Where the table of coding sequences is there, translations come from it: it is a fraction of what features are.
+If the table of coding sequences exists, translations are read from it, because it is much smaller than the features.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from genbank_assets.tables.feature_arrays import LOCATION_COLUMNS, FeatureArrays
 
 NO_TRANSLATION = "feature: no translation is given"
 REPEATED_PROTEIN = "feature: its protein comes as a record of its own, or from another coding sequence"
-MAX_FEATURES = 1 << 24  # of a record
+MAX_FEATURES = 1 << 24  # per record
 _OF_RECORDS = ("accession_version", "length", "length_unit", "sequence_sha256", "definition")
 _IN_TABLE = {*FIELDS, "key", "number", "gene", "locus_tag", "product", "protein_id"}
 _READ = ["record_ordinal", "feature_ordinal", "protein_id", "product", "gene", "locus_tag", "translation"]
 
 
 class TranslationReader:
-    """The translations of a table of coding sequences, by record."""
+    """The translations in a table of coding sequences, by record."""
 
     def __init__(self, path: Path, *, open_table: Callable[[Path], pq.ParquetFile]) -> None:
         try:
@@ -70,7 +70,7 @@ class TranslationReader:
 
 
 class ProteinFasta(CdsFasta):
-    """Translations as the records give them, and the residues of protein records."""
+    """Translations from the records, and the residues of protein records."""
 
     name = "protein"
     template = "{product} [{organism}]"
@@ -86,10 +86,10 @@ class ProteinFasta(CdsFasta):
                     yield from self._proteins(part, scan) if is_protein else self._read(part, scan, reader)
 
     def names(self, scan: Scan) -> Iterator[tuple[pa.Array, Ints, Ints, bool]]:
-        """Yield the proteins of a stretch without what is written of them.
+        """Yield the proteins of a stretch without their residues.
 
         Yields:
-            Their names, the records and features they are of (both (n,)), and whether these are protein records.
+            Names, records and features of the proteins (all (n,)), and whether these are protein records.
         """
         table = self._table(scan)
         open_table = scan.plan.input.tables.open
@@ -112,13 +112,13 @@ class ProteinFasta(CdsFasta):
                         yield names, ordinals[features.record[chosen]], features.ordinal[chosen], False
 
     def _table(self, scan: Scan) -> Path | None:
-        """Return the table of coding sequences, where it has all that is asked for."""
+        """Return the table of coding sequences, if it has all the requested fields."""
         if self.selection.asks_for_features or not set(self._header.fields) <= _IN_TABLE:
             return None
         return scan.plan.input.coding_sequences.get(scan.plan.file.name)
 
     def _translated(self, batch: pa.RecordBatch, scan: Scan, reader: TranslationReader) -> pa.RecordBatch:
-        """Return the rows of the table with translations that are to be written."""
+        """Return the rows of the table whose translations are to be written."""
         found = reader.of(batch.column("record_ordinal").to_numpy())
         owner = found.column("record_ordinal").to_numpy()
         scan.counts[NO_FEATURE] += batch.num_rows - len(np.unique(owner))
@@ -130,7 +130,7 @@ class ProteinFasta(CdsFasta):
         return found if kept is None else found.filter(pa.array(kept))
 
     def _read(self, batch: pa.RecordBatch, scan: Scan, reader: TranslationReader) -> Iterator[Block]:
-        """Translations from the table of coding sequences, which has little else."""
+        """Yield translations from the table of coding sequences, which has few other columns."""
         found = self._translated(batch, scan, reader)
         if not found.num_rows:
             return
@@ -146,12 +146,12 @@ class ProteinFasta(CdsFasta):
         yield text_block(text, offsets, self._lines(frame), names, width=self.options.width)
 
     def batch_blocks(self, batch: pa.RecordBatch, scan: Scan) -> Iterator[Block]:
-        """Translations of coding sequences; a record that is a protein is one itself."""
+        """Yield the translations of coding sequences, and protein records themselves."""
         for part, is_protein in _runs(batch):
             yield from self._proteins(part, scan) if is_protein else self._translations(part, scan)
 
     def _chosen(self, batch: pa.RecordBatch, scan: Scan) -> tuple[FeatureArrays, Ints, pa.Array]:
-        """Return the features of a batch, those with translations that are to be written, and these."""
+        """Return the features of a batch, and which of them have translations to be written."""
         features = FeatureArrays(batch)
         chosen = np.flatnonzero(self._choice.wanted(features, batch))
         scan.counts[NO_FEATURE] += batch.num_rows - len(np.unique(features.record[chosen]))
@@ -178,7 +178,7 @@ class ProteinFasta(CdsFasta):
         batch = batch.filter(batch.column("sequence_sha256").is_valid())
         if not batch.num_rows:
             return
-        # The definition of a protein record ends with the organism already.
+        # The definition of a protein record already ends with the organism.
         header = Header("{definition}", fields=FIELDS) if self.options.header is None else self._header
         lines = header.join(lambda name: _of_protein(batch, name), word=first_word(batch, kraken=self.options.kraken))
         yield from record_blocks(
@@ -193,13 +193,13 @@ class ProteinFasta(CdsFasta):
 
 
 def place_of(ordinals: Ints, features: Ints) -> Ints:
-    """Records and their features as one number each, in their order, (n,)."""
+    """Encode records and features as one integer each, preserving their order, (n,)."""
     found: Ints = ordinals.astype(np.int64) * MAX_FEATURES + features
     return found
 
 
 def _first_of_its_protein(scan: Scan, ordinals: Ints, features: Ints) -> Flags | None:
-    """Whether no other entry gives the same protein, (n,); the others are counted. None where it is so for all."""
+    """Return whether an entry is the first of its protein, counting others, (n,); None if all are."""
     if scan.plan.repeated_proteins is None or not len(ordinals):
         return None
     again = np.load(scan.plan.repeated_proteins, mmap_mode="r")
@@ -210,7 +210,7 @@ def _first_of_its_protein(scan: Scan, ordinals: Ints, features: Ints) -> Flags |
 
 
 def _of_protein(batch: pa.RecordBatch, field: str) -> pa.Array:
-    """Return what a header shows of a protein record: its own columns, and what they say of its one feature."""
+    """Return a header field of a protein record: a column of the record, or a value of its single feature."""
     same = {"product": "definition", "protein_id": "accession_version"}
     if field in {"key", "number"}:
         return pa.array(["protein" if field == "key" else "1"] * batch.num_rows, pa.string())
@@ -220,7 +220,7 @@ def _of_protein(batch: pa.RecordBatch, field: str) -> pa.Array:
 
 
 def _runs(batch: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, bool]]:
-    """Stretches of a batch that are protein records or none."""
+    """Split a batch into runs of protein records and others."""
     is_protein = flags_of(pc.equal(batch.column("length_unit"), "aa"))
     bounds = np.flatnonzero(np.r_[True, is_protein[1:] != is_protein[:-1], True])
     for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):

@@ -1,8 +1,7 @@
-"""Records as tables: ``tsv`` and ``parquet`` of chosen columns, ``accession2taxid`` as NCBI has it.
+"""Records as tables: ``tsv`` and ``parquet`` with selected columns, and NCBI's ``accession2taxid``.
 
-A column is one of the record table, the partition, or one of the sample's (of the first source feature). In TSV lists
-are joined by semicolons, structures are JSON and digests hex; tabs, line ends and backslashes are escaped by a
-backslash.
+A column is one of the record table, the partition, or one of the sample (first source feature). In TSV, lists are
+joined by semicolons, structs are JSON and digests hex; tabs, line ends and backslashes are escaped with a backslash.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _SAMPLE_NEEDS = ("features.list.element.key", "features.list.element.location", 
 
 
 class Columns(Format):
-    """Chosen columns of the records."""
+    """Selected columns of the records."""
 
     supports = frozenset({"columns"})
 
@@ -49,7 +48,7 @@ class Columns(Format):
         if self._of_samples:
             needs += [name for name in _SAMPLE_NEEDS if "features" not in needs]
         self._needs = [*needs, "accession_version"]
-        #: The columns, with what they mean.
+        #: The columns with their descriptions.
         self.described = [_RECORD.get(name) or _SAMPLE[name] for name in self.columns]
         self.row_schema = pa.schema([self._field(column) for column in self.described])
 
@@ -57,7 +56,7 @@ class Columns(Format):
         return pa.field(column.name, column.type, column.nullable or column.name in _SAMPLE)
 
     def tables(self, scan: Scan) -> Iterator[tuple[pa.Table, pa.Array]]:
-        """Yield the rows, a row group at a time, and the names of their records."""
+        """Yield the rows of each row group, with the names of their records."""
         for batch in scan.batches(self._needs):
             found = {name: batch.column(name) for name in self.columns if name in _RECORD and name != "section"}
             if "section" in self.columns:
@@ -90,7 +89,7 @@ class Parquet(Columns):
 
 
 class Tsv(Columns):
-    """A line per record, with a line of names first."""
+    """One line per record, below a line of column names."""
 
     name = "tsv"
     suffix = "tsv"
@@ -105,7 +104,7 @@ class Tsv(Columns):
 
 
 def as_tsv(table: pa.Table) -> bytes:
-    """Return the rows of a table as lines, without one of names."""
+    """Return the rows of a table as lines, without a header."""
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     cells = [_cell(name, dtype) for name, dtype in frame.schema.items()]
@@ -140,9 +139,9 @@ ACCESSION2TAXID_COLUMNS = (
 
 
 class AccessionToTaxid(Format):
-    """NCBI's four columns: accession, accession.version, taxid, gi (0, since NCBI gives none any more).
+    """NCBI's four columns: accession, accession.version, taxid, gi (0, because NCBI no longer assigns them).
 
-    Taxa that were merged are followed where there is a taxonomy; a record without a taxon has 0.
+    Merged taxa are followed if there is a taxonomy; records without a taxon have 0.
     """
 
     name = "accession2taxid"

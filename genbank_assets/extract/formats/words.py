@@ -1,4 +1,4 @@
-"""Columns as words of FASTA headers, where a format computes them in frames; whole records do without (``fasta``)."""
+"""Columns as words of FASTA headers, for formats that build headers in frames; compare ``fasta``."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import pyarrow as pa
 
 
 def fit_for_a_word(column: str) -> pl.Expr:
-    """Return a column as the first word of a header: without white space."""
+    """Replace white space in a column, for use as the first word of a header."""
     return pl.col(column).str.replace_all(r"\s+", "_")
 
 
 def with_kraken(word: pl.Expr, *, wanted: bool) -> pl.Expr:
-    """Return the word, followed by ``|kraken:taxid|N`` where that is wanted; 0 stands for no taxon."""
+    """Append ``|kraken:taxid|N`` to a word if requested; 0 means no taxon."""
     if not wanted:
         return word
     return pl.concat_str([word, pl.lit("|kraken:taxid|"), pl.col("taxon_id").fill_null(0).cast(pl.String)])
 
 
 def frame_of(batch: pa.RecordBatch, fields: Sequence[str]) -> pl.DataFrame:
-    """Return the flat columns of a batch for headers: those fields, the name, and the taxon where it is there."""
+    """Return the flat columns of a batch for headers: these fields, the name, and the taxon if available."""
     wanted = {*fields, "accession_version", *({"taxon_id"} & set(batch.schema.names))}
     return pl.DataFrame({name: pl.from_arrow(batch.column(name)) for name in sorted(wanted)})
