@@ -1,1 +1,1 @@
-"""(6) Reading the mirror: which tables are the newest, as LazyFrames, records with residues, and a SQL catalog."""
+"""Stage 6: reads the mirror as LazyFrames, as records with residues, and through a SQL catalog."""

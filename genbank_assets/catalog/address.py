@@ -1,7 +1,7 @@
 """Addresses of published tables: ``s3://bucket/prefix?endpoint=…&region=…&unsigned=true`` or ``file:///folder``.
 
-What is left out comes from AWS's own variables, profiles and roles, and without any keys requests are not signed. What
-is read there belongs to ``bucket``.
+Missing parameters are taken from AWS's variables, profiles and roles; without credentials, requests are not signed.
+Reading belongs to ``bucket``.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _OPTIONS = {"endpoint", "region", "unsigned", "bundle"}
 
 
 def is_bucket_url(text: str) -> bool:
-    """Return whether this is the address of published tables rather than a folder's path."""
+    """Return whether a text is the address of published tables rather than the path of a folder."""
     return text.partition("://")[0].lower() in SCHEMES and "://" in text
 
 
 def open_address(url: str) -> ObjectStore:
-    """Return the place behind an address, which has answered.
+    """Open an address, after checking that it responds.
 
     Raises:
-        ObjectStoreError: it cannot be used, or does not answer.
-        NotFoundError: the folder is not there.
+        ObjectStoreError: it cannot be used or does not respond.
+        NotFoundError: the folder does not exist.
     """
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
@@ -52,7 +52,7 @@ def open_address(url: str) -> ObjectStore:
     if options.get("unsigned", "").lower() in {"1", "true", "yes"}:
         chosen["skip_signature"] = "true"
     elif not os.environ.get("AWS_ACCESS_KEY_ID"):
-        import boto3  # slow to import, and only wanted without keys in the environment
+        import boto3  # slow to import, and only needed without keys in the environment
 
         credentials = boto3.Session().get_credentials()
         if credentials is None:

@@ -1,8 +1,7 @@
-"""Residues by name from published tables: what ``genbank-assets fetch`` prints where there is no store.
+"""Fetches residues by name from published tables, for ``genbank-assets fetch`` without a store.
 
-Names are looked up some thousand at a time. Short sequences are gathered file by file, each row group read once, and
-wait for their turn on disk; long ones are read in pieces when it comes. Which record a name means belongs to
-``bucket_lookup``.
+Names are looked up in batches of thousands. Short sequences are read file by file, each row group once, and spooled to
+disk until it is their turn; long ones are then read in pieces. Resolving names belongs to ``bucket_lookup``.
 """
 
 from __future__ import annotations
@@ -39,20 +38,20 @@ def fetch_published(
     start: int = 1,
     end: int | None = None,
 ) -> Iterator[bytes]:
-    """Yield the residues of records, in the order of the names; a name that comes twice in a batch is given once.
+    """Yield the residues of records, in the order of the names; a name repeated within a batch is given once.
 
     Args:
-        there: what is published.
-        names: ``ACCESSION``, ``ACCESSION.VERSION``, a SHA-256 in hex or a refget digest; any number.
-        missing: called, instead of an error, with a sentence for each name that has no record or no right residues.
-        format_: ``fasta``, ``raw``, or ``genbank``: NCBI's own text, where raw files are published.
-        start: first residue of each, from 1.
+        there: the published tables.
+        names: any number of ``ACCESSION``, ``ACCESSION.VERSION``, hex SHA-256 or refget digests.
+        missing: called with a message for each name without a record or with damaged residues, instead of raising.
+        format_: ``fasta``, ``raw``, or ``genbank`` (NCBI's text, if raw files are published).
+        start: first residue of each, 1-based.
         end: last residue of each; None for all.
 
     Raises:
-        NotFoundError: a range was asked of texts.
-        IntegrityError: a long sequence, of which a part was given already, does not have its digest.
-        ObjectStoreError: the store failed for longer than is waited for.
+        NotFoundError: a range was requested for texts.
+        IntegrityError: a long sequence does not match its digest, after part of it was already yielded.
+        ObjectStoreError: the store kept failing.
     """
     if format_ == "genbank" and (start, end) != (1, None):
         raise NotFoundError("a range selects residues: use --format fasta or raw")
@@ -69,10 +68,10 @@ def fetch_published(
 
 
 def residues_in_pieces(place: Place, *, start: int = 1, end: int | None = None) -> Iterator[bytes]:
-    """Residues ``start`` to ``end`` (1-based, inclusive) of a record; a whole sequence is checked against its digest.
+    """Yield residues ``start`` to ``end`` (1-based, inclusive) of a record; a complete sequence is verified.
 
     Raises:
-        IntegrityError: it has others; the error comes after the last piece.
+        IntegrityError: the digest does not match; raised after the last piece.
         ObjectStoreError: the store failed.
     """
     length, one = int(place.row["length"]), place.release
@@ -91,7 +90,7 @@ def residues_in_pieces(place: Place, *, start: int = 1, end: int | None = None) 
 def _places(
     there: There, names: Sequence[str], *, missing: Missing, start: int, end: int | None
 ) -> Iterator[tuple[str, Place]]:
-    """Yield names with residues in the range, in order."""
+    """Yield records with residues in the range, in order."""
     for name, place in _named(there, names, missing=missing):
         if place.row["sequence_sha256"] is None:
             missing(name, NotFoundError(f"{place.row['accession_version']} has no residues of its own"))
@@ -103,7 +102,7 @@ def _places(
 
 
 def _named(there: There, names: Sequence[str], *, missing: Missing) -> Iterator[tuple[str, Place]]:
-    """Yield names in order; a version that only an earlier release has comes from there."""
+    """Resolve names in order; for versions that only an earlier release has, that release is used."""
     accessions = [name for name in names if not is_digest(name)]
     found = find([releases[-1] for releases in there.values()], accessions)
     absent = [name for name in accessions if name not in found and "." in name]
@@ -119,7 +118,7 @@ def _named(there: There, names: Sequence[str], *, missing: Missing) -> Iterator[
 
 
 def _gathered(places: list[Place], spool: IO[bytes]) -> dict[tuple[int, str, int], int]:
-    """Write the short ones of many sequences one behind the other; says at which byte each begins."""
+    """Write short sequences of several records to the spool; return their offsets."""
     by_file: defaultdict[tuple[int, str], list[Place]] = defaultdict(list)
     for place in places:
         if place.row["length"] <= MAX_GATHERED_RESIDUES and len(places) > 1:
@@ -134,7 +133,7 @@ def _gathered(places: list[Place], spool: IO[bytes]) -> dict[tuple[int, str, int
 
 
 def _of_file(places: list[Place]) -> dict[int, bytes]:
-    """Return the residues of records of one file, each row group read once."""
+    """Return the residues of records of one file, reading each row group once."""
     one, file = places[0].release, places[0].row["source_file"]
     table = one.tables("sequences")[[entry["name"] for entry in one.records.files].index(file)]
     texts: defaultdict[int, bytearray] = defaultdict(bytearray)
@@ -158,7 +157,7 @@ def _given(
     start: int,
     end: int | None,
 ) -> Iterator[bytes]:
-    """One sequence in its form, from the spool or from its table."""
+    """Yield one sequence in its format, from the spool or from its table."""
     row, begun = place.row, False
     last = int(row["length"]) if end is None else end
     try:

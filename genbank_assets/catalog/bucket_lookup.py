@@ -1,8 +1,8 @@
-"""Which records of published tables a name means, by indexes where there are some.
+"""Resolves names to records of published tables, using indexes if there are any.
 
-The newest release of each division first; then quarantined blocks, the earlier releases that are published, and
-secondary accessions, in this order, as ``lineage.search`` does it in a store. What becomes of a record belongs to
-``bucket_fetch`` and ``bucket_trace``.
+Searches the newest release of each division first, then quarantined blocks, earlier published releases, and secondary
+accessions, in the same order as ``lineage.search`` in a store. Using the records belongs to ``bucket_fetch`` and
+``bucket_trace``.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _REFGET = re.compile(r"(?:ga4gh:)?(SQ\.[A-Za-z0-9_-]{32})")
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """A record, or a quarantined block, in the tables of a release.
+    """A record, or quarantined block, in the tables of a release.
 
     Attributes:
-        release: whose tables.
-        row: its membership; of a block what is not known is None.
-        note: how the name came to mean it; "" when the newest release has it under this name.
-        refusal: of a quarantined block its row of the quarantine table, with ``path``; None of a record.
+        release: the release of the tables.
+        row: its membership; unknown fields of a block are None.
+        note: how the name matches; "" if it is the record's name in the newest release.
+        refusal: row of the quarantine table of a block, with ``path``; None for a record.
     """
 
     release: ReadableRelease
@@ -43,7 +43,7 @@ class Place:
 
 
 def find(releases: Sequence[ReadableRelease], names: Sequence[str]) -> dict[str, list[Place]]:
-    """The records of names, ``ACCESSION`` or ``ACCESSION.VERSION``, in some releases; names without any are left out.
+    """Find records by ``ACCESSION`` or ``ACCESSION.VERSION`` in some releases; unknown names are omitted.
 
     Raises:
         NotFoundError: a table was replaced since the mirror was opened.
@@ -63,10 +63,10 @@ def find(releases: Sequence[ReadableRelease], names: Sequence[str]) -> dict[str,
 
 
 def search(there: There, name: str) -> list[Place]:
-    """Everything that an accession, with or without version, means.
+    """Find everything that an accession, with or without version, may refer to.
 
     Raises:
-        NotFoundError: nothing; the message says where it was looked for.
+        NotFoundError: nothing was found; the message says where it was searched.
         ObjectStoreError: the store failed.
     """
     newest = [releases[-1] for releases in there.values()]
@@ -80,7 +80,7 @@ def search(there: There, name: str) -> list[Place]:
 
 
 def not_found(there: There, name: str) -> str:
-    """Return the sentence about a name that nothing has."""
+    """Return the message for an unknown name."""
     searched = sorted({f"{releases[-1].key.collection} {releases[-1].release}" for releases in there.values()})
     return f"no record {name} in the published tables (searched: {len(there)} division(s) of {', '.join(searched)})"
 
@@ -91,7 +91,7 @@ def is_digest(name: str) -> bool:
 
 
 def find_digest(there: There, name: str) -> Place | None:
-    """Return the record that stands for residues with a digest, in the newest releases; None where none has it."""
+    """Return a record whose residues have a digest, in the newest releases, or None."""
     for releases in there.values():
         one = releases[-1]
         row = _by_refget(one, match[1]) if (match := _REFGET.fullmatch(name)) else _by_sha256(one, bytes.fromhex(name))
@@ -144,7 +144,7 @@ def _earlier(there: There, name: str) -> Iterator[Place]:
 
 
 def _secondary(newest: Sequence[ReadableRelease], name: str) -> list[Place]:
-    """Records that took the name over; reads one column of every record table."""
+    """Return records that have the name as a secondary accession; reads one column of every record table."""
     matches: list[Place] = []
     listed = pl.col("secondary_accessions")
     for one in newest:
@@ -166,5 +166,5 @@ def _secondary(newest: Sequence[ReadableRelease], name: str) -> list[Place]:
 
 
 def _forms(name: str) -> set[str]:
-    """Return a name as it was asked for, and in upper case."""
+    """Return a name as given and in upper case."""
     return {name.strip(), name.strip().upper()}

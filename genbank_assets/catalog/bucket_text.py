@@ -1,7 +1,7 @@
-"""NCBI's own text of records, cut from raw files that are published beside tables.
+"""Extracts NCBI's text of records from raw files that are published with the tables.
 
-A raw file has no index: each that is needed is fetched whole into a temporary folder, compared with its digest, and
-inflated once. Which records a name means belongs to ``bucket_lookup``.
+Raw files are not indexed: each one needed is downloaded to a temporary folder, verified, and decompressed once.
+Resolving names belongs to ``bucket_lookup``.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from genbank_assets.lookup.text import cut
 
 
 def published_text(there: There, name: str) -> Iterator[bytes]:
-    """Yield the text of the record that a name means, in pieces; checked against its digest at the end.
+    """Yield the text of a record by name, in pieces; its digest is verified at the end.
 
     Raises:
         NotFoundError: there is no such record, or its raw file is not published.
-        IntegrityError: the raw file, or the text, is not what was parsed.
+        IntegrityError: the raw file or the text does not match its digest.
         ObjectStoreError: the store failed.
     """
     yield from text_of(search(there, name)[0])
 
 
 def text_of(place: Place) -> Iterator[bytes]:
-    """Yield the text of a record, in pieces; checked against its digest at the end.
+    """Yield the text of a record in pieces; its digest is verified at the end.
 
     Raises:
         NotFoundError: its raw file is not published.
-        IntegrityError: the raw file, or the text, is not what was parsed.
+        IntegrityError: the raw file or the text does not match its digest.
         ObjectStoreError: the store failed.
     """
 
@@ -44,10 +44,10 @@ def text_of(place: Place) -> Iterator[bytes]:
 
 
 def texts(places: Mapping[str, Place], *, missing: Missing) -> Iterator[bytes]:
-    """The texts of records in their order, each raw file fetched and inflated once; they wait for their turn on disk.
+    """Yield the texts of records in order, downloading each raw file once; texts are spooled to disk until their turn.
 
     Raises:
-        ObjectStoreError: the store failed for longer than is waited for.
+        ObjectStoreError: the store kept failing.
     """
     by_file: dict[tuple[int, str], dict[int, Place]] = {}
     for place in places.values():

@@ -1,8 +1,8 @@
-"""Where a record of published tables came from and where it lies in the bucket: a trace without a store.
+"""Traces a record of published tables, without a store.
 
-The same hops as of a store's trace, from the manifests that are published with the tables and from the tables
-themselves. A bucket has neither NCBI's files nor a database: the first are named with their digests, of the second
-nothing is said. Which records a name means belongs to ``bucket_lookup``.
+The hops are those of a store's trace, from the published manifests and tables. A bucket has neither NCBI's files nor a
+database: the files are described by their digests, the database hop is omitted. Resolving names belongs to
+``bucket_lookup``.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def trace_published(bucket: TableBucket, name: str, *, verify: bool = False) -> 
     """Trace ``ACCESSION`` or ``ACCESSION.VERSION`` in every division whose tables are published.
 
     Args:
-        bucket: where.
+        bucket: the bucket with the tables.
         name: the record.
-        verify: whether tables and residues are read again and their digests compared.
+        verify: whether to read tables and residues and verify their digests.
 
     Raises:
         NotFoundError: no published table has it.
@@ -55,7 +55,7 @@ def trace_published(bucket: TableBucket, name: str, *, verify: bool = False) -> 
 
 
 class _Hops:
-    """One record's hops, a method each."""
+    """The hops of one record, one method each."""
 
     def __init__(self, bucket: TableBucket, place: Place, *, verify: bool) -> None:
         assert isinstance(place.release, BucketRelease)
@@ -150,7 +150,7 @@ class _Hops:
         return _checked("sequence", facts, self._changed(table), self._changed(self._release.memberships))
 
     def _object(self) -> Hop:
-        """The object in this bucket that has the residues, and, where it is published, that of the object set."""
+        """Return the hop of the object with the residues in this bucket, and that of the object set if published."""
         if self._row["sequence_sha256"] is None:
             return Hop("object", "none", {}, "no residues, no object")
         table = self._release.tables("sequences")[self._at]
@@ -180,7 +180,7 @@ class _Hops:
         return {"object": f"{self._bucket.url}/{listed.key}", "bytes": listed.bytes, "file_sha256": listed.sha256}
 
     def _wrong_object(self, table: Path) -> tuple[Any, str] | None:
-        """Return what is wrong with a table's object by a HEAD: status and words."""
+        """Compare a table's object with the manifest by a HEAD request; return status and problem."""
         try:
             size = self._bucket.size(table.as_posix())
         except NotFoundError as error:
@@ -189,7 +189,7 @@ class _Hops:
         return None if size == listed else ("mismatch", f"it has {size:,} bytes, its manifest says {listed:,}")
 
     def _changed(self, table: Path) -> str:
-        """Return what is wrong with a table's bytes, which are read only to verify."""
+        """Compare a table's bytes with their digest; return the problem or "". Reads all of it."""
         if not self._verify:
             return ""
         hasher = hashlib.sha256()

@@ -1,9 +1,8 @@
-"""How bundles lie in a bucket: what was published on a day, catalog included, under a name that stays.
+"""Layout of bundles: everything published at a point in time, including the catalog, under a permanent name.
 
-``bundles/2026-11-26/`` has a ``manifest.json`` with the digests of all that belongs to it: copies of the divisions'
-manifests, the catalog, a page, a note on rights. Tables stay where they are, under keys that never change; what a
-bundle lists is not pruned. ``bundles/latest/`` has the same as the newest. Making them belongs to
-``table_set.bundles``.
+``bundles/2026-11-26/`` has a ``manifest.json`` with the digests of its content: copies of the divisions' manifests, the
+catalog, a web page and a note on rights. Tables are not copied, as their keys are immutable; those listed in a bundle
+are not pruned. ``bundles/latest/`` equals the newest bundle. Creating bundles belongs to ``table_set.bundles``.
 """
 
 from __future__ import annotations
@@ -30,19 +29,19 @@ _MANIFEST_KEY = re.compile(r"bundles/(\d{4}-\d\d-\d\d(?:\.\d{1,3})?)/manifest\.j
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """What a bundle lists.
+    """Content of a bundle.
 
     Attributes:
-        name: ``2026-11-26``, or ``2026-11-26.2`` for the second different one of a day.
+        name: ``2026-11-26``, or ``2026-11-26.2`` for a second, different one on the same day.
         divisions: the releases of divisions in it.
-        taxonomies: dates of the taxonomies.
-        files: bytes and SHA-256 by key of all that lies in the bundle's folder.
-        changes: keys of the files of changes between releases that the catalog lists.
-        tables: tables it stands for; the copies of the manifests list them with their digests.
-        table_bytes: bytes of those.
-        records: records of each division's newest release, together.
+        taxonomies: dates of its taxonomies.
+        files: key → size in bytes and SHA-256 of each object in the bundle's folder.
+        changes: keys of the files of changes between releases that its catalog lists.
+        tables: number of tables, which are listed with digests in the copied manifests.
+        table_bytes: total size of the tables.
+        records: total number of records in each division's newest release.
         software_version: version of this package that made it.
-        made_at: when, ISO 8601 in UTC.
+        made_at: time of creation, ISO 8601 in UTC.
     """
 
     name: str
@@ -61,7 +60,7 @@ class Bundle:
         return f"{bundle_folder(self.name)}/{one.manifest}"
 
     def has(self, key: str, content: bytes) -> bool:
-        """Return whether an object of the bundle has the bytes that are listed."""
+        """Return whether some content matches the listed object with this key."""
         return self.files.get(key) == (len(content), hashlib.sha256(content).hexdigest())
 
     def to_json(self) -> bytes:
@@ -70,10 +69,10 @@ class Bundle:
 
     @classmethod
     def from_json(cls, text: bytes, *, key: str) -> Bundle:
-        """Return the manifest that lies under a key.
+        """Parse a manifest found at a key.
 
         Raises:
-            IntegrityError: the text is none of a bundle.
+            IntegrityError: the text is not the manifest of a bundle.
         """
         try:
             content = json.loads(text)
@@ -89,21 +88,21 @@ class Bundle:
 
 
 def is_changes_key(key: str) -> bool:
-    """Return whether a key is one of a file of changes between releases."""
+    """Return whether a key is that of a file of changes between releases."""
     return bool(_CHANGES_KEY.fullmatch(key))
 
 
 def is_bundle_name(text: str) -> bool:
-    """Return whether this names a bundle: a date, or ``latest``."""
+    """Return whether a text is the name of a bundle: a date, or ``latest``."""
     return bool(_NAME.fullmatch(text))
 
 
 def bundle_folder(name: str) -> str:
-    """``bundles/2026-11-26``."""
+    """Return the folder of a bundle, such as ``bundles/2026-11-26``."""
     return f"{BUNDLES_PREFIX}{name}"
 
 
 def bundle_at_key(key: str) -> str | None:
-    """Return the name of the bundle whose manifest has this key, ``latest`` left out; None for any other key."""
+    """Return the name of the bundle whose manifest has this key; None for ``latest`` and for other keys."""
     match = _MANIFEST_KEY.fullmatch(key)
     return match[1] if match else None

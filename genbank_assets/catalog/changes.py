@@ -1,10 +1,10 @@
-"""How records differ between two releases that the store keeps, from the membership tables alone.
+"""Computes changes between two releases kept in the store, from their membership tables.
 
-The database has the whole history; the store only of the releases it keeps. States are those of the database: ``new``,
-``sequence_changed``, ``annotation_changed`` and ``absent``. A record that was absent and came back is ``new`` here,
-because nothing in two releases tells it from one. A GenBank record that moved to another division is compared with what
-it was there, RefSeq's sections each by themselves, because they overlap. How the database computes states belongs to
-``postgres``.
+The database has the complete history, the store only that of the releases it keeps. States are those of the database:
+``new``, ``sequence_changed``, ``annotation_changed`` and ``absent``. A record that was absent and returned is ``new``
+here, because two releases cannot distinguish the two. A GenBank record that moved to another division is compared with
+its previous state there; RefSeq sections are compared separately, because they overlap. The database's computation
+belongs to ``postgres``.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ CHANGE_SCHEMA = pl.Schema(
 
 
 def changes_frame(pairs: Sequence[tuple[ReadableRelease, ReadableRelease]]) -> pl.LazyFrame:
-    """One row per record that a release changed, for pairs of a division's (earlier, later) release.
+    """Return one row per changed record, for pairs of (earlier, later) releases of a division.
 
-    An absent record stands under its last version; ``record_sha256`` and ``sequence_sha256`` are those after the
-    change, null for absent ones.
+    Absent records have their last version; ``record_sha256`` and ``sequence_sha256`` are those after the change, null
+    for absent records.
     """
     frames = []
     for collection in sorted({later.key.collection for _, later in pairs}):
@@ -52,7 +52,7 @@ def changes_frame(pairs: Sequence[tuple[ReadableRelease, ReadableRelease]]) -> p
 
 
 def _compared(steps: Sequence[tuple[ReadableRelease, ReadableRelease]], *, by_section: bool) -> pl.LazyFrame:
-    """Return the divisions' later releases against their earlier ones."""
+    """Compare the divisions' later releases with their earlier ones."""
     later = steps[0][1]
     previous = {str(step[1].key.division): step[0].release for step in steps}
     on = ["section", "accession"] if by_section else ["accession"]
@@ -81,7 +81,7 @@ def _compared(steps: Sequence[tuple[ReadableRelease, ReadableRelease]], *, by_se
 
 
 def _unique(memberships: pl.LazyFrame) -> pl.LazyFrame:
-    """The record that stands for an accession: where a file lists it twice, its highest version, the last of these."""
+    """Return one record per accession: its highest version, and the last of these if there are several."""
     return memberships.group_by("section", "accession").agg(
         pl.col(*_NOW[1:]).sort_by("version", "source_file", "record_ordinal", nulls_last=False).last()
     )

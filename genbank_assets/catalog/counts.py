@@ -1,4 +1,4 @@
-"""Whether a catalog has what the manifests count; what a catalog is belongs to ``ducklake``."""
+"""Verifies the counts of a catalog against the manifests. Building the catalog belongs to ``ducklake``."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _There = Mapping[PartitionKey, Sequence[ReadableRelease]]
 
 
 def prove(connection: duckdb.DuckDBPyConnection, there: _There) -> tuple[int, int]:
-    """Files and records of the newest state, each division's compared with its manifest.
+    """Compare each division's counts with its manifest; return files and records of the newest state.
 
     Raises:
-        IntegrityError: a division has other counts than its manifest.
+        IntegrityError: the counts of a division differ.
     """
     counted: dict[tuple[str, str], tuple[Any, ...]] = {
         (collection, section): tuple(rest)
@@ -40,13 +40,13 @@ def prove(connection: duckdb.DuckDBPyConnection, there: _There) -> tuple[int, in
 
 
 def counted_by_manifests(there: _There) -> tuple[int, int]:
-    """Files and records of the newest state, as the manifests count them."""
+    """Return files and records of the newest state according to the manifests."""
     newest = [one for releases in there.values() if (one := _newest(releases)) is not None]
     return sum(len(one.records.files) for one in newest), sum(map(_records_of, newest))
 
 
 def _newest(releases: Sequence[ReadableRelease]) -> ReadableRelease | None:
-    """Return the newest release of a division that the catalog can take."""
+    """Return a division's newest release that a catalog can contain."""
     return next((one for one in reversed(releases) if is_current_layout(one)), None)
 
 

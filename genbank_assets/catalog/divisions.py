@@ -1,7 +1,7 @@
-"""Which releases of which divisions of a store can be read, and which of them a reader means.
+"""Determines which releases of which divisions can be read, and which ones a reader refers to.
 
-A release of a division can be read when its record tables and memberships are published and belong together. Reading
-the tables belongs to ``frames`` and ``mirror``; what a manifest is, to ``store``.
+A release of a division is readable if its record tables, and the memberships made from them, are published. Reading
+belongs to ``frames`` and ``mirror``, manifests to ``store``.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReadableRelease:
-    """One release of one division whose tables are published and belong together.
+    """A readable release of a division.
 
     Attributes:
-        partition: the division and the release.
-        records: the manifest of its record tables.
-        unique: the manifest of its deduplicated tables.
-        derived: the manifests of those of ``samples`` and ``cds`` that were made of these record tables.
+        partition: the division and release.
+        records: manifest of its record tables.
+        unique: manifest of its deduplicated tables.
+        derived: manifests of ``samples`` and ``cds``, if derived from these record tables.
     """
 
     partition: PartitionRelease
@@ -56,17 +56,17 @@ class ReadableRelease:
 
     @property
     def memberships(self) -> Path:
-        """The table of all records of the division, in order of accession."""
+        """Table of all records of the division, sorted by accession."""
         return memberships_table(self.partition, self.unique)
 
     @property
     def place(self) -> str:
-        """Where the generation of its record tables is, in words that differ between two of them."""
+        """Location of its record tables, which is different for every generation."""
         return str(self.partition.folder_of(self.records))
 
     @contextlib.contextmanager
     def raw_file(self, name: str) -> Iterator[Path]:
-        """A flat file as NCBI has it, on this machine while the block runs.
+        """Give the path of a flat file on this machine, valid during the block.
 
         Raises:
             NotFoundError: it was pruned, or is not published.
@@ -78,11 +78,11 @@ class ReadableRelease:
         yield folder / name
 
     def manifest(self, stage: Stage) -> Manifest | None:
-        """Return the manifest of any stage; None where it is not published."""
+        """Return the manifest of a stage; None if it is not published."""
         return self.partition.manifest(stage)
 
     def tables(self, kind: str) -> list[Path]:
-        """Return the tables of one kind in the order of the raw files; none where the kind was not made.
+        """Return the tables of a kind in the order of the raw files; empty if the kind was not built.
 
         Args:
             kind: ``records``, ``sequences``, ``quarantine``, ``samples`` or ``cds``.
@@ -95,7 +95,7 @@ class ReadableRelease:
         return [folder / name for name in names if name is not None]
 
     def scan(self, tables: Sequence[Path]) -> pl.LazyFrame:
-        """Tables of one kind, one under the other."""
+        """Scan several tables of one kind as one LazyFrame."""
         import polars as pl
 
         return pl.scan_parquet(tables, glob=False)  # type: ignore[arg-type]
@@ -107,7 +107,7 @@ class ReadableRelease:
         return self.scan([self.memberships]).filter(pl.col("accession").is_in(list(accessions)))
 
     def rows_where(self, table: Path, column: str, values: Sequence[Any]) -> pl.DataFrame:
-        """Return the row groups of a table that can have one of these values in a column, all columns."""
+        """Return the rows of all row groups that may have one of these values in a column, with all columns."""
         import polars as pl
 
         with self.open(table) as file:
@@ -115,34 +115,34 @@ class ReadableRelease:
             return pl.DataFrame(pl.from_arrow(file.read_row_groups(groups)))
 
     def open(self, table: Path, *, footer: pq.FileMetaData | None = None) -> pq.ParquetFile:
-        """One table, to read parts of; a footer that is known is not read again."""
+        """Open a table for reading parts of it; a known footer is not read again."""
         return pq.ParquetFile(table, metadata=footer)
 
     def size(self, table: Path) -> int:
-        """Bytes of a table."""
+        """Return the size of a table in bytes."""
         return table.stat().st_size
 
     def location(self, table: Path) -> str:
-        """Return a table as SQL names it."""
+        """Return the location of a table for SQL."""
         return str(table.resolve())
 
 
 class Published(Protocol):
-    """Tables in another place than a store's folder, such as a bucket."""
+    """Tables published outside of a store, such as in a bucket."""
 
     def releases(self) -> dict[PartitionKey, list[ReadableRelease]]:
-        """Return what :func:`readable_releases` answers."""
+        """Return the same as :func:`readable_releases`."""
         ...
 
 
 def readable_releases(store: Path | Published) -> dict[PartitionKey, list[ReadableRelease]]:
-    """Every division of the store with the releases that can be read, oldest first; divisions without any are left out.
+    """Return divisions with their readable releases, oldest first; divisions without any are omitted.
 
     Args:
-        store: the folder; or where tables are published, which answers itself.
+        store: the store's folder, or published tables.
 
     Raises:
-        NotFoundError: the folder is not there.
+        NotFoundError: the folder does not exist.
     """
     if not isinstance(store, Path):
         return store.releases()
@@ -172,16 +172,15 @@ def _readable(partition: PartitionRelease) -> ReadableRelease | None:
 def choose(
     there: dict[PartitionKey, list[ReadableRelease]], *, partitions: str | Iterable[str] | None, release: str | None
 ) -> list[ReadableRelease]:
-    """One release of each division that a reader asks for, in the catalogue's order.
+    """Return one release for each requested division, in catalogue order.
 
     Args:
-        there: what can be read.
+        there: the readable releases.
         partitions: ``genbank/phg``, ``refseq`` (all its divisions), several of these, or None for everything.
-        release: the release that is wanted (``273`` is ``273.0``); None takes the newest of each division.
+        release: the requested release (``273`` equals ``273.0``); None for the newest of each division.
 
     Raises:
-        NotFoundError: nothing is there, a name is of no division that is there, or a division that is asked for does
-            not keep the release.
+        NotFoundError: nothing is readable, a name is unknown, or a requested division does not have the release.
     """
     if not there:
         raise NotFoundError("no division of the store can be read yet: materialize records and unique_records first")

@@ -1,7 +1,6 @@
-"""DuckDB connections with the DuckLake extension of this environment: nothing is downloaded, nothing autoloaded.
+"""DuckDB connections with the DuckLake extension installed in this environment; nothing is downloaded or autoloaded.
 
-The extension is a package of its own from the Python package index and has to be of DuckDB's version. What is asked
-belongs to ``ducklake`` and ``sql``.
+The extension is a separate package on PyPI and must match DuckDB's version. Queries belong to ``ducklake`` and ``sql``.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ _INSTALL = 'install them: pip install "genbank-assets[catalog]"'
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """Return a connection in memory with DuckLake loaded and no way to fetch other extensions.
+    """Return an in-memory connection with DuckLake loaded and autoloading of extensions disabled.
 
     Raises:
-        SettingsError: DuckDB or the extension is not installed, or they are of different versions.
+        SettingsError: DuckDB or the extension is not installed, or their versions differ.
     """
     try:
         import duckdb
@@ -36,7 +35,7 @@ def connect() -> duckdb.DuckDBPyConnection:
             f"the catalog needs the packages duckdb and duckdb-extension-ducklake; {_INSTALL}"
         ) from None
     connection = duckdb.connect()
-    # The bar would stand among the rows, on standard output.
+    # The progress bar would appear between the rows on standard output.
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     try:
@@ -47,7 +46,7 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 
 def connect_bucket(connection: duckdb.DuckDBPyConnection, tables: TableBucket) -> None:
-    """Let a connection read ``s3://…`` of published tables by our own client.
+    """Let a connection read ``s3://…`` URLs of published tables through this package's client.
 
     Raises:
         SettingsError: the package fsspec is not installed.
@@ -62,13 +61,13 @@ def connect_bucket(connection: duckdb.DuckDBPyConnection, tables: TableBucket) -
 
 
 def literal(text: str | Path) -> str:
-    """Return a SQL string: for statements that take no parameters, such as ATTACH and CALL."""
+    """Quote text as an SQL string, for statements without parameters, such as ATTACH and CALL."""
     return "'" + str(text).replace("'", "''") + "'"
 
 
 @contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """One snapshot: all that the block does, or nothing."""
+    """Run the block as one snapshot, or not at all if it raises."""
     connection.execute("BEGIN")
     try:
         yield
@@ -79,7 +78,7 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _extension(version: str) -> Path:
-    """Return the extension's file for this version of DuckDB.
+    """Return the path of the extension for this version of DuckDB.
 
     Raises:
         SettingsError: it is not installed.

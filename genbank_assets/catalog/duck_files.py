@@ -1,8 +1,7 @@
-"""Published tables as files that DuckDB opens: ``s3://bucket/prefix/KEY`` is read by our own client.
+"""Lets DuckDB open published tables: ``s3://bucket/prefix/KEY`` is read by this package's client.
 
-DuckDB has an S3 client of its own, an extension that is fetched from the network; with this one a catalog is read with
-the credentials, or without any, and with the patience of everything else here. Which files a catalog lists belongs to
-``ducklake``.
+DuckDB's own S3 client is an extension that would be downloaded; this one uses the same credentials (or none) and
+retries as the rest of the package. Which files a catalog lists belongs to ``ducklake``.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from genbank_assets.catalog.bucket import TableBucket
 from genbank_assets.catalog.range_file import RangeFile
 from genbank_assets.errors import NotFoundError
 
-# Tables never change under their keys: DuckDB may take them all for equally old.
+# Tables are immutable, so DuckDB may assume the same modification time for all of them.
 _UNCHANGED_SINCE = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
 class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
-    """The objects of a bucket for reading.
+    """The objects of a bucket as a read-only file system.
 
     Args:
-        bucket: where tables are published.
+        bucket: the bucket with published tables.
     """
 
     protocol = "s3"
@@ -42,11 +41,11 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
         return str(key[len(root) + 1 :])
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> RangeFile:
-        """Return an object as a file.
+        """Open an object as a file.
 
         Raises:
-            FileNotFoundError: it is not there.
-            PermissionError: it was to be written.
+            FileNotFoundError: it does not exist.
+            PermissionError: it was to be opened for writing.
         """
         if mode != "rb":
             raise PermissionError("published tables are only read")
@@ -56,14 +55,14 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
             raise FileNotFoundError(str(error)) from None
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
-        """Name, size and kind of an object."""
+        """Return name, size and type of an object."""
         try:
             return {"name": path, "size": self._bucket.size(self._key(path)), "type": "file"}
         except NotFoundError as error:
             raise FileNotFoundError(str(error)) from None
 
     def exists(self, path: str, **_: Any) -> bool:
-        """Return whether there is such an object."""
+        """Return whether an object exists."""
         try:
             self.info(path)
         except FileNotFoundError:
@@ -71,9 +70,9 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
         return True
 
     def glob(self, path: str, **_: Any) -> list[str]:
-        """Return the path itself: keys are listed by catalogs, not by patterns."""
+        """Return the path itself, because catalogs list keys rather than patterns."""
         return [path]
 
     def modified(self, path: str) -> dt.datetime:
-        """One moment for all of them."""
+        """Return the same time for all objects."""
         return _UNCHANGED_SINCE

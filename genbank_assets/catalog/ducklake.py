@@ -1,9 +1,9 @@
-"""The SQL catalog: a DuckLake catalog, one DuckDB file, over the tables where they lie.
+"""Builds the SQL catalog: a DuckLake catalog in a single DuckDB file over the existing tables.
 
-``STORE/catalog/genbank.ducklake`` has a snapshot per published release of a division, so that an earlier version of the
-catalog is the mirror as of an earlier release. Nothing is copied: the file lists the Parquet tables of the store. The
-manifests stay the truth; the catalog can be deleted and rebuilt from them. A reader sees the previous file or
-all of the new one: it is built beside it and renamed. Queries belong to ``sql``, the order of steps to ``steps``.
+``STORE/catalog/genbank.ducklake`` has one snapshot per published release of a division, so an earlier snapshot is the
+mirror as of an earlier release. Nothing is copied: the file lists the store's Parquet tables. Manifests remain
+authoritative, and the catalog can be deleted and rebuilt from them. A new file is built beside the previous one and
+renamed, so readers see either. Queries belong to ``sql``, the order of steps to ``steps``.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ _TABLES = {
     "samples": SAMPLE_SCHEMA,
     "cds": CDS_SCHEMA,
 }
-# Takes a file of changes, and answers where it lies from now on.
+# Takes a file of changes, and returns its permanent location.
 KeepChanges = Callable[[Path], str]
 _There = Mapping[PartitionKey, Sequence[ReadableRelease]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CatalogReport:
-    """What building the catalog did.
+    """Result of building the catalog.
 
     Attributes:
         path: the catalog's file.
-        steps: releases of divisions that it knows.
-        steps_now: those that were added now.
-        files: record tables that the newest state lists.
-        records: records of the newest state.
-        left_out: releases in the layout of version 0.1.0, which are not in it.
+        steps: number of releases of divisions in it.
+        steps_now: number of those added by this run.
+        files: number of record tables in the newest state.
+        records: number of records in the newest state.
+        left_out: releases in the layout of version 0.1.0, which it cannot contain.
     """
 
     path: Path
@@ -73,7 +73,7 @@ class CatalogReport:
 
 
 def catalog_path(store: Path) -> Path:
-    """Return where the catalog of a store is."""
+    """Return the path of a store's catalog."""
     return store / FOLDER / FILE
 
 
@@ -84,21 +84,21 @@ def build_catalog(
     keep_changes: KeepChanges | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> CatalogReport:
-    """Bring the catalog to what the manifests say; the previous file stays until the new one is proved.
+    """Bring the catalog up to date with the manifests; the previous file is kept until the new one is verified.
 
-    Steps that it has already stay; where the manifests have another history, the catalog is rebuilt.
+    Existing steps are kept; if the manifests have a different history, the catalog is rebuilt.
 
     Args:
-        store: the store, or where tables are published; the catalog lists them where they lie.
-        path: the catalog's file; None is the store's own.
-        keep_changes: takes a file of changes between two releases, and answers where it is from now on;
-            None keeps it beside the catalog.
-        progress: called with lines for people.
+        store: the store, or published tables, which the catalog refers to.
+        path: the catalog's file; None for the store's own.
+        keep_changes: takes a file of changes between two releases, and returns its permanent location; None keeps it
+            beside the catalog.
+        progress: called with messages for the user.
 
     Raises:
-        NotFoundError: there is no store.
+        NotFoundError: the store does not exist.
         SettingsError: DuckDB or its extension DuckLake is not installed.
-        IntegrityError: the catalog does not have the rows that the manifests count.
+        IntegrityError: the catalog's counts differ from those of the manifests.
     """
     there = readable_releases(store)
     steps, left_out = steps_of(there)
@@ -109,7 +109,7 @@ def build_catalog(
     tables = None if isinstance(store, Path) else store
     done = _steps_made(path, steps, tables)
     todo = steps[done or 0 :]
-    if done is not None and not todo:  # it was proved when it was made, and the tables do not change
+    if done is not None and not todo:  # verified when it was built, and tables are immutable
         files, records = counted_by_manifests(there)
         names = tuple(f"{one.key} {one.release}" for one in left_out)
         return CatalogReport(path=path, steps=len(steps), steps_now=0, files=files, records=records, left_out=names)
@@ -137,13 +137,13 @@ def build_catalog(
 def attached(
     path: Path, *, writing: bool = False, snapshot: int | None = None, tables: TableBucket | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the catalog attached as ``mirror``, of a snapshot if one is named.
+    """Give a connection with the catalog attached as ``mirror``, optionally at a snapshot.
 
     Args:
         path: the catalog's file.
-        writing: whether it is changed.
-        snapshot: which one; None is the last.
-        tables: the bucket with the tables that it lists; None where they are files.
+        writing: whether it will be changed.
+        snapshot: the snapshot; None for the last one.
+        tables: the bucket with the tables it lists; None if they are local files.
     """
     options = [] if writing else ["READ_ONLY"]
     if writing and not path.exists():
@@ -162,7 +162,7 @@ def attached(
 
 
 def snapshots(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, dict[str, str]]]:
-    """(snapshot, what it brought) of each step, oldest first."""
+    """Return snapshot id and description of each step, oldest first."""
     rows = connection.execute(
         "SELECT snapshot_id, commit_extra_info FROM mirror.snapshots() WHERE author = ? ORDER BY snapshot_id", [AUTHOR]
     ).fetchall()
@@ -170,14 +170,14 @@ def snapshots(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, dict[str
 
 
 def files_of(path: Path, *, tables: TableBucket | None = None) -> list[str]:
-    """Return every file that a catalog lists, in any of its snapshots."""
+    """Return every file listed in any snapshot of a catalog."""
     with attached(path, tables=tables) as connection:
         rows = connection.execute("SELECT path FROM __ducklake_metadata_mirror.ducklake_data_file").fetchall()
     return [str(row[0]) for row in rows]
 
 
 def _steps_made(path: Path, steps: Sequence[Step], tables: TableBucket | None) -> int | None:
-    """Return how many of the steps the catalog has; None where there is none, or its past is another."""
+    """Return how many of the steps are in the catalog; None if it is missing or has a different history."""
     if not path.is_file():
         return None
     with attached(path, tables=tables) as connection:
@@ -187,7 +187,7 @@ def _steps_made(path: Path, steps: Sequence[Step], tables: TableBucket | None) -
 
 
 def _create(connection: duckdb.DuckDBPyConnection) -> None:
-    """Empty tables, views, and comments on them."""
+    """Create empty tables, views, and comments on them."""
     schemas = {name: schema.empty_table() for name, schema in _TABLES.items()}
     schemas["changes"] = CHANGE_SCHEMA.to_frame().to_arrow()
     for name, empty in schemas.items():
@@ -202,7 +202,7 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _apply(connection: duckdb.DuckDBPyConnection, step: Step) -> None:
-    """One snapshot: the tables of the division's release before go, those of this one come."""
+    """Replace a division's previous tables with those of a step, in one snapshot."""
     one = step.release
     tables = {name: [one.memberships] if name == "memberships" else one.tables(name) for name in _TABLES}
     with transaction(connection):
@@ -233,7 +233,7 @@ _Pair = tuple[ReadableRelease, ReadableRelease]
 
 
 def _groups(there: _There, todo: Sequence[Step]) -> list[list[_Pair]]:
-    """For each release of a collection that was added now, every division's (earlier, later) release."""
+    """Return, for each added release of a collection, every division's (earlier, later) release."""
     touched = dict.fromkeys((step.release.key.collection, step.release.release) for step in todo)
     groups = [
         [
@@ -250,7 +250,7 @@ def _groups(there: _There, todo: Sequence[Step]) -> list[list[_Pair]]:
 def _apply_changes(
     connection: duckdb.DuckDBPyConnection, pairs: Sequence[_Pair], *, folder: Path, keep: KeepChanges | None
 ) -> None:
-    """One snapshot: what a release changed in all its divisions together, because records move between them."""
+    """Add the changes of a release in all divisions in one snapshot, because records move between them."""
     later = pairs[0][1]
     digest = hashlib.sha256("".join(one.unique.digest for pair in pairs for one in pair).encode()).hexdigest()
     path = folder / f"{later.key.collection}-{later.release}-{digest[:16]}.parquet"

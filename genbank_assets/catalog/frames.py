@@ -1,8 +1,8 @@
-"""The tables of several divisions as one polars LazyFrame each, with columns that say whose row it is.
+"""Combines the tables of several divisions into one polars LazyFrame per kind.
 
-Every row carries ``collection``, ``section`` (the partition) and ``release``, so that rows of different divisions can
-be told apart and joined: (collection, section, accession_version) names a record. Tables of version 0.1.0, which lack
-some of these columns, get them here. Which divisions are meant belongs to ``divisions``.
+Every row has ``collection``, ``section`` (the partition) and ``release``, so rows of different divisions can be
+distinguished and joined: (collection, section, accession_version) identifies a record. For tables of version 0.1.0,
+missing columns are added here. Choosing divisions belongs to ``divisions``.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _SEQUENCE_IDENTITY = ["accession_version", "sequence_sha256"]
 
 
 def records_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
-    """One row per record, with the columns of the data dictionary."""
+    """Return one row per record, with the columns of the data dictionary."""
     frames = [_named(one.scan(paths), one) for one in chosen if (paths := one.tables("records"))]
     empty = pl.LazyFrame(schema=_schema(RECORD_SCHEMA, first=IDENTITY))
     return _concatenated(frames, empty)
 
 
 def sequences_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
-    """One row per chunk of residues, with ``accession_version`` and ``sequence_sha256`` of its record."""
+    """Return one row per chunk of residues, with ``accession_version`` and ``sequence_sha256`` of its record."""
     frames = []
     for one in chosen:
         paths = one.tables("sequences")
@@ -46,7 +46,7 @@ def sequences_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
 
 
 def features_frame(records: pl.LazyFrame, *, qualifiers: Iterable[str] = ()) -> pl.LazyFrame:
-    """One row per feature of the records, in order, with the first value of each of these qualifiers as a column."""
+    """Return one row per feature, in order, with the first value of each given qualifier as a column."""
     names = [field.name for field in FEATURE]
     whose = ["accession", "accession_version", "organism", "taxon_id"]
     found = (
@@ -60,10 +60,10 @@ def features_frame(records: pl.LazyFrame, *, qualifiers: Iterable[str] = ()) -> 
 
 
 def derived_frame(chosen: Sequence[ReadableRelease], *, kind: str) -> pl.LazyFrame:
-    """One row per sample or coding sequence.
+    """Return one row per sample or coding sequence.
 
     Raises:
-        NotFoundError: the tables of a division were not made, or of other record tables.
+        NotFoundError: the tables of a division were not built, or were derived from other record tables.
     """
     lacking = [str(one.key) for one in chosen if kind not in one.derived]
     if lacking:
@@ -76,7 +76,7 @@ def derived_frame(chosen: Sequence[ReadableRelease], *, kind: str) -> pl.LazyFra
 
 
 def memberships_frame(chosen: Sequence[ReadableRelease]) -> pl.LazyFrame:
-    """One narrow row per record, in order of accession within a division: names, digests, place in the raw file."""
+    """Return one narrow row per record, by accession within a division: names, digests, location in the raw file."""
     frames = [_named(one.scan([one.memberships]), one) for one in chosen]
     return _concatenated(frames, pl.LazyFrame(schema=_schema(MEMBERSHIP_SCHEMA, first=IDENTITY)))
 
@@ -88,14 +88,14 @@ def _first_value(name: str) -> pl.Expr:
 
 
 def _named(frame: pl.LazyFrame, one: ReadableRelease) -> pl.LazyFrame:
-    """Return the partition's own names, whatever the table says: a file may be read as part of several sections."""
+    """Set the partition's names, because a file may be part of several sections."""
     return frame.with_columns(
         collection=pl.lit(one.key.collection), section=pl.lit(one.key.division), release=pl.lit(one.release)
     )
 
 
 def _concatenated(frames: list[pl.LazyFrame], empty: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the frames one under the other, in one order of columns."""
+    """Concatenate frames with the same order of columns."""
     if not frames:
         return empty
     names = frames[0].collect_schema().names()
@@ -110,7 +110,7 @@ def _schema(schema: object, *, first: Sequence[str]) -> pl.Schema:
 
 
 def lacks(one: ReadableRelease, paths: Sequence[Path], columns: Iterable[str]) -> bool:
-    """Whether the first of these tables, which have one schema, lacks a column; False where there is no table."""
+    """Return whether these tables, which share a schema, lack one of the columns; False without tables."""
     if not paths:
         return False
     with one.open(paths[0]) as file:

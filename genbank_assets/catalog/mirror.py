@@ -1,9 +1,8 @@
-"""``open_mirror``: the one obvious way to read a store from Python.
+"""``open_mirror``: the main entry point for reading a store from Python.
 
-A :class:`Mirror` answers with the newest release of each division whose tables are published and belong together, or
-with another one that the store keeps. Tables come as polars LazyFrames, single records with their residues. It only
-reads files, takes no lock and needs no database. Which releases there are belongs to ``divisions``, how tables become
-frames to ``frames``, SQL to ``ducklake``.
+A :class:`Mirror` reads the newest release of each division, or another one kept in the store. Tables are polars
+LazyFrames, single records come with their residues. It only reads files, takes no locks and needs no database. Listing
+releases belongs to ``divisions``, building frames to ``frames``, SQL to ``ducklake``.
 """
 
 from __future__ import annotations
@@ -59,27 +58,28 @@ class MirrorRecord:
 
     @property
     def accession_version(self) -> str:
-        """``J02482.1``; the accession alone where there is no version."""
+        """Such as ``J02482.1``; only the accession if there is no version."""
         return str(self.row["accession_version"])
 
     def residues(self) -> str | None:
-        """The residues in upper case; None for a record that has none of its own, such as those built from others."""
+        """Return the residues in upper case; None for a record without residues, such as CON records."""
         if self.row["sequence_sha256"] is None:
             return None
         wanted = {(str(self.row["source_file"]), int(self.row["record_ordinal"]))}
         return next(residues_of(self._where, wanted))[1]
 
     def to_seqrecord(self) -> SeqRecord:
-        """Return the record as Biopython has it, with residues."""
+        """Return the record as a Biopython ``SeqRecord``, with residues."""
         return to_seqrecord(self.row, self.residues())
 
 
 class Mirror:
     """A store, or tables published in a bucket, opened for reading.
 
-    What can be read is looked up once, when it is first asked for; open it again to see what was published since. In
-    all methods ``partitions`` is ``genbank/phg``, ``refseq`` (all its divisions), several of these, or None for
-    everything, and ``release`` one that is kept (``273`` is ``273.0``), or None for the newest of each division.
+    The list of readable releases is determined on first use; open the mirror again to see later publications. In all
+    methods, ``partitions`` is ``genbank/phg``, ``refseq`` (all its divisions), several of these, or None for
+    everything, and ``release`` is an available release (``273`` equals ``273.0``), or None for the newest one of each
+    division.
     """
 
     def __init__(self, store: Path | TableBucket) -> None:
@@ -90,7 +90,7 @@ class Mirror:
         return readable_releases(self.store)
 
     def divisions(self) -> pl.DataFrame:
-        """Return which releases can be read: collection, section, release, is_newest, files, records, residues."""
+        """Return the readable releases: collection, section, release, is_newest, files, records, residues."""
         rows = [
             {
                 "collection": key.collection,
@@ -107,74 +107,74 @@ class Mirror:
         return pl.DataFrame(rows, schema=_DIVISIONS)
 
     def records(self, partitions: Partitions = None, *, release: str | None = None) -> pl.LazyFrame:
-        """One row per record; (collection, section, accession_version) names it.
+        """Return one row per record, identified by (collection, section, accession_version).
 
         Raises:
-            NotFoundError: no such division or release is there.
+            NotFoundError: there is no such division or release.
         """
         return records_frame(self._chosen(partitions, release))
 
     def features(
         self, partitions: Partitions = None, *, release: str | None = None, qualifiers: Iterable[str] = ()
     ) -> pl.LazyFrame:
-        """One row per feature with its record's names; ``feature_ordinal`` is its place in the feature table, from 0.
+        """Return one row per feature, with names of its record and its 0-based ``feature_ordinal``.
 
         Args:
-            partitions: whose.
-            release: of which release.
-            qualifiers: names of qualifiers whose first value becomes a column, such as ``("gene", "product")``.
+            partitions: the divisions.
+            release: the release.
+            qualifiers: qualifiers whose first value becomes a column, such as ``("gene", "product")``.
 
         Raises:
-            NotFoundError: no such division or release is there.
+            NotFoundError: there is no such division or release.
         """
         return features_frame(self.records(partitions, release=release), qualifiers=tuple(qualifiers))
 
     def sequences(self, partitions: Partitions = None, *, release: str | None = None) -> pl.LazyFrame:
-        """One row per chunk of residues; a sequence is its chunks in order of ``chunk_ordinal``.
+        """Return one row per chunk of residues; concatenate chunks in order of ``chunk_ordinal``.
 
-        Join it by (collection, section, accession_version); ``record_ordinal`` names a record within its file only.
+        Join by (collection, section, accession_version); ``record_ordinal`` is only unique within a file.
 
         Raises:
-            NotFoundError: no such division or release is there.
+            NotFoundError: there is no such division or release.
         """
         return sequences_frame(self._chosen(partitions, release))
 
     def memberships(self, partitions: Partitions = None, *, release: str | None = None) -> pl.LazyFrame:
-        """One narrow row per record: names, digests, place in the raw file; sorted by accession within a division.
+        """Return one narrow row per record, by accession within a division: names, digests, location in the raw file.
 
         Raises:
-            NotFoundError: no such division or release is there.
+            NotFoundError: there is no such division or release.
         """
         return memberships_frame(self._chosen(partitions, release))
 
     def samples(self, partitions: Partitions = None, *, release: str | None = None) -> pl.LazyFrame:
-        """One row per source feature, typed: where, when and from what a sequence was taken.
+        """Return one typed row per source feature: where, when and from what a sequence was taken.
 
         Raises:
-            NotFoundError: no such division or release is there, or its samples were not made.
+            NotFoundError: there is no such division or release, or its samples were not built.
         """
         return derived_frame(self._chosen(partitions, release), kind="samples")
 
     def cds(self, partitions: Partitions = None, *, release: str | None = None) -> pl.LazyFrame:
-        """One row per coding sequence, with its translation.
+        """Return one row per coding sequence, with its translation.
 
         Raises:
-            NotFoundError: no such division or release is there, or its coding sequences were not made.
+            NotFoundError: there is no such division or release, or its coding sequences were not built.
         """
         return derived_frame(self._chosen(partitions, release), kind="cds")
 
     def changes(self, partitions: Partitions = None, *, release: str | None = None) -> pl.LazyFrame:
-        """One row per record that a release changed against the one before it that the store keeps.
+        """Return one row per record that changed between a release and the previous one in the store.
 
-        A division that keeps a single release has none. The database has the whole history: see
+        Divisions with a single release have none. The database has the complete history, see
         ``genbank.release_changes``.
 
         Args:
-            partitions: whose.
-            release: what this release changed; None takes every kept release that has one before it.
+            partitions: the divisions.
+            release: the release with the changes; None for all releases that have a previous one.
 
         Raises:
-            NotFoundError: no such division or release is there.
+            NotFoundError: there is no such division or release.
         """
         chosen = {id(one) for one in self._chosen(partitions, release)}
         keys = {one.key for one in self._chosen(partitions, None)} if release is None else set(self._there)
@@ -188,12 +188,12 @@ class Mirror:
         return changes_frame(pairs)
 
     def fetch(self, accession: str, partitions: Partitions = None, *, release: str | None = None) -> MirrorRecord:
-        """Return the record of a name, ``ACCESSION`` or ``ACCESSION.VERSION``; upper case may be left out.
+        """Return the record named ``ACCESSION`` or ``ACCESSION.VERSION``, in upper or lower case.
 
-        RefSeq has some records in two sections: then it is that of the first, unless ``partitions`` says which.
+        Some RefSeq records are in two sections; the first one is used, unless ``partitions`` selects another.
 
         Raises:
-            NotFoundError: no such record, division or release is there.
+            NotFoundError: there is no such record, division or release.
         """
         chosen = self._chosen(partitions, release)
         for one in chosen:
@@ -209,16 +209,16 @@ class Mirror:
         *,
         release: str | None = None,
     ) -> Iterator[MirrorRecord]:
-        """Records, one after the other, in constant memory.
+        """Yield records in constant memory.
 
         Args:
-            wanted: a condition on columns of the record table, such as ``pl.col("organism") == "Homo sapiens"``; names
-                (those that are not there are left out); or None for all.
-            partitions: whose.
-            release: of which release.
+            wanted: a condition on columns of the record table, such as ``pl.col("organism") == "Homo sapiens"``, a list
+                of names (unknown ones are skipped), or None for all records.
+            partitions: the divisions.
+            release: the release.
 
         Raises:
-            NotFoundError: no such division or release is there.
+            NotFoundError: there is no such division or release.
         """
         names = None if wanted is None or isinstance(wanted, pl.Expr) else list(wanted)
         for one in self._chosen(partitions, release):
@@ -233,10 +233,10 @@ class Mirror:
         *,
         release: str | None = None,
     ) -> Iterator[SeqRecord]:
-        """Yield the same as Biopython's records, with residues; arguments are those of :meth:`select`.
+        """Yield records as Biopython ``SeqRecord`` objects with residues; takes the arguments of :meth:`select`.
 
         Raises:
-            NotFoundError: no such division or release is there.
+            NotFoundError: there is no such division or release.
         """
         for record in self.select(wanted, partitions, release=release):
             yield record.to_seqrecord()
@@ -259,15 +259,15 @@ _DIVISIONS = pl.Schema(
 
 
 def open_mirror(store: str | os.PathLike[str] | None = None) -> Mirror:
-    """Open a store, or tables that were published in a bucket, for reading.
+    """Open a store, or tables published in a bucket, for reading.
 
     Args:
-        store: the folder; None takes that of ``GENBANK_ASSETS_STORE``, or ``data``. Or where tables are published:
-            ``s3://bucket/prefix``, with ``?endpoint=…``, ``&region=…`` and ``&unsigned=true`` behind it where AWS's
-            own variables do not say it, or ``file:///folder``.
+        store: the store's folder; None for ``GENBANK_ASSETS_STORE``, or ``data`` if unset. Alternatively the address of
+            published tables: ``file:///folder`` or ``s3://bucket/prefix``, optionally with ``?endpoint=…``,
+                ``&region=…`` and ``&unsigned=true`` to override AWS's variables.
 
     Raises:
-        NotFoundError: the folder is not there.
+        NotFoundError: the folder does not exist.
         ObjectStoreError: the address cannot be used.
     """
     if isinstance(store, str) and is_bucket_url(store):

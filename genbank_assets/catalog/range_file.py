@@ -1,4 +1,4 @@
-"""An object of a store as a file of Python's, for what reads tables in place; which ones belongs to ``bucket``."""
+"""Presents an object as a Python file, for libraries that read tables in place. Used by ``bucket``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genbank_assets.objects.store import read_range
 
 
 class RangeFile(io.RawIOBase):
-    """An object as a file that can be read anywhere, a request per read."""
+    """A seekable read-only file over an object, with one request per read."""
 
     def __init__(self, store: ObjectStore, key: str, *, size: int) -> None:
         self._store, self._key, self._size, self._position = store, key, size, 0
@@ -32,7 +32,7 @@ class RangeFile(io.RawIOBase):
         return self._position
 
     def read(self, size: int | None = -1) -> bytes:
-        """Return the next bytes.
+        """Read up to ``size`` bytes.
 
         Raises:
             ObjectStoreError: the store failed.

@@ -1,6 +1,6 @@
-"""Which row groups of a table can have a value, by the statistics in its footer.
+"""Selects row groups of a table by the statistics in its footer.
 
-What is read of them belongs to ``rows`` and ``bucket``.
+Reading them belongs to ``rows`` and ``bucket``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 
 def groups_with(metadata: pq.FileMetaData, column: str, values: Collection[Any]) -> list[int]:
-    """Return the row groups that can have one of these values in a column; all where there are no statistics."""
+    """Return the row groups that may contain one of these values in a column; all if there are no statistics."""
     index = next(i for i in range(metadata.num_columns) if metadata.schema.column(i).path == column)
     groups = []
     for group in range(metadata.num_row_groups):

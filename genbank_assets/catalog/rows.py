@@ -1,7 +1,7 @@
-"""Single records of a division's tables with their residues: what reading by name or condition costs.
+"""Reads single records of a division's tables, by name or by condition, with their residues.
 
-A name costs one row group of the memberships and one of the record table; a condition reads the columns it speaks of,
-and whole rows only of row groups where it holds for some. Which division is meant belongs to ``mirror``.
+A name costs one row group of the memberships and one of the record table. A condition only reads the columns it uses,
+and whole rows only from row groups with matches. Choosing the division belongs to ``mirror``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from genbank_assets.catalog.row_groups import groups_with
 
 
 def rows_named(one: ReadableRelease, names: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of these accessions, with or without version, in the order of the files."""
+    """Yield the rows of some accessions, with or without version, in file order."""
     wanted = {name.strip().upper() for name in names} | {name.strip() for name in names}
     primary = sorted({name.partition(".")[0] for name in wanted} | wanted)
     found = (
@@ -40,13 +40,13 @@ def rows_named(one: ReadableRelease, names: Iterable[str]) -> Iterator[dict[str,
 
 
 def rows_matching(one: ReadableRelease, condition: pl.Expr | None) -> Iterator[dict[str, Any]]:
-    """Yield the rows for which a condition holds, all for None, in the order of the files."""
+    """Yield the rows that satisfy a condition, or all for None, in file order."""
     for _, path in _by_source(one, "records"):
         yield from _whole_rows(one, path, condition)
 
 
 def residues_of(one: ReadableRelease, wanted: set[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], str]]:
-    """(file, record_ordinal) and residues of records, in the order of the files; "" for a record without residues."""
+    """Yield (file, record_ordinal) and residues of records, in file order; "" for records without residues."""
     for name, path in _by_source(one, "sequences"):
         for ordinal in sorted(number for source, number in wanted if source == name):
             with one.open(path) as file:
@@ -67,7 +67,7 @@ def _chunks(table: pa.Table, ordinal: int) -> list[tuple[int, str]]:
 def _whole_rows(
     one: ReadableRelease, path: Path, condition: pl.Expr | None, *, bounds: set[int] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Rows as plain values, under the partition's own names; ``bounds`` are ordinals that tell row groups to skip."""
+    """Yield rows as plain values with the partition's names; ``bounds`` are ordinals for skipping row groups."""
     whose = {"collection": one.key.collection, "section": one.key.division, "release": one.release}
     with one.open(path) as file:
         for group in _groups_with(file, bounds) if bounds is not None else range(file.num_row_groups):
@@ -77,7 +77,7 @@ def _whole_rows(
 
 
 def _matching(file: pq.ParquetFile, group: int, condition: pl.Expr, whose: dict[str, str]) -> pa.Table:
-    """Return the rows of a row group for which a condition holds; other columns are read only where there are some."""
+    """Return the matching rows of a row group; other columns are only read if there are any."""
     named = [name for name in condition.meta.root_names() if name in file.schema_arrow.names]
     columns = sorted({"record_ordinal", *named})
     frame = pl.DataFrame(pl.from_arrow(file.read_row_group(group, columns=columns)))
@@ -87,11 +87,11 @@ def _matching(file: pq.ParquetFile, group: int, condition: pl.Expr, whose: dict[
 
 
 def _groups_with(file: pq.ParquetFile, ordinals: set[int]) -> list[int]:
-    """Return the row groups that can have one of these records, by their statistics; all where there are none."""
+    """Return the row groups that may contain one of these records; all if there are no statistics."""
     return groups_with(file.metadata, "record_ordinal", ordinals)
 
 
 def _by_source(one: ReadableRelease, kind: str) -> Iterator[tuple[str, Path]]:
-    """(raw file, its table) of a kind that every file has."""
+    """Return raw file → table, for a kind that every file has."""
     for entry, path in zip(one.records.files, one.tables(kind), strict=True):
         yield str(entry["name"]), path

@@ -1,7 +1,6 @@
-"""SQL over a store: opens its catalog, of now or as of a release, and answers queries.
+"""SQL queries on a store: opens its catalog, in the current state or as of a release.
 
-The views and tables are in the schema that is searched first, so that ``SELECT … FROM records`` is enough. Building the
-catalog belongs to ``ducklake``.
+The catalog's schema is the default, so ``SELECT … FROM records`` works. Building the catalog belongs to ``ducklake``.
 """
 
 from __future__ import annotations
@@ -29,15 +28,16 @@ if TYPE_CHECKING:
 def open_catalog(
     store: Path | TableBucket, *, release: str | None = None, progress: Callable[[str], None] = lambda _: None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection whose default schema is the store's catalog, for reading.
+    """Return a read-only DuckDB connection whose default schema is the store's catalog.
 
     Args:
-        store: the folder; or where tables are published, whose catalog is kept in a cache of this user.
-        release: the mirror as of this release of GenBank or RefSeq, ``273.0`` or ``genbank 273.0``; None for now.
-        progress: called with lines for people.
+        store: the store's folder, or published tables, whose catalog is cached per user.
+        release: the release of GenBank or RefSeq to go back to, ``273.0`` or ``genbank 273.0``; None for the current
+            state.
+        progress: called with messages for the user.
 
     Raises:
-        NotFoundError: there is no catalog yet, or it does not know the release.
+        NotFoundError: there is no catalog, or it does not have the release.
         SettingsError: DuckDB or its extension DuckLake is not installed.
     """
     tables = None if isinstance(store, Path) else store
@@ -54,15 +54,15 @@ def open_catalog(
 
 
 def bucket_catalog(tables: TableBucket, *, progress: Callable[[str], None] = lambda _: None) -> CatalogReport:
-    """Bring this user's catalog of published tables to what their manifests say.
+    """Bring the user's cached catalog of published tables up to date with their manifests.
 
-    It begins with that of the newest bundle, where there is one, so that no footer of a table has to be read for what
-    the bundle has. It lies in ``$XDG_CACHE_HOME/genbank-assets`` (``~/.cache``) and may be deleted at any time.
+    Starts from the catalog of the newest bundle, if there is one, to avoid reading the footers of its tables. Cached in
+    ``$XDG_CACHE_HOME/genbank-assets`` (``~/.cache``), which may be deleted at any time.
 
     Raises:
         NotFoundError: nothing is published there.
         SettingsError: DuckDB, its extension DuckLake or fsspec is not installed.
-        IntegrityError: the catalog does not have the rows that the manifests count.
+        IntegrityError: the catalog's counts differ from those of the manifests.
         ObjectStoreError: the store failed.
     """
     caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "genbank-assets"
@@ -74,10 +74,10 @@ def bucket_catalog(tables: TableBucket, *, progress: Callable[[str], None] = lam
 
 
 def answer(connection: duckdb.DuckDBPyConnection, query: str) -> str | None:
-    """Return the rows of a query as a table for people, the first and last of many; None for a statement without rows.
+    """Format the rows of a query as a table, abbreviated if there are many; None for a statement without rows.
 
     Raises:
-        QueryError: DuckDB refuses the query.
+        QueryError: DuckDB rejects the query.
     """
     with _refusals():
         rows = connection.sql(query)
@@ -85,13 +85,13 @@ def answer(connection: duckdb.DuckDBPyConnection, query: str) -> str | None:
 
 
 def write_rows(connection: duckdb.DuckDBPyConnection, query: str, *, out: Path) -> int:
-    """Write the rows of a query to a Parquet or CSV file, by its suffix; readers see the old file or all of the new.
+    """Write the rows of a query to a Parquet or CSV file, atomically; the suffix selects the format.
 
     Returns:
-        How many there are.
+        Number of rows.
 
     Raises:
-        QueryError: DuckDB refuses the query, or the suffix is another one.
+        QueryError: DuckDB rejects the query, or the suffix is unknown.
     """
     format_ = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER"}.get(out.suffix.lower())
     if format_ is None:
@@ -104,7 +104,7 @@ def write_rows(connection: duckdb.DuckDBPyConnection, query: str, *, out: Path) 
 
 @contextlib.contextmanager
 def _refusals() -> Iterator[None]:
-    """DuckDB's errors as one of ours."""
+    """Translate DuckDB's errors."""
     import duckdb
 
     try:
@@ -114,10 +114,10 @@ def _refusals() -> Iterator[None]:
 
 
 def _snapshot_of(connection: duckdb.DuckDBPyConnection, release: str) -> int:
-    """Return the last snapshot of a release's steps: the state in which all that the store has of it is there.
+    """Return the last snapshot of a release's steps, in which everything the store has of it is present.
 
     Raises:
-        NotFoundError: the catalog does not know the release, or both collections have one of that number.
+        NotFoundError: the catalog does not have the release, or both collections have one with this number.
     """
     *collections, number = release.lower().split()
     last: dict[tuple[str, str], int] = {}

@@ -1,7 +1,7 @@
-"""The order in which releases of divisions enter the catalog: by the source's own dates, oldest first.
+"""The order in which releases of divisions enter the catalog: by the source's dates, oldest first.
 
-A step is one division's release and makes one snapshot; "as of a release" is the state after its last step. What a step
-does to the catalog belongs to ``ducklake``.
+A step adds one division's release in one snapshot; "as of a release" is the state after its last step. Applying steps
+belongs to ``ducklake``.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from genbank_assets.store import PartitionKey
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Step:
-    """One division's release on its way into the catalog.
+    """One division's release to be added to the catalog.
 
     Attributes:
-        release: whose tables it brings.
-        replaces: whether an earlier release of the division is in the catalog, which it takes away.
+        release: the release whose tables it adds.
+        replaces: whether it replaces an earlier release of the division.
     """
 
     release: ReadableRelease
@@ -31,12 +31,12 @@ class Step:
 
     @property
     def label(self) -> str:
-        """What the snapshot's message says: ``genbank/phg 273.0``."""
+        """Message of the snapshot, such as ``genbank/phg 273.0``."""
         return f"{self.release.key} {self.release.release}"
 
     @property
     def facts(self) -> dict[str, str]:
-        """What the snapshot keeps beside it: whose tables it lists, to the digest and folder of their manifests."""
+        """Metadata of the snapshot, which identifies its tables by manifest digest and folder."""
         one = self.release
         return {
             "collection": one.key.collection,
@@ -48,9 +48,9 @@ class Step:
 
 
 def steps_of(there: Mapping[PartitionKey, Sequence[ReadableRelease]]) -> tuple[list[Step], list[ReadableRelease]]:
-    """Return the steps for everything that can be read, in order, and the releases that a catalog cannot take.
+    """Return the steps for all readable releases in order, and the releases that a catalog cannot contain.
 
-    These are releases whose tables are in the layout of version 0.1.0, which lack columns that name a record.
+    The latter have tables in the layout of version 0.1.0, without the columns that identify a record.
     """
     steps, left_out = [], []
     for releases in there.values():
@@ -65,7 +65,7 @@ def steps_of(there: Mapping[PartitionKey, Sequence[ReadableRelease]]) -> tuple[l
 
 
 def is_current_layout(one: ReadableRelease) -> bool:
-    """Whether the tables have all columns of this version; those of version 0.1.0 lack some that name a record."""
+    """Return whether the tables have the columns that identify a record, which version 0.1.0 lacks."""
     records, sequences = one.tables("records"), one.tables("sequences")
     return not (lacks(one, records, RECORD_SCHEMA.names) or lacks(one, sequences, SEQUENCE_SCHEMA.names))
 

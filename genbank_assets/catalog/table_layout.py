@@ -1,8 +1,8 @@
-"""How published tables lie in a bucket: keys, the manifest of a release of a division, and the index of all of them.
+"""Layout of published tables in a bucket: keys, the manifest of a division's release, and the index of manifests.
 
-``tables/<collection>/<release>/<section>/<generation>/<kind>/<file>`` never changes: the generation is named by the
-files' digests. ``manifests/<collection>/<release>/<section>.json`` says which of them count, ``index.json`` which
-manifests there are. Sending belongs to ``table_set``, reading to ``bucket``.
+``tables/<collection>/<release>/<section>/<generation>/<kind>/<file>`` is immutable: the generation is a digest of the
+files. ``manifests/<collection>/<release>/<section>.json`` lists the current tables, ``index.json`` the manifests.
+Sending belongs to ``table_set``, reading to ``bucket``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ INDEX_KEY = "index.json"
 MANIFESTS_PREFIX = "manifests/"
 TABLES_PREFIX = "tables/"
 KINDS = ("records", "sequences", "quarantine", "memberships", "unique_sequences", "samples", "cds", "objects")
-RAW_FILES = "raw_files"  # no tables, but they lie and are listed beside them where a mirror publishes them
+RAW_FILES = "raw_files"  # not tables, but optionally published and listed with them
 TAXONOMY_PREFIX = "taxonomy/"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _TABLE_KEY = re.compile(
@@ -41,10 +41,10 @@ class TableObject:
 
     Attributes:
         kind: one of :data:`KINDS`, or :data:`RAW_FILES`.
-        key: where it lies, below the prefix.
+        key: its key below the prefix.
         bytes: its size.
-        sha256: digest of its bytes, in hex.
-        etag: what the store called it when it was sent.
+        sha256: hex SHA-256 of its bytes.
+        etag: its ETag when it was sent.
     """
 
     kind: str
@@ -56,19 +56,19 @@ class TableObject:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TablesManifest:
-    """What is published of one release of one division.
+    """The published tables of one release of one division.
 
     Attributes:
         collection: ``genbank`` or ``refseq``.
         section: the partition.
-        release: the release as NCBI writes it.
-        input_digest: digest over the manifests of the stages whose tables these are.
-        tables: the tables, kind by kind, in the order of the raw files.
-        stages: those manifests, by stage.
+        release: the release as written by NCBI.
+        input_digest: digest of the manifests of the published stages.
+        tables: the tables by kind, in the order of the raw files.
+        stages: manifests by stage.
         run_id: the run that published it.
-        published_at: when, ISO 8601 in UTC.
+        published_at: time of publication, ISO 8601 in UTC.
         software_version: version of this package.
-        format: of this manifest and of the keys.
+        format: format version of manifest and keys.
     """
 
     collection: str
@@ -84,17 +84,17 @@ class TablesManifest:
 
     @property
     def key(self) -> str:
-        """Its own key."""
+        """Key of this manifest."""
         return manifest_key(PartitionKey(self.collection, self.section), self.release)
 
     @property
     def published(self) -> Published:
-        """Which release of which division it is."""
+        """The division's release."""
         return Published(self.collection, self.section, self.release)
 
     @property
     def content(self) -> tuple[str, frozenset[tuple[str, int, str]]]:
-        """What readers get: equal for two manifests that differ in when they were made, by whom and sent whither."""
+        """The content relevant to readers, independent of when, by whom and where it was published."""
         return self.input_digest, frozenset((one.key, one.bytes, one.sha256) for one in self.tables)
 
     def of_kind(self, kind: str) -> list[TableObject]:
@@ -114,10 +114,10 @@ class TablesManifest:
 
     @classmethod
     def from_json(cls, text: str | bytes, *, key: str) -> TablesManifest:
-        """Return the manifest that lies under a key.
+        """Parse a manifest found at a key.
 
         Raises:
-            IntegrityError: the text is no manifest, of another place, or names what is no table of its own.
+            IntegrityError: the text is not a manifest, belongs to another key, or names foreign objects.
         """
         try:
             content = json.loads(text)
@@ -137,7 +137,7 @@ class TablesManifest:
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Published:
-    """A release of a division that the index lists.
+    """A division's release listed in the index.
 
     Attributes:
         collection: ``genbank`` or ``refseq``.
@@ -151,23 +151,23 @@ class Published:
 
     @property
     def manifest(self) -> str:
-        """The key of its manifest."""
+        """Key of its manifest."""
         return manifest_key(PartitionKey(self.collection, self.section), self.release)
 
 
 def manifest_key(key: PartitionKey, release: str) -> str:
-    """``manifests/genbank/273.0/phg.json``."""
+    """Return the key of a manifest, such as ``manifests/genbank/273.0/phg.json``."""
     return f"{MANIFESTS_PREFIX}{key.collection}/{release}/{key.division}.json"
 
 
 def published_at_key(key: str) -> Published | None:
-    """Return which release a manifest's key names; None for any other key."""
+    """Return the release whose manifest has this key; None for other keys."""
     match = _MANIFEST_KEY.fullmatch(key)
     return Published(match["collection"], match["section"], match["release"]) if match else None
 
 
 def is_table_key(key: str) -> bool:
-    """Return whether a key is one that this project gives to tables; others are left alone."""
+    """Return whether a key is one of this project's for tables; other objects are not touched."""
     return bool(_TABLE_KEY.fullmatch(key) or _TAXONOMY_TABLE.fullmatch(key))
 
 
@@ -176,9 +176,9 @@ class PublishedTaxonomy:
     """The taxonomy of a date in the bucket.
 
     Attributes:
-        date: the day of NCBI's archive, ISO 8601.
+        date: date of NCBI's archive, ISO 8601.
         manifest: its manifest in the store it came from, as JSON values.
-        tables: its tables, by name: nodes, names, merged, deleted.
+        tables: its tables by name: nodes, names, merged, deleted.
     """
 
     date: str
@@ -187,7 +187,7 @@ class PublishedTaxonomy:
 
     @property
     def key(self) -> str:
-        """Its own key."""
+        """Key of this manifest."""
         return taxonomy_key(self.date)
 
     def to_json(self) -> bytes:
@@ -196,10 +196,10 @@ class PublishedTaxonomy:
 
     @classmethod
     def from_json(cls, text: bytes, *, key: str) -> PublishedTaxonomy:
-        """Return the manifest that lies under a key.
+        """Parse a manifest found at a key.
 
         Raises:
-            IntegrityError: the text is none, or names what is no table of its own.
+            IntegrityError: the text is not a taxonomy's manifest, or names foreign objects.
         """
         try:
             content = json.loads(text)
@@ -214,18 +214,18 @@ class PublishedTaxonomy:
 
 
 def taxonomy_key(date: str) -> str:
-    """``manifests/taxonomy/2026-11-01.json``."""
+    """Return the key of a taxonomy's manifest, such as ``manifests/taxonomy/2026-11-01.json``."""
     return f"{MANIFESTS_PREFIX}taxonomy/{date}.json"
 
 
 def taxonomy_at_key(key: str) -> str | None:
-    """Return the date of the taxonomy whose manifest has this key; None for any other key."""
+    """Return the date of the taxonomy whose manifest has this key; None for other keys."""
     match = _TAXONOMY_MANIFEST.fullmatch(key)
     return match[1] if match else None
 
 
 def table_keys(files: Iterable[tuple[str, str, str]], *, key: PartitionKey, release: str) -> list[str]:
-    """Return the keys of a stage's tables, given as (kind, file name, SHA-256); other bytes, other keys."""
+    """Return the keys of a stage's tables, given (kind, file name, SHA-256); different bytes have different keys."""
     files = list(files)
     named = "".join(f"{kind}/{name} {digest}\n" for kind, name, digest in files)
     generation = hashlib.sha256(named.encode()).hexdigest()[:16]
@@ -234,7 +234,7 @@ def table_keys(files: Iterable[tuple[str, str, str]], *, key: PartitionKey, rele
 
 
 def index_json(published: Iterable[Published], taxonomies: Iterable[str] = ()) -> bytes:
-    """The index: every release of every division, and which is the newest; a function of the manifests there are.
+    """Return the index of all releases of all divisions, which only depends on the existing manifests.
 
     Args:
         published: releases of divisions.
@@ -255,15 +255,15 @@ def index_json(published: Iterable[Published], taxonomies: Iterable[str] = ()) -
 
 
 def read_taxonomies(text: str | bytes) -> list[str]:
-    """The dates of the taxonomies that an index lists, oldest first; the index is one that :func:`read_index` read."""
+    """Return the dates of the taxonomies in a valid index, oldest first."""
     return sorted(map(str, json.loads(text).get("taxonomies", ())))
 
 
 def read_index(text: str | bytes) -> list[Published]:
-    """Return what an index lists, divisions by name and releases oldest first.
+    """Return the releases in an index, divisions by name and releases oldest first.
 
     Raises:
-        IntegrityError: the text is no index.
+        IntegrityError: the text is not an index.
     """
     try:
         content = json.loads(text)

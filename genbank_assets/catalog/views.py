@@ -1,7 +1,7 @@
-"""The views of the SQL catalog, and what each table and view is, in words.
+"""The views of the SQL catalog, and descriptions of its tables and views.
 
-Names are those of the tables and of PostgreSQL's schema: ``section`` is the partition, ``release`` the release of the
-row's file. Which tables they are made of belongs to ``ducklake``.
+Names are those of the Parquet tables and of PostgreSQL: ``section`` is the partition, ``release`` the release of the
+row's file. The underlying tables belong to ``ducklake``.
 """
 
 from __future__ import annotations

@@ -176,9 +176,8 @@ class _Table:
     def _groups_of(self, digests: pl.Series) -> Sequence[int]:
         """Return the row groups that may contain one of these sorted digests.
 
-        With prefixes these are exactly the groups that contain one, found without reading others, so a small division
-        does not pay for a large one it shares nothing with. Tables of earlier versions only have the first and last
-        digest of each group.
+        With prefixes, these are exactly the groups that contain one. Tables of earlier versions only have the first and
+        last digest of each group.
         """
         if not len(digests) or not len(self._ends):
             return []
@@ -238,11 +237,9 @@ def split_known(
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Yield, for each row group of a division's sequences, their known rows and the sequences not in the set.
 
-    If several tables list a sequence, the first one whose object is intact is used.
-
     Args:
         sequences: the division's table of distinct sequences.
-        tables: object tables to search.
+        tables: object tables to search; the first one with an intact object is used.
         broken: keys of missing or damaged objects, which are ignored.
     """
     opened = [_Table(table) for table in tables]
