@@ -17,11 +17,13 @@ from typing import IO
 
 import numpy as np
 
-from genbank_assets.catalog.bucket_lookup import Place, There, find, find_digest, is_digest, not_found
+from genbank_assets.catalog.bucket_lookup import Place, There, find, find_digest, not_found
 from genbank_assets.catalog.bucket_text import texts
 from genbank_assets.catalog.divisions import ReadableRelease
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError
-from genbank_assets.lookup.fetch import BATCH_NAMES, Missing, as_fasta
+from genbank_assets.lookup.fetch import BATCH_NAMES
+from genbank_assets.lookup.names import Missing, is_digest
+from genbank_assets.lookup.sequences import as_fasta
 from genbank_assets.tables.residues import ResidueReader
 
 MAX_GATHERED_RESIDUES = 1024 * 1024
@@ -76,8 +78,7 @@ def residues_in_pieces(place: Place, *, start: int = 1, end: int | None = None) 
     """
     length, one = int(place.row["length"]), place.release
     end = length if end is None else end
-    tables = zip(one.records.files, one.tables("sequences"), strict=True)
-    table = next(path for entry, path in tables if entry["name"] == place.row["source_file"])
+    table = one.sequences_of[place.row["source_file"]]
     hasher = hashlib.sha256()
     with contextlib.closing(ResidueReader(table, open_table=one.open)) as reader:
         for piece in reader.part(int(place.row["record_ordinal"]), start=start, end=end, reverse=False):
@@ -134,8 +135,8 @@ def _gathered(places: list[Place], spool: IO[bytes]) -> dict[tuple[int, str, int
 
 def _of_file(places: list[Place]) -> dict[int, bytes]:
     """Return the residues of records of one file, reading each row group once."""
-    one, file = places[0].release, places[0].row["source_file"]
-    table = one.tables("sequences")[[entry["name"] for entry in one.records.files].index(file)]
+    one = places[0].release
+    table = one.sequences_of[places[0].row["source_file"]]
     texts: defaultdict[int, bytearray] = defaultdict(bytearray)
     ordinals = np.unique(np.array([place.row["record_ordinal"] for place in places], np.int64))
     with contextlib.closing(ResidueReader(table, open_table=one.open)) as reader:

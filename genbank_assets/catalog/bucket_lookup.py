@@ -8,7 +8,6 @@ accessions, in the same order as ``lineage.search`` in a store. Using the record
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,12 +16,11 @@ import polars as pl
 from genbank_assets.catalog.divisions import ReadableRelease
 from genbank_assets.errors import NotFoundError
 from genbank_assets.lineage.search import MAX_PRIMARIES, covers
+from genbank_assets.lookup.names import refget_of
 from genbank_assets.schema.tables import MEMBERSHIP_COLUMNS
 from genbank_assets.store import PartitionKey
 
 There = Mapping[PartitionKey, Sequence[ReadableRelease]]
-_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
-_REFGET = re.compile(r"(?:ga4gh:)?(SQ\.[A-Za-z0-9_-]{32})")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,16 +83,11 @@ def not_found(there: There, name: str) -> str:
     return f"no record {name} in the published tables (searched: {len(there)} division(s) of {', '.join(searched)})"
 
 
-def is_digest(name: str) -> bool:
-    """Return whether a name is a SHA-256 in hex or a refget digest."""
-    return bool(_SHA256.fullmatch(name) or _REFGET.fullmatch(name))
-
-
 def find_digest(there: There, name: str) -> Place | None:
     """Return a record whose residues have a digest, in the newest releases, or None."""
     for releases in there.values():
         one = releases[-1]
-        row = _by_refget(one, match[1]) if (match := _REFGET.fullmatch(name)) else _by_sha256(one, bytes.fromhex(name))
+        row = _by_refget(one, refget) if (refget := refget_of(name)) else _by_sha256(one, bytes.fromhex(name))
         if row is not None:
             return Place(one, row)
     return None

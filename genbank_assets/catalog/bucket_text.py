@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 
 from genbank_assets.catalog.bucket_lookup import Place, There, search
 from genbank_assets.errors import GenbankAssetsError, IntegrityError
-from genbank_assets.lookup.fetch import Missing, read_spooled, spooled
+from genbank_assets.lookup.names import Missing
 from genbank_assets.lookup.text import cut
+from genbank_assets.lookup.texts import read_spooled, spooled
 
 
 def published_text(there: There, name: str) -> Iterator[bytes]:

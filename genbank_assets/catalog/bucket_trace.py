@@ -14,9 +14,10 @@ from typing import Any
 
 import polars as pl
 
-from genbank_assets.catalog.bucket import BucketRelease, TableBucket
+from genbank_assets.catalog.bucket import TableBucket
 from genbank_assets.catalog.bucket_fetch import residues_in_pieces
 from genbank_assets.catalog.bucket_lookup import Place, search
+from genbank_assets.catalog.bucket_release import BucketRelease
 from genbank_assets.catalog.bucket_text import text_of
 from genbank_assets.catalog.table_layout import RAW_FILES
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError

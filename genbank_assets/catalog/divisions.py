@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -71,11 +72,21 @@ class ReadableRelease:
         Raises:
             NotFoundError: it was pruned, or is not published.
         """
-        raw = self.partition.manifest("raw_files")
-        folder = self.partition.folder_of(raw) if raw is not None else self.partition.stage_folder("raw_files")
-        if not (folder / name).is_file():
+        path = self._raw_folder / name
+        if not path.is_file():  # the files may have been fetched again since
+            path = self._raw_folder_now() / name
+        if not path.is_file():
             raise NotFoundError(f"the raw file {name} of release {self.release} is not in the store any more")
-        yield folder / name
+        yield path
+
+    @cached_property
+    def _raw_folder(self) -> Path:
+        """The folder of the raw files, so that the manifest is not read once a file."""
+        return self._raw_folder_now()
+
+    def _raw_folder_now(self) -> Path:
+        raw = self.partition.manifest("raw_files")
+        return self.partition.folder_of(raw) if raw is not None else self.partition.stage_folder("raw_files")
 
     def manifest(self, stage: Stage) -> Manifest | None:
         """Return the manifest of a stage; None if it is not published."""
@@ -93,6 +104,12 @@ class ReadableRelease:
         folder = self.partition.folder_of(self.records)
         names = [entry[f"{kind}_file"] for entry in self.records.files]
         return [folder / name for name in names if name is not None]
+
+    @cached_property
+    def sequences_of(self) -> Mapping[str, Path]:
+        """The table of residues of each raw file, by file name."""
+        names = (str(entry["name"]) for entry in self.records.files)
+        return dict(zip(names, self.tables("sequences"), strict=True))
 
     def scan(self, tables: Sequence[Path]) -> pl.LazyFrame:
         """Scan several tables of one kind as one LazyFrame."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import queue
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future
+from concurrent.futures import Future
 from importlib.metadata import entry_points
 from typing import Any, Protocol, TypeVar
 
@@ -154,6 +155,7 @@ class _Run:
         self._lost: dict[int, str] = {}
         self._again: set[int] = set()  # begun a second time, because the first worker was not fit
         self._begun: dict[Future[TaskResult[Any]], int] = {}
+        self._ended: queue.SimpleQueue[Future[TaskResult[Any]]] = queue.SimpleQueue()
         for number in range(len(tasks)):
             self._begin(number)
 
@@ -161,25 +163,17 @@ class _Run:
         task = without_secrets(self._tasks[number])
         future = self._executor.submit(run_one, self._function, task, self._wanted, resource=self._resource)
         self._begun[future] = number
+        future.add_done_callback(self._ended.put)
 
     def results(self) -> list[TaskResult[Any]]:
         last = announced = time.monotonic()
         try:
             while self._begun:
-                done = concurrent.futures.wait(self._begun, CHECK_SECONDS, return_when=FIRST_COMPLETED).done
-                for future in done:
-                    self._take(future)
-                now = time.monotonic()
-                if done:
-                    last = announced = now
-                    continue
-                workers = self._executor.check()
-                if now - announced >= ANNOUNCE_SECONDS:
-                    announced = now
-                    self._progress(
-                        f"no file task of {len(self._begun):,} has ended for {now - last:.0f} s on "
-                        f"{self._executor.title}{f', which has {workers}' if workers else ''}: waiting"
-                    )
+                try:
+                    self._take(self._ended.get(timeout=CHECK_SECONDS))
+                    last = announced = time.monotonic()
+                except queue.Empty:
+                    announced = self._wait_on(since=last, announced=announced)
         except BaseException:
             for future in self._begun:
                 future.cancel()
@@ -193,6 +187,18 @@ class _Run:
                 f"were lost over {named}{more}; run again to go on with these"
             )
         return [self._results[number] for number in range(len(self._tasks))]
+
+    def _wait_on(self, *, since: float, announced: float) -> float:
+        """Check that workers remain, announce long waits, and return the time of the last announcement."""
+        workers = self._executor.check()
+        now = time.monotonic()
+        if now - announced < ANNOUNCE_SECONDS:
+            return announced
+        self._progress(
+            f"no file task of {len(self._begun):,} has ended for {now - since:.0f} s on "
+            f"{self._executor.title}{f', which has {workers}' if workers else ''}: waiting"
+        )
+        return now
 
     def _take(self, future: Future[TaskResult[Any]]) -> None:
         number = self._begun.pop(future)

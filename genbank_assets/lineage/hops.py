@@ -15,8 +15,8 @@ import polars as pl
 from genbank_assets.errors import GenbankAssetsError, IntegrityError
 from genbank_assets.lineage import recheck
 from genbank_assets.lineage.search import Match
-from genbank_assets.lookup.fetch import object_row
 from genbank_assets.lookup.records import rows_where
+from genbank_assets.lookup.sequences import object_row
 from genbank_assets.ncbi.daily import DAILY
 from genbank_assets.ncbi.verify import checksum_algorithm, checksum_of
 from genbank_assets.objects.contact import TIMEOUT

@@ -6,6 +6,7 @@ decompressed from the start, so the texts of several records of a file are extra
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -38,20 +39,26 @@ def original_text(found: Found) -> Iterator[bytes]:
     def wrong(_: Found, error: IntegrityError) -> None:
         raise error
 
-    for _, piece in cut(raw_file(found), [found], wrong=wrong):
+    for _, piece in cut(RawFiles().path(found), [found], wrong=wrong):
         yield piece
 
 
-def raw_file(found: Found) -> Path:
-    """Return the path of a record's raw file.
+class RawFiles:
+    """Locates raw files, reading the manifest of a release once for all of its files."""
 
-    Raises:
-        NotFoundError: it is no longer in the store.
-    """
-    path = found.partition.files_folder("raw_files") / str(found.row["source_file"])
-    if not path.is_file():
-        raise NotFoundError(f"the raw file {path.name} of release {found.partition.release} is not in the store")
-    return path
+    def __init__(self) -> None:
+        self._folder = functools.cache(lambda partition: partition.files_folder("raw_files"))
+
+    def path(self, found: Found) -> Path:
+        """Return the path of a record's raw file.
+
+        Raises:
+            NotFoundError: it is no longer in the store.
+        """
+        path: Path = self._folder(found.partition) / str(found.row["source_file"])
+        if not path.is_file():
+            raise NotFoundError(f"the raw file {path.name} of release {found.partition.release} is not in the store")
+        return path
 
 
 def cut(path: Path, records: Sequence[R], *, wrong: Callable[[R, IntegrityError], None]) -> Iterator[tuple[R, bytes]]:

@@ -80,8 +80,11 @@ class DivisionObjects:
         self._settings = settings
         self._progress = progress
         records = partition.manifest("records")
-        self._files = {entry["name"]: entry for entry in records.files} if records else {}
-        self._order = {name: number for number, name in enumerate(self._files)}
+        self._chunk_tables: dict[str, Path] = {}
+        if records is not None:
+            folder = partition.folder_of(records)
+            self._chunk_tables = {entry["name"]: folder / entry["sequences_file"] for entry in records.files}
+        self._order = {name: number for number, name in enumerate(self._chunk_tables)}
         self._folder = partition.stage_folder("object_set")
         self.tables = DivisionTables(partition, unique, settings=settings, progress=progress)
         self.sent = SentFiles(self._folder, input_digest=unique.digest, settings=settings)
@@ -99,14 +102,14 @@ class DivisionObjects:
         self.sent.drop_missing(store, set_rows=set_rows, concurrency=concurrency, progress=self._progress)
         scratch = self._folder / ".scratch"
         shutil.rmtree(scratch, ignore_errors=True)
-        groups = min(MAX_BUCKETS, max(1, len(self._files)))
+        groups = min(MAX_BUCKETS, max(1, len(self._chunk_tables)))
         by_digest = Buckets(scratch / "digest", count=bucket_count(self.rows))
         by_file = Buckets(scratch / "file", count=groups)
         with contextlib.closing(by_digest):
             with contextlib.closing(by_file):
                 missing = self._split(by_digest, by_file, tables=tables, groups=groups)
             self._progress(f"{self.rows:,} distinct sequences, {missing:,} to send to {self._settings.objects_url}")
-            if self._settings.executor != "local" and len(self._files) >= MIN_SPREAD_FILES and missing:
+            if self._settings.executor != "local" and len(self._chunk_tables) >= MIN_SPREAD_FILES and missing:
                 counts = self._send_elsewhere(by_file, by_digest=by_digest, lease_key=lease_key, scratch=scratch)
             else:
                 uploader = Uploader(
@@ -131,7 +134,7 @@ class DivisionObjects:
             reread = self._places(sequences, lacking)
             for frame in (unknown.with_columns(known=pl.lit(None, KNOWN)), reread):
                 numbers = frame["representative_source_file"].replace_strict(self._order, return_dtype=pl.Int64)
-                by_file.add(frame, numbers * groups // max(1, len(self._files)))
+                by_file.add(frame, numbers * groups // max(1, len(self._chunk_tables)))
             missing += len(unknown)
         return missing
 
@@ -162,9 +165,6 @@ class DivisionObjects:
             self._add(by_digest, pl.read_parquet(rows))
         return unsent(part, notes)
 
-    def _chunk_table(self, name: str) -> Path:
-        return self._partition.files_folder("records") / str(self._files[name]["sequences_file"])
-
     def _send_here(self, uploader: Uploader, by_file: Buckets, *, by_digest: Buckets) -> Counts:
         """Send the files one after another, and collect their rows."""
         for name, part in self._parts(by_file):
@@ -173,7 +173,7 @@ class DivisionObjects:
                 continue
             before = dataclasses.replace(uploader.counts)
             rows = send_part(
-                uploader, self._chunk_table(name), part, packing=self.packing, refget=self._settings.refget
+                uploader, self._chunk_tables[name], part, packing=self.packing, refget=self._settings.refget
             )
             self._add(by_digest, pl.read_parquet(self.sent.add(name, rows)))
             self._progress(_line(name, len(rows), uploader.counts.minus(before)))
@@ -195,7 +195,7 @@ class DivisionObjects:
                 part.write_parquet(path)
                 tasks.append(
                     SendTask(
-                        settings=self._settings, name=name, sequences=self._chunk_table(name), wanted=path,
+                        settings=self._settings, name=name, sequences=self._chunk_tables[name], wanted=path,
                         notes=self.sent.absolute(), packing=self.packing, broken=broken,
                     )
                 )  # fmt: skip

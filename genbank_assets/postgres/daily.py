@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -219,15 +220,17 @@ class _Job:
         if not open_:
             return False
         before = {key: found[:3] for key, found in self._ledger().items()}
+        folder = self._partition.folder_of(records)
         for entry in records.files:
             wanted = part.filter(pl.col("name") == entry["name"])
-            if len(wanted) and not self._apply(section, entry, wanted, before, lease):
+            if len(wanted) and not self._apply(section, folder, entry, wanted, before, lease):
                 return False
         return True
 
     def _apply(
         self,
         section: str,
+        folder: Path,
         entry: dict[str, Any],
         wanted: pl.DataFrame,
         before: dict[tuple[str, str], tuple[Any, ...]],
@@ -246,7 +249,7 @@ class _Job:
             division=section,
             release=self.label,
             run_id=self._run_id,
-            records_path=self._partition.files_folder("records") / entry["records_file"],
+            records_path=folder / entry["records_file"],
             name=name,
             raw_sha256=entry["raw_sha256"],
             code_version=entry["code_version"],

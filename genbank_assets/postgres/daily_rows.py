@@ -20,7 +20,7 @@ def day_rows(partition: PartitionRelease, records: Manifest) -> pl.DataFrame:
     superseded = preflight(partition).superseded
     frames = []
     for entry in records.files:
-        path = partition.files_folder("records") / entry["records_file"]
+        path = partition.folder_of(records) / entry["records_file"]
         columns = ["accession", "record_ordinal", "division", "taxonomy", "organism", "update_date"]
         frame = pl.read_parquet(path, columns=columns).with_columns(name=pl.lit(entry["name"]))
         lost = superseded.get(entry["name"], ())

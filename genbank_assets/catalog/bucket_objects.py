@@ -1,0 +1,174 @@
+"""Objects of a bucket, or files of a folder, as tables: read whole, in parts, or as one frame; nothing is written.
+
+A footer is read once, and of row groups the columns that are asked for. Which objects count belongs to ``bucket``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import obstore
+import polars as pl
+import pyarrow.parquet as pq
+from obstore.store import ObjectStore
+from polars.io.plugins import register_io_source
+
+from genbank_assets.catalog.address import open_address
+from genbank_assets.catalog.bundle_layout import BUNDLE_MANIFEST
+from genbank_assets.catalog.range_file import RangeFile
+from genbank_assets.catalog.table_layout import INDEX_KEY, TableObject
+from genbank_assets.durable import file_sha256
+from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.objects.requests import copy_object
+from genbank_assets.objects.retry import retried
+
+# Row groups on their way at a time: a request takes longer than what is done with the answer.
+ROW_GROUPS_AHEAD = 4
+
+
+class BucketObjects:
+    """The objects of a place.
+
+    Args:
+        url: the address, whose query says how the place is reached.
+        store: the place, where it is open already.
+
+    Attributes:
+        address: the address as it was given.
+        url: the address without its query.
+
+    Raises:
+        ObjectStoreError: the URL cannot be used, or the store does not answer.
+        NotFoundError: the folder is not there.
+    """
+
+    def __init__(self, url: str, *, store: ObjectStore | None = None) -> None:
+        self.address = url
+        self.url = url.partition("?")[0].rstrip("/")
+        self._store = store or open_address(url)
+        self._metadata = functools.lru_cache(maxsize=4096)(self._read_metadata)
+
+    def location(self, key: str) -> str:
+        """An object as SQL names it: its address, or a path."""
+        root = self.url if self.url.startswith("s3:") else unquote(urlsplit(self.url).path)
+        return f"{root}/{key}"
+
+    def read(self, key: str) -> bytes:
+        """Return a whole small object.
+
+        Raises:
+            NotFoundError: it is not there.
+            ObjectStoreError: the store failed.
+        """
+        content: bytes = self._asked(lambda: bytes(obstore.get(self._store, key).bytes()), key)
+        return content
+
+    def read_if_there(self, key: str) -> bytes | None:
+        """Return a whole small object, or None if it does not exist.
+
+        Raises:
+            ObjectStoreError: the store failed.
+        """
+        try:
+            return self.read(key)
+        except NotFoundError:
+            return None
+
+    def _asked(self, request: Any, key: str) -> Any:
+        try:
+            return retried(request, doing=f"read {key} in {self.url}", may_be_absent=True)
+        except FileNotFoundError:
+            why = "no tables are published there" if key == INDEX_KEY else "it was replaced; open the mirror again"
+            why = "no such bundle was made" if key.endswith(f"/{BUNDLE_MANIFEST}") else why
+            raise NotFoundError(f"there is no {key} in {self.url}: {why}") from None
+
+    def size(self, key: str) -> int:
+        """Bytes of an object.
+
+        Raises:
+            NotFoundError: it is not there.
+            ObjectStoreError: the store failed.
+        """
+        return int(self._asked(lambda: obstore.head(self._store, key)["size"], key))
+
+    def file(self, key: str) -> RangeFile:
+        """An object as a file that can be read anywhere.
+
+        Raises:
+            NotFoundError: it is not there.
+            ObjectStoreError: the store failed.
+        """
+        return RangeFile(self._store, key, size=self.size(key))
+
+    def download(self, one: TableObject, path: Path) -> None:
+        """A whole object into a file, compared with its digest.
+
+        Raises:
+            NotFoundError: it is not there.
+            IntegrityError: it has other bytes.
+            ObjectStoreError: the store failed.
+        """
+        self._asked(lambda: copy_object(self._store, one.key, path), one.key)
+        if file_sha256(path) != one.sha256:
+            raise IntegrityError(f"{one.key} in {self.url} is not what its manifest says")
+
+    def open(self, key: str) -> pq.ParquetFile:
+        """A table for reading; its footer is read once.
+
+        Raises:
+            NotFoundError: it is not there.
+            ObjectStoreError: the store failed.
+        """
+        size, metadata = self._metadata(key)
+        return pq.ParquetFile(RangeFile(self._store, key, size=size), metadata=metadata, pre_buffer=True)
+
+    def _read_metadata(self, key: str) -> tuple[int, pq.FileMetaData]:
+        size = self.size(key)
+        with pq.ParquetFile(RangeFile(self._store, key, size=size)) as file:
+            return size, file.metadata
+
+    def scan(self, keys: Sequence[str]) -> pl.LazyFrame:
+        """Tables of one schema as one frame that reads the columns it needs, a few row groups ahead."""
+        with self.open(keys[0]) as first:
+            empty = pl.from_arrow(first.schema_arrow.empty_table())
+        assert isinstance(empty, pl.DataFrame)
+
+        def source(
+            with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+        ) -> Iterator[pl.DataFrame]:
+            wanted = None if with_columns is None else list(with_columns)
+            left = n_rows
+            for frame in self._groups(keys, wanted):
+                part = frame if left is None else frame.head(left)
+                left = None if left is None else left - len(part)
+                yield part if predicate is None else part.filter(predicate)
+                if left == 0:
+                    return
+
+        return register_io_source(source, schema=empty.schema)
+
+    def _groups(self, keys: Sequence[str], columns: list[str] | None) -> Iterator[pl.DataFrame]:
+        groups_of_keys = ((key, group) for key in keys for group in range(self._metadata(key)[1].num_row_groups))
+        with ThreadPoolExecutor(ROW_GROUPS_AHEAD, thread_name_prefix="tables") as pool:
+            waiting: list[Future[pl.DataFrame]] = []
+            try:
+                for key, group in groups_of_keys:
+                    waiting.append(pool.submit(self._group, key, group, columns))
+                    if len(waiting) == ROW_GROUPS_AHEAD:
+                        yield waiting.pop(0).result()
+                while waiting:
+                    yield waiting.pop(0).result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _group(self, key: str, group: int, columns: list[str] | None) -> pl.DataFrame:
+        with self.open(key) as file:
+            if columns == []:
+                return pl.DataFrame(height=file.metadata.row_group(group).num_rows)
+            frame = pl.DataFrame(pl.from_arrow(file.read_row_group(group, columns=columns)))
+            return frame if columns is None else frame.select(columns)

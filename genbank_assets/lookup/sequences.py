@@ -1,0 +1,159 @@
+"""Residues of many records out of the object set, in the order of their names.
+
+Where the sequences lie is looked up together; short ones are read a few ahead of what is given out. Which records names
+mean belongs to ``names``; reading one object, to ``objects.read``.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import re
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import polars as pl
+
+from genbank_assets.errors import GenbankAssetsError, NotFoundError
+from genbank_assets.lookup.names import Missing, is_digest, is_sha256, named_records, refget_of
+from genbank_assets.lookup.records import Found, Lookup
+from genbank_assets.objects.contact import open_met_objects
+from genbank_assets.objects.keys import MOLECULE_CLASSES
+from genbank_assets.objects.object_index import locate, locate_all, locate_refget
+from genbank_assets.objects.read import residues
+from genbank_assets.settings import Settings
+
+LINE_RESIDUES = 60
+# Shorter sequences are read whole, several at a time, before they are given out.
+MAX_READ_AHEAD_RESIDUES = 1024 * 1024
+_COLUMNS = ("sequence_sha256", "molecule_class")
+
+
+def as_fasta(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Residues as FASTA with lines of sixty; no title before there are residues."""
+    first = next(pieces, b"")
+    yield f">{name}\n".encode()
+    rest = b""
+    for piece in itertools.chain([first], pieces):
+        rest += piece
+        whole = len(rest) - len(rest) % LINE_RESIDUES
+        yield re.sub(rb"(.{60})", rb"\1\n", rest[:whole])
+        rest = rest[whole:]
+    if rest:
+        yield rest + b"\n"
+
+
+def located(
+    settings: Settings, lookup: Lookup, names: list[str], missing: Missing
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """Name, title and row of the object table of each name that has residues in the set, in order."""
+    titles: dict[str, str] = {}
+    identities: dict[str, list[tuple[bytes, str]]] = {}
+    rows: dict[str, dict[str, Any]] = {}
+    for name in names:
+        if refget := refget_of(name):
+            titles[name] = refget
+            if (row := locate_refget(settings, refget)) is not None:
+                rows[name] = row
+            else:
+                hint = "" if settings.refget else " (GENBANK_ASSETS_REFGET is off: few or none are known)"
+                missing(name, NotFoundError(f"the object set has no sequence {name}{hint}"))
+        elif is_sha256(name):
+            titles[name] = name.lower()
+            identities[name] = [(bytes.fromhex(name), kind) for kind in MOLECULE_CLASSES]
+    partitions = []
+    for name, found in named_records(
+        lookup, [name for name in names if not is_digest(name)], missing, columns=_COLUMNS
+    ):
+        titles[name] = found.row["accession_version"]
+        if found.row["sequence_sha256"] is None:
+            missing(name, _without_residues(found))
+            continue
+        identities[name] = [(found.row["sequence_sha256"], found.row["molecule_class"])]
+        partitions.append(found.partition)
+    frame = pl.DataFrame(
+        [pair for pairs in identities.values() for pair in pairs],
+        schema={"sequence_sha256": pl.Binary, "molecule_class": pl.String},
+        orient="row",
+    ).unique()
+    places = {
+        (row["sequence_sha256"], row["molecule_class"]): row
+        for row in locate_all(settings, frame, first=partitions).iter_rows(named=True)
+    }
+    for name, pairs in identities.items():
+        row = next((places[pair] for pair in pairs if pair in places), None)
+        if row is not None:
+            rows[name] = row
+        elif is_sha256(name):
+            missing(name, NotFoundError(f"the object set has no sequence {name}"))
+        else:
+            where = f"the residues of {titles[name]} are not in the object set yet: materialize object_set"
+            missing(name, NotFoundError(where))
+    return [(name, titles[name], rows[name]) for name in names if name in rows]
+
+
+class SequenceReader:
+    """Reads sequences and writes them one behind the other, short ones several at a time."""
+
+    def __init__(self, settings: Settings, missing: Missing, *, is_fasta: bool, start: int, end: int | None) -> None:
+        self._settings = settings
+        self._missing = missing
+        self._is_fasta = is_fasta
+        self._start = start
+        self._end = end
+        self._store = open_met_objects(settings)
+
+    def read(self, wanted: list[tuple[str, str, dict[str, Any]]]) -> Iterator[bytes]:
+        """The sequences in their order, formatted."""
+        ahead: collections.deque[tuple[str, str, dict[str, Any], Future[bytes] | None]] = collections.deque()
+        with ThreadPoolExecutor(self._settings.upload_concurrency, thread_name_prefix="fetch") as pool:
+            try:
+                for name, title, row in wanted:
+                    is_short = row["length"] <= MAX_READ_AHEAD_RESIDUES and len(wanted) > 1
+                    ahead.append((name, title, row, pool.submit(self._whole, row) if is_short else None))
+                    if len(ahead) > 2 * self._settings.upload_concurrency:
+                        yield from self._formatted(*ahead.popleft())
+                while ahead:
+                    yield from self._formatted(*ahead.popleft())
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _pieces(self, row: dict[str, Any]) -> Iterator[bytes]:
+        return residues(self._settings, row, start=self._start, end=self._end, store=self._store)
+
+    def _whole(self, row: dict[str, Any]) -> bytes:
+        return b"".join(self._pieces(row))
+
+    def _formatted(self, name: str, title: str, row: dict[str, Any], read: Future[bytes] | None) -> Iterator[bytes]:
+        begun = False
+        try:
+            pieces = self._pieces(row) if read is None else iter([read.result()])
+            if self._is_fasta:
+                end = row["length"] if self._end is None else self._end
+                part = "" if (self._start, self._end) == (1, None) else f":{self._start}-{end}"
+                pieces = as_fasta(f"{title}{part}", pieces)
+            for piece in pieces:
+                begun = True
+                yield piece
+        except GenbankAssetsError as error:
+            if begun or error.transient:
+                raise
+            self._missing(name, error)
+
+
+def object_row(settings: Settings, found: Found) -> dict[str, Any] | None:
+    """Where a record's residues are in the object set; None when they are not in it.
+
+    Raises:
+        NotFoundError: the record has no residues of its own.
+    """
+    digest = found.row["sequence_sha256"]
+    if digest is None:
+        raise _without_residues(found)
+    return locate(settings, digest=digest, molecule_class=found.row["molecule_class"], partition=found.partition)
+
+
+def _without_residues(found: Found) -> NotFoundError:
+    name = found.row["accession_version"]
+    return NotFoundError(f"{name} has no residues of its own: it is built from others (see --format genbank)")
