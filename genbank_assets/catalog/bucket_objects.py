@@ -1,4 +1,4 @@
-"""Objects of a bucket, or files of a folder, as tables: read whole, in parts, or as one frame; nothing is written.
+"""Reads objects of a bucket, or files of a folder, whole, in parts, or as tables; writes nothing.
 
 A footer is read once, and of row groups the columns that are asked for. Which objects count belongs to ``bucket``.
 """
@@ -32,7 +32,7 @@ ROW_GROUPS_AHEAD = 4
 
 
 class BucketObjects:
-    """The objects of a place.
+    """Reads the objects of a bucket or the files of a folder.
 
     Args:
         url: the address, whose query says how the place is reached.
@@ -54,7 +54,7 @@ class BucketObjects:
         self._metadata = functools.lru_cache(maxsize=4096)(self._read_metadata)
 
     def location(self, key: str) -> str:
-        """An object as SQL names it: its address, or a path."""
+        """Return the address or path by which SQL names an object."""
         root = self.url if self.url.startswith("s3:") else unquote(urlsplit(self.url).path)
         return f"{root}/{key}"
 
@@ -88,7 +88,7 @@ class BucketObjects:
             raise NotFoundError(f"there is no {key} in {self.url}: {why}") from None
 
     def size(self, key: str) -> int:
-        """Bytes of an object.
+        """Return the size of an object in bytes.
 
         Raises:
             NotFoundError: it is not there.
@@ -97,7 +97,7 @@ class BucketObjects:
         return int(self._asked(lambda: obstore.head(self._store, key)["size"], key))
 
     def file(self, key: str) -> RangeFile:
-        """An object as a file that can be read anywhere.
+        """Return an object as a seekable file.
 
         Raises:
             NotFoundError: it is not there.
@@ -106,7 +106,7 @@ class BucketObjects:
         return RangeFile(self._store, key, size=self.size(key))
 
     def download(self, one: TableObject, path: Path) -> None:
-        """A whole object into a file, compared with its digest.
+        """Download a whole object into a file and compare it with its digest.
 
         Raises:
             NotFoundError: it is not there.
@@ -118,7 +118,7 @@ class BucketObjects:
             raise IntegrityError(f"{one.key} in {self.url} is not what its manifest says")
 
     def open(self, key: str) -> pq.ParquetFile:
-        """A table for reading; its footer is read once.
+        """Open a table for reading; its footer is read once.
 
         Raises:
             NotFoundError: it is not there.
@@ -133,7 +133,7 @@ class BucketObjects:
             return size, file.metadata
 
     def scan(self, keys: Sequence[str]) -> pl.LazyFrame:
-        """Tables of one schema as one frame that reads the columns it needs, a few row groups ahead."""
+        """Return tables of one schema as one lazy frame that reads the needed columns, a few row groups ahead."""
         with self.open(keys[0]) as first:
             empty = pl.from_arrow(first.schema_arrow.empty_table())
         assert isinstance(empty, pl.DataFrame)

@@ -1,4 +1,4 @@
-"""One release of one division whose tables lie in a bucket, as readers of a store's releases see it.
+"""One release of one division whose tables lie in a bucket, with the interface of a store's releases.
 
 Which releases there are belongs to ``bucket``; how objects are read, to ``bucket_objects``.
 """
@@ -37,7 +37,7 @@ class BucketRelease(ReadableRelease):
 
     @classmethod
     def of(cls, published: TablesManifest, *, bucket: BucketObjects) -> BucketRelease:
-        """The release that a manifest describes."""
+        """Return the release that a manifest describes."""
         key = PartitionKey(published.collection, published.section)
         return cls(
             partition=PartitionRelease(Path(), key, published.release),

@@ -1,4 +1,4 @@
-"""Which records a list of names means: accessions, with or without version, and digests of residues.
+"""Finds the records of many names: accessions, with or without version, and digests of residues.
 
 Finding one in the tables belongs to ``records``; what is done with those that are found, to ``texts`` and
 ``sequences``.
@@ -37,7 +37,7 @@ def is_digest(name: str) -> bool:
 def named_records(
     lookup: Lookup, names: list[str], missing: Missing, *, columns: Sequence[str]
 ) -> Iterator[tuple[str, Found]]:
-    """The record of each name; a version that only an earlier release has comes from there."""
+    """Yield the record of each name; a version that only an earlier release has comes from that release."""
     for name in names:
         if is_digest(name):
             missing(name, NotFoundError("a digest names residues, not a record: ask for an accession"))
