@@ -145,8 +145,8 @@ def test_a_day_applied_again_after_a_later_one_and_a_release_between_changes_not
         vrl=[annotated(VIRAL[0], "SECOND"), *VIRAL[1:5], renamed(VIRAL[5], "ZZ000001")],
         phg=PHAGE,
     )
-    states = {change["state"] for change in changes(mirrored, release="2.0")}
     mirror(VRL, mirrored)
+    states = {change["state"] for change in changes(mirrored, release="2.0")}
     assert states == set()
     after = loaded(mirrored)
     apply(mirrored, DAY)

@@ -21,7 +21,8 @@ import polars as pl
 import pytest
 
 from genbank_assets.errors import IntegrityError, ObjectStoreError
-from genbank_assets.objects import lease, prune, prune_plan, publish, store
+from genbank_assets.file_lock import lock_path
+from genbank_assets.objects import lease, prune, prune_plan, publish, repair, store
 from genbank_assets.objects.division_objects import DivisionObjects
 from genbank_assets.objects.division_tables import DivisionTables
 from genbank_assets.objects.memberships import memberships_of
@@ -219,6 +220,29 @@ def test_repair_sends_again_what_is_missing_or_damaged_and_touches_nothing_else(
         sent = set(keys[1:3]) if layout == "record" else {keys[0]}
         assert touched == {*sent, "manifests/genbank/1.0/pln.parquet"}
     assert repair_objects(settings, sample=200).problem_count == 0
+
+
+def test_a_repair_has_the_division_to_itself_while_it_writes(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = dataclasses.replace(settings, source=SAMPLE.as_uri(), objects=(tmp_path / "set").as_uri())
+    mirror(VRL, settings)
+    partition = PartitionRelease(settings.store, VRL, "1.0")
+    table_path(partition).write_bytes(b"not a table")
+    next(path for path in (tmp_path / "set" / "nucleotide").rglob("*") if path.is_file()).unlink()
+    held: list[tuple[str, bool]] = []
+
+    def noting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any, **options: Any) -> Any:
+            held.append((name, is_locked(lock_path(settings.store, str(VRL)))))
+            return function(*arguments, **options)
+
+        return called
+
+    for name in ("_copy", "publish_division"):
+        monkeypatch.setattr(repair, name, noting(name, getattr(repair, name)))
+    assert repair_objects(settings, sample=0).problems == ()
+    assert held == [("_copy", True), ("publish_division", True)]
 
 
 def test_repair_finds_rot_that_keeps_size_and_etag(sampled: Settings, bucket: Bucket) -> None:

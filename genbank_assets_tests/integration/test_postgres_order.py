@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 
 from genbank_assets.errors import DatabaseError
@@ -40,6 +43,7 @@ from genbank_assets_tests.integration.test_daily import (
     ncbi,
     renamed,
 )
+from genbank_assets_tests.integration.test_leases import eventually
 from genbank_assets_tests.integration.test_mirror import mirror
 
 __all__ = ["mirrored", "ncbi"]
@@ -253,3 +257,55 @@ def test_a_day_on_the_date_of_a_release_comes_before_it(divisions: Divisions) ->
         )
         assert (done.extra["applied"], done.extra["superseded_by_release"]) == (applied, 1 - applied)
     assert divisions.query("SELECT definition FROM genbank.record") == [(f"Of {day}",)]
+
+
+ONE, OTHER = "gbbct1.seq.gz", "gbphg1.seq.gz"
+
+
+def in_another_order(divisions: Divisions) -> tuple[list[Entry], dict[str, int]]:
+    """Eight records whose numbers, names and places on the disk have three orders; returns them and their numbers."""
+    entries = [Entry(f"AB{n:06}", residues="acgt" * (n + 3)) for n in (5, 2, 7, 0, 6, 1, 4, 3)]
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: entries}))
+    for release, number in (("1.1", 1), ("1.2", 0), ("1.3", 4)):  # a changed record is written anew, at the end
+        entries[number] = dataclasses.replace(entries[number], title=f"Changed by {release}")
+        divisions.load(divisions.make("genbank/bct", release, {ONE: entries}))
+    numbers = divisions.query("SELECT accession, record_id FROM genbank.record WHERE section = 'bct'")
+    return entries, {str(name): int(number) for name, number in numbers}
+
+
+@pytest.mark.parametrize("way", ["changed", "absent", "moved", "moved to a division that is new"])
+def test_rows_are_locked_in_the_order_of_their_numbers(divisions: Divisions, way: str) -> None:
+    """Two loads that change the same rows wait for each other, never each for the other.
+
+    A session holds a row in the middle. When the load waits for it, all rows before it are locked and none after it,
+    in whatever order the files, the index of names or the disk have them.
+    """
+    entries, numbers = in_another_order(divisions)
+    if way == "moved":
+        divisions.load(divisions.make("genbank/phg", "1.0", {OTHER: [Entry("CD000001", division="PHG")]}))
+    entries = [dataclasses.replace(e, title="Otherwise", division="PHG" if "moved" in way else "BCT") for e in entries]
+    release = {
+        "changed": lambda: divisions.make("genbank/bct", "2.0", {ONE: sorted(entries, key=lambda e: e.accession)}),
+        "absent": lambda: divisions.make("genbank/bct", "2.0", {ONE: [Entry("AB000009")]}),
+    }.get(way, lambda: divisions.make("genbank/phg", "2.0", {OTHER: sorted(entries, key=lambda e: e.accession)}))()
+    ids = sorted(numbers.values())
+    middle = ids[len(ids) // 2]
+    url = str(divisions.settings.postgres_url)
+    lock = "SELECT record_id FROM genbank.record WHERE record_id = ANY (%s) FOR UPDATE"
+    with (
+        psycopg.connect(url) as holder, psycopg.connect(url, autocommit=True) as beside,
+        ThreadPoolExecutor(1) as pool,
+    ):  # fmt: skip
+        holder.execute(lock, [[middle]])
+        load = pool.submit(divisions.load, release, max_absent_fraction=1.0)
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
+            "AND query LIKE '%genbank.%'"
+        )
+        eventually(lambda: load.done() or beside.execute(waiting).fetchone() == (1,))
+        free = {number for (number,) in beside.execute(f"{lock} SKIP LOCKED", [ids])}
+        holder.rollback()
+        load.result(60)
+    assert sorted(set(ids) - free) == [number for number in ids if number <= middle]
+    kept = divisions.query("SELECT count(*) FROM genbank.record WHERE record_id = ANY (%s)", ids)
+    assert kept == [(len(ids),)]
