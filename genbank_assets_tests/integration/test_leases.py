@@ -22,6 +22,7 @@ import pytest
 
 from genbank_assets.errors import IntegrityError
 from genbank_assets.locks import exclusive
+from genbank_assets.objects import lease as object_lease
 from genbank_assets.postgres import daily, division_load, leases, partitions
 from genbank_assets.postgres.connection import Database, open_database
 from genbank_assets.postgres.first_load import FirstLoad
@@ -126,6 +127,12 @@ def test_a_heartbeat_keeps_the_lease(database: Database, monkeypatch: pytest.Mon
         now = leases.holder(database, "load x")
         assert now is not None
         assert not now.has_expired()
+
+
+def test_a_holder_may_be_silent_for_some_heartbeats() -> None:
+    """One that is lost, or late on a busy machine, costs nobody his lease."""
+    assert 3 * leases.HEARTBEAT_SECONDS <= leases.LEASE_TIMEOUT_SECONDS
+    assert 3 * object_lease.RENEW_SECONDS <= object_lease.EXPIRY_SECONDS / 2  # from when on it is asked for
 
 
 def test_who_takes_over_waits_for_what_is_being_written(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

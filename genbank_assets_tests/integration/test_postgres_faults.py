@@ -143,25 +143,3 @@ def test_a_killed_server_is_an_error_and_the_next_run_goes_on(tmp_path: Path, di
         assert own.query("SELECT count(*) FROM genbank.feature") == [(12,)]
     finally:
         remove_server(settings.store)
-
-
-def test_rows_are_locked_in_the_order_of_their_numbers(divisions: Divisions) -> None:
-    """Whatever order the file has: two loads that change the same records wait for each other and do not deadlock."""
-    before = records(0, 6)
-    divisions.load(divisions.make("genbank/bct", "1.0", {FIRST: before}))
-    changed = [dataclasses.replace(entry, title="Changed") for entry in reversed(before)]
-    partition = divisions.make("genbank/bct", "2.0", {FIRST: changed})
-    numbers = [number for (number,) in divisions.query("SELECT record_id FROM genbank.record ORDER BY 1")]
-    url = str(divisions.settings.postgres_url)
-    with psycopg.connect(url) as holder, psycopg.connect(url) as looker:
-        holder.execute("SELECT FROM genbank.record WHERE record_id = %s FOR UPDATE", [numbers[3]])
-        load = SPAWN.Process(target=load_in_process, args=(divisions.settings, partition))
-        load.start()
-        wait_until_blocked(url)
-        free = looker.execute("SELECT record_id FROM genbank.record FOR UPDATE SKIP LOCKED").fetchall()
-        looker.rollback()
-        holder.rollback()
-    load.join(60)
-    assert load.exitcode == 0
-    assert sorted(number for (number,) in free) == numbers[4:]
-    assert divisions.query("SELECT DISTINCT definition FROM genbank.record") == [("Changed",)]

@@ -144,6 +144,29 @@ def test_a_small_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_before_the_call_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a loss of power leaves is the old file or the new one: never an empty file under the name."""
+    order: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        order.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        fsync(descriptor)
+
+    def replaced(source: Path, target: Path) -> None:
+        order.append(f"rename {Path(source).name} {Path(target).name}")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    write_atomically(tmp_path / "folder" / "small", b"new")
+    temporary = order[0].removeprefix("sync ")
+    assert temporary.endswith(".tmp")
+    assert order == [f"sync {temporary}", f"rename {temporary} small", "sync folder"]
+
+
 def test_only_published_releases_count(tmp_path: Path) -> None:
     for release in ("272.0", "273.0"):
         publish_manifest(manifest(release=release), partition=PartitionRelease(tmp_path, KEY, release))
