@@ -17,7 +17,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,10 @@ ONCE_MORE = ("release", OLDER, LATER, "prune")
 # A way and how often it is chosen; those that need a file system of the store's own are left out without.
 WAYS = {
     "run": 5, "all": 3, "worker": 3, "stop": 1, "postgres": 4, "backend": 2, "s3": 4, "both servers": 1, "full": 4,
-    "read-only": 1, "clock": 2,
+    "read-only": 1, "clock": 2, "full at a name": 3, "kill at a name": 3,
 }  # fmt: skip
+# Set before the step begins, and not at a moment of it.
+BEFOREHAND = {"read-only", "full at a name", "kill at a name"}
 DATA_SEED = 11
 
 
@@ -65,8 +67,10 @@ class Round:
         seconds: dict[tuple[str, str], float],
         tell: Callable[[str], None],
         result: Result,
+        ways: Collection[str],
     ) -> None:
         self._world = there
+        self._ways = [way for way, weight in WAYS.items() for _ in range(weight) if way in ways and self._possible(way)]
         self._draw = random.Random(seed)
         self._seconds = seconds
         self._tell = tell
@@ -109,31 +113,35 @@ class Round:
 
     def _attempt(self, name: str, *, beside: str | None) -> bool:
         """Whether it came to its end all the same, so that there is nothing left to disturb."""
-        way = self._draw.choice([way for way, weight in WAYS.items() for _ in range(weight) if self._possible(way)])
+        way = self._draw.choice(self._ways)
         stage = self._draw.choice(STAGES.get(name, DAY_STAGES))
         # Early moments more often: a stage that goes on after an attempt has less to do.
         moment = self._seconds.get((name, stage), 1.0) * self._draw.random() ** 2
         # Drawn before anything runs, so that a seed always says the same.
         size, pause = self._draw.choice([0, 4, 16, 64, 128, 256, 512, 1024]), self._draw.uniform(0, 1.5)
         off = self._draw.choice([-1, 1]) * 10 ** self._draw.uniform(1, 7)
+        number = self._draw.choice(range(1, 40))
+        more = {"FAULTS_RENAME": f"{way.split()[0]} {number}"} if way.endswith("at a name") else {}
         if way == "read-only":
             self._world.remount("ro")
-        step = self._world.start(name)
+        step = self._world.start(name, **more)
         step.wait_begun()
         other = self._world.start(beside) if beside else None
-        if way != "read-only":
+        if way not in BEFOREHAND:
             step.wait_stage(stage)
             step.wait_ended(moment)
         hit, missed = step.stage(), step.process.poll() is not None
-        if not missed:
+        if not missed and way not in BEFOREHAND:
             self._disturb(way, step, pause=pause, left_kilobytes=size, off=off)
         code = step.end()
+        if way in BEFOREHAND:
+            hit, missed = step.stage(), bool(more) and code == 0
         codes = [(step, code), *([(other, other.end())] if other else [])]
         if self._world.is_mounted:
             self._world.empty()
         self._world.start_postgres()
         self._world.step_clock(0)
-        self._note(step, hit, way=way, moment=moment, missed=missed and way != "read-only", beside=beside, codes=codes)
+        self._note(step, hit, way=way, moment=moment, missed=missed, beside=beside, codes=codes)
         return codes[0][1] == 0
 
     def _note(
@@ -192,15 +200,17 @@ class Round:
         self._result.problems.append(text)
 
 
-def run_suite(folder: Path, *, points: int, seed: int, tell: Callable[[str], None] = print) -> Result:
-    """Rounds until so many points are done; round N has the seed ``seed + N``."""
+def run_suite(
+    folder: Path, *, points: int, seed: int, ways: Collection[str] = tuple(WAYS), tell: Callable[[str], None] = print
+) -> Result:
+    """Rounds until so many points are done, of these ways alone; round N has the seed ``seed + N``."""
     result = Result()
     server_folder = folder / "server"
     folder.chmod(0o755)
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(postgres(server_folder))
         options: dict[str, Any] = {"server": server, "server_folder": server_folder, "seed": DATA_SEED}
-        told: dict[str, Any] = {"seconds": {}, "tell": tell, "result": result}
+        told: dict[str, Any] = {"seconds": {}, "tell": tell, "result": result, "ways": ways}
         with world(folder / "undisturbed", **options) as there:
             Round(there, seed=0, **told).run(points=0)
             expected = there.state()

@@ -185,9 +185,9 @@ class World:
         }
         return ours
 
-    def start(self, name: str) -> Step:
-        """Start a step."""
-        return Step(name, environment=self.environment())
+    def start(self, name: str, **more: str) -> Step:
+        """Start a step; keyword arguments are further variables of its environment."""
+        return Step(name, environment=self.environment() | more)
 
     def start_s3(self) -> None:
         """Start the S3 server, on the port of before."""

@@ -1,12 +1,18 @@
 """On the module path of a process: its clock, and that of its workers, is off by what a file says at every look.
 
+And where FAULTS_RENAME is ``full 7``, the disk is full from the seventh name on that a process wants to give a file, or
+it is killed there (``kill 7``): a publication is such a moment.
+
 Python's clock alone, not the file system's: files have the true time, as when a file server has another clock. Only
 this project's modules get another ``datetime``: extension modules derive C types from the true one.
 """
 
 import builtins
 import datetime as dt
+import errno
+import itertools
 import os
+import signal
 import time
 import types
 from typing import Any
@@ -42,3 +48,20 @@ def _import(name: str, globals: Any = None, *arguments: Any, **options: Any) -> 
 
 time.time = lambda: _true_time() + _off()
 builtins.__import__ = _import
+
+
+def _limited(true: Any) -> Any:
+    def named(source: Any, target: Any, **options: Any) -> Any:
+        if next(_names) >= int(_number):
+            if _how == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source), None, str(target))
+        return true(source, target, **options)
+
+    return named
+
+
+_names = itertools.count(1)
+if _wanted := os.environ.get("FAULTS_RENAME"):
+    _how, _number = _wanted.split()
+    os.replace, os.link, os.symlink = _limited(os.replace), _limited(os.link), _limited(os.symlink)
