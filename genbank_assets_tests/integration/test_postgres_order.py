@@ -273,6 +273,15 @@ def in_another_order(divisions: Divisions) -> tuple[list[Entry], dict[str, int]]
     return entries, {str(name): int(number) for name, number in numbers}
 
 
+def waits(beside: psycopg.Connection[Any]) -> bool:
+    """Whether a statement of a load waits for a lock."""
+    found = beside.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
+        "AND query LIKE '%genbank.%'"
+    )
+    return found.fetchone() == (1,)
+
+
 @pytest.mark.parametrize("way", ["changed", "absent", "moved", "moved to a division that is new"])
 def test_rows_are_locked_in_the_order_of_their_numbers(divisions: Divisions, way: str) -> None:
     """Two loads that change the same rows wait for each other, never each for the other.
@@ -298,14 +307,38 @@ def test_rows_are_locked_in_the_order_of_their_numbers(divisions: Divisions, way
     ):  # fmt: skip
         holder.execute(lock, [[middle]])
         load = pool.submit(divisions.load, release, max_absent_fraction=1.0)
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
-            "AND query LIKE '%genbank.%'"
-        )
-        eventually(lambda: load.done() or beside.execute(waiting).fetchone() == (1,))
+        eventually(lambda: load.done() or waits(beside))
         free = {number for (number,) in beside.execute(f"{lock} SKIP LOCKED", [ids])}
         holder.rollback()
         load.result(60)
     assert sorted(set(ids) - free) == [number for number in ids if number <= middle]
     kept = divisions.query("SELECT count(*) FROM genbank.record WHERE record_id = ANY (%s)", ids)
     assert kept == [(len(ids),)]
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["with records", "that is new"])
+def test_a_record_that_moves_to_a_division_keeps_what_a_later_day_brings_meanwhile(
+    divisions: Divisions, is_new: bool
+) -> None:
+    """The day has changed the record and not committed when the load, which has seen it as it was, wants to move it."""
+    moving, other = Entry("AB000009"), Entry("CD000001", division="PHG")
+    divisions.load(divisions.make("genbank/bct", "1.0", {ONE: [moving, Entry("AB000001")]}))
+    if not is_new:
+        divisions.load(divisions.make("genbank/phg", "1.0", {OTHER: [other]}))
+    moved = dataclasses.replace(moving, division="PHG", title="Moved")
+    release = divisions.make("genbank/phg", "2.0", {OTHER: [other, moved]})
+    url = str(divisions.settings.postgres_url)
+    with (
+        psycopg.connect(url) as day, psycopg.connect(url, autocommit=True) as beside, ThreadPoolExecutor(1) as pool,
+    ):  # fmt: skip
+        day.execute(
+            "UPDATE genbank.record SET definition = 'Of a later day', point = point + (1::bigint << 40) "
+            "WHERE accession = 'AB000009'"
+        )
+        load = pool.submit(divisions.load, release)
+        eventually(lambda: load.done() or waits(beside))
+        assert not load.done()
+        day.commit()
+        load.result(60)
+    rows = divisions.query("SELECT section, definition FROM genbank.record WHERE accession = 'AB000009' ORDER BY 1")
+    assert rows == [("bct", "Of a later day"), ("phg", "Moved")]
