@@ -74,11 +74,13 @@ def manifest_of(partition: PartitionRelease, stage: Stage) -> Manifest:
 
 
 def build(made: Divisions, partition: PartitionRelease, *, run_id: str = "again", **changed: Any) -> Manifest:
-    recheck = changed.pop("recheck", False)
-    options = {"progress": made.lines.append, "run_id": run_id, "recheck": recheck}
+    options = {"progress": made.lines.append, "run_id": run_id}
+    if "recheck" in changed:
+        options["recheck"] = changed.pop("recheck")
     settings = dataclasses.replace(made.settings, **changed)
     records = build_records(partition, settings=settings, **options)
-    build_unique_records(partition, settings=settings, **options)
+    unique = build_unique_records(partition, settings=settings, **options)
+    assert (unique.stage, unique.input_digest) == ("unique_records", records.digest)
     return records
 
 

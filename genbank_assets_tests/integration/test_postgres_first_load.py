@@ -104,6 +104,21 @@ def test_a_release_that_overtakes_an_unfinished_first_load_begins_anew(
     assert divisions.query("SELECT release FROM genbank.source_file") == [("2.0",)]
 
 
+def test_a_release_issued_anew_and_taken_back_during_its_first_load_begins_anew_each_time(
+    divisions: Divisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is resumed has to be of the input that is there now, not of one that was there before the last."""
+    with monkeypatch.context() as patch:
+        patch.setattr(first_load.FirstLoad, "attach", killed)
+        for records in (many(3), many(4)):
+            issued = divisions.make("genbank/bct", "1.0", {ONE: records})
+            with pytest.raises(KeyboardInterrupt):
+                divisions.load(issued)
+    loaded = divisions.load(divisions.make("genbank/bct", "1.0", {ONE: many(3)}))
+    assert (loaded.report.files_now, len(rows_of(divisions))) == (1, 3)
+    assert divisions.query("SELECT count(*) FROM genbank.source_file") == [(1,)]
+
+
 def spoil(divisions: Divisions, table: str, *, what: str) -> None:
     """Change a row so that only a digest sees it, or take one away so that only the number of rows does."""
     if what == "digests":

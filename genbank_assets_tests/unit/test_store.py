@@ -17,7 +17,7 @@ import pytest
 
 from genbank_assets import __version__
 from genbank_assets.durable import DAY_SECONDS, sweep_temporaries
-from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.errors import IntegrityError, NotFoundError, StoreError
 from genbank_assets.file_lock import file_lock
 from genbank_assets.processes import space_digest
 from genbank_assets.release_facts import release_sort_key
@@ -165,6 +165,12 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_before_the_ca
     temporary = order[0].removeprefix("sync ")
     assert temporary.endswith(".tmp")
     assert order == [f"sync {temporary}", f"rename {temporary} small", "sync folder"]
+
+
+def test_a_path_that_cannot_be_written_is_a_sentence_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="/file: a part of the path is a file, not a folder"):
+        write_atomically(tmp_path / "file" / "below", b"new")
 
 
 def test_only_published_releases_count(tmp_path: Path) -> None:

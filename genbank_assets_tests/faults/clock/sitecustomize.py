@@ -51,12 +51,12 @@ builtins.__import__ = _import
 
 
 def _limited(true: Any) -> Any:
-    def named(source: Any, target: Any, **options: Any) -> Any:
+    def named(source: Any, target: Any, *more: Any, **options: Any) -> Any:
         if next(_names) >= int(_number):
             if _how == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source), None, str(target))
-        return true(source, target, **options)
+        return true(source, target, *more, **options)
 
     return named
 
