@@ -21,6 +21,7 @@ from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.daily import apply_day
 from genbank_assets.postgres.load import load_division
 from genbank_assets.postgres.sql_files import query
+from genbank_assets.postgres.versions import ensure_schema
 from genbank_assets.release_facts import first_fetched
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionRelease
@@ -342,3 +343,21 @@ def test_a_record_that_moves_to_a_division_keeps_what_a_later_day_brings_meanwhi
         load.result(60)
     rows = divisions.query("SELECT section, definition FROM genbank.record WHERE accession = 'AB000009' ORDER BY 1")
     assert rows == [("bct", "Of a later day"), ("phg", "Moved")]
+
+
+def test_two_releases_that_are_noted_at_the_same_moment_stand_in_the_order_of_their_numbers(settings: Settings) -> None:
+    """The earlier one, first fetched after the date of the later one, waits until it can see where that stands."""
+    with open_database(settings, create=True) as database:
+        ensure_schema(database)
+    note = "SELECT genbank.note_release('genbank', %s, %s, 0, %s::date, %s::date)"
+    url = str(settings.postgres_url)
+    with (
+        psycopg.connect(url) as one, psycopg.connect(url) as other, psycopg.connect(url, autocommit=True) as beside,
+        ThreadPoolExecutor(1) as pool,
+    ):  # fmt: skip
+        (later,) = one.execute(note, ["2.0", 2, "2026-10-15", "2026-10-16"]).fetchone() or (0,)
+        noted = pool.submit(other.execute, note, ["1.0", 1, None, "2026-12-01"])
+        eventually(lambda: noted.done() or waits(beside))
+        one.commit()
+        (earlier,) = noted.result(60).fetchone() or (0,)
+    assert 0 < earlier < later
