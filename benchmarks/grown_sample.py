@@ -101,6 +101,48 @@ def skewed(text: bytes) -> bytes:
     return b"".join([head, *records])
 
 
+def uneven(text: bytes, *, times: int = 1) -> bytes:
+    """The same records with 3,000 organisms of which few are frequent, empty values, and values no B-tree takes.
+
+    60 % of all features, whatever they are, have the product "hypothetical protein", a third an empty gene; one of 500
+    has a locus tag and a db_xref of 3,000 drawn characters, whose first 300 are alike.
+
+    Args:
+        text: as :func:`grown` makes it.
+        times: how often each record has its features but ``source``.
+    """
+    draw = random.Random(3)
+    names = [b"Speciosum numerosum %d" % number for number in range(3_000)]
+    shares = [1 / (number + 1) for number in range(len(names))]
+    head, *records = re.split(rb"(?m)^(?=LOCUS   )", text)
+
+    def feature(match: re.Match[bytes]) -> bytes:
+        found = match[0]
+        if draw.random() < 0.6:
+            found = re.sub(rb'(?m)^ {21}/product="[^"]*"\n', b"", found) + _qualifier("product", "hypothetical protein")
+        if draw.random() < 1 / 3:
+            found += _qualifier("gene", "")
+        if draw.random() < 1 / 500:
+            long = "p" * 300 + "".join(draw.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=2_700))
+            found += _qualifier("locus_tag", long) + _qualifier("db_xref", f"Long:{long}")
+        return found
+
+    for number, record in enumerate(records):
+        begin, features, end = re.split(rb"(?m)^(FEATURES  (?:.|\n)*?)(?=^\S)", record, maxsplit=1)
+        (name,) = draw.choices(names, shares)
+        source, *others = re.split(rb"(?m)^(?= {5}\S)", features)[1:]
+        source = re.sub(rb'/organism="[^"]*"', b'/organism="' + name + b'"', source)
+        source = re.sub(rb"taxon:\d+", b"taxon:%d" % (3_000_000 + int(name.split()[-1])), source)
+        others = [re.sub(rb"(?s).+", feature, other) for other in others * times]
+        begin = re.sub(rb"(?m)^  ORGANISM  .*", b"  ORGANISM  " + name, begin)
+        records[number] = begin + features.split(b"\n", 1)[0] + b"\n" + source + b"".join(others) + end
+    return b"".join([head, *records])
+
+
+def _qualifier(name: str, value: str) -> bytes:
+    return f'{"":21}/{name}="{value}"\n'.encode()
+
+
 def _mark(number: int) -> bytes:
     """Ten residues that tell record from record."""
     return "".join("acgt"[number >> shift & 3] for shift in range(0, 20, 2)).encode()

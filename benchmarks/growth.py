@@ -15,13 +15,16 @@ of fifty changed; days on top of it. The same of a division of a tenth of the fi
     python benchmarks/growth.py --megabytes 500 --folder /data/growth             what is measured
 
 ``--kind skewed`` has the records of ``vrl`` with one product on 60 % of the features, one taxon for 90 % of them, and
-values of 5,000 and 200,000 characters.
+values of 5,000 and 200,000 characters. ``--kind uneven`` has one product on 60 % of all features, 3,000 organisms of
+which few are frequent, empty names, names that no B-tree takes, and a file in the middle with a hundred times the
+features a record.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
+import functools
 import hashlib
 import json
 import re
@@ -35,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from grown_sample import Mould, grown, revised, skewed
+from grown_sample import Mould, grown, revised, skewed, uneven
 from isal import igzip
 from psycopg import sql
 
@@ -53,9 +56,9 @@ from genbank_assets.tables.records import build_records
 
 ROOT = Path(__file__).parent.parent
 KINDS = {"vrl": ("vrl", "pln", "est", "rod", "vrt"), "bct": ("bct",)}
-KINDS["skewed"] = KINDS["vrl"]
+KINDS["skewed"] = KINDS["uneven"] = KINDS["vrl"]
 KEY = PartitionKey("genbank", "vrl")
-DAYS = [dt.date(2026, 9, 1) + dt.timedelta(days=n) for n in range(5)]
+DAYS = [dt.date(2026, 11, 1) + dt.timedelta(days=n) for n in range(7)]
 _FILE = re.compile(r"loaded (\S+): .* in ([\d.]+) s,")
 
 
@@ -112,9 +115,9 @@ class Growth:
         return max(2, int(self.options.files) // 10)
 
     def prepare(self) -> None:
-        for name, files in (("large", self.options.files), ("small", self.few)):
-            case = Case(self, name, files)
-            for release in ("273.0", "274.0"):
+        cases = [Case(self, name, files) for name, files in (("large", self.options.files), ("small", self.few))]
+        for release in ("273.0", "274.0"):
+            for case in cases:
                 case.release(release)
 
     def run(self) -> dict[str, Any]:
@@ -139,7 +142,10 @@ class Growth:
             "update_seconds": update.seconds, "update_files": update.files,
             "small_update_seconds": small_update.seconds,
         }  # fmt: skip
-        results["day_seconds"], results["small_day_seconds"] = large.days(), small.days()
+        days = [(large.day(number), small.day(number)) for number in range(len(DAYS))]
+        results["day_seconds"], results["small_day_seconds"] = (
+            statistics.median(each) for each in zip(*days, strict=True)
+        )
         return results | ratios(results)
 
     def database(self, name: str) -> str:
@@ -199,13 +205,14 @@ class Case:
         partition = PartitionRelease(self.store, KEY, release)
         if partition.manifest("unique_records") is not None:
             return partition
-        text = grown(self._options.megabytes, divisions=KINDS[self._options.kind])
-        text = skewed(text) if self._options.kind == "skewed" else text
-        mould = Mould(revised(text) if release == "274.0" else text)
+        kind, megabytes = self._options.kind, self._options.megabytes
+        mould = mould_of(kind, release, megabytes)
+        crowded = mould_of(kind, release, megabytes / 20, times=100) if kind == "uneven" else mould
         entries = []
         for number in range(self._files):
             path = partition.stage_folder("raw_files") / f"gb{KEY.division}{number + 1}.seq.gz"
-            entries.append(raw_file(path, mould.cast(first=number * mould.records)))
+            text = (crowded if number == self._files // 2 else mould).cast(first=number * mould.records)
+            entries.append(raw_file(path, text))
         dates = {"273.0": "August 15 2026", "274.0": "October 15 2026"}
         publish(partition, entries, release_date=dates[release])
         settings = Settings(store=self.store, workers=2)
@@ -229,24 +236,20 @@ class Case:
         load_division(partition, settings=settings, progress=progress, run_id="bench")
         return Load(time.perf_counter() - begun, lines, self._options.megabytes)
 
-    def days(self) -> float:
-        """The median seconds of a day of one MB, half of whose records are new."""
-        found = []
-        for number, day in enumerate(DAYS):
-            day += dt.timedelta(days=60)
-            partition = PartitionRelease(self.store, PartitionKey(KEY.collection, "daily"), f"{day:%Y%m%d}")
-            kinds = KINDS[self._options.kind]
-            known = grown(0.5, divisions=kinds, first=number * 50)
-            new = grown(0.5, divisions=kinds, first=50_000_000 + number * 10_000)
-            text = known.replace(b"DEFINITION  ", b"DEFINITION  Daily ") + new
-            text = re.sub(rb"(?m)^(LOCUS .{50,60}) [A-Z]{3} ", rb"\1 VRL ", text)
-            publish(partition, [raw_file(partition.stage_folder("raw_files") / "nc1.flat.gz", text)], release_date=None)
-            for stage in (build_records, build_unique_records):
-                stage(partition, settings=self._settings, progress=note, run_id="bench")
-            begun = time.perf_counter()
-            apply_day(partition, settings=self._settings, progress=note, run_id="bench")
-            found.append(time.perf_counter() - begun)
-        return statistics.median(found)
+    def day(self, number: int) -> float:
+        """Seconds of a day of four MB, half of whose records are new."""
+        partition = PartitionRelease(self.store, PartitionKey(KEY.collection, "daily"), f"{DAYS[number]:%Y%m%d}")
+        kinds = KINDS[self._options.kind]
+        known = grown(2, divisions=kinds, first=number * 50)
+        new = grown(2, divisions=kinds, first=50_000_000 + number * 10_000)
+        text = known.replace(b"DEFINITION  ", b"DEFINITION  Daily ") + new
+        text = re.sub(rb"(?m)^(LOCUS .{50,60}) [A-Z]{3} ", rb"\1 VRL ", text)
+        publish(partition, [raw_file(partition.stage_folder("raw_files") / "nc1.flat.gz", text)], release_date=None)
+        for stage in (build_records, build_unique_records):
+            stage(partition, settings=self._settings, progress=note, run_id="bench")
+        begun = time.perf_counter()
+        apply_day(partition, settings=self._settings, progress=note, run_id="bench")
+        return time.perf_counter() - begun
 
     def count(self) -> int:
         with psycopg.connect(self.url) as connection:
@@ -261,6 +264,17 @@ class Case:
                 "AND relkind IN ('i', 'r') AND relname LIKE '%\\_genbank\\_%' ORDER BY 1"
             )
             return {str(name): round(float(size), 1) for name, size in rows}
+
+
+@functools.lru_cache(maxsize=2)
+def mould_of(kind: str, release: str, megabytes: float, *, times: int = 1) -> Mould:
+    """The form of a division's files; the next release's text is the same but for one record of fifty."""
+    text = grown(megabytes, divisions=KINDS[kind])
+    if kind == "skewed":
+        text = skewed(text)
+    elif kind == "uneven":
+        text = uneven(text, times=times)
+    return Mould(revised(text) if release == "274.0" else text)
 
 
 def raw_file(path: Path, text: bytes) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, LiteralString
@@ -89,15 +90,28 @@ class Session:
             yield from cursor.execute(statement, parameters)
 
     def copy_in(self, statement: str, pieces: Iterable[bytes]) -> int:
-        """Send the binary pieces of a COPY; return the number of rows."""
+        """Send the binary pieces of a COPY; return the number of rows.
+
+        The next piece is made while the server reads the current one.
+        """
         self.totals.statements += 1
         with self._connection.cursor() as cursor:
             # Built from this package's table and column names only, never from input.
             with cursor.copy(statement) as copy:
-                for piece in pieces:
+                for piece in _one_ahead(pieces):
                     copy.write(piece)
             self.totals.rows_copied += cursor.rowcount
             return cursor.rowcount
+
+
+def _one_ahead(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same pieces; the next one is made by a thread while the caller has this one."""
+    waiting = iter(pieces)
+    with ThreadPoolExecutor(1, thread_name_prefix="copy") as thread:
+        coming = thread.submit(next, waiting, None)
+        while (piece := coming.result()) is not None:
+            coming = thread.submit(next, waiting, None)
+            yield piece
 
 
 class Database:

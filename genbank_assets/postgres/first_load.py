@@ -64,6 +64,8 @@ class FirstLoad:
         small = records < SMALL_RECORDS
         if not small:
             progress(f"{self._title}: building indexes")
+            names = [f"genbank.{partitions.partition_name(table, **self._name)}" for table in PARTITIONED]
+            self._totals.add(partitions.freeze_pages(self._database, names))
         partitions.build_indexes(
             self._database, **self._name, workers=0 if small else settings.workers, totals=self._totals,
             memory=INDEX_MEMORY, check=lambda session: assert_held(session, self._lease),

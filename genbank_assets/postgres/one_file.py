@@ -2,8 +2,8 @@
 
 For a division with records: COPY the keys to staging, compare them in one set-based query that returns the records to
 send, COPY these into the division's tables, and write ledger and history in one statement. For a first load: COPY all
-records into separate tables that are not visible yet. At most ten statements, whatever the size; after a kill the file
-is loaded completely or not at all. Choosing files, and the steps before and after, belong to ``division_load``.
+records into separate tables that are not visible yet. At most twelve statements, whatever the size; after a kill the
+file is loaded completely or not at all. Choosing files, and the steps before and after, belong to ``division_load``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from genbank_assets.ncbi.catalog import GENBANK
 from genbank_assets.postgres.connection import Session, SqlTotals, is_transient, open_database
 from genbank_assets.postgres.digests import Digest
 from genbank_assets.postgres.leases import Lease, assert_held
-from genbank_assets.postgres.partitions import partition_name
+from genbank_assets.postgres.partitions import freeze_pages, grown_tables, partition_name
 from genbank_assets.postgres.record_table import RecordTable, Wanted
 from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.staging import Copy, Origin, event_copy, key_copy, row_copies
@@ -86,12 +86,14 @@ class LoadedFile:
         sent: number of records sent; the others were unchanged.
         totals: statements, rows and seconds.
         overtaken: whether the division's release is not older than this day, so nothing was changed.
+        grown: tables that should be vacuumed now.
     """
 
     name: str
     sent: int
     totals: SqlTotals
     overtaken: bool = False
+    grown: tuple[str, ...] = ()
 
 
 def load_file(task: LoadTask) -> LoadedFile:
@@ -107,8 +109,11 @@ def load_file(task: LoadTask) -> LoadedFile:
     load = _load_first if task.is_first else _load
     for attempt in range(_RETRIES):
         try:
-            with open_database(task.settings) as database, database.transaction() as session:
-                return load(session, task)
+            with open_database(task.settings) as database:
+                with database.transaction() as session:
+                    loaded = load(session, task)
+                loaded.totals.add(freeze_pages(database, loaded.grown))
+                return loaded
         except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected) as error:
             if attempt == _RETRIES - 1:
                 raise DatabaseError(f"{task.name}: {str(error).strip()}") from error
@@ -167,9 +172,10 @@ def _load_first(session: Session, task: LoadTask) -> LoadedFile:
             for copy in row_copies(table, wanted, origin=origin):
                 _send(session, copy)
             _send(session, event_copy(table, wanted, origin=origin, release=task.release, run_id=task.run_id))
+    grown = grown_tables(session, collection=task.collection, section=task.division)
     entry = _entry(task, file_id, digest, session, records_new=len(there))
     session.execute("SELECT genbank.note_file(%s, %s, %s, %s)", [task.collection, task.division, task.release, entry])
-    return LoadedFile(name=task.name, sent=len(there), totals=session.totals)
+    return LoadedFile(name=task.name, sent=len(there), totals=session.totals, grown=tuple(grown))
 
 
 def _ordinals(table: RecordTable, digest: Digest, left_out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

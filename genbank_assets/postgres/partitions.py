@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from genbank_assets.errors import SettingsError
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
+from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.statements import PARTITIONED, indexes
 
 # Autovacuum after 2 % of a partition has changed, instead of 20 %; rows inserted by a load are vacuumed by the load.
@@ -31,6 +32,7 @@ _WITHOUT_STATISTICS = {
     "reference": ("authors", "consortium", "journal", "location", "remark", "title"),
     "record_event": ("evidence", "previous_accession_version", "record_sha256", "run_id", "sequence_sha256"),
 }  # fmt: skip
+_MIN_GROWN_BYTES = 64 * 1024 * 1024  # of a table, from which a VACUUM is worth its statement
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 _MEMORY = (
     "SELECT set_config('maintenance_work_mem', %s, true), set_config('max_parallel_maintenance_workers', '0', true)"
@@ -52,12 +54,19 @@ def partition_name(table: str, *, collection: str, section: str) -> str:
 
 
 def make_tables(session: Session, *, collection: str, section: str) -> None:
-    """Create a division's unattached tables without indexes, dropping those of an earlier first load."""
+    """Create a division's unattached tables without indexes, dropping those of an earlier first load.
+
+    Autovacuum is off until they are attached: it would analyze them after every other file.
+    """
     drop_tables(session, collection=collection, section=section)
-    _run(
-        session,
-        [table_statement(table, schema="genbank", collection=collection, section=section) for table in PARTITIONED],
-    )
+    statements = []
+    for table in PARTITIONED:
+        name = partition_name(table, collection=collection, section=section)
+        statements += [
+            table_statement(table, schema="genbank", collection=collection, section=section),
+            f"ALTER TABLE genbank.{name} SET (autovacuum_enabled = false)",
+        ]
+    _run(session, statements)
 
 
 def table_statement(table: str, *, schema: str, collection: str, section: str) -> str:
@@ -128,6 +137,7 @@ def attach_tables(session: Session, *, collection: str, section: str) -> None:
             f"ALTER TABLE genbank.{name} ADD CONSTRAINT {key} PRIMARY KEY USING INDEX {key}",
             f"ALTER TABLE genbank.{table}_{collection} ATTACH PARTITION genbank.{name} FOR VALUES IN ('{section}')",
             f"ALTER TABLE genbank.{name} DROP CONSTRAINT {name}_is_its_own",
+            f"ALTER TABLE genbank.{name} RESET (autovacuum_enabled)",
         ]
     _run(session, statements)
 
@@ -151,6 +161,26 @@ def leave_in_order(
         for found in threads.map(lambda statement: database.maintain([statement]), statements):
             totals.add(found)
     return totals
+
+
+def grown_tables(session: Session, *, collection: str, section: str) -> list[str]:
+    """Tables of a division with many pages that were never vacuumed, as arguments of :func:`freeze_pages`.
+
+    If the last VACUUM had to leave pages because of an old transaction, the next one waits for twice as many pages;
+    the total work stays proportional to the rows loaded.
+    """
+    names = [f"genbank.{partition_name(table, collection=collection, section=section)}" for table in PARTITIONED]
+    return [str(row[0]) for row in session.execute(query("load.grown_tables"), [names, _MIN_GROWN_BYTES])]
+
+
+def freeze_pages(database: Database, names: Sequence[str]) -> SqlTotals:
+    """Set hint bits, visibility and frozen state of rows just copied into tables without indexes.
+
+    The first reader of a row writes into its page that the inserting transaction has committed. With data checksums,
+    the first such write after a checkpoint logs the whole page: building the first index of a large table, and the
+    VACUUM after it, spent most of their time on that.
+    """
+    return database.maintain([f"VACUUM (FREEZE, TRUNCATE false, SKIP_LOCKED) {', '.join(names)}"] if names else [])
 
 
 def _run(session: Session, statements: Sequence[str]) -> None:

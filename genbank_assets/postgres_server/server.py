@@ -17,7 +17,6 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -54,6 +53,8 @@ _SETTINGS = {
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "on",
+    "wal_level": "minimal",  # indexes are not logged; backups are dumps, and nobody replicates this server
+    "max_wal_senders": "0",
     "autovacuum_naptime": "1min",
     "log_timezone": "UTC",
     "timezone": "UTC",
@@ -195,7 +196,7 @@ def _users(paths: ClusterPaths) -> list[str]:
     return found
 
 
-@contextmanager
+@contextlib.contextmanager
 def _locked(home: Path) -> Iterator[None]:
     with (home / "lock").open("a") as file:
         try:

@@ -11,8 +11,10 @@ import pytest
 
 from genbank_assets.compute.results import measured
 from genbank_assets.errors import IntegrityError
-from genbank_assets.postgres import division_load, first_load, one_file
+from genbank_assets.postgres import division_load, first_load, one_file, partitions
+from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.statements import PARTITIONED
+from genbank_assets.postgres.versions import ensure_schema
 from genbank_assets_tests.fix_postgres import Divisions, Entry
 from genbank_assets_tests.integration.test_postgres_changes import ONE, TWO, many, rows_of
 
@@ -74,6 +76,60 @@ def test_a_file_that_two_workers_load_at_once_is_there_once(
     monkeypatch.setattr(division_load, "run_tasks", twice)
     assert divisions.load(partition).report.rows_loaded == 5
     assert divisions.query("SELECT count(*), count(DISTINCT accession) FROM genbank.record") == [(5, 5)]
+
+
+_PAGES = (
+    "SELECT relpages > 0 AND relallvisible = relpages, coalesce(reloptions::text, '') LIKE '%%autovacuum_enabled%%' "
+    "FROM pg_class WHERE oid = 'genbank.feature_genbank_bct'::regclass"
+)
+
+
+def test_pages_are_settled_while_they_are_young_and_autovacuum_comes_with_the_division(
+    divisions: Divisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition = divisions.make("genbank/bct", "1.0", {ONE: many(3), TWO: many(2, prefix="CD")})
+    monkeypatch.setattr(partitions, "_MIN_GROWN_BYTES", 0)
+    seen = []
+    build = partitions.build_indexes
+
+    def look(*arguments: Any, **options: Any) -> None:
+        seen.extend(divisions.query(_PAGES))
+        build(*arguments, **options)
+
+    monkeypatch.setattr(partitions, "build_indexes", look)
+    divisions.load(partition, workers=1)
+    assert [seen, divisions.query(_PAGES)] == [[(True, True)], [(True, False)]]
+
+
+def test_a_vacuum_that_an_old_transaction_holds_up_comes_again_for_twice_as_much(
+    divisions: Divisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = {"collection": "genbank", "section": "bct"}
+    monkeypatch.setattr(partitions, "_MIN_GROWN_BYTES", 0)
+    fill = "INSERT INTO genbank.record_event_genbank_bct (record_id, release, state, collection, section, accession, " \
+        "accession_version, run_id, point) SELECT n, '1.0', 'new', 'genbank', 'bct', 'AB', 'AB.1', 'r', 1 " \
+        "FROM generate_series(1, 2000) n"  # fmt: skip
+    with open_database(divisions.settings, create=True) as database:
+        ensure_schema(database)
+        with database.transaction() as session:
+            partitions.make_tables(session, **name)
+        table = "genbank.record_event_genbank_bct"
+
+        def filled() -> bool:
+            with database.transaction() as session:
+                session.execute(fill)
+                grown = partitions.grown_tables(session, **name)
+            partitions.freeze_pages(database, grown)
+            return table in grown
+
+        with database.apart() as old:
+            old.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            old.execute("SELECT count(*) FROM genbank.record")
+            held_up = [filled() for _ in range(8)]
+        partitions.freeze_pages(database, [table])
+        assert [filled(), filled()] == [True, True]
+    assert held_up[0]
+    assert held_up.count(True) in {3, 4}
 
 
 @pytest.mark.parametrize("where", ["build_indexes", "attach"])

@@ -37,3 +37,11 @@ WHERE collection = %s AND section = %s AND release = %s AND state = 'absent';
 
 -- name: totals_of_table
 SELECT count(*), bit_xor(('x' || encode(record_sha256, 'hex'))::bit(256))::text FROM genbank.{name};
+
+-- name: grown_tables
+SELECT c.oid::regclass::text
+FROM pg_class c, current_setting('block_size') b, lateral (
+    SELECT pg_relation_size(c.oid) / b::bigint - c.relallvisible AS unseen,
+        greatest(c.relpages - c.relallvisible, 0) AS left_by_the_last) pages
+WHERE c.oid = ANY (%s::regclass[]) AND unseen >= 2 * left_by_the_last AND unseen * b::bigint >= %s
+ORDER BY 1;
