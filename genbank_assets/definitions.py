@@ -37,17 +37,31 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     Args:
         resources: replacements for the resources ``mirror`` and ``s3``.
     """
-    common = dg.Definitions(
-        assets=with_code_references([taxonomy, catalog, table_bundle]),
-        asset_checks=[taxa_resolve, counts_of_the_manifests, bundle_is_whole],
-        jobs=[trace_record, extract_job, update_taxonomy, update_catalog, bundle_tables, canary],
-        schedules=[taxonomy_schedule, canary_schedule],
-        sensors=build_alert_sensors(),
+    both_collections = dg.Definitions(
+        assets=with_code_references([catalog, table_bundle]),
+        asset_checks=[counts_of_the_manifests, bundle_is_whole],
+        jobs=[update_catalog, bundle_tables],
         # Each run already has its own process; a process per step would add seconds to every step for no isolation.
         executor=dg.in_process_executor,
         resources={"mirror": MirrorResource(), "s3": QuietS3Resource(), **(resources or {})},
     )
-    return dg.Definitions.merge(common, *(build_collection_defs(collection) for collection in COLLECTIONS.values()))
+    collections = (build_collection_defs(collection) for collection in COLLECTIONS.values())
+    return dg.Definitions.merge(both_collections, build_shared_defs(), *collections)
+
+
+def build_shared_defs() -> dg.Definitions:
+    """Return the definitions that a project needs once, whether it has one collection or both.
+
+    These are the taxonomy, the alert sensors, and the jobs ``trace_record``, ``extract`` and ``canary``. The
+    definitions they are merged with must provide the resource ``mirror``.
+    """
+    return dg.Definitions(
+        assets=with_code_references([taxonomy]),
+        asset_checks=[taxa_resolve],
+        jobs=[trace_record, extract_job, update_taxonomy, canary],
+        schedules=[taxonomy_schedule, canary_schedule],
+        sensors=build_alert_sensors(),
+    )
 
 
 def build_collection_defs(collection: Collection, *, resources: Mapping[str, Any] | None = None) -> dg.Definitions:

@@ -107,6 +107,7 @@ def _key_of(name: str) -> PartitionKey:
 
 @dg.job(
     description="Reads one small division and fails when NCBI's format has changed. The mirror is not touched.",
+    executor_def=dg.in_process_executor,
     config=dg.RunConfig(ops={"read_a_small_division": CanaryConfig()}),
 )
 def canary() -> None:

@@ -1,4 +1,4 @@
-"""``GenbankCollection``: a mirror of a collection as a component, for a Dagster project of one's own.
+"""``GenbankCollection``: a component that adds a mirror of GenBank or RefSeq to any Dagster project.
 
 .. code-block:: yaml
 
@@ -9,7 +9,7 @@
         store: /data/mirror
         divisions: genbank/phg, genbank/vrl
 
-``definitions`` has the contents of the graph; this module only builds it from YAML.
+``definitions`` assembles the graph; this module only translates from YAML.
 See https://docs.dagster.io/guides/build/components
 """
 
@@ -31,16 +31,16 @@ class ScaffoldParams(dg.Model):
     """The options of ``dg scaffold defs``.
 
     Attributes:
-        collection: which collection.
-        store: the folder for all files.
+        collection: the collection to mirror.
+        store: folder for all files.
     """
 
-    collection: Literal["genbank", "refseq"] = Field(default="genbank", description="Which collection.")
+    collection: Literal["genbank", "refseq"] = Field(default="genbank", description="The collection to mirror.")
     store: str = Field(default="data", description="Folder for all files.")
 
 
 class GenbankCollectionScaffolder(dg.Scaffolder[ScaffoldParams]):
-    """Writes a ``defs.yaml`` that can be run as it is."""
+    """Writes a complete ``defs.yaml``."""
 
     @classmethod
     def get_scaffold_params(cls) -> type[ScaffoldParams]:
@@ -55,42 +55,56 @@ class GenbankCollectionScaffolder(dg.Scaffolder[ScaffoldParams]):
 
 @dg.scaffold_with(GenbankCollectionScaffolder)
 class GenbankCollection(dg.Component, dg.Model, dg.Resolvable):
-    """A mirror of GenBank or RefSeq: assets, checks, jobs, release sensor, daily updates.
+    """A mirror of GenBank or RefSeq: assets, checks, jobs, release sensor and daily updates of the collection.
 
-    Several in one project share the resources ``mirror`` and ``s3``, so that their settings have to be the same.
+    A project with both collections has two components; they share the resources ``mirror`` and ``s3``, so their
+    settings must be equal. The first component also provides what a project needs once: the taxonomy, the alert
+    sensors, and the jobs ``trace_record``, ``extract`` and ``canary``.
     """
 
-    collection: Literal["genbank", "refseq"] = Field(description="Which collection.")
+    collection: Literal["genbank", "refseq"] = Field(description="The collection to mirror.")
     settings: dict[str, Any] = Field(
         default_factory=dict,
         description=(
-            "Settings by name, as GENBANK_ASSETS_* has them in lower case: source, store, postgres_url, objects, "
-            "divisions, workers, ... Those left out follow the environment when a run begins."
+            "Settings by name, in lower case and without the prefix GENBANK_ASSETS_: source, store, postgres_url, "
+            "objects, divisions, workers, ... Settings left out come from the environment when a run starts."
         ),
     )
 
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
-        """Owners and search tags."""
+        """Return owners and search tags for ``dg list components``."""
         return dg.ComponentTypeSpec(owners=OWNERS, tags=["genbank", "refseq", "ncbi"])
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """Return the collection's part of the graph."""
-        from genbank_assets.definitions import build_collection_defs
+        """Return the definitions of the collection and, for the project's first component, the shared ones.
+
+        Raises:
+            dagster.DagsterInvalidDefinitionError: a setting does not exist.
+        """
+        from genbank_assets.definitions import build_collection_defs, build_shared_defs
 
         unknown = sorted(set(self.settings) - set(MirrorResource.model_fields))
         if unknown:
             raise dg.DagsterInvalidDefinitionError(
-                f"GenbankCollection knows no setting {', '.join(unknown)}: there are "
+                f"GenbankCollection has no setting {', '.join(unknown)}; its settings are "
                 f"{', '.join(sorted(MirrorResource.model_fields))}"
             )
         mirror, s3 = _resources(tuple(sorted(self.settings.items())))
-        return build_collection_defs(COLLECTIONS[self.collection], resources={"mirror": mirror, "s3": s3})
+        own = build_collection_defs(COLLECTIONS[self.collection], resources={"mirror": mirror, "s3": s3})
+        return dg.Definitions.merge(own, build_shared_defs()) if self._is_first(context) else own
+
+    def _is_first(self, context: dg.ComponentLoadContext) -> bool:
+        """Return whether no other component of this type precedes this one in the project.
+
+        Dagster rejects a project that defines an asset or sensor twice, even if both definitions are the same object.
+        """
+        return context.component_tree.get_all_components(GenbankCollection)[0] is self
 
 
 @functools.cache
 def _resources(settings: tuple[tuple[str, Any], ...]) -> tuple[MirrorResource, S3Resource]:
-    """Return the same objects for the same settings: Dagster takes two of one name for a contradiction."""
+    """Return the same objects for equal settings, because Dagster rejects different resources of the same name."""
     return MirrorResource(**dict(settings)), _S3
 
 

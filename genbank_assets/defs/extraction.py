@@ -174,6 +174,7 @@ def as_markdown(found: Extract, seen: Overview) -> str:
         "Writes what conditions leave of the store to a file: FASTA, NCBI's text, proteins, features, tables. Fill in "
         "the form of the launchpad; docs/extract.md says what each condition means."
     ),
+    executor_def=dg.in_process_executor,
     config=dg.RunConfig(ops={"write_extract": ExtractConfig(out="extract.fasta", partitions=["genbank/phg"])}),
 )
 def extract_job() -> None:

@@ -66,6 +66,7 @@ def trace_one_record(
         "row with its history, stored object. Name the accession in the launchpad; the answer is the Markdown of the "
         "step's output. Changes nothing."
     ),
+    executor_def=dg.in_process_executor,
     config=dg.RunConfig(ops={"trace_one_record": TraceConfig(accession="NC_001422")}),
 )
 def trace_record() -> None:

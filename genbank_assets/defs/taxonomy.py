@@ -119,6 +119,7 @@ update_taxonomy = dg.define_asset_job(
     TAXONOMY_JOB,
     selection=dg.AssetSelection.assets(TAXONOMY_KEY),
     description="Brings NCBI's taxonomy up to date and looks up the taxa of all records in it.",
+    executor_def=dg.in_process_executor,
 )
 taxonomy_schedule = dg.ScheduleDefinition(
     name="taxonomy_schedule",

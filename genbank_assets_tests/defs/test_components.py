@@ -1,4 +1,4 @@
-"""The component in a throw-away project: six lines of YAML make a mirror that runs."""
+"""The component in a temporary project: six lines of YAML create a mirror that runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -54,12 +55,20 @@ def make_project(folder: Path, **collections: str) -> Path:
     return folder
 
 
+def build_alone(component: GenbankCollection) -> dg.Definitions:
+    """Build a component as the only one of its project."""
+    tree = SimpleNamespace(get_all_components=lambda _: [component])
+    return component.build_defs(SimpleNamespace(component_tree=tree))  # type: ignore[arg-type]
+
+
 RUN = """
 import dagster as dg
 from lab.definitions import defs
 found = defs()
 dg.Definitions.validate_loadable(found)
 print(sorted({key.path[0] for key in found.resolve_asset_graph().get_all_asset_keys()}))
+print(sorted(sensor.name for sensor in found.sensors if "alert" in sensor.name))
+print(found.resolve_job_def("update_taxonomy").name, found.resolve_schedule_def("taxonomy_schedule").name)
 done = found.resolve_job_def("mirror_genbank").execute_in_process(
     partition_key="phg", instance=dg.DagsterInstance.ephemeral(), raise_on_error=False
 )
@@ -79,7 +88,8 @@ def test_a_lab_mirrors_two_collections_from_yaml(tmp_path: Path, postgres_url: s
         check=False,
     )
     assert done.stdout.splitlines() == [
-        "['genbank', 'genbank_daily', 'ncbi', 'refseq', 'refseq_daily']", "True",
+        "['genbank', 'genbank_daily', 'ncbi', 'refseq', 'refseq_daily']",
+        "['failed_check_alert_sensor', 'run_failure_alert_sensor']", "update_taxonomy taxonomy_schedule", "True",
     ], done.stderr[-2000:]  # fmt: skip
     assert (project / "store" / "genbank" / "1.0" / "phg" / "object_set" / "manifest.json").is_file()
 
@@ -95,7 +105,7 @@ def test_what_is_scaffolded_says_all_that_is_needed(tmp_path: Path) -> None:
 
 def test_a_job_of_a_component_runs_in_one_process() -> None:
     """The project that it is part of has Dagster's default, a process per step."""
-    defs = GenbankCollection(collection="genbank").build_defs(None)  # type: ignore[arg-type]
+    defs = build_alone(GenbankCollection(collection="genbank"))
     jobs = [job for job in defs.resolve_all_job_defs() if job.name != "__ASSET_JOB"]
     assert {job.executor_def.name for job in jobs} == {"in_process"}
     assert "mirror_genbank" in {job.name for job in jobs}
@@ -103,8 +113,8 @@ def test_a_job_of_a_component_runs_in_one_process() -> None:
 
 def test_a_setting_that_there_is_not_is_said() -> None:
     component = GenbankCollection(collection="genbank", settings={"stoer": "/data"})
-    with pytest.raises(dg.DagsterInvalidDefinitionError, match="knows no setting stoer: there are ") as told:
-        component.build_defs(None)  # type: ignore[arg-type]
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="has no setting stoer; its settings are ") as told:
+        build_alone(component)
     assert "store" in str(told.value)
 
 
@@ -113,7 +123,7 @@ def test_a_component_takes_its_settings_and_not_the_environments(
 ) -> None:
     monkeypatch.setenv("GENBANK_ASSETS_STORE", str(tmp_path / "other"))
     settings = {"store": str(tmp_path / "mine"), "source": SAMPLE.as_uri(), "postgres_url": postgres_url}
-    defs = GenbankCollection(collection="genbank", settings=settings).build_defs(None)  # type: ignore[arg-type]
+    defs = build_alone(GenbankCollection(collection="genbank", settings=settings))
     with dg.DagsterInstance.ephemeral() as instance:
         done = defs.resolve_job_def("mirror_genbank").execute_in_process(
             partition_key="phg", instance=instance, raise_on_error=False, run_config=QUIET
