@@ -1,1 +1,1 @@
-"""The thin Dagster layer: the only package allowed to import dagster."""
+"""The Dagster layer, a thin wrapper around the core; besides ``definitions.py`` the only code that imports dagster."""

@@ -1,8 +1,8 @@
-"""Sensors that tell people about failed runs and failed checks; they stay quiet while no alert setting is there.
+"""Sensors that send alerts about failed runs and failed checks; without alert settings they send nothing.
 
-A failed run is reported with its reasons and all its failed checks, a successful run if one of its checks failed. Runs
-are those of this graph, whether Dagster launched them or the command ran them. Where a message goes and how it is sent
-belongs to ``genbank_assets.alerts``.
+A failed run is reported with its errors and failed checks, a successful run only if one of its checks failed. The
+sensors cover all runs of this graph, whether launched by Dagster or by the command line. Destinations and delivery
+belong to ``genbank_assets.alerts``.
 See https://docs.dagster.io/guides/automate/sensors/run-status-sensors
 """
 
@@ -23,24 +23,24 @@ _FIRST_PARTS = {*COLLECTIONS, *(daily_asset_name(name) for name in COLLECTIONS)}
 
 
 def build_alert_sensors() -> list[dg.SensorDefinition]:
-    """``run_failure_alert_sensor`` and ``failed_check_alert_sensor``."""
+    """Return ``run_failure_alert_sensor`` and ``failed_check_alert_sensor``."""
     return [_run_failure(), _failed_check()]
 
 
 def _run_failure() -> dg.SensorDefinition:
     @dg.run_failure_sensor(
         name="run_failure_alert_sensor",
-        monitor_all_code_locations=True,  # runs of the command belong to no code location
+        monitor_all_code_locations=True,  # runs of the command line have no code location
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Sends an alert when a run fails: why, and which checks failed with it.",
+        description="Sends an alert when a run fails, with the error of each failed step and all failed checks.",
     )
     def run_failure_alert_sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         run = context.dagster_run
-        if not is_of_this_graph(run) or run.status == dg.DagsterRunStatus.CANCELED:  # by a person, on the command line
+        if not is_of_this_graph(run) or run.status == dg.DagsterRunStatus.CANCELED:  # interrupted on the command line
             return None
         lines = [*_reasons(context), *failed_checks(context.instance, run.run_id)]
         if run.tags.get("dagster/will_retry") == "true":
-            lines.append("Dagster will start it again.")
+            lines.append("Dagster will retry it.")
         return _deliver(context, Alert(f"genbank-assets: {_name(run)} failed", (*lines, _link(run.run_id))))
 
     return run_failure_alert_sensor
@@ -52,7 +52,7 @@ def _failed_check() -> dg.SensorDefinition:
         name="failed_check_alert_sensor",
         monitor_all_code_locations=True,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Sends an alert when checks fail in a run that succeeded.",
+        description="Sends an alert when checks fail in a successful run.",
     )
     def failed_check_alert_sensor(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
         run = context.dagster_run
@@ -66,13 +66,13 @@ def _failed_check() -> dg.SensorDefinition:
 
 
 def is_of_this_graph(run: dg.DagsterRun) -> bool:
-    """Return whether a run is about this graph's assets: others may share the instance."""
+    """Return whether a run is of this graph's assets; other code locations may share the instance."""
     keys = {*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())}
     return run.job_name in _JOBS or any(key.path[0] in _FIRST_PARTS for key in keys)
 
 
 def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
-    """Return a line for each check of a run that did not pass."""
+    """Return one line for each failed check of a run."""
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
     lines = []
     for record in records:
@@ -85,7 +85,7 @@ def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
 
 
 def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
-    """Return why a run failed: its steps' sentences, or what Dagster says of the run."""
+    """Return the errors of a run's failed steps, or Dagster's message if no step failed."""
     lines = []
     for event in context.get_step_failure_events():
         data = event.step_failure_data
@@ -93,11 +93,11 @@ def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
             lines.append(f"{event.step_key}: {data.user_failure_data.description}")
         elif data.error is not None:
             lines.append(f"{event.step_key}: {(data.error.cause or data.error).message.strip().splitlines()[0]}")
-    return lines or [context.failure_event.message or "The run failed although none of its steps did."]
+    return lines or [context.failure_event.message or "The run failed, but none of its steps did."]
 
 
 def _link(run_id: str) -> str:
-    """Where the run is to be seen; only its id when a setting is wrong, because an alert goes out all the same."""
+    """Return the run's URL, or only its id if the settings are invalid, so that the alert is sent anyway."""
     try:
         return f"Dagster run {settings_from_environment().run_url(run_id) or run_id}"
     except SettingsError:
@@ -110,7 +110,7 @@ def _name(run: dg.DagsterRun) -> str:
 
 
 def _deliver(context: dg.RunStatusSensorContext, alert: Alert) -> dg.SkipReason | None:
-    """Send it; a failed delivery is reported in the tick and never stops the sensor."""
+    """Send the alert; a failed delivery is reported in the tick and does not stop the sensor."""
     try:
         settings = alert_settings_from_environment()
     except SettingsError as error:
@@ -121,7 +121,7 @@ def _deliver(context: dg.RunStatusSensorContext, alert: Alert) -> dg.SkipReason 
     if delivery.failed:
         sentence = f"An alert for run {context.dagster_run.run_id} was not sent. {'; '.join(delivery.failed)}"
         if delivery.sent:
-            sentence += f" (it went by {' and '.join(delivery.sent)})"
+            sentence += f" (it was sent by {' and '.join(delivery.sent)})"
         context.log.error(sentence)
         return dg.SkipReason(sentence)
     context.log.info(f"sent by {' and '.join(delivery.sent)}: {alert.title}")

@@ -1,8 +1,8 @@
-"""Conditions under which Dagster itself asks for runs, and the sensor that follows them; it is off until turned on.
+"""Automation conditions and the sensors that evaluate them; the sensors are off by default.
 
-A new ``code_version`` makes a stage's output stale: what was loaded is made again, with the stages after it, in one
-run. And once a day every division is asked whether NCBI still offers its release. New releases are no matter of
-conditions: the release sensors ask for them, and two drivers of one asset would ask twice.
+A new ``code_version`` makes a stage's output stale: the stage and those after it are materialized again for each loaded
+division, in one run. Once a day, each loaded division is checked against NCBI's current release. New releases are
+requested by the release sensors instead, because two automations of one asset would request it twice.
 See https://docs.dagster.io/guides/automate/declarative-automation
 """
 
@@ -14,23 +14,23 @@ import dagster as dg
 from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 
 _Condition = dg.AutomationCondition
-ASK_AT = "0 6 * * *"  # before people come to work, UTC
+ASK_AT = "0 6 * * *"  # UTC
 
 _CODE_CHANGED = _Condition.code_version_changed().since(_Condition.newly_requested() | _Condition.newly_updated())
 REFRESH: dg.AutomationCondition[Any] = (
     (_CODE_CHANGED | _Condition.any_deps_match(_Condition.will_be_requested()))
     & ~_Condition.missing()
     & ~_Condition.in_progress()
-).with_label("made by an older version of the code")
+).with_label("built by an older code version")
 ASK_DAILY: dg.AutomationCondition[Any] = (
     _Condition.cron_tick_passed(ASK_AT) & _Condition.any_deps_match(~_Condition.missing())
-).with_label("is to be asked once a day")
+).with_label("daily check is due")
 
 
 def build_automation_sensors(
     collections: Iterable[Collection] = COLLECTIONS.values(),
 ) -> list[dg.AutomationConditionSensorDefinition]:
-    """``genbank_automation_sensor`` and ``refseq_automation_sensor``."""
+    """Return ``genbank_automation_sensor`` and ``refseq_automation_sensor``."""
     return [
         dg.AutomationConditionSensorDefinition(
             f"{collection.name}_automation_sensor",
@@ -38,9 +38,9 @@ def build_automation_sensors(
             | dg.AssetSelection.checks_for_assets(dg.AssetKey([collection.name, "raw_files"])),
             default_status=dg.DefaultSensorStatus.STOPPED,
             description=(
-                f"Rebuilds {collection.title}'s tables where a new version of the code makes them differently, and "
-                "asks once a day whether NCBI still offers the release of each division. Turn it on before an upgrade: "
-                "it sees what changes while it is on."
+                f"Rebuilds loaded divisions of {collection.title} after an upgrade that changed a code version, and "
+                "checks once a day whether NCBI still offers the loaded releases. Turn it on before an upgrade: it "
+                "detects only changes that happen while it is on."
             ),
         )
         for collection in collections

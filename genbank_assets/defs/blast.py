@@ -1,6 +1,6 @@
-"""The asset ``blast_database`` of a collection, its check and its job; it is made only when somebody asks for it.
+"""The asset ``blast_database`` of a collection, its check and its job; no other job or sensor requests it.
 
-What it does belongs to ``search_databases``.
+Building the databases belongs to ``search_databases``.
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
@@ -32,7 +32,7 @@ def blast_job_name(collection: str) -> str:
 
 
 def build_blast_asset(collection: Collection) -> dg.AssetsDefinition:
-    """Return the asset of a collection."""
+    """Return ``blast_database`` of a collection."""
 
     @division_asset(
         collection,
@@ -44,9 +44,9 @@ def build_blast_asset(collection: Collection) -> dg.AssetsDefinition:
         code_version=CODE_VERSION,
         output_required=False,
         description=(
-            "BLAST databases of the division's different nucleotide sequences and of its different proteins, with the "
-            "names and taxa of all records; the same proteins for DIAMOND where it is installed. Needs NCBI BLAST+ "
-            "(Debian: ncbi-blast+). Nothing waits for it."
+            "BLAST databases of the division's distinct nucleotide and protein sequences, with the names and taxa of "
+            "all records, and a DIAMOND database of the proteins if DIAMOND is installed. Requires NCBI BLAST+ "
+            "(Debian: ncbi-blast+). Optional: no other asset depends on it."
         ),
     )
     def blast_database(
@@ -66,13 +66,13 @@ def build_blast_asset(collection: Collection) -> dg.AssetsDefinition:
 
 
 def finds_its_records(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """Some records of the division are searched in its databases and found whole, with their taxon."""
+    """Search some records in the division's databases; each must be found over its full length, with its taxon."""
     found = search_itself(partition, manifest, settings=settings)
     searched = sum(len(names) for names in found.searched.values())
     figures = {name: ", ".join(names) or "none" for name, names in found.searched.items()}
     return Finding(
         not found.missing,
-        f"{searched - len(found.missing):,} of {searched:,} records and proteins are found with their taxon",
+        f"{searched - len(found.missing):,} of {searched:,} records and proteins were found with their taxon",
         figures | {"missing": "; ".join(found.missing) or "none"},
     )
 
@@ -80,22 +80,22 @@ def finds_its_records(partition: PartitionRelease, manifest: Manifest, settings:
 BLAST_CHECKS = (
     Check(
         "finds_its_records", STAGE, False,  # noqa: FBT003 -- the list of checks reads as a table
-        "Records and proteins of the division, searched in its own databases, are found whole, under their own name "
-        "and with their taxon.", finds_its_records,
+        "A sample of the division's records and proteins is found in its databases over the full length, with the "
+        "correct name and taxon.", finds_its_records,
     ),
 )  # fmt: skip
 
 
 def build_blast_checks(collection: Collection) -> list[dg.AssetChecksDefinition]:
-    """Return the check of the asset."""
+    """Return the checks of ``blast_database``."""
     return build_division_checks(collection, BLAST_CHECKS)
 
 
 def build_blast_job(collection: Collection) -> Any:
-    """Return the job that makes it."""
+    """Return the job that builds ``blast_database``."""
     return collection_job(
         blast_job_name(collection.name),
         collection,
         selection=dg.AssetSelection.groups(f"{collection.name}_search"),
-        description=f"Makes the BLAST (and DIAMOND) databases of one division of {collection.title}.",
+        description=f"Builds the BLAST (and DIAMOND) databases of one division of {collection.title}.",
     )

@@ -1,7 +1,7 @@
-"""The asset ``table_bundle``, its check and its job: what is published in the object store on a day, named for good.
+"""The asset ``table_bundle``, its check and its job: an immutable, dated snapshot of the published tables.
 
-It has no partitions: a bundle is of all that both collections have published. What it does belongs to
-``table_set.bundles``.
+It has no partitions, because a bundle covers everything that both collections have published. Building bundles belongs
+to ``table_set.bundles``.
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
@@ -39,15 +39,15 @@ CODE_VERSION = "1"
     code_version=CODE_VERSION,
     output_required=False,
     description=(
-        "All that is published in the object store now, by a date that stays and as latest: copies of the manifests, "
-        "a DuckLake catalog for SQL, a page, a note on rights, and a manifest with the digest of each. Tables are not "
-        "copied; they stay as long as a bundle lists them. Where nothing changed, the newest bundle is the answer."
+        "An immutable snapshot of all published tables, under today's date and as latest: copies of the manifests, a "
+        "DuckLake catalog for SQL, a README, a LICENSE, and a manifest with their digests. Tables are not copied; they "
+        "are kept while a bundle lists them. If nothing has changed, the newest bundle is returned."
     ),
 )
 def table_bundle(
     context: dg.AssetExecutionContext, mirror: MirrorResource, s3: S3Resource
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Make a bundle of what is published."""
+    """Create a bundle of the published tables."""
     with failures(context):
         settings = mirror.settings()
         if is_left_out(context, needs=functools.partial(tables_settings, settings)):
@@ -61,7 +61,7 @@ def table_bundle(
         metadata={
             "summary": dg.MetadataValue.md(
                 f"**{bundle.name}**: {bundle.records:,} records, {bundle.tables:,} tables of {len(bundle.divisions):,} "
-                f"releases of divisions, {bundle.table_bytes:,} bytes; {'made now' if is_new else 'there already'}."
+                f"division releases, {bundle.table_bytes:,} bytes; {'new' if is_new else 'already existed'}."
             ),
             "bundle": bundle.name,
             "made_now": is_new,
@@ -81,7 +81,7 @@ def table_bundle(
 @dg.asset_check(
     asset=BUNDLE_KEY,
     name="bundle_is_whole",
-    description="All that the newest bundle lists lies in its folder with the digests that its manifest says.",
+    description="All files of the newest bundle exist and have the digests in its manifest.",
 )
 def bundle_is_whole(mirror: MirrorResource, s3: S3Resource) -> dg.AssetCheckResult:
     """Read the bundle's files again."""
@@ -93,9 +93,10 @@ def bundle_is_whole(mirror: MirrorResource, s3: S3Resource) -> dg.AssetCheckResu
         passed=not broken,
         severity=dg.AssetCheckSeverity.ERROR,
         description=(
-            f"{', '.join(broken[:3])} missing or damaged: genbank-assets tables bundle --remove it, and make it anew."
+            f"missing or damaged: {', '.join(broken[:3])}; remove it (genbank-assets tables bundle --remove) and "
+            "materialize table_bundle again"
             if broken
-            else f"{len(bundle.files) if bundle else 0:,} file(s) have their digests."
+            else f"{len(bundle.files) if bundle else 0:,} file(s) have the correct digests"
         ),
         metadata={"files": len(bundle.files) if bundle else 0, "broken": len(broken)},
     )
@@ -104,5 +105,5 @@ def bundle_is_whole(mirror: MirrorResource, s3: S3Resource) -> dg.AssetCheckResu
 bundle_tables = dg.define_asset_job(
     BUNDLE_JOB,
     selection=dg.AssetSelection.assets(BUNDLE_KEY) | dg.AssetSelection.checks(bundle_is_whole),
-    description="Names what is published in the object store now, as a bundle of today and as latest.",
+    description="Creates a bundle of the published tables, under today's date and as latest.",
 )

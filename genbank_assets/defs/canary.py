@@ -1,7 +1,7 @@
-"""The canary: once a week one small division is read, and a run fails when NCBI's format has moved.
+"""The canary: a weekly job that parses one small division and fails if NCBI's format has changed.
 
-It works in a store of its own, ``STORE/canary``, so that the mirror is left alone. What is known of the format belongs
-to ``tables.drift``; who hears of a failed run, to ``alerts``.
+It uses a separate store, ``STORE/canary``, so the mirror is not affected. The known vocabulary of the format belongs to
+``tables.drift``, notification about the failed run to ``alerts``.
 See https://docs.dagster.io/guides/automate/schedules
 """
 
@@ -29,25 +29,25 @@ MAX_LISTED = 50
 
 
 class CanaryConfig(dg.Config):
-    """Which division to read."""
+    """The division to parse."""
 
     partition: str = Field(default="genbank/una", description="A small division, such as genbank/una.")
 
 
 @dg.op(
     description=(
-        "Fetches and reads one small division in a store of its own and lists what the reader has never seen in NCBI's "
-        "files: feature keys, qualifiers, keywords, forms of the LOCUS line, entries that cannot be read. Fails when "
-        "there is any."
+        "Fetches and parses one small division in a separate store and lists feature keys, qualifiers, keywords and "
+        "LOCUS line forms that are not in the parser's vocabulary, and entries that cannot be parsed. Fails if there "
+        "are any."
     ),
-    out=dg.Out(dict, description="Counts by kind and value; empty where all is known."),
+    out=dg.Out(dict, description="Counts by kind and value; empty if everything is known."),
     tags={"stage": "canary"},
     pool="ncbi",
 )
 def read_a_small_division(
     context: dg.OpExecutionContext, config: CanaryConfig, mirror: MirrorResource
 ) -> dg.Output[dict[str, dict[str, int]]]:
-    """Fetch, read, look."""
+    """Fetch and parse the division and look for unknown forms."""
     with failures(context):
         settings = mirror.settings()
         settings = dataclasses.replace(settings, store=settings.store / CANARY, executor="local", keep_releases=1)
@@ -72,7 +72,7 @@ def read_a_small_division(
     if found:
         kinds = ", ".join(f"{len(counts)} {kind}" for kind, counts in sorted(found.items()))
         raise dg.Failure(
-            description=f"{key} {partition.release} holds what was never seen in NCBI's files: {kinds}",
+            description=f"{key} {partition.release} contains forms never seen in NCBI's files: {kinds}",
             metadata=metadata,
             allow_retries=False,
         )
@@ -80,11 +80,11 @@ def read_a_small_division(
 
 
 def as_markdown(found: dict[str, collections.Counter[str]], *, what: str, records: int) -> str:
-    """Return what was not known, as a table, most frequent first."""
+    """Return the unknown values as a Markdown table, most frequent first."""
     if not found:
-        return f"**{what}**: {records:,} records, nothing that was not seen before."
+        return f"**{what}**: {records:,} records, all in known forms."
     lines = [
-        f"**{what}**: {records:,} records hold what was never seen.",
+        f"**{what}**: {records:,} records; the following forms were never seen before.",
         "",
         "| kind | value | times |",
         "|---|---|--:|",
@@ -106,7 +106,7 @@ def _key_of(name: str) -> PartitionKey:
 
 
 @dg.job(
-    description="Reads one small division and fails when NCBI's format has changed. The mirror is not touched.",
+    description="Parses one small division and fails if NCBI's format has changed. The mirror is not affected.",
     executor_def=dg.in_process_executor,
     config=dg.RunConfig(ops={"read_a_small_division": CanaryConfig()}),
 )
@@ -121,5 +121,5 @@ canary_schedule = dg.ScheduleDefinition(
     cron_schedule="0 8 * * 1",
     execution_timezone="America/New_York",
     default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Reads a small division every Monday at 8:00 in Bethesda.",
+    description="Parses a small division every Monday at 8:00 Eastern time.",
 )

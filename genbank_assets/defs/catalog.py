@@ -1,6 +1,6 @@
 """The asset ``catalog``, its check and its job: SQL over the tables of both collections.
 
-It has no partitions: one catalog serves the whole store. What it does belongs to ``catalog.ducklake``.
+It has no partitions, because one catalog covers the whole store. Building it belongs to ``catalog.ducklake``.
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
@@ -33,13 +33,13 @@ _LOCK = "catalog/catalog"
     tags={"stage": "read"},
     code_version=CODE_VERSION,
     description=(
-        "A DuckLake catalog over the Parquet tables where they lie: records, features, sequences, samples, cds and "
-        "changes in SQL, a snapshot per release of a division, so that an earlier version is the mirror as of an "
-        "earlier release. It is made from the manifests and can be deleted at any time."
+        "A DuckLake catalog of the store's Parquet tables (records, features, sequences, samples, cds and changes) for "
+        "SQL, with one snapshot per release of a division for queries as of an earlier release. It copies no data and "
+        "can be rebuilt from the manifests at any time."
     ),
 )
 def catalog(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
-    """Bring the catalog to what the manifests say."""
+    """Bring the catalog up to date with the manifests."""
     settings, progress = mirror.settings(), progress_of(context)
     with failures(context), exclusive(settings, _LOCK, progress=progress, run_id=context.run.run_id):
         report = build_catalog(settings.store, progress=progress)
@@ -47,8 +47,8 @@ def catalog(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.Mat
     return dg.MaterializeResult(
         metadata={
             "summary": dg.MetadataValue.md(
-                f"**{report.records:,} records** in {report.files:,} file(s); {report.steps:,} releases of divisions, "
-                f"{report.steps_now:,} added now."
+                f"**{report.records:,} records** in {report.files:,} file(s); {report.steps:,} division releases, "
+                f"{report.steps_now:,} added by this run."
             ),
             "attach": dg.MetadataValue.md(f"```sql\nATTACH 'ducklake:{path}' AS mirror (READ_ONLY);\n```"),
             "releases_of_divisions": report.steps,
@@ -64,10 +64,10 @@ def catalog(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.Mat
 @dg.asset_check(
     asset=CATALOG_KEY,
     name="counts_of_the_manifests",
-    description="The catalog's newest state has the records of each division that the manifests count.",
+    description="The record count of each division in the catalog is that of its manifest.",
 )
 def counts_of_the_manifests(mirror: MirrorResource) -> dg.AssetCheckResult:
-    """Count again, through the catalog's own file."""
+    """Count the records through the catalog."""
     settings = mirror.settings()
     expected = {
         (row["collection"], row["section"]): row["records"]
@@ -82,9 +82,9 @@ def counts_of_the_manifests(mirror: MirrorResource) -> dg.AssetCheckResult:
             ).fetchall()
         }
     differing = sorted("/".join(key) for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
-    sentence = f"{len(expected)} division(s) have the records that their manifests count."
+    sentence = f"the record counts of {len(expected)} division(s) match their manifests"
     if differing:
-        sentence = f"Counts differ from the manifests: {', '.join(differing)}; materialize catalog again."
+        sentence = f"record counts differ from the manifests: {', '.join(differing)}; materialize catalog again"
     return dg.AssetCheckResult(
         passed=not differing,
         severity=dg.AssetCheckSeverity.WARN,

@@ -1,7 +1,7 @@
-"""Partitioned asset checks: integrity blocks what comes after, monitored limits warn.
+"""Partitioned asset checks: integrity checks block downstream assets, threshold checks warn.
 
-The core refuses to publish what is broken; checks look again at what was published, and show it per division or day.
-What each looks at is in ``findings``.
+The core refuses to publish inconsistent data; the checks verify published data independently, per division or day. The
+checks themselves are in ``findings``.
 See https://docs.dagster.io/guides/test/asset-checks
 """
 
@@ -33,13 +33,13 @@ Look = Callable[[PartitionRelease, Manifest, Settings], Finding]
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One check of a stage.
+    """A check of a stage.
 
     Attributes:
         name: the check's name in Dagster.
-        stage: the stage whose asset it checks.
-        blocking: whether a failure stops the stages after it.
-        description: what it compares; shown in the UI.
+        stage: the stage whose asset is checked.
+        blocking: whether a failure blocks downstream assets.
+        description: what is compared; shown in the UI.
         look: computes the finding from the stage's manifest.
     """
 
@@ -53,62 +53,62 @@ class Check:
 CHECKS = (
     Check(
         "is_current_release", "raw_files", False,
-        "NCBI still offers the release that is here. Fails when there is a newer one to materialize, or when the "
-        "source cannot be asked.", findings.is_current_release,
+        "NCBI still offers the loaded release. Fails if there is a newer one to materialize, or if the source cannot "
+        "be reached.", findings.is_current_release,
     ),
     Check(
         "control_totals", "records", True,
-        "Nothing was lost in reading. File by file these have to agree: LOCUS lines seen, rows of the table + "
-        "quarantined blocks, the entries promised in the file's own header, and those in the release notes.",
+        "No record was lost in parsing. For each file, four counts agree: LOCUS lines, table rows plus quarantined "
+        "blocks, the entries stated in the file header, and those in the release notes.",
         findings.control_totals,
     ),
     Check(
         "quarantine_share", "records", False,
-        "Few entries are unreadable. Those that could not become a record lie in the quarantine table with the reason; "
-        "GENBANK_ASSETS_MAX_QUARANTINED_FRACTION says how many are allowed.", findings.quarantine_share,
+        "At most GENBANK_ASSETS_MAX_QUARANTINED_FRACTION of the entries could not be parsed. These are in the "
+        "quarantine table with the reason.", findings.quarantine_share,
     ),
-    Check("memory", "records", False, "No parsing process used 5 GB of memory or more.", findings.memory),
+    Check("memory", "records", False, "Every parsing process used less than 5 GB of memory.", findings.memory),
     Check(
         "records_per_second", "records", False,
-        "Parsing kept above 100 records a second; runs of fewer than 10,000 records always pass.",
+        "More than 100 records were parsed per second; runs of fewer than 10,000 records always pass.",
         findings.records_per_second,
     ),
     Check(
         "conservation", "unique_records", True,
-        "No record was lost or counted twice in deduplication: every record is a member of the membership table, and "
-        "the members of all distinct sequences add up to the records that have residues.",
+        "Deduplication neither lost nor duplicated a record: every record is in the membership table, and the member "
+        "counts of the distinct sequences add up to the number of records with residues.",
         findings.duplicate_conservation,
     ),
     Check(
         "database_totals", "postgres_table", True,
-        "PostgreSQL holds each accession of the tables once, as current; count and digest of all records agree, those "
-        "of each file with its entry in the ledger. Where they do not, the files are named.",
+        "PostgreSQL has exactly one current row for each accession in the tables, and counts and digests agree, in "
+        "total and with the ledger entry of each file. Files that differ are listed.",
         findings.database_totals,
     ),
     Check(
         "shrink", "postgres_table", False,
-        "The release lacks few of the records that were loaded before. A release that lacks more than "
-        "GENBANK_ASSETS_MAX_ABSENT_FRACTION is loaded only when a person allows it, and stays visible here.",
+        "The release lacks at most GENBANK_ASSETS_MAX_ABSENT_FRACTION of the records loaded before. Larger losses are "
+        "loaded only if an operator allows it, and are reported by this check.",
         findings.shrinkage,
     ),
     Check(
         "statements_per_second", "postgres_table", False,
-        "The load sent fewer than 100 SQL statements a second, so that others can work with the database.",
+        "The load sent fewer than 100 SQL statements per second, which leaves capacity for other users.",
         findings.statements_per_second,
     ),
     Check(
         "object_totals", "object_set", True,
-        "The division's list in the object set names every distinct sequence once.", findings.object_totals,
+        "The division's manifest in the object set lists every distinct sequence once.", findings.object_totals,
     ),
     Check(
         "upload_errors", "object_set", False,
-        "Fewer than 1 % of the uploads used up their tries; more mean that the object store throttles.",
+        "Fewer than 1 % of the uploads exhausted their retries; more suggest that the object store is throttling.",
         findings.upload_errors,
     ),
 )  # fmt: skip
 
 
-# What can be said of a day as well: it stands alone, on top of whatever release is loaded.
+# The checks that also apply to a day, which is independent of the loaded release.
 _OF_DAYS = (
     "control_totals", "quarantine_share", "memory", "records_per_second", "conservation", "statements_per_second",
     "object_totals", "upload_errors",
@@ -117,7 +117,7 @@ DAY_CHECKS = (
     *(check for check in CHECKS if check.name in _OF_DAYS),
     Check(
         "day_totals", "postgres_table", True,
-        "Every record of the day that was applied to a division is in the database's ledger.", findings.day_totals,
+        "The database's ledger has every record of the day that was applied to a division.", findings.day_totals,
     ),
 )  # fmt: skip
 
@@ -135,14 +135,14 @@ def build_day_checks(collection: Collection) -> list[dg.AssetChecksDefinition]:
 
 
 def build_division_checks(collection: Collection, checks: Sequence[Check]) -> list[dg.AssetChecksDefinition]:
-    """Checks of further assets that are partitioned by division."""
+    """Return checks of other assets that are partitioned by division."""
     with _preview_accepted():
         return [_build_for_division(collection, check) for check in checks]
 
 
 @contextlib.contextmanager
 def _preview_accepted() -> Iterator[None]:
-    """Partitioned checks are in preview in Dagster 1.13; a user of this graph cannot do anything about it."""
+    """Hide the warning that partitioned checks are in preview in Dagster 1.13, which users cannot act on."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Specifying a partitions_def", dg.PreviewWarning)
         yield
@@ -186,10 +186,10 @@ def _build_for_day(collection: Collection, check: Check) -> dg.AssetChecksDefini
 
 
 def _evaluated(check: Check, partition: PartitionRelease, *, settings: Settings) -> dg.AssetCheckResult:
-    """Look at what is published.
+    """Run a check on the published stage.
 
     Raises:
-        NotFoundError: nothing is.
+        NotFoundError: the stage is not published.
     """
     manifest = partition.manifest(check.stage)
     if manifest is None:

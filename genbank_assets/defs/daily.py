@@ -1,8 +1,7 @@
 """Daily updates: five assets per collection in stage order, partitioned by day, with a job and a schedule each.
 
-The stages are those of a division, made of a day's files; only the load differs, because a day goes on top of what is
-loaded. The schedules are stopped until somebody turns them on. What a day does to a division belongs to
-``postgres.daily``.
+The stages are those of a division, built from a day's files; only the load differs, because a day is applied to the
+loaded release. The schedules are off by default. Applying a day to the divisions belongs to ``postgres.daily``.
 See https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets
 """
 
@@ -36,17 +35,17 @@ RECHECK_DAYS = 7  # NCBI keeps RefSeq's days for four weeks
 
 
 def daily_asset_name(collection: str) -> str:
-    """``genbank_daily``, ``refseq_daily``: group and first part of the keys."""
+    """Return ``genbank_daily`` or ``refseq_daily``, the group and first part of the asset keys."""
     return f"{collection}_daily"
 
 
 def day_key(collection: Collection, stage: Stage) -> dg.AssetKey:
-    """``genbank_daily/records``, say."""
+    """Return a key such as ``genbank_daily/records``."""
     return dg.AssetKey([daily_asset_name(collection.name), stage])
 
 
 def daily_job_name(collection: str) -> str:
-    """``update_genbank``, ``update_refseq``."""
+    """Return ``update_genbank`` or ``update_refseq``."""
     return f"update_{collection}"
 
 
@@ -59,7 +58,7 @@ def build_daily(collections: Iterable[Collection] = COLLECTIONS.values()) -> lis
 def _asset(
     collection: Collection, stage: Stage, *, after: Stage | None = None, **options: Any
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """Return what all stages of a day share."""
+    """Return the asset decorator shared by all stages of a day."""
     decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
         key=day_key(collection, stage),
         deps=[*([day_key(collection, after)] if after else []), *options.pop("more_deps", [])],
@@ -75,7 +74,7 @@ def _asset(
 def _working(
     context: dg.AssetExecutionContext, collection: Collection, mirror: MirrorResource
 ) -> Iterator[tuple[PartitionRelease, dict[str, Any]]]:
-    """Lock the collection's days: the day of this run, and the options that every stage takes."""
+    """Lock the collection's days, and give the partition of this run's day and the arguments of every stage."""
     with failures(context):
         settings = mirror.settings()
         partition = source.daily_partition(
@@ -99,8 +98,8 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
         pool="ncbi",
         code_version=source.CODE_VERSION,
         description=(
-            f"The flat files of a day's new and changed records of {collection.title}, of all divisions together, "
-            "verified to the last byte. A day for which NCBI made no file is empty."
+            f"The flat files with a day's new and changed records of all divisions of {collection.title}, fully "
+            "verified. A day for which NCBI published no file is empty."
         ),
     )
     def day_files(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
@@ -115,7 +114,7 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
 def _tables(
     collection: Collection, stage: Stage, build: Callable[..., Manifest], *, columns: tuple[Column, ...], **options: Any
 ) -> dg.AssetsDefinition:
-    """Return a stage that makes tables of the day's files by one function of the core."""
+    """Return an asset that builds tables from the day's files with one function of the core."""
 
     @_asset(collection, stage, **options)
     def day_tables(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
@@ -136,7 +135,7 @@ def _records(collection: Collection) -> dg.AssetsDefinition:
         kinds={"parquet", "arrow"},
         tags={"stage": "parse"},
         code_version=records.CODE_VERSION,
-        description="The day's entries as a Parquet table, one row per record, like the table of a release.",
+        description="The day's records as a Parquet table with the same columns as that of a release.",
     )
 
 
@@ -150,7 +149,7 @@ def _unique_records(collection: Collection) -> dg.AssetsDefinition:
         kinds={"parquet", "polars"},
         tags={"stage": "dedup"},
         code_version=dedup.CODE_VERSION,
-        description="Which of the day's records have the same residues: distinct sequences and their members.",
+        description="The day's distinct sequences, and a table that assigns each record to one of them.",
     )
 
 
@@ -167,9 +166,9 @@ def _postgres_table(collection: Collection) -> dg.AssetsDefinition:
         pool="postgres",
         code_version=daily.CODE_VERSION,
         description=(
-            f"The day's records on top of the loaded divisions of {collection.title} in PostgreSQL. A later day wins "
-            "over an earlier one; the next full release supersedes the days before it. Divisions that are not loaded "
-            "are left alone."
+            f"The day's records, applied to the loaded divisions of {collection.title} in PostgreSQL. Later days take "
+            "precedence over earlier ones, and the next full release supersedes the days before it. Divisions that "
+            "are not loaded are skipped."
         ),
     )
     def day_table(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
@@ -177,7 +176,7 @@ def _postgres_table(collection: Collection) -> dg.AssetsDefinition:
             manifest = daily.apply_day(partition, **options)
         counts = {name: manifest.extra[name] for name in ("not_mirrored", "superseded_by_release", "unplaced")}
         changed = {"day": context.partition_key, "applied": manifest.extra["applied"], **manifest.extra["states"]}
-        context.log_event(dg.AssetObservation(changes, metadata=changed, description="changed by a day's update"))
+        context.log_event(dg.AssetObservation(changes, metadata=changed, description="changed by a daily update"))
         name = {"dagster/table_name": table_name(options["settings"])}
         return result(manifest, partition=partition, extra={"release": manifest.extra["label"], **counts, **name})
 
@@ -193,7 +192,7 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
         tags={"stage": "publish"},
         pool="object_store",
         code_version=object_index.CODE_VERSION,
-        description="The residues of the day's distinct sequences in the object set, and the list that says where.",
+        description="The residues of the day's distinct sequences in the object set, with a manifest of their keys.",
     )
     def day_objects(
         context: dg.AssetExecutionContext, mirror: MirrorResource, s3: S3Resource
@@ -209,20 +208,20 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
 
 
 def build_daily_jobs(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[Any]:
-    """``update_genbank``, ``update_refseq``: one day."""
+    """Return the jobs ``update_genbank`` and ``update_refseq``, which apply one day."""
     return [
         collection_job(
             daily_job_name(collection.name),
             collection,
             selection=dg.AssetSelection.groups(daily_asset_name(collection.name)),
-            description=f"One day's update of {collection.title}: fetched, parsed, applied, published, checked.",
+            description=f"Fetches, parses, loads, publishes and checks one daily update of {collection.title}.",
         )
         for collection in collections
     ]
 
 
 def build_daily_schedules(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[dg.ScheduleDefinition]:
-    """One per job: every day at nine, Eastern time, the day before, and those of the last week that are missing."""
+    """Return one schedule per job: daily at 9:00 Eastern time, for the days of the last week that are missing."""
     return [_schedule(collection) for collection in collections]
 
 
@@ -234,8 +233,8 @@ def _schedule(collection: Collection) -> dg.ScheduleDefinition:
         execution_timezone=TIMEZONE,
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=(
-            f"Asks for the daily update of the day before, and again for any of the last {RECHECK_DAYS} days that "
-            "is not in place: a file that came late, or a run that failed."
+            f"Requests the previous day's update, and those of the last {RECHECK_DAYS} days that are missing because "
+            "a file was late or a run failed."
         ),
     )
     def every_morning(
@@ -251,7 +250,7 @@ def _schedule(collection: Collection) -> dg.ScheduleDefinition:
             day for day in days if not is_whole(source.daily_partition(settings, collection=collection, day=day))
         ]
         if not missing:
-            return dg.SkipReason(f"The days up to {days[-1]} are in place.")
+            return dg.SkipReason(f"All days up to {days[-1]} are loaded.")
         return [
             dg.RunRequest(run_key=f"{collection.name}-daily-{day}-asked-{today}", partition_key=day.isoformat())
             for day in missing

@@ -1,7 +1,7 @@
-"""The assets ``samples`` and ``cds`` of a collection, beside its five stages, with their checks and their job.
+"""The optional assets ``samples`` and ``cds`` of a collection, their checks and their job.
 
-They are made from ``records`` and nothing waits for them: a release is complete without. What they do belongs to
-``tables.derived``.
+They are built from ``records``, and no stage depends on them: a release is complete without them. Building the tables
+belongs to ``tables.derived``.
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
@@ -30,13 +30,12 @@ _KEYS: dict[Derived, str] = {"samples": "source", "cds": "CDS"}
 _COLUMNS = {"samples": SAMPLE_COLUMNS, "cds": CDS_COLUMNS}
 _DESCRIPTIONS: dict[Derived, str] = {
     "samples": (
-        "What the source features say of samples, a row each, typed: taxon, host, country, latitude and longitude, "
-        "collection date as first and last day; terms that say why a value is missing are kept apart, raw values "
-        "beside."
+        "One typed row per source feature: taxon, host, country, latitude and longitude, and collection date as first "
+        "and last day. Terms that state why a value is missing have separate columns, and raw values are kept."
     ),
     "cds": (
-        "The coding sequences, a row per CDS feature: protein, gene, product, spans, genetic code, translation, and "
-        "whether the spans translate to just that."
+        "One row per CDS feature: protein, gene, product, spans, genetic code, translation, and whether the spans "
+        "translate to it."
     ),
 }
 
@@ -47,7 +46,7 @@ def derived_job_name(collection: str) -> str:
 
 
 def build_derived_assets(collection: Collection) -> list[dg.AssetsDefinition]:
-    """Return both assets of a collection."""
+    """Return ``samples`` and ``cds`` of a collection."""
     return [_build(collection, stage) for stage in _KEYS]
 
 
@@ -72,7 +71,7 @@ def _build(collection: Collection, stage: Derived) -> dg.AssetsDefinition:
 
 
 def every_feature_has_a_row(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """Rows = features of the key, counted again in the record tables."""
+    """Compare the rows with the features of the key, counted in the record tables."""
     records = partition.manifest("records")
     key = _KEYS["cds" if manifest.stage == "cds" else "samples"]
     counted = 0
@@ -92,7 +91,7 @@ def every_feature_has_a_row(partition: PartitionRelease, manifest: Manifest, set
 
 
 def translations_agree(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """Few coding sequences translate to something else than what is given."""
+    """Compare the number of translations that differ from the given ones with the allowed fraction."""
     counts = manifest.extra["checks"]
     same = counts.get(cds.SAME, 0)
     declared = counts.get(cds.DIFFERENCES[0], 0)
@@ -101,8 +100,8 @@ def translations_agree(partition: PartitionRelease, manifest: Manifest, settings
     left_out = sum(counts.get(reason, 0) for reason in (*REASONS, cds.NOT_GIVEN, cds.PSEUDO, cds.UNKNOWN_CODE))
     return Finding(
         differing <= MAX_DIFFERING_FRACTION * compared,
-        f"{same:,} of {compared:,} translations are those given, {declared:,} declare an exception, {differing:,} "
-        f"differ; {left_out:,} cannot be compared",
+        f"{same:,} of {compared:,} translations match, {declared:,} declare an exception, {differing:,} differ; "
+        f"{left_out:,} cannot be compared",
         {reason: count for reason, count in counts.items() if reason != cds.SAME} | {"same": same},
     )
 
@@ -110,31 +109,31 @@ def translations_agree(partition: PartitionRelease, manifest: Manifest, settings
 DERIVED_CHECKS = (
     Check(
         "every_source_has_a_row", "samples", True,  # noqa: FBT003 -- the list of checks reads as a table
-        "The table has a row for each source feature of the record tables.", every_feature_has_a_row,
+        "The table has one row for each source feature of the record tables.", every_feature_has_a_row,
     ),
     Check(
         "every_cds_has_a_row", "cds", True,  # noqa: FBT003
-        "The table has a row for each CDS feature of the record tables.", every_feature_has_a_row,
+        "The table has one row for each CDS feature of the record tables.", every_feature_has_a_row,
     ),
     Check(
         "translations", "cds", False,  # noqa: FBT003
-        "At most 1 % of the coding sequences translate to something else than their /translation, those that declare "
-        "an exception left out; differences are counted by reason and listed in translation_check.",
+        "At most 1 % of the coding sequences do not translate to their /translation, not counting those that declare "
+        "an exception. Differences are counted by reason; the column translation_check has the reason of each.",
         translations_agree,
     ),
 )  # fmt: skip
 
 
 def build_derived_checks(collection: Collection) -> list[dg.AssetChecksDefinition]:
-    """Return the checks of both assets."""
+    """Return the checks of ``samples`` and ``cds``."""
     return build_division_checks(collection, DERIVED_CHECKS)
 
 
 def build_derived_job(collection: Collection) -> Any:
-    """Return the job that makes both."""
+    """Return the job that builds ``samples`` and ``cds``."""
     return collection_job(
         derived_job_name(collection.name),
         collection,
         selection=dg.AssetSelection.groups(f"{collection.name}_derived"),
-        description=f"Makes the tables of samples and coding sequences of one division of {collection.title}.",
+        description=f"Builds the tables of samples and coding sequences of one division of {collection.title}.",
     )

@@ -1,7 +1,7 @@
-"""What the assets that are partitioned by division have in common: form, settings, lock, and their release.
+"""Helpers shared by all assets that are partitioned by division: decorator, settings, lock, and choice of release.
 
-An asset works on the newest release whose input is published, or on the one that its run is tagged with, and holds its
-division's lock meanwhile. What a stage does belongs to ``stages`` and its siblings.
+An asset uses the newest release whose input is published, or the one in its run's tag, and holds its division's lock
+while it runs. The assets themselves belong to ``stages`` and its siblings.
 See https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets
 """
 
@@ -29,13 +29,13 @@ OWNERS = ["team:genbank-assets"]
 def division_asset(
     collection: Collection, name: str, *, group: str | None = None, **options: Any
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """Return a decorator: the asset ``COLLECTION/NAME`` with a partition per division.
+    """Return the decorator of the asset ``COLLECTION/NAME`` with one partition per division.
 
     Args:
-        collection: of which collection.
-        name: a stage's, or what stands beside the stages.
-        group: the collection's own unless another is given.
-        options: what else ``dg.asset`` takes.
+        collection: the collection.
+        name: name of a stage or of another asset.
+        group: asset group; the collection's name by default.
+        options: other arguments of ``dg.asset``.
     """
     decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
         key=dg.AssetKey([collection.name, name]),
@@ -48,10 +48,10 @@ def division_asset(
 
 
 def latest(settings: Settings, key: PartitionKey, stage: Stage, *, release: str | None = None) -> PartitionRelease:
-    """Return the newest release of a division whose ``stage`` is published, or the one that a run is about.
+    """Return the newest release of a division whose ``stage`` is published, or the given one.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: no such release has the stage.
     """
     if release is not None:
         for partition in releases_in_store(settings.store, key=key, stage=stage):
@@ -65,7 +65,7 @@ def latest(settings: Settings, key: PartitionKey, stage: Stage, *, release: str 
 
 
 def wanted_release(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str | None:
-    """Return the release that a run is tagged with; None where it is about whatever is current."""
+    """Return the release in the run's tag; None means the current one."""
     return context.run.tags.get(RELEASE_TAG)
 
 
@@ -73,7 +73,7 @@ def wanted_release(context: dg.AssetExecutionContext | dg.AssetCheckExecutionCon
 def locked_division(
     context: dg.AssetExecutionContext, collection: Collection, mirror: MirrorResource, **overrides: Any
 ) -> Iterator[tuple[PartitionKey, dict[str, Any]]]:
-    """Lock a division: its key, and the options that every stage takes. Errors of the core become failures."""
+    """Lock a division, and give its key and the arguments of every stage; errors of the core become failures."""
     with failures(context):
         settings = mirror.settings(**overrides)
         key = PartitionKey(collection.name, context.partition_key)

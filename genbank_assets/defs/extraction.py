@@ -1,6 +1,6 @@
-"""The job ``extract``: the command of that name as a form in the launchpad, its result as Markdown.
+"""The job ``extract``: the command of the same name with a form in the launchpad and a Markdown result.
 
-What it does belongs to ``genbank_assets.extract``.
+Extracting itself belongs to ``genbank_assets.extract``.
 See https://docs.dagster.io/guides/operate/configuration/run-configuration
 """
 
@@ -26,43 +26,43 @@ MAX_LISTED = 20
 
 
 class ExtractConfig(dg.Config):
-    """Which records or features, in which form, where to. All conditions have to hold; of a list, any value will do."""
+    """Records or features to extract, format and destination. All conditions must hold; a list matches any value."""
 
     out: str = Field(
-        description="Path of the file to write, on the machine that runs this; compressed if it ends in .gz or .zst."
+        description="Output path on the machine that executes the run; compressed if it ends in .gz or .zst."
     )
     format: str = Field(default="fasta", description=f"One of {', '.join(FORMAT_NAMES)}.")
-    partitions: list[str] = Field(default=[], description="Such as genbank/phg; empty for all that are in the store.")
-    release: str = Field(default="", description="This release instead of the newest of each partition.")
-    taxa: list[str] = Field(default=[], description="Names or numbers of taxa, with everything below them.")
-    not_taxa: list[str] = Field(default=[], description="Taxa to leave out, with everything below them.")
+    partitions: list[str] = Field(default=[], description="Such as genbank/phg; empty means all in the store.")
+    release: str = Field(default="", description="Release to use instead of the newest of each partition.")
+    taxa: list[str] = Field(default=[], description="Names or IDs of taxa, including their descendants.")
+    not_taxa: list[str] = Field(default=[], description="Taxa to exclude, including their descendants.")
     organisms: list[str] = Field(default=[], description="Names as in ORGANISM, ignoring case.")
-    accessions: list[str] = Field(default=[], description="With or without version; empty for all.")
-    exclude: list[str] = Field(default=[], description="Accessions to leave out, with or without version.")
-    length: str = Field(default="", description="Length of the record: 500-2000, 500- or -2000.")
-    updated_since: str = Field(default="", description="Least date on the LOCUS line, such as 2024-06-30.")
-    countries: list[str] = Field(default=[], description="Countries or seas of /geo_loc_name or /country.")
-    collected: str = Field(default="", description="Days of collection: 2020..2021-06, 2020.., 2020.")
+    accessions: list[str] = Field(default=[], description="With or without version; empty means all.")
+    exclude: list[str] = Field(default=[], description="Accessions to exclude, with or without version.")
+    length: str = Field(default="", description="Length range of the record: 500-2000, 500- or -2000.")
+    updated_since: str = Field(default="", description="Earliest date on the LOCUS line, such as 2024-06-30.")
+    countries: list[str] = Field(default=[], description="Countries or seas in /geo_loc_name or /country.")
+    collected: str = Field(default="", description="Range of collection dates: 2020..2021-06, 2020.., 2020.")
     molecule_types: list[str] = Field(default=[], description="As on the LOCUS line: DNA, RNA, mRNA.")
-    changed_since: str = Field(default="", description="A release: records that are not in it in the same state.")
-    distinct: bool = Field(default=False, description="One record for each different sequence.")
-    features: list[str] = Field(default=[], description="Feature keys, such as CDS; empty for whole records.")
+    changed_since: str = Field(default="", description="Only records that are new or changed since this release.")
+    distinct: bool = Field(default=False, description="Only one record per distinct sequence.")
+    features: list[str] = Field(default=[], description="Feature keys, such as CDS; empty means whole records.")
     genes: list[str] = Field(default=[], description="Genes or markers by any of their names, such as cox1.")
-    products: list[str] = Field(default=[], description="Names of products; * stands for anything.")
-    header: str = Field(default="", description="Words behind the first one of FASTA headers: {organism} {definition}.")
-    width: int = Field(default=60, description="Residues in a line of FASTA; 0 for one line.")
-    kraken: bool = Field(default=False, description="|kraken:taxid|N behind the first word of FASTA headers.")
-    columns: list[str] = Field(default=[], description="Columns of tsv and parquet.")
-    ranks: list[str] = Field(default=[], description="Ranks of crabs, sintax and qiime2, highest first.")
-    order: str = Field(default="ncbi", description=f"Of the entries: {' or '.join(ORDERS)}.")
-    shard_mb: float = Field(default=0, description="Write files of about so many MB of text; 0 for one file.")
-    metadata: list[str] = Field(default=[], description=f"To write beside the file: {', '.join(METADATA_NAMES)}.")
+    products: list[str] = Field(default=[], description="Product names; * matches anything.")
+    header: str = Field(default="", description="FASTA header after the identifier: {organism} {definition}.")
+    width: int = Field(default=60, description="Residues per FASTA line; 0 means a single line.")
+    kraken: bool = Field(default=False, description="Append |kraken:taxid|N to the identifier in FASTA headers.")
+    columns: list[str] = Field(default=[], description="Columns for tsv and parquet.")
+    ranks: list[str] = Field(default=[], description="Ranks for crabs, sintax and qiime2, highest first.")
+    order: str = Field(default="ncbi", description=f"Order of the entries: {' or '.join(ORDERS)}.")
+    shard_mb: float = Field(default=0, description="Split into files of about this many MB of text; 0 means one file.")
+    metadata: list[str] = Field(default=[], description=f"Metadata files to write: {', '.join(METADATA_NAMES)}.")
 
     def selection(self) -> Selection:
-        """Return what is wanted.
+        """Return the conditions as a selection.
 
         Raises:
-            SettingsError: a condition cannot be read.
+            SettingsError: a condition is invalid.
         """
         least, greatest = parse_length(self.length) if self.length else (None, None)
         first, last = parse_days(self.collected) if self.collected else (None, None)
@@ -89,10 +89,10 @@ class ExtractConfig(dg.Config):
         )
 
     def options(self) -> FormatOptions:
-        """Return how entries are written.
+        """Return the format options.
 
         Raises:
-            SettingsError: no line has so many residues.
+            SettingsError: the line width is invalid.
         """
         return FormatOptions(
             header=self.header or None,
@@ -107,13 +107,13 @@ def _day(text: str) -> dt.date | None:
     try:
         return dt.date.fromisoformat(text) if text else None
     except ValueError:
-        raise SettingsError(f"updated_since is written 2024-06-30, not {text!r}") from None
+        raise SettingsError(f"updated_since must be a date such as 2024-06-30, not {text!r}") from None
 
 
 @dg.op(
     description=(
-        "Writes records, features or tables of what is in the store to a file, with a manifest beside it. The result "
-        "is the step's output: open its Markdown in the run. Fails when an accession that was asked for is not there."
+        "Writes records, features or tables from the store to a file, with a manifest. The step's output shows the "
+        "result as Markdown. Fails if a requested accession does not exist."
     ),
     out=dg.Out(dict, description="The manifest."),
     tags={"stage": "extract"},
@@ -121,10 +121,10 @@ def _day(text: str) -> dt.date | None:
 def write_extract(
     context: dg.OpExecutionContext, config: ExtractConfig, mirror: MirrorResource
 ) -> dg.Output[dict[str, Any]]:
-    """Extract, count, show."""
+    """Write the extract and return its manifest and a summary."""
     with failures(context):
         if not config.out.strip():
-            raise SettingsError("name the file to write as out")
+            raise SettingsError("out is empty: set it to the path of the file to write")
         settings, selection, path = mirror.settings(), config.selection(), Path(config.out)
         found = extract(
             selection,
@@ -149,7 +149,7 @@ def write_extract(
     if found.not_found:
         shown = ", ".join(found.not_found[:MAX_LISTED])
         raise dg.Failure(
-            description=f"accessions were not found ({len(found.not_found):,}; the manifest lists all): {shown}",
+            description=f"{len(found.not_found):,} accession(s) not found, all listed in the manifest: {shown}",
             metadata=metadata,
             allow_retries=False,
         )
@@ -157,11 +157,11 @@ def write_extract(
 
 
 def as_markdown(found: Extract, seen: Overview) -> str:
-    """Counts, what was left out and why, files, and bars of the records."""
-    lines = [f"**{found.entries:,} entries** of {seen.records:,} chosen records.", ""]
+    """Return counts, exclusions by reason, files, and an overview of the records as Markdown."""
+    lines = [f"**{found.entries:,} entries** from {seen.records:,} selected records.", ""]
     lines += [f"* {one['partition']} {one['release']}" for one in found.inputs]
     if found.excluded:
-        lines += ["", "| left out because | |", "|---|--:|"]
+        lines += ["", "| reason for exclusion | records |", "|---|--:|"]
         lines += [f"| {reason} | {count:,} |" for reason, count in found.excluded.items()]
     lines += ["", "| file | bytes | SHA-256 |", "|---|--:|---|"]
     lines += [f"| {file.name} | {file.bytes:,} | `{file.sha256}` |" for file in found.files]
@@ -171,8 +171,8 @@ def as_markdown(found: Extract, seen: Overview) -> str:
 @dg.job(
     name="extract",
     description=(
-        "Writes what conditions leave of the store to a file: FASTA, NCBI's text, proteins, features, tables. Fill in "
-        "the form of the launchpad; docs/extract.md says what each condition means."
+        "Writes the records or features that meet the given conditions to a file, as FASTA, GenBank, protein, feature "
+        "or table formats. Fill in the form in the launchpad; docs/extract.md explains each condition."
     ),
     executor_def=dg.in_process_executor,
     config=dg.RunConfig(ops={"write_extract": ExtractConfig(out="extract.fasta", partitions=["genbank/phg"])}),

@@ -1,8 +1,8 @@
-"""The core's errors as failures that a person can read, and which of them Dagster tries again.
+"""Translates the core's errors into readable Dagster failures and retries the transient ones.
 
-``GenbankAssetsError.transient`` says which may pass; nothing else is tried again: a bug, a full disk or a wrong setting
-is the same a minute later. How often and after how long is ``RETRIES``; it is asked for here and not given to the
-assets as their policy, because Dagster would follow that after Ctrl-C too. What an error means belongs to ``errors``.
+Only errors with ``GenbankAssetsError.transient`` are retried: a bug, a full disk or an invalid setting does not go away
+within a minute. ``RETRIES`` is applied here rather than as a policy of the assets, because Dagster would apply a policy
+after Ctrl-C as well. The meaning of errors belongs to ``errors``.
 See https://docs.dagster.io/guides/build/ops/op-retries
 """
 
@@ -26,11 +26,11 @@ RETRIES = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL
 
 @contextlib.contextmanager
 def failures(context: OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
-    """Raise what the block raises as a ``dg.Failure`` whose description is the error's sentence.
+    """Translate exceptions of the block into a ``dg.Failure`` whose description is the error message.
 
     Raises:
-        dagster.RetryRequested: the error may pass and tries are left. The last try fails with the reason itself, where
-            Dagster would say that the number of retries was exceeded.
+        dagster.RetryRequested: the error is transient and attempts are left. The last attempt fails with the error
+            itself, where Dagster's policy would only report that the retries were exceeded.
         dagster.Failure: any other error.
     """
     try:
@@ -38,7 +38,7 @@ def failures(context: OpExecutionContext | dg.AssetExecutionContext | dg.AssetCh
     except (dg.Failure, dg.RetryRequested):
         raise
     except dg.DagsterExecutionInterruptedError:
-        settle()  # a command's run is then cancelled; otherwise Dagster takes the interrupt for a failure
+        settle()  # so that a command's run is marked as canceled; Dagster would record a failure
         raise
     except Exception as error:
         sentence = redacted(f"{type(error).__name__}: {str(error).strip() or 'no reason was given'}")
@@ -47,14 +47,14 @@ def failures(context: OpExecutionContext | dg.AssetExecutionContext | dg.AssetCh
         if transient and tries <= RETRIES.max_retries:
             seconds = RETRIES.calculate_delay(tries)
             context.log.warning(
-                f"{sentence} This may pass: try {tries + 1} of {RETRIES.max_retries + 1} follows in {seconds:.0f} s."
+                f"{sentence} Attempt {tries + 1} of {RETRIES.max_retries + 1} follows in {seconds:.0f} s."
             )
             raise dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=seconds) from _to_be_shown(error)
         if transient:
-            sentence += f" (tried {tries} times)"
+            sentence += f" (after {tries} attempts)"
         raise dg.Failure(description=sentence, allow_retries=False) from _to_be_shown(error)
 
 
 def _to_be_shown(error: Exception) -> Exception | None:
-    """The error for Dagster's event log, with what caused it; None where one of their messages holds a secret."""
+    """Return the error as the cause shown in Dagster's event log; None if a message in its chain contains a secret."""
     return None if any(redacted(str(one)) != str(one) for one in causes(error)) else error

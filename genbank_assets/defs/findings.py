@@ -1,7 +1,7 @@
-"""What the asset checks look at, from another side than the stage that published it; and the limits they know.
+"""Implementations of the asset checks, independent of the code of the stages, and their thresholds.
 
-Limits of the running service (statements/s, memory, upload errors, records/s) are here and nowhere else. Which check
-belongs to which asset, and whether it blocks, is in ``checks``.
+The operational thresholds (statements/s, memory, upload errors, records/s) are defined only here. ``checks`` assigns
+the checks to assets and decides which of them block.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ MAX_STATEMENTS_PER_SECOND = 100
 MAX_MEMORY_BYTES = 5_000_000_000
 MAX_UPLOAD_ERROR_FRACTION = 0.01
 MIN_RECORDS_PER_SECOND = 100
-# Below this a run's speed says nothing: starting up takes longer than the work.
+# Smaller runs are dominated by start-up time.
 MIN_RECORDS_FOR_SPEED = 10_000
 MIN_SECONDS_FOR_RATE = 1.0
 MAX_FILES_LISTED = 10
@@ -36,12 +36,12 @@ MAX_FILES_LISTED = 10
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What a check found: whether it is well, a sentence, and the figures behind it.
+    """The result of a check.
 
     Attributes:
-        passed: whether it is as it should be.
-        sentence: what was found, for people.
-        figures: the numbers it was decided by: metadata of the check.
+        passed: whether the check passed.
+        sentence: description of the result.
+        figures: the numbers the result is based on; metadata of the check.
     """
 
     passed: bool
@@ -50,7 +50,7 @@ class Finding:
 
 
 def control_totals(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """LOCUS lines, rows + quarantined, header, release notes and Parquet rows agree, file by file."""
+    """Compare LOCUS lines, rows + quarantined blocks, header, release notes and Parquet rows of each file."""
     raw = partition.manifest("raw_files")
     promised = {entry["name"]: entry for entry in raw.files} if raw else {}
     wrong = []
@@ -67,7 +67,7 @@ def control_totals(partition: PartitionRelease, manifest: Manifest, settings: Se
 
 
 def quarantine_share(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """Few blocks are quarantined."""
+    """Compare the fraction of quarantined blocks with the setting."""
     quarantined = manifest.report_as(RecordsReport).quarantined or 0
     blocks = (manifest.report.records or 0) + quarantined
     share = quarantined / blocks if blocks else 0.0
@@ -79,20 +79,20 @@ def quarantine_share(partition: PartitionRelease, manifest: Manifest, settings: 
 
 
 def memory(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """No worker needed more than 5 GB."""
+    """Compare the peak memory of the largest worker with 5 GB."""
     peak = manifest.report.peak_memory_bytes or 0
-    return Finding(peak < MAX_MEMORY_BYTES, f"the largest worker took {peak / 1e6:,.0f} MB", {"peak_bytes": peak})
+    return Finding(peak < MAX_MEMORY_BYTES, f"the largest worker used {peak / 1e6:,.0f} MB", {"peak_bytes": peak})
 
 
 def records_per_second(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """Parsing keeps above 100 records a second; runs too small to tell pass."""
+    """Compare the parsing rate with 100 records/s; small runs always pass."""
     rate = manifest.report.records_per_second or 0.0
     small = (manifest.report.records or 0) < MIN_RECORDS_FOR_SPEED or not manifest.report.files_now
     return Finding(small or rate > MIN_RECORDS_PER_SECOND, f"{rate:,.0f} records/s", {"records_per_second": rate})
 
 
 def duplicate_conservation(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """Every record is a member, and member counts of the distinct sequences add up to the records with residues."""
+    """Compare members with records, and the member counts of distinct sequences with the records with residues."""
     members = pq.read_metadata(memberships_table(partition, manifest)).num_rows
     sequences = unique_sequences_table(partition, manifest)
     counted = pl.scan_parquet(sequences).select(pl.col("member_count").sum()).collect().item()
@@ -107,7 +107,7 @@ def duplicate_conservation(partition: PartitionRelease, manifest: Manifest, sett
 
 
 def database_totals(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """PostgreSQL holds each accession once and in the tables' state, and the ledger every file with their digest."""
+    """Compare current rows and ledger entries in PostgreSQL with the tables."""
     records = partition.manifest("records")
     with open_database(settings) as database, database.transaction(keep=False) as session:
         found = compared_totals(session, partition)
@@ -134,7 +134,7 @@ def database_totals(partition: PartitionRelease, manifest: Manifest, settings: S
 
 
 def shrinkage(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """The release lacks few of the records that were loaded; a load that a person allowed stays visible here."""
+    """Compare the fraction of absent records with the setting; fails for loads that an operator allowed."""
     with open_database(settings) as database, database.transaction() as session:
         found = absences(session, partition)
     allowed = settings.max_absent_fraction
@@ -153,7 +153,7 @@ def shrinkage(partition: PartitionRelease, manifest: Manifest, settings: Setting
 
 
 def statements_per_second(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """The load sends fewer than 100 statements a second; runs under a second pass."""
+    """Compare the load's SQL statements with 100 per second; loads under a second count as one second."""
     report = manifest.report_as(LoadReport)
     statements, seconds = report.load_statements, report.seconds or 0.0
     rate = statements / max(seconds, MIN_SECONDS_FOR_RATE)
@@ -165,7 +165,7 @@ def statements_per_second(partition: PartitionRelease, manifest: Manifest, setti
 
 
 def object_totals(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """The manifest lists each distinct sequence once."""
+    """Compare the rows of the object manifest with the number of distinct sequences."""
     unique = partition.manifest("unique_records")
     distinct = unique.extra["distinct_sequences"] if unique else -1
     listed = pq.read_metadata(partition.folder_of(manifest) / "objects.parquet").num_rows
@@ -175,7 +175,7 @@ def object_totals(partition: PartitionRelease, manifest: Manifest, settings: Set
 
 
 def upload_errors(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """Under 1 % of uploads failed."""
+    """Compare the fraction of failed uploads with 1 %."""
     report = manifest.report_as(ObjectSetReport)
     attempts, errors = report.upload_attempts or 0, report.upload_errors or 0
     share = errors / attempts if attempts else 0.0
@@ -185,7 +185,7 @@ def upload_errors(partition: PartitionRelease, manifest: Manifest, settings: Set
 
 
 def is_current_release(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """The source still offers the release that is here."""
+    """Compare the store's release with the one the source offers."""
     collection = COLLECTIONS[partition.key.collection]
     limiter = Limiter.of(settings)
     try:
@@ -201,7 +201,7 @@ def is_current_release(partition: PartitionRelease, manifest: Manifest, settings
 
 
 def day_totals(partition: PartitionRelease, manifest: Manifest, settings: Settings) -> Finding:
-    """The ledger has as many records of the day as were applied."""
+    """Compare the records of the day in the ledger with the number applied."""
     with open_database(settings) as database, database.transaction() as session:
         found = records_of_day(session, collection=partition.key.collection, label=manifest.extra["label"])
     applied = manifest.extra["applied"]

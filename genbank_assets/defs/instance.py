@@ -1,7 +1,7 @@
 """The Dagster instance of a store: its home folder and its storage in the embedded PostgreSQL.
 
-``STORE/dagster`` is DAGSTER_HOME and holds a copy of the project's ``dagster.yaml``; the database that it names belongs
-to ``storage``, what runs on the instance to ``run``.
+``STORE/dagster`` is DAGSTER_HOME and has a copy of the project's ``dagster.yaml``. Its database belongs to ``storage``,
+executing runs to ``run``.
 See https://docs.dagster.io/deployment/oss/dagster-yaml
 """
 
@@ -24,7 +24,7 @@ from genbank_assets.waits import announced
 
 COMMAND_YAML = "command.yaml"
 _NO_OUTPUT = b"""
-# For runs in a command's own process, whose output is on its terminal.
+# For runs in the process of a command, which prints their output to its terminal.
 compute_logs:
   module: dagster.core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
@@ -33,10 +33,10 @@ POOLS = ("ncbi", "postgres", "object_store")
 
 
 def project_file(name: str) -> Path:
-    """``dagster.yaml`` or ``workspace.yaml``: beside the package in a checkout, in it (``deployment``) when installed.
+    """Return the path of ``dagster.yaml`` or ``workspace.yaml``: in the checkout, or in the package's ``deployment``.
 
     Raises:
-        SettingsError: it is in neither place.
+        SettingsError: the file is in neither place.
     """
     package = Path(genbank_assets.__file__).parent
     for folder in (package.parent, package / "deployment"):
@@ -46,15 +46,15 @@ def project_file(name: str) -> Path:
 
 
 def prepare_instance(settings: Settings) -> Path:
-    """Make DAGSTER_HOME and start the embedded server if the storage is not elsewhere; sets the environment.
+    """Create DAGSTER_HOME, start the embedded server if it holds the storage, and set the environment variables.
 
-    An environment that names its own DAGSTER_HOME keeps it; its ``dagster.yaml`` may be the project's.
+    An existing DAGSTER_HOME variable is respected; its ``dagster.yaml`` may be the project's.
 
     Returns:
         DAGSTER_HOME.
 
     Raises:
-        SettingsError: DAGSTER_HOME is not a usable folder, or the storage's address is wrong.
+        SettingsError: DAGSTER_HOME is not a usable folder, or the storage's URL is invalid.
         DatabaseError: the storage cannot be reached.
     """
     chosen = os.environ.get("DAGSTER_HOME")
@@ -72,10 +72,8 @@ def prepare_instance(settings: Settings) -> Path:
 def _chosen_home(chosen: str) -> Path:
     home = Path(chosen).expanduser()
     if not home.is_absolute() or not home.is_dir():
-        wrong = "no folder" if home.is_absolute() else "no absolute path"
-        raise SettingsError(
-            f"DAGSTER_HOME is {chosen}, which is {wrong}: make it one, or unset it to use STORE/dagster"
-        )
+        wrong = "not a folder" if home.is_absolute() else "not an absolute path"
+        raise SettingsError(f"DAGSTER_HOME is {chosen}, which is {wrong}: correct it, or unset it to use STORE/dagster")
     return home
 
 
@@ -98,12 +96,12 @@ def _home_of_store(settings: Settings) -> Path:
 def _names_the_storage(home: Path) -> bool:
     try:
         return STORAGE_VARIABLE in (home / "dagster.yaml").read_text(encoding="utf-8")
-    except (OSError, ValueError):  # Dagster says what is wrong with it
+    except (OSError, ValueError):  # reported by Dagster when it reads the file
         return False
 
 
 def _check_reachable(url: str) -> None:
-    """Dagster itself would try again for seconds and end with a traceback."""
+    """Fail early with a readable error, where Dagster would retry for seconds and end with a traceback."""
     try:
         with announced(f"Dagster's database at {shown_postgres_url(url)}"):
             psycopg.connect(url, connect_timeout=10).close()
@@ -114,16 +112,16 @@ def _check_reachable(url: str) -> None:
 
 
 def open_instance(settings: Settings, *, captures_output: bool = True) -> dg.DagsterInstance:
-    """Return the store's Dagster instance: what the UI shows too. Its pools exist.
+    """Open the store's Dagster instance, which the UI also uses, and create its pools.
 
     Args:
         settings: the store.
-        captures_output: whether Dagster keeps what runs in this process print. That takes it two processes a step,
-            which answer Ctrl-C with tracebacks of their own; a command's output is on its terminal. A DAGSTER_HOME that
-            the environment names is used as it is configured.
+        captures_output: whether Dagster captures the output of runs in this process. Capturing needs two processes per
+            step, which print tracebacks after Ctrl-C; commands print to the terminal instead. A DAGSTER_HOME set in the
+            environment is used as configured.
 
     Raises:
-        SettingsError: a setting or Dagster's own configuration cannot be used.
+        SettingsError: a setting or Dagster's configuration is invalid.
         DatabaseError: the storage cannot be reached.
     """
     home = prepare_instance(settings)
@@ -142,18 +140,18 @@ def open_instance(settings: Settings, *, captures_output: bool = True) -> dg.Dag
 
 def _root_cause(error: BaseException) -> str:
     *_, root = causes(error)
-    said = one_line(str(root).partition("\nLINE ")[0])[:500]  # not the statement of Dagster's own
+    said = one_line(str(root).partition("\nLINE ")[0])[:500]  # without Dagster's SQL statement
     if "permission denied" in said:
-        said += "; its role has to own the database, or may CREATE in its schema public"
+        said += "; its role must own the database or have the privilege CREATE on its schema public"
     return said
 
 
 def _prepare_pools(instance: dg.DagsterInstance) -> None:
-    """Give each pool its row with the default limit before a run needs it.
+    """Create each pool's row with the default limit before a run needs it.
 
-    Dagster makes the row when a run first asks for the pool. On PostgreSQL a run fails that asks at the same time as
-    another, and every run once the default has changed (https://github.com/dagster-io/dagster/issues/33552). A limit
-    that somebody set stays.
+    Dagster creates the row when a run first uses the pool. On PostgreSQL, one of two runs that do so concurrently
+    fails, and so does every run after a change of the default (https://github.com/dagster-io/dagster/issues/33552).
+    Limits set by an operator are kept.
     """
     storage = instance.event_log_storage
     default = instance.global_op_concurrency_default_limit

@@ -1,6 +1,6 @@
-"""Jobs: the form of those over a collection's assets, the one that mirrors a division, and the trace of one record.
+"""Jobs: a helper for jobs over a collection's assets, the job that mirrors a division, and the trace of one record.
 
-Jobs of single assets are beside these; schedules and sensors are in ``sensors``.
+Jobs of other assets are defined with these assets, sensors in ``sensors``.
 See https://docs.dagster.io/guides/build/jobs
 """
 
@@ -18,26 +18,26 @@ from genbank_assets.ncbi.catalog import COLLECTIONS, Collection
 
 
 def mirror_job_name(collection: str) -> str:
-    """``mirror_genbank``, ``mirror_refseq``."""
+    """Return ``mirror_genbank`` or ``mirror_refseq``."""
     return f"mirror_{collection}"
 
 
 class TraceConfig(dg.Config):
-    """Which record to trace."""
+    """The record to trace."""
 
     accession: str = Field(description="ACCESSION or ACCESSION.VERSION, such as J02482 or NC_001422.1.")
     verify: bool = Field(
         default=False,
-        description="Read everything again and recompute every digest; takes as long as the files are large.",
+        description="Reread the record's files and recompute every digest; takes longer for large files.",
     )
 
 
 @dg.op(
     description=(
-        "Follows one record from NCBI's file over the table and the database to the stored object. The result is the "
-        "step's output: open its Markdown in the run."
+        "Traces one record from NCBI's file through table and database to the stored object. The step's output shows "
+        "the result as Markdown."
     ),
-    out=dg.Out(list, description="A trace for each division that has the record, as genbank-assets trace --json."),
+    out=dg.Out(list, description="One trace per division that has the record, as in genbank-assets trace --json."),
     tags={"stage": "trace"},
 )
 def trace_one_record(
@@ -52,7 +52,7 @@ def trace_one_record(
         if wrong:
             context.log.warning(f"{where}: {'; '.join(wrong)}")
         else:
-            context.log.info(f"{where}: every step of its path is intact")
+            context.log.info(f"{where}: all stages are intact")
     text = "\n\n".join(as_markdown(found) for found in traces)
     return dg.Output(
         [found.as_dict() for found in traces],
@@ -62,9 +62,9 @@ def trace_one_record(
 
 @dg.job(
     description=(
-        "Where a record came from and where it went: NCBI's file, place in the text, table row, duplicates, database "
-        "row with its history, stored object. Name the accession in the launchpad; the answer is the Markdown of the "
-        "step's output. Changes nothing."
+        "Shows the lineage of a record: NCBI's file, offset in the text, table row, records with the same sequence, "
+        "database row with its history, and stored object. Enter the accession in the launchpad; the result is the "
+        "Markdown of the step's output. Read-only."
     ),
     executor_def=dg.in_process_executor,
     config=dg.RunConfig(ops={"trace_one_record": TraceConfig(accession="NC_001422")}),
@@ -75,10 +75,10 @@ def trace_record() -> None:
 
 
 def collection_job(name: str, collection: Collection, *, selection: dg.AssetSelection, description: str) -> Any:
-    """Return a job over assets of one collection, which runs its steps in the run's own process.
+    """Return a job over assets of one collection that executes its steps in the run's own process.
 
-    A process per step would cost seconds each and isolate nothing that matters; the project that a component is part of
-    has Dagster's default, which is just that.
+    Set per job, because a project that uses the component may have Dagster's default executor, whose process per step
+    would add seconds to every step for no isolation.
     """
     return dg.define_asset_job(
         name,
@@ -97,7 +97,7 @@ def build_mirror_jobs(collections: Iterable[Collection] = COLLECTIONS.values()) 
             collection,
             selection=dg.AssetSelection.groups(collection.name),
             description=(
-                f"Brings one division of {collection.title} up to date: all five assets and their checks. Finished "
+                f"Brings one division of {collection.title} up to date: all five assets and their checks. Completed "
                 f"work is not repeated."
             ),
         )

@@ -1,6 +1,6 @@
-"""Names of metadata keys, and manifests as materialization results. All keys of the graph are made here.
+"""Converts manifests to materialization results, and defines the metadata keys of stages.
 
-Numbers are numbers, so that the UI plots them over time. ``reports`` says what the figures mean.
+Figures are stored as numbers, so that the UI can plot them. Their meaning is defined in ``reports``.
 See https://docs.dagster.io/guides/build/assets/metadata-and-tags
 """
 
@@ -35,7 +35,7 @@ def result(
     columns: tuple[Column, ...] = (),
     extra: dict[str, Any] | None = None,
 ) -> dg.MaterializeResult[Any]:
-    """Return a stage's manifest as the result of its asset."""
+    """Return the materialization result of a stage's asset for its manifest."""
     report, folder = manifest.report, partition.folder_of(manifest).resolve()
     metadata: dict[str, Any] = {
         "summary": dg.MetadataValue.md(summary(manifest, partition=partition)),
@@ -51,40 +51,40 @@ def result(
         metadata["dagster/column_schema"] = table_schema(columns)
     if report.records is not None:
         metadata["dagster/partition_row_count"] = report.records
-    if manifest.stage not in {"postgres_table", "object_set"}:  # theirs is elsewhere: the stage says where
+    if manifest.stage not in {"postgres_table", "object_set"}:  # these have a URI outside of the store
         metadata["dagster/uri"] = folder.as_uri()
     metadata |= {"path": dg.MetadataValue.path(str(folder)), "manifest_sha256": manifest.digest}
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(manifest.digest))
 
 
 def rounded(value: Any) -> Any:
-    """Return a figure for people: fractions to four significant digits, whole numbers as they are."""
+    """Round a figure for display: fractions to four significant digits, integers unchanged."""
     if not isinstance(value, float):
         return value
     return round(value, 1) if abs(value) >= 1000 else float(f"{value:.4g}")
 
 
 def with_code_references(assets: Iterable[Any]) -> list[Any]:
-    """Return the assets with the places of their functions, for the UI's links to the source."""
-    with warnings.catch_warnings():  # in beta in Dagster 1.13; a user of this graph cannot do anything about it
+    """Return the assets with references to their source code, for links in the UI."""
+    with warnings.catch_warnings():  # hides the beta warning of Dagster 1.13, which users cannot act on
         warnings.filterwarnings("ignore", ".*(with_source_code_references|CodeReference).*", dg.BetaWarning)
         return list(dg.with_source_code_references(list(assets)))
 
 
 def table_name(settings: Settings) -> str:
-    """Return the table of the records as ``database.schema.table``."""
+    """Return the name of the record table as ``database.schema.table``."""
     database = conninfo_to_dict(settings.postgres_url).get("dbname") if settings.postgres_url else "genbank"
     return f"{database or 'postgres'}.genbank.record"
 
 
 def objects_metadata(manifest: Manifest) -> dict[str, Any]:
-    """Return where the object set is."""
+    """Return the metadata that locate the object set."""
     url = str(manifest.extra["url"])
     return {"objects_url": url, "manifest_key": manifest.extra["manifest_key"], "dagster/uri": url}
 
 
 def table_schema(columns: tuple[Column, ...]) -> dg.TableSchema:
-    """Return the one column list as Dagster shows it."""
+    """Return a column list as Dagster's table schema."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
@@ -107,9 +107,9 @@ def _short(type_: Any) -> str:
 
 
 def summary(manifest: Manifest, *, partition: PartitionRelease) -> str:
-    """A materialization in Markdown: what happened, how the totals reconcile, a few records, the releases here."""
+    """Return a Markdown summary of a materialization: figures, totals, sample records, and releases in the store."""
     report = manifest.report
-    now = "nothing to do" if report.files_now == 0 else f"{report.files_now:,} worked on in this run"
+    now = "nothing to do" if report.files_now == 0 else f"{report.files_now:,} processed in this run"
     collection = COLLECTIONS[manifest.collection]
     title = collection.divisions.get(manifest.division, "daily update")
     what = f"{collection.title} {manifest.release}, {manifest.division}"
@@ -118,7 +118,7 @@ def summary(manifest: Manifest, *, partition: PartitionRelease) -> str:
         lines += reconciliation(manifest, partition=partition)
         lines += _sample(manifest, partition=partition)
     else:
-        known = report.as_dict()  # a list: the UI's narrow columns cut tables off
+        known = report.as_dict()  # as a list, because the UI's narrow columns truncate tables
         lines += [
             f"* **{figure.name}** {_number(known[figure.name])} {figure.unit}: {figure.meaning}"
             for figure in FIGURES
@@ -128,7 +128,7 @@ def summary(manifest: Manifest, *, partition: PartitionRelease) -> str:
 
 
 def _releases(manifest: Manifest, *, partition: PartitionRelease) -> list[str]:
-    """Return the stage's main figures in each release that the store keeps; nothing while there is one only."""
+    """Return the stage's main figures for each release in the store; empty if there is only one."""
     kept = releases_in_store(partition.store, key=partition.key, stage=manifest.stage)
     if len(kept) < 2:
         return []
@@ -147,11 +147,11 @@ def _number(value: float | None) -> str:
 
 
 def reconciliation(manifest: Manifest, *, partition: PartitionRelease) -> list[str]:
-    """Four independent totals per file, as a Markdown table."""
+    """Return the independent totals of each file as a Markdown table."""
     raw = partition.manifest("raw_files")
     promised = {entry["name"]: entry for entry in raw.files} if raw else {}
     lines = [
-        "Records and residues of each file, counted independently:",
+        "Independent counts of records and residues per file:",
         "",
         "| file | LOCUS lines | rows | quarantined | header loci | release notes | residues | header bases |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
@@ -174,7 +174,7 @@ def _sample(manifest: Manifest, *, partition: PartitionRelease) -> list[str]:
         return []
     path = partition.folder_of(manifest) / manifest.files[0]["records_file"]
     rows = pl.scan_parquet(path).select("accession_version", "length", "organism", "definition").head(SAMPLE_ROWS)
-    lines = ["", "The first records:", "", "| record | length | organism | definition |", "|---|--:|---|---|"]
+    lines = ["", "First records:", "", "| record | length | organism | definition |", "|---|--:|---|---|"]
     for accession, length, organism, definition in rows.collect().iter_rows():
         lines.append(f"| {accession} | {length:,} | {_cell(organism)} | {_cell(definition)} |")
     return lines
@@ -185,7 +185,7 @@ def _cell(text: str | None) -> str:
 
 
 def progress_of(context: dg.AssetExecutionContext) -> Callable[[str], None]:
-    """Progress lines go to the run's log, and to the terminal when a command runs the asset."""
+    """Return a callback that writes progress to the run's log and, in commands, to the terminal."""
     prefix = context.asset_key.to_user_string()
     if context.has_partition_key:
         prefix += f" {context.partition_key}"

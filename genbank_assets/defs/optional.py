@@ -1,7 +1,7 @@
-"""Assets that an installation may not be set up for: left out of a run of many, an error in a run that asks for them.
+"""Assets that need optional programs or settings: skipped in a larger run, an error if requested alone.
 
-"Materialize all" selects them too, and what nobody set up must not fail the mirror's run. What an asset needs belongs
-to its own module.
+"Materialize all" also selects these assets, and missing optional requirements must not fail the mirror's run. The
+requirements of an asset belong to its module.
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
@@ -15,23 +15,24 @@ from genbank_assets.errors import NotFoundError, SettingsError
 
 
 def is_left_out(context: dg.AssetExecutionContext, *, needs: Callable[[], object]) -> bool:
-    """Return whether the asset is to yield nothing, because the run selects others too and what it needs is not here.
+    """Return whether to skip the asset because its requirements are missing and the run also selects other assets.
 
-    The asset says ``output_required=False``; its checks are then skipped by Dagster. The reason is in the run's log.
+    The asset must have ``output_required=False``; Dagster then skips its checks. The reason is written to the run's
+    log.
 
     Args:
-        context: the asset's.
-        needs: raises what the asset would fail with.
+        context: context of the asset.
+        needs: raises an error if a requirement is missing.
 
     Raises:
-        SettingsError: a setting is missing, and the run is of this asset alone.
-        NotFoundError: a program is, and the run is of this asset alone.
+        SettingsError: a setting is missing, and the run selects only this asset.
+        NotFoundError: a program is missing, and the run selects only this asset.
     """
     try:
         needs()
     except (SettingsError, NotFoundError) as error:
         if (context.run.asset_selection or frozenset()) <= context.selected_asset_keys:
             raise
-        context.log.warning(f"{context.asset_key.to_user_string()} is left out of this run: {error}")
+        context.log.warning(f"{context.asset_key.to_user_string()} is skipped in this run: {error}")
         return True
     return False

@@ -1,7 +1,7 @@
-"""Lets runs of a command show up where the UI groups runs by code location: Overview, Timeline, a job's own page.
+"""Shows runs of the command line in UI pages that group runs by code location (Overview, Timeline, job pages).
 
-Dagster knows the code location of a run that it launched; a run in a command's own process has none, and those pages
-leave it out. What the runs do belongs to ``run``.
+Dagster records the code location only for runs it launched itself; those pages omit runs without one. Executing runs
+belongs to ``run``.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any
 
 import dagster as dg
 
-LOCATION = "genbank"  # as workspace.yaml names it
-_REPOSITORY = "__repository__"  # as Dagster names a module's only one
+LOCATION = "genbank"  # as in workspace.yaml
+_REPOSITORY = "__repository__"  # Dagster's name for the only repository of a module
 
 
 def run_as_of_the_code_location(instance: dg.DagsterInstance) -> None:
-    """Make an instance note the project's code location with every run that this process creates in it."""
+    """Make an instance record the project's code location for every run that this process creates."""
     create = instance.create_run_for_job
 
     def create_run_for_job(job_def: dg.JobDefinition, *args: Any, **options: Any) -> dg.DagsterRun:
@@ -26,7 +26,7 @@ def run_as_of_the_code_location(instance: dg.DagsterInstance) -> None:
 
 
 def _origin(job: str) -> Any:
-    """A job's origin, made from the form in which Dagster stores it: its classes are not public, the form is kept."""
+    """Return a job's origin, deserialized from Dagster's stored form because its classes are not public."""
     location = {
         "__class__": "ManagedGrpcPythonEnvRepositoryLocationOrigin",
         "loadable_target_origin": {

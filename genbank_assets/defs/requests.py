@@ -1,8 +1,8 @@
-"""Which divisions a release sensor asks for: what the source shows, beside what the store has and what became of runs.
+"""Decides which divisions a release sensor requests, from the source, the store and earlier runs.
 
-Nothing is remembered here: the store's manifests say what is loaded, Dagster's runs what was asked for. So a cursor
-that is reset, a store that is wiped or a release that comes back asks for what is missing, and for nothing else.
-Looking at the source belongs to ``sensors``.
+No state is kept here: the store's manifests say what is loaded, and Dagster's runs what was requested. After a cursor
+reset, a deleted store or a reissued release, exactly the missing divisions are requested. Polling the source belongs to
+``sensors``.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from genbank_assets.release_facts import release_sort_key, same_number
 from genbank_assets.settings import Settings
 from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, current_release
 
-STATE_TAG = "ncbi/state"  # the digest of the division's files as the sensor saw them
-MAX_REQUESTS = 5  # of one state of a division that does not come to be loaded
+STATE_TAG = "ncbi/state"  # digest of the division's file list as polled
+MAX_REQUESTS = 5  # for one state of a division, as long as none succeeds
 MAX_WAIT_SECONDS = 24 * 3600.0
 _RUNS_LOOKED_AT = 50
-# Dagster starts a run again by itself soon after it failed, or not at all.
+# Dagster retries a failed run within this time or not at all.
 _RETRY_IS_DUE = dt.timedelta(minutes=10)
 
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """What is to be done about one division.
+    """The decision for one division.
 
     Attributes:
         division: the division.
-        request: what is asked of Dagster; None for nothing.
-        reason: why not, in a phrase that follows the division's name; "" where something is asked for.
+        request: the run request; None if nothing is requested.
+        reason: why nothing is requested, as a predicate of the division; "" if something is.
     """
 
     division: str
@@ -54,36 +54,36 @@ def decide(
     instance: dg.DagsterInstance,
     now: dt.datetime,
 ) -> Decision:
-    """Return whether a division is to be loaded now.
+    """Decide whether to request a run for a division.
 
     Args:
         division: the division.
-        state: a whole release as the source shows it.
-        collection: the division's.
-        settings: the store, and ``poll_seconds``: the first wait after a failure, doubled with each further one.
-        instance: Dagster's, with the runs.
-        now: in UTC.
+        state: a complete release as polled from the source.
+        collection: the collection of the division.
+        settings: the store, and ``poll_seconds``, the pause after a failure, which doubles with each further one.
+        instance: the Dagster instance with earlier runs.
+        now: current time in UTC.
     """
     here = current_release(settings.store, key=PartitionKey(collection.name, division), stage="raw_files")
     mark = state.fingerprints.get(division, "")
     if here is None and not mark:
         return Decision(division, reason="has no files")
     if here is not None and release_sort_key(here.release) > release_sort_key(state.number):
-        return Decision(division, reason=f"is at {here.release} already")
+        return Decision(division, reason=f"is already at {here.release}")
     runs = _requested(instance, division=division, collection=collection)
     last = runs[0] if runs else None
     if last is not None and _is_under_way(last, now=now):
-        return Decision(division, reason="is under way")
+        return Decision(division, reason="is being loaded")
     try:
         if here is not None and same_number(here.release, state.number) and _is_in_place(here, state, mark, last):
-            return Decision(division, reason="is in place")
+            return Decision(division, reason="is up to date")
     except IntegrityError as error:
-        return Decision(division, reason=f"has a manifest that is damaged ({error}): remove it, or its stage's folder")
+        return Decision(division, reason=f"has a damaged manifest ({error}): remove it, or its stage's folder")
     vain = [run for run in _same_request(runs, state, mark) if run.dagster_run.parent_run_id is None]
     if len(vain) >= MAX_REQUESTS:
         return Decision(
             division,
-            reason=f"was requested {len(vain)} times without success: look at its runs, then start one by hand",
+            reason=f"was requested {len(vain)} times without success: inspect its runs, then start one manually",
         )
     if vain and last is not None:
         wait = min(settings.poll_seconds * 2.0 ** (len(vain) - 1), MAX_WAIT_SECONDS)
@@ -106,11 +106,11 @@ def decide(
 
 
 def _is_in_place(here: PartitionRelease, state: ReleaseState, mark: str, last: dg.RunRecord | None) -> bool:
-    """Return whether the release in the store is loaded throughout and made of the files that the source shows.
+    """Return whether the release in the store is completely loaded from the files that the source offers.
 
-    A listing that rounds cannot tell every state from another. So where the last run that was asked for brought another
-    state of this release, and no run after it fetched the files, what the listing leaves open is taken for a change.
-    That this run brought the state which the source shows says nothing once somebody else has fetched another since.
+    A listing with rounded sizes cannot distinguish all states. If the last requested run fetched a different state of
+    this release, and no later run fetched the files, an ambiguous listing therefore counts as a change. If it fetched
+    the offered state, that only counts as long as no later run has fetched the files again.
     """
     raw = here.manifest("raw_files")
     if raw is None or not is_whole(here):
@@ -125,7 +125,7 @@ def _is_in_place(here: PartitionRelease, state: ReleaseState, mark: str, last: d
 
 
 def _is_after(raw: Manifest, last: dg.RunRecord) -> bool:
-    """Return whether files were published after that run had ended."""
+    """Return whether the files were published after the run ended."""
     if not raw.published_at or not last.end_time:
         return False
     return dt.datetime.fromisoformat(raw.published_at).timestamp() > last.end_time
@@ -136,7 +136,7 @@ def _shows(raw: Manifest, state: ReleaseState, division: str) -> bool:
 
 
 def _requested(instance: dg.DagsterInstance, *, division: str, collection: Collection) -> list[dg.RunRecord]:
-    """Return the runs of a division that a release sensor asked for, newest first."""
+    """Return the runs of a division that a release sensor requested, newest first."""
     records = instance.get_run_records(
         dg.RunsFilter(job_name=mirror_job_name(collection.name), tags={"dagster/partition": division}),
         limit=_RUNS_LOOKED_AT,
@@ -145,7 +145,7 @@ def _requested(instance: dg.DagsterInstance, *, division: str, collection: Colle
 
 
 def _same_request(runs: list[dg.RunRecord], state: ReleaseState, mark: str) -> list[dg.RunRecord]:
-    """Return the newest runs in a row that were asked to bring just this state."""
+    """Return the most recent consecutive runs requested for this state."""
     found = []
     for record in runs:
         tags = record.dagster_run.tags

@@ -1,8 +1,8 @@
-"""Dagster resources: they build the core's plain settings and clients, and hold no logic of their own.
+"""Dagster resources that build the core's settings and clients, without further logic.
 
-``MirrorResource`` has the fields of :class:`~genbank_assets.settings.Settings` and gives them; a field left empty comes
-from its ``GENBANK_ASSETS_*`` variable when a run begins, never when the graph is loaded. ``S3Resource`` of dagster-aws
-feeds the object store.
+``MirrorResource`` has the fields of :class:`~genbank_assets.settings.Settings`; an empty field is read from its
+``GENBANK_ASSETS_*`` variable when a run starts, not when the graph is loaded. ``S3Resource`` of dagster-aws configures
+the object store.
 See https://docs.dagster.io/guides/build/external-resources
 """
 
@@ -25,7 +25,7 @@ _VARIABLE = "GENBANK_ASSETS_{}"
 
 
 def _config_type(field: dataclasses.Field[Any]) -> type:
-    """Return the type of a setting as Dagster's configuration has it: paths are text."""
+    """Return the type of a setting in Dagster's configuration; paths are strings."""
     default = field.default
     return type(default) if isinstance(default, bool | int | float) else str
 
@@ -35,30 +35,31 @@ def _plain(value: Any) -> Any:
 
 
 def _meaning(name: str) -> str:
-    """Return what a setting is, from the docstring of :class:`Settings`, and the variable it follows when left out."""
+    """Return the description of a setting from the docstring of :class:`Settings`, with its environment variable."""
     said = re.search(rf"^ *{name}: (.+?)(?=^ *\w+: |\Z)", Settings.__doc__ or "", re.MULTILINE | re.DOTALL)
     meaning = " ".join(said[1].split()) if said else name
-    return f"{meaning[0].upper()}{meaning[1:].rstrip('.')}. Left out: {_VARIABLE.format(name.upper())}."
+    return f"{meaning[0].upper()}{meaning[1:].rstrip('.')}. Default: {_VARIABLE.format(name.upper())}."
 
 
 class _Mirror(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where releases come from and where they go. A field left empty follows its variable when a run begins."""
+    """Settings of the mirror. Empty fields are read from their environment variables when a run starts."""
 
     follow_environment: bool = pydantic.Field(
-        default=True, description="Whether fields left out follow their variables; else they have their defaults."
+        default=True,
+        description="Whether empty fields are read from environment variables; otherwise they have their defaults.",
     )
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Return a resource that gives just these settings, whatever the environment says."""
+        """Return a resource with exactly these settings, independent of the environment."""
         values = {field.name: _plain(getattr(settings, field.name)) for field in dataclasses.fields(Settings)}
         return cls(follow_environment=False, **values)
 
     def settings(self, **overrides: Any) -> Settings:
-        """Return the settings of this run; overrides that are None count as none.
+        """Return the settings of this run; overrides that are None are ignored.
 
         Raises:
-            SettingsError: a value, here or in the environment, cannot be used.
+            SettingsError: a field or environment variable has an invalid value.
         """
         chosen = {field.name: getattr(self, field.name) for field in dataclasses.fields(Settings)}
         chosen |= {name: value for name, value in overrides.items() if value is not None}
@@ -91,20 +92,20 @@ else:
 
 
 class QuietS3Resource(S3Resource):  # type: ignore[misc, unused-ignore]
-    """dagster-aws' resource, which makes a client when it is asked for one, not with every step that names it.
+    """An ``S3Resource`` that creates a client only on demand, not for every step that requires the resource.
 
-    A client takes boto3 a tenth of a second of processor time to make, and an object set in a folder needs none.
+    Creating a boto3 client takes a tenth of a second of CPU time, and an object set in a folder needs none.
     """
 
     def get_object_to_set_on_execution_context(self) -> Any:
-        """Return what ``context.resources.s3`` is: nothing here reads it."""
+        """Return the value of ``context.resources.s3``, which this graph does not use."""
         return self
 
 
 def object_store(s3: S3Resource, settings: Settings, *, retries: int) -> ObjectStore:
-    """Return the object store of the settings, with endpoint, region and credentials as dagster-aws has them.
+    """Return the object store of the settings, with endpoint, region and credentials of the S3 resource.
 
-    Credentials are asked of boto3 again while the run lasts, so that those of a role may expire.
+    Credentials are refreshed through boto3 during the run, so those of a role may expire.
     """
     options: dict[str, str] = {}
     credentials = None
@@ -115,7 +116,7 @@ def object_store(s3: S3Resource, settings: Settings, *, retries: int) -> ObjectS
             options["endpoint"] = s3.endpoint_url
         if client.meta.region_name:
             options["region"] = client.meta.region_name
-        credentials = client._request_signer._credentials  # boto3 resolved the chain: profile, role, environment
+        credentials = client._request_signer._credentials  # resolved by boto3 from profile, role or environment
         if s3.use_unsigned_session:
             options["skip_signature"] = "true"
             credentials = None

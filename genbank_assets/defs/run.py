@@ -1,7 +1,7 @@
-"""Materializes partitions from a command: one Dagster run per partition, in this process.
+"""Executes jobs for the command line: one Dagster run per partition, in this process.
 
-The runs are recorded in the store's instance, so the UI shows them like any other. Command-line parsing and tables
-for people belong to ``cli`` and ``demo``.
+The runs are recorded in the store's instance, so the UI shows them like any other. Arguments and output belong to
+``cli``.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from genbank_assets.store import PartitionKey
 
 @dataclasses.dataclass(frozen=True)
 class PartitionRun:
-    """How one partition's run ended.
+    """The outcome of a partition's run.
 
     Attributes:
         key: the partition.
         run_id: Dagster's run id.
         ok: whether every asset was materialized and no blocking check failed.
-        reason: why not, in one line; "" when ok.
-        warnings: checks that failed without blocking, one line each.
-        seconds: how long it took.
-        bottleneck: which stage took most of that, and what bound it; None when no stage was run.
+        reason: the reason for the failure, in one line; "" if ok.
+        warnings: failed non-blocking checks, one line each.
+        seconds: duration of the run.
+        bottleneck: the slowest stage and what limited it; None if no stage was executed.
     """
 
     key: PartitionKey
@@ -60,14 +60,14 @@ class PartitionRun:
 
 
 class Runs:
-    """Runs of this graph's jobs in this process, one after another, until somebody stops them.
+    """Executes jobs of this graph in this process, one after another.
 
-    Use it as a context manager; the store's instance is open meanwhile.
+    Use it as a context manager, which keeps the store's instance open.
 
     Args:
-        settings: the store, and what a load may lose.
-        stop: what tells that nothing more shall begin.
-        verbose: whether Dagster's own log goes to standard error.
+        settings: settings of the runs.
+        stop: signals that end the current run as canceled.
+        verbose: whether to write Dagster's log to standard error.
     """
 
     def __init__(self, settings: Settings, *, stop: StopSignals, verbose: bool = False) -> None:
@@ -76,7 +76,7 @@ class Runs:
         self._log_level = "INFO" if verbose else "CRITICAL"
 
     def __enter__(self) -> Runs:
-        from genbank_assets.definitions import build_defs  # builds the graph: only when something is to be run
+        from genbank_assets.definitions import build_defs  # importing it builds the graph
 
         self._definitions = build_defs(resources={"mirror": MirrorResource.of(self._settings)})
         logging.getLogger("dagster").setLevel(self._log_level)
@@ -92,9 +92,9 @@ class Runs:
 
         Args:
             key: the partition.
-            release: the release that is wanted; None takes whatever the source offers.
+            release: the required release; None accepts the one that the source offers.
         """
-        allowed = self._settings.max_absent_fraction  # what a person allowed is to be seen in the run
+        allowed = self._settings.max_absent_fraction  # a changed limit is recorded in the run's configuration
         config = {"max_absent_fraction": allowed} if allowed != Settings.max_absent_fraction else {}
         return self._run(
             mirror_job_name(key.collection),
@@ -105,7 +105,7 @@ class Runs:
         )
 
     def apply_day(self, collection: str, day: dt.date) -> PartitionRun:
-        """Apply one day's update."""
+        """Apply one daily update."""
         return self._run(
             daily_job_name(collection),
             PartitionKey(collection, f"daily/{day}"),
@@ -113,11 +113,11 @@ class Runs:
         )
 
     def update_taxonomy(self) -> PartitionRun:
-        """Bring NCBI's taxonomy up to date."""
+        """Update NCBI's taxonomy."""
         return self._run(TAXONOMY_JOB, PartitionKey("ncbi", "taxonomy"))
 
     def make_blast_database(self, key: PartitionKey) -> PartitionRun:
-        """Make the search databases of a partition."""
+        """Build the search databases of a partition."""
         return self._run(blast_job_name(key.collection), key, partition_key=key.division)
 
     def _run(
@@ -146,7 +146,7 @@ class Runs:
         blocking = [e for e in failed if e.severity == dg.AssetCheckSeverity.ERROR]
         reason = ""
         if not result.success:
-            # Dagster itself says only that some blocking check failed.
+            # Dagster's own message does not say which blocking check failed.
             reason = "; ".join(f"check {e.check_name}: {e.description}" for e in blocking) or _reason(result)
         seconds = time.monotonic() - begun
         reports = _reports(result)
@@ -162,40 +162,40 @@ class Runs:
 
 
 def materialize_partitions(keys: Sequence[PartitionKey], *, settings: Settings) -> list[PartitionRun]:
-    """Bring partitions up to date with just these settings, whatever the environment says; for programs.
+    """Bring partitions up to date with exactly these settings, independent of the environment.
 
     Args:
-        keys: the partitions, in the order in which they are run.
-        settings: all of them.
+        keys: the partitions, in the order of their runs.
+        settings: settings of the runs.
 
     Returns:
-        How each run ended; one that failed does not keep the next from running.
+        The outcome of each run; after a failed run, the next one is still executed.
     """
     with Runs(settings, stop=StopSignals(announce=lambda line: None)) as runs:
         return [runs.materialize(key) for key in keys]
 
 
 def check_days(days: Sequence[dt.date]) -> None:
-    """Whether there is a partition for each of these days.
+    """Check that each of these days is a partition.
 
     Raises:
-        UsageError: there is none.
+        UsageError: a day is not.
     """
     known = set(DAYS.get_partition_keys())
     for day in days:
         if day.isoformat() not in known:
             raise UsageError(
-                f"there is no daily update of {day}: the days are {min(known)} to {max(known)}; a full release has "
-                "what came before"
+                f"there is no daily update for {day}: days range from {min(known)} to {max(known)}; earlier changes "
+                "are part of a full release"
             )
 
 
 @contextlib.contextmanager
 def _cancelled_by(stop: StopSignals, *, instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
-    """A run that a signal ends is cancelled: Dagster would take the interrupt for a failure, and alerts tell of it.
+    """Mark a run that is ended by a signal as canceled; Dagster would record a failure, and an alert would be sent.
 
-    It has to know before the interrupt reaches it, which between steps it may not, and it does not finish a run that is
-    interrupted outside of a step.
+    The run must be marked as canceling before the interrupt arrives, and Dagster does not finish a run that is
+    interrupted between steps.
     """
 
     def report_canceling() -> None:
@@ -215,7 +215,7 @@ def _cancelled_by(stop: StopSignals, *, instance: dg.DagsterInstance, run_id: st
 
 
 def _reports(result: dg.ExecuteInProcessResult) -> dict[str, StageReport]:
-    """Stage → the figures of this run, as far as it came."""
+    """Return the figures of the stages that this run completed, by stage."""
     found = {}
     for event in result.get_asset_materialization_events():
         if event.asset_key is not None and "seconds" in event.materialization.metadata:
@@ -225,7 +225,7 @@ def _reports(result: dg.ExecuteInProcessResult) -> dict[str, StageReport]:
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:
-    """Return the first step failure that says something, in one line."""
+    """Return the first informative step failure, in one line."""
     for event in result.filter_events(lambda event: event.is_step_failure):
         data = event.step_failure_data
         if data.user_failure_data is not None and data.user_failure_data.description:

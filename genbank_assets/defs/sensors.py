@@ -1,8 +1,8 @@
-"""Sensors: one per collection that loads a new release of NCBI once it is complete and no longer changes.
+"""Release sensors, one per collection, which request a new NCBI release once it is complete and stable.
 
-The sensor ticks often and looks at the source every ``poll_seconds``. A release is requested when two looks in a row
-saw it whole and unchanged; one run per division that is not in place. Both sensors are stopped until somebody turns
-them on. What "whole" means belongs to ``ncbi.poll``, which divisions are asked for to ``requests``.
+A sensor ticks often but polls the source only every ``poll_seconds``. When two consecutive polls return the same
+complete release, it requests one run per division that is not up to date. Both sensors are off by default. Polling
+belongs to ``ncbi.poll``, deciding which divisions to request to ``requests``.
 See https://docs.dagster.io/guides/automate/sensors
 """
 
@@ -36,7 +36,7 @@ clock: Callable[[], dt.datetime] = _utc_now
 
 
 def build_sensors(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[dg.SensorDefinition]:
-    """``genbank_release_sensor`` and ``refseq_release_sensor``."""
+    """Return ``genbank_release_sensor`` and ``refseq_release_sensor``."""
     return [_build(collection) for collection in collections]
 
 
@@ -47,10 +47,9 @@ def _build(collection: Collection) -> dg.SensorDefinition:
         minimum_interval_seconds=TICK_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=(
-            f"Looks for a new release of {collection.title} once an hour (GENBANK_ASSETS_POLL_SECONDS); ticks between "
-            "say when the next poll is due. When a release is complete and unchanged between two polls, it requests a "
-            "run for each division that is not up to date; a failed run is requested again, five times, after growing "
-            "pauses."
+            f"Polls NCBI for a new release of {collection.title} once an hour (GENBANK_ASSETS_POLL_SECONDS). When a "
+            "release is complete and unchanged between two polls, it requests a run for each division that is not up "
+            "to date. Failed runs are requested again, up to five times in total, with increasing pauses."
         ),
     )
     def release_sensor(context: dg.SensorEvaluationContext, mirror: MirrorResource) -> dg.SensorResult | dg.SkipReason:
@@ -60,14 +59,14 @@ def _build(collection: Collection) -> dg.SensorDefinition:
         except SettingsError as error:
             return dg.SkipReason(str(error))
         if not wanted:
-            return dg.SkipReason(f"GENBANK_ASSETS_DIVISIONS names no division of {collection.title}.")
+            return dg.SkipReason(f"GENBANK_ASSETS_DIVISIONS contains no division of {collection.title}.")
         cursor, now = _read(context.cursor), clock()
         due = dt.datetime.fromtimestamp(float(cursor.get("looked", 0)), dt.UTC) + dt.timedelta(
             seconds=settings.poll_seconds
         )
         if now < due:
             return dg.SkipReason(
-                f"The next look at {collection.title} is at {due:%Y-%m-%d %H:%M:%S} UTC "
+                f"The next poll for {collection.title} is due at {due:%Y-%m-%d %H:%M:%S} UTC "
                 f"(GENBANK_ASSETS_POLL_SECONDS is {settings.poll_seconds})."
             )
         look = _Look(context, collection, settings=settings, cursor=cursor | {"looked": int(now.timestamp())}, now=now)
@@ -77,7 +76,7 @@ def _build(collection: Collection) -> dg.SensorDefinition:
 
 
 class _Look:
-    """One look at the source, and what comes of it."""
+    """One poll of the source, and the resulting requests."""
 
     def __init__(
         self,
@@ -97,7 +96,7 @@ class _Look:
         self._warning = ""
 
     def result(self, wanted: frozenset[str]) -> dg.SensorResult:
-        """Return the requests, or a sentence that says why there are none."""
+        """Return the run requests, or a skip reason if there are none."""
         try:
             state = poll_release(self._collection, settings=self._settings)
         except (GenbankAssetsError, OSError) as error:
@@ -127,9 +126,9 @@ class _Look:
         return dg.SensorResult(run_requests=requests, asset_events=self._events, cursor=json.dumps(self._cursor))
 
     def _note(self, state: ReleaseState) -> None:
-        """Report the release when it is another than the last that was reported."""
+        """Report the release if it differs from the last one reported."""
         self._warning = unknown_sentence(state.unknown, collection=self._collection)
-        with contextlib.suppress(OSError):  # the tick says it anyway
+        with contextlib.suppress(OSError):  # the tick reports it anyway
             note_unknown(self._settings.store, state.unknown, collection=self._collection)
         if self._cursor.get("reported") != state.fingerprint:
             self._events.append(observed_release(state, collection=self._collection))
@@ -143,7 +142,7 @@ class _Look:
 
 
 def _by_reason(decisions: Sequence[Decision]) -> str:
-    """Divisions by the reason for which they are not asked for."""
+    """Return the divisions that are not requested, grouped by reason."""
     reasons: dict[str, list[str]] = {}
     for decision in decisions:
         reasons.setdefault(decision.reason, []).append(decision.division)
@@ -154,7 +153,7 @@ def _by_reason(decisions: Sequence[Decision]) -> str:
 
 
 def _read(cursor: str | None) -> dict[str, Any]:
-    """Return what the tick before left; a cursor that somebody wrote by hand counts as none."""
+    """Return the cursor of the previous tick; an invalid one counts as empty."""
     with contextlib.suppress(ValueError, TypeError):
         found = json.loads(cursor or "{}")
         if isinstance(found, dict) and float(found.get("looked", 0)) >= 0:
@@ -163,10 +162,10 @@ def _read(cursor: str | None) -> dict[str, Any]:
 
 
 def wanted_divisions(collection: Collection, *, settings: Settings) -> frozenset[str]:
-    """Return the divisions of a collection that the settings name; all where they name none at all.
+    """Return the divisions of a collection in the setting ``divisions``; all if it is empty.
 
     Raises:
-        SettingsError: the setting names something that is no division.
+        SettingsError: the setting contains an unknown division.
     """
     names = [name for name in re.split(r"[\s,]+", settings.divisions) if name]
     try:

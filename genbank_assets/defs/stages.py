@@ -1,7 +1,7 @@
-"""The five assets of a collection, one factory per stage; each body calls one function of the core.
+"""The five assets of a collection, one factory per stage; each asset calls one function of the core.
 
-Every asset is partitioned by division. A stage works on the newest release whose previous stage is published, so a
-re-run of one stage never mixes releases. What the stages do belongs to the core packages.
+Every asset is partitioned by division. A stage uses the newest release whose previous stage is published, so re-running
+one stage never mixes releases. The work of the stages belongs to the core packages.
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
@@ -29,18 +29,18 @@ from genbank_assets.store import (
 )
 from genbank_assets.tables import dedup, records
 
-# NCBI builds GenBank and RefSeq every two months and occasionally skips a release. Dagster looks at the asset
-# as a whole, not at its partitions: this says that a mirror stopped, not that a division did (docs/decisions/0012).
+# NCBI publishes a release every two months and occasionally skips one. Dagster evaluates the policy for the asset as a
+# whole, so it detects that a mirror has stopped, but not that a single division has (docs/decisions/0012).
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=75), fail_window=timedelta(days=140))
 
 
 class LoadConfig(dg.Config):
-    """What a person may allow for one load."""
+    """Limits that an operator may change for one load."""
 
     max_absent_fraction: float | None = Field(
         default=None,
         description=(
-            "Share of the division's loaded records, 0 to 1, that may be missing from the release. Left out, it is "
+            "Fraction of the division's loaded records, 0 to 1, that may be missing from the release. Default: "
             "GENBANK_ASSETS_MAX_ABSENT_FRACTION."
         ),
     )
@@ -62,12 +62,11 @@ def _raw_files(collection: Collection) -> dg.AssetsDefinition:
         freshness_policy=FRESHNESS,
         code_version=fetch.CODE_VERSION,
         description=(
-            f"The flat files of one division of {collection.title}'s current release, as NCBI publishes them (gzip). A "
-            "broken transfer is resumed, every file verified to the last byte. Either all files of one coherent "
-            "release are here or the release before it stays. Freshness: NCBI builds a release every two months and "
-            "now and then leaves one out, so a warning after 75 days without any fetch may be NCBI's doing; a failure "
-            "after 140 days means that nobody fetches. The check is_current_release says whether a division is NCBI's "
-            "newest."
+            f"The flat files of one division of {collection.title}'s current release, as published by NCBI (gzip). "
+            "Interrupted downloads are resumed, and every file is fully verified. A release replaces the previous one "
+            "only when all of its files are consistent. Freshness: NCBI publishes a release every two months and "
+            "occasionally skips one, so a warning after 75 days without a fetch may be normal, but a failure after 140 "
+            "days means that nothing is fetched. The check is_current_release reports whether a division is up to date."
         ),
     )
     def raw_files(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
@@ -92,10 +91,9 @@ def _records(collection: Collection) -> dg.AssetsDefinition:
         tags={"stage": "parse"},
         code_version=records.CODE_VERSION,
         description=(
-            "The entries of the files as a Parquet table, one row per record: every header field, reference, feature "
-            "and qualifier as NCBI wrote it, the place in the file, and a SHA-256 each of the text and of the "
-            "residues. The residues are in a table beside it. An entry that cannot be read is quarantined with the "
-            "reason, never dropped."
+            "A Parquet table with one row per record: every header field, reference, feature and qualifier as written "
+            "by NCBI, the byte offset in the file, and the SHA-256 of the text and of the residues. The residues are "
+            "in a separate table. Entries that cannot be parsed are quarantined with the reason, never dropped."
         ),
     )
     def parsed(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
@@ -117,9 +115,9 @@ def _unique_records(collection: Collection) -> dg.AssetsDefinition:
         tags={"stage": "dedup"},
         code_version=dedup.CODE_VERSION,
         description=(
-            "Which records have the same residues: a table of distinct sequences, by SHA-256, and one that says for "
-            "every record which sequence is its. No record is dropped, because records with equal residues stay "
-            "different records; those without residues of their own, as in CON, share nothing."
+            "The distinct sequences, by SHA-256, and a membership table that assigns each record to one of them. "
+            "Records with equal residues remain separate records, so none is dropped. Records without residues, as in "
+            "CON, belong to no sequence."
         ),
     )
     def unique_records(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
@@ -142,9 +140,10 @@ def _postgres_table(collection: Collection) -> dg.AssetsDefinition:
         pool="postgres",
         code_version=load.CODE_VERSION,
         description=(
-            "The division in PostgreSQL, schema genbank: records, features, references, and since which release each "
-            "is new, changed or absent. One transaction per file, a fixed number of statements whatever its size. A "
-            "release that lacks too many of the loaded records stops here until a person allows it."
+            "The division in PostgreSQL, schema genbank: records, features, references, and the releases in which each "
+            "record was added, changed or removed. Each file is loaded in one transaction, with a number of statements "
+            "independent of its size. If a release lacks too many of the loaded records, the load fails until an "
+            "operator allows it."
         ),
     )
     def postgres_table(
@@ -170,9 +169,9 @@ def _object_set(collection: Collection) -> dg.AssetsDefinition:
         pool="object_store",
         code_version=object_index.CODE_VERSION,
         description=(
-            "The residues of each distinct sequence, once, as an object in S3 or a folder, named by their SHA-256; "
-            "short ones may share an object. The division's list, manifests/COLLECTION/RELEASE/DIVISION.parquet, is "
-            "written last and says where each sequence is."
+            "The residues of each distinct sequence, stored once in S3 or a folder as an object named by SHA-256; "
+            "short sequences may share an object. The division's manifest, "
+            "manifests/COLLECTION/RELEASE/DIVISION.parquet, is written last and locates each sequence."
         ),
     )
     def object_set(

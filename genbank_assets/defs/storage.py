@@ -1,7 +1,7 @@
-"""Dagster's storage as the project's ``dagster.yaml`` names it: PostgreSQL, embedded where no URL is set.
+"""The storage class in the project's ``dagster.yaml``: PostgreSQL, embedded if no URL is set.
 
-So Dagster's own commands (``dagster dev``, ``dg launch``, …) load the instance in a checkout in which nothing was
-set, and see the runs that ``genbank-assets`` made. What the database is belongs to ``database_url``.
+With it, Dagster's own commands (``dagster dev``, ``dg launch``, …) work in a checkout without any settings, and see the
+runs of ``genbank-assets``. Choosing the database belongs to ``database_url``.
 See https://docs.dagster.io/deployment/oss/dagster-yaml
 """
 
@@ -25,7 +25,7 @@ from genbank_assets.postgres_url import normalised_postgres_url, sqlalchemy_url
 from genbank_assets.settings import settings_from_environment
 
 STORAGE_VARIABLE = "GENBANK_ASSETS_DAGSTER_POSTGRES_URL"
-_RECYCLE_SECONDS = 300  # older connections are replaced: poolers and firewalls cut idle ones
+_RECYCLE_SECONDS = 300  # older connections are replaced, because poolers and firewalls close idle ones
 
 
 class _Runs(PostgresRunStorage):
@@ -51,15 +51,15 @@ class _EventLog(PostgresEventLogStorage):
 
 
 class MirrorStorage(DagsterPostgresStorage):
-    """The database of ``GENBANK_ASSETS_DAGSTER_POSTGRES_URL``; without it, of the store's embedded server.
+    """Storage in ``GENBANK_ASSETS_DAGSTER_POSTGRES_URL``, or in the store's embedded server if it is not set.
 
-    One connection is kept open for all that an instance stores. Dagster's own storage makes one for every statement,
-    280 for a run of five assets with their checks: most of the time of a small division. A kept connection that has
-    died, with its server or on its way, is noticed before it is used, and replaced.
+    All storages of an instance share one persistent connection. Dagster's own storage opens one per statement, 280 for
+    a run of five assets with their checks, which takes most of the time for a small division. A broken connection is
+    detected before use and replaced.
     """
 
     def __init__(self, postgres_url: str, **options: Any) -> None:
-        super().__init__(postgres_url, **options)  # makes the tables
+        super().__init__(postgres_url, **options)  # creates the tables
         engine = create_engine(
             postgres_url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=-1, pool_pre_ping=True,
             pool_recycle=_RECYCLE_SECONDS,
@@ -70,22 +70,22 @@ class MirrorStorage(DagsterPostgresStorage):
 
     @classmethod
     def config_type(cls) -> Any:
-        """No configuration: everything comes from the environment."""
+        """Return an empty schema: all configuration comes from the environment."""
         return {}
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> MirrorStorage:
-        """Called by Dagster when it opens the instance; starts the embedded server if need be.
+        """Create the storage when Dagster opens the instance; starts the embedded server if necessary.
 
         Raises:
-            SettingsError: a GENBANK_ASSETS_* variable has a value that cannot be used.
-            DatabaseError: the embedded server cannot be made or started.
+            SettingsError: a GENBANK_ASSETS_* variable has an invalid value.
+            DatabaseError: the embedded server cannot be created or started.
         """
         return cls(postgres_url=storage_url(settings_from_environment().store), inst_data=inst_data)
 
 
 def storage_url(store: Path) -> str:
-    """SQLAlchemy's URL of Dagster's storage; an embedded server is started, and ``stop`` will know of this process."""
+    """Return the SQLAlchemy URL of Dagster's storage; an embedded server is started and this process registered."""
     if url := os.environ.get(STORAGE_VARIABLE, "").strip():
         return sqlalchemy_url(normalised_postgres_url(url, variable=STORAGE_VARIABLE))
     command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])

@@ -1,6 +1,6 @@
-"""The asset ``table_set`` of a collection, its check and its job: tables in the object store for readers elsewhere.
+"""The asset ``table_set`` of a collection, its check and its job: tables published in a bucket for other readers.
 
-It is no part of the mirror's job: whoever names ``GENBANK_ASSETS_TABLES`` runs it. What it does belongs to the package
+It requires ``GENBANK_ASSETS_TABLES`` and is not part of the mirror's job. Publishing belongs to the package
 ``table_set``.
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
@@ -30,12 +30,12 @@ from genbank_assets.table_set.verify import verify_tables
 
 
 def table_set_job_name(collection: str) -> str:
-    """``publish_genbank_tables``, ``publish_refseq_tables``."""
+    """Return ``publish_genbank_tables`` or ``publish_refseq_tables``."""
     return f"publish_{collection}_tables"
 
 
 def build_table_set(collection: Collection) -> dg.AssetsDefinition:
-    """Return the asset of a collection."""
+    """Return ``table_set`` of a collection."""
 
     @division_asset(
         collection,
@@ -47,9 +47,9 @@ def build_table_set(collection: Collection) -> dg.AssetsDefinition:
         code_version=CODE_VERSION,
         output_required=False,
         description=(
-            "The division's tables in the object store that GENBANK_ASSETS_TABLES names, where DuckDB, polars, Spark "
-            "and open_mirror read them without a store. Tables never change under their keys; a manifest says which "
-            "count, an index which manifests there are."
+            "The division's tables in the bucket or folder GENBANK_ASSETS_TABLES, where DuckDB, polars, Spark and "
+            "open_mirror read them without a store. Tables are immutable; a manifest lists those of a release, and an "
+            "index lists the manifests."
         ),
     )
     def table_set(
@@ -75,7 +75,7 @@ def build_table_set(collection: Collection) -> dg.AssetsDefinition:
             metadata={
                 "summary": dg.MetadataValue.md(
                     f"**{len(manifest.tables):,} tables** of release {manifest.release}, {size:,} bytes; "
-                    f"{done.sent:,} sent now."
+                    f"{done.sent:,} uploaded by this run."
                 ),
                 "release": manifest.release,
                 "dagster/uri": f"{done.url}/{manifest.key}",
@@ -94,14 +94,14 @@ def build_table_set(collection: Collection) -> dg.AssetsDefinition:
 
 
 def build_table_set_check(collection: Collection) -> dg.AssetChecksDefinition:
-    """Return its check: what is published is what was sent."""
+    """Return the check that compares the published tables with their manifests."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Specifying a partitions_def", dg.PreviewWarning)
 
         @dg.asset_check(
             asset=dg.AssetKey([collection.name, "table_set"]),
             name="published_tables",
-            description="Every table that the manifests list is there with its bytes, and the index lists them.",
+            description="All tables in the manifests exist with the correct size and ETag, and the index is complete.",
             blocking=True,
             partitions_def=DIVISIONS[collection.name],
         )
@@ -119,7 +119,7 @@ def build_table_set_check(collection: Collection) -> dg.AssetChecksDefinition:
             return dg.AssetCheckResult(
                 passed=found.manifests > 0 and not found.problems,
                 severity=dg.AssetCheckSeverity.ERROR,
-                description=first or f"{found.tables:,} tables of {found.manifests} release(s) are there.",
+                description=first or f"{found.tables:,} tables of {found.manifests} release(s) are intact",
                 metadata={"tables": found.tables, "bytes": found.bytes, "read_again": found.reread},
             )
 
@@ -127,10 +127,10 @@ def build_table_set_check(collection: Collection) -> dg.AssetChecksDefinition:
 
 
 def build_table_set_job(collection: Collection) -> Any:
-    """Return the job that publishes a division."""
+    """Return the job that publishes the tables of a division."""
     return collection_job(
         table_set_job_name(collection.name),
         collection,
         selection=dg.AssetSelection.assets(dg.AssetKey([collection.name, "table_set"])),
-        description=f"Publishes the tables of one division of {collection.title} in the object store.",
+        description=f"Publishes the tables of one division of {collection.title} in GENBANK_ASSETS_TABLES.",
     )

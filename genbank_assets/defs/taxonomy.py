@@ -1,7 +1,7 @@
 """The asset ``ncbi/taxonomy``, its check, its job and its schedule.
 
-One taxonomy serves both collections, so that it has no partitions. What it does belongs to ``ncbi.taxonomy``,
-``tables.taxonomy`` and ``postgres.taxonomy``.
+Both collections use the same taxonomy, so it has no partitions. Fetching, building and loading it belong to
+``ncbi.taxonomy``, ``tables.taxonomy`` and ``postgres.taxonomy``.
 See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
@@ -36,13 +36,13 @@ _LOCK = "taxonomy/taxonomy"
     pool="ncbi",
     code_version=tables.CODE_VERSION,
     description=(
-        "NCBI's taxonomy of a day: nodes with parent, rank, genetic codes and nested-set values, all names, merged and "
-        "deleted taxa, as Parquet under STORE/taxonomy/DATE and as genbank.taxon in PostgreSQL. A clade is one range "
-        "of an index. Extracts by taxon need it."
+        "NCBI's current taxonomy: nodes with parent, rank, genetic codes and nested-set values, all names, merged and "
+        "deleted taxa, as Parquet in STORE/taxonomy/DATE and as genbank.taxon in PostgreSQL. A clade is a single range "
+        "of the nested-set index. Required for extracts by taxon."
     ),
 )
 def taxonomy(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.MaterializeResult[Any]:
-    """Fetch, make tables, load."""
+    """Fetch the taxonomy, build its tables and load them."""
     settings, progress = mirror.settings(), progress_of(context)
     with failures(context), exclusive(settings, _LOCK, progress=progress, run_id=context.run.run_id):
         fetched = fetch_taxonomy(settings=settings, progress=progress)
@@ -75,12 +75,12 @@ def taxonomy(context: dg.AssetExecutionContext, mirror: MirrorResource) -> dg.Ma
     asset=TAXONOMY_KEY,
     name="taxa_resolve",
     description=(
-        "Every taxon that a record in the store names is in the taxonomy, or the taxonomy says that it was merged or "
-        "deleted. Fails when the records are newer than the taxonomy: materialize ncbi/taxonomy again."
+        "Every taxon of a record in the store is in the taxonomy or listed there as merged or deleted. Fails if the "
+        "records are newer than the taxonomy: materialize ncbi/taxonomy again."
     ),
 )
 def taxa_resolve(context: dg.AssetCheckExecutionContext, mirror: MirrorResource) -> dg.AssetCheckResult:
-    """Look up all taxa of all records."""
+    """Look up the taxa of all records."""
     settings = mirror.settings()
     with failures(context):
         found = audit_taxa(settings.store, open_taxonomy(settings.store))
@@ -108,7 +108,7 @@ def taxa_resolve(context: dg.AssetCheckExecutionContext, mirror: MirrorResource)
 
 
 def _listed(taxa: tuple[NamedTaxon, ...]) -> dg.MetadataValue:
-    lines = ["| taxon | now | records | such as |", "|--:|--:|--:|---|"]
+    lines = ["| taxon | merged into | records | example |", "|--:|--:|--:|---|"]
     lines += [f"| {t.taxon_id} | {t.now or ''} | {t.records:,} | {t.example} |" for t in taxa[:MAX_LISTED]]
     if len(taxa) > MAX_LISTED:
         lines.append(f"| … and {len(taxa) - MAX_LISTED:,} more | | | |")
@@ -118,7 +118,7 @@ def _listed(taxa: tuple[NamedTaxon, ...]) -> dg.MetadataValue:
 update_taxonomy = dg.define_asset_job(
     TAXONOMY_JOB,
     selection=dg.AssetSelection.assets(TAXONOMY_KEY),
-    description="Brings NCBI's taxonomy up to date and looks up the taxa of all records in it.",
+    description="Updates NCBI's taxonomy and checks the taxa of all records against it.",
     executor_def=dg.in_process_executor,
 )
 taxonomy_schedule = dg.ScheduleDefinition(
@@ -127,5 +127,5 @@ taxonomy_schedule = dg.ScheduleDefinition(
     cron_schedule="0 7 * * 1",
     execution_timezone="America/New_York",
     default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Fetches NCBI's taxonomy every Monday at 7:00 in Bethesda.",
+    description="Fetches NCBI's taxonomy every Monday at 7:00 Eastern time.",
 )

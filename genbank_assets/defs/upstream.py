@@ -1,7 +1,6 @@
-"""External assets: the releases as NCBI publishes them, and what is observed of them.
+"""External assets for NCBI's releases, and observations of them.
 
-Nothing here materializes them; release sensors and the assets that fetch report what they saw. Fetching belongs to
-``stages``.
+They are never materialized; release sensors and ``raw_files`` report observations. Fetching belongs to ``stages``.
 See https://docs.dagster.io/guides/build/assets/external-assets
 """
 
@@ -15,16 +14,16 @@ from genbank_assets.ncbi.poll import ReleaseState
 from genbank_assets.release_facts import date_of
 from genbank_assets.store import PartitionRelease
 
-RELEASE_TAG = "ncbi/release"  # of a run: it works on this release and on no other
+RELEASE_TAG = "ncbi/release"  # run tag: the run uses exactly this release
 
 
 def release_key(collection: Collection) -> dg.AssetKey:
-    """``ncbi/genbank_release``, ``ncbi/refseq_release``."""
+    """Return ``ncbi/genbank_release`` or ``ncbi/refseq_release``."""
     return dg.AssetKey(["ncbi", f"{collection.name}_release"])
 
 
 def build_releases(collections: Iterable[Collection] = COLLECTIONS.values()) -> list[dg.AssetSpec]:
-    """One external asset per collection."""
+    """Return one external asset per collection."""
     return [
         dg.AssetSpec(
             release_key(collection),
@@ -32,8 +31,8 @@ def build_releases(collections: Iterable[Collection] = COLLECTIONS.values()) -> 
             kinds={"ncbi"},
             owners=["team:genbank-assets"],
             description=(
-                f"{collection.title}'s current release on NCBI's server: its number, date, file count and bytes, "
-                "as the release sensor saw it; number and date alone, as the last fetch saw it."
+                f"The current release of {collection.title} on NCBI's server. The release sensor reports number, "
+                "date, file count and size; a fetch reports number and date."
             ),
         )
         for collection in collections
@@ -41,7 +40,7 @@ def build_releases(collections: Iterable[Collection] = COLLECTIONS.values()) -> 
 
 
 def observed_release(state: ReleaseState, *, collection: Collection) -> dg.AssetObservation:
-    """Return a whole release as a look at the source found it."""
+    """Return the observation of a complete release that was polled."""
     metadata: dict[str, Any] = {"files": state.files}
     metadata |= {"bytes": state.bytes} if state.bytes is not None else {}
     metadata |= {"unknown": "; ".join(state.unknown)} if state.unknown else {}
@@ -49,7 +48,7 @@ def observed_release(state: ReleaseState, *, collection: Collection) -> dg.Asset
 
 
 def fetched_release(partition: PartitionRelease, *, collection: Collection) -> dg.AssetObservation:
-    """Return the release that a fetch found."""
+    """Return the observation of a release that was fetched."""
     raw = partition.manifest("raw_files")
     date = str(raw.extra.get("release_date") or "") if raw is not None else ""
     return _observation(collection, number=partition.release, date=date, metadata={})

@@ -1,6 +1,6 @@
-"""What a command's run waits for inside Dagster: a slot of a pool, which Dagster says in the run's log alone.
+"""Reports to the terminal when a command's run waits for a pool slot, which Dagster notes only in the run's log.
 
-Locks, leases, the source and retries say themselves what they wait for. Pools and their limits belong to ``instance``.
+Waits for locks, leases, the source and retries are reported where they occur. Pools belong to ``instance``.
 See https://docs.dagster.io/guides/operate/managing-concurrency/concurrency-pools
 """
 
@@ -12,12 +12,12 @@ import dagster as dg
 
 
 def report_pool_waits(instance: dg.DagsterInstance, *, run_id: str, progress: Callable[[str], None]) -> None:
-    """Say from now on when a step of this run waits for a pool, and who has its slots.
+    """Start to report when a step of this run waits for a pool, and which runs use its slots.
 
     Args:
-        instance: where the run is recorded by this process.
-        run_id: the run, which need not be there yet.
-        progress: called with a line, in the thread of the run, as soon as Dagster notes that the step waits.
+        instance: the instance in which this process records the run.
+        run_id: id of the run, which need not exist yet.
+        progress: called with a line, in the run's thread, when Dagster notes the wait.
     """
 
     def look(entry: dg.EventLogEntry) -> None:
@@ -27,7 +27,7 @@ def report_pool_waits(instance: dg.DagsterInstance, *, run_id: str, progress: Ca
         pool = event.engine_event_data.metadata.get("pool")
         if pool is not None and "blocked" in (event.message or ""):
             step = (event.step_key or "").replace("__", "/", 1)
-            progress(f"{step}: waiting for a free place in the pool {pool.value}{_users(instance, str(pool.value))}")
+            progress(f"{step}: waiting for a slot in the pool {pool.value}{_users(instance, str(pool.value))}")
 
     instance.add_event_listener(run_id, look)
 
@@ -35,5 +35,5 @@ def report_pool_waits(instance: dg.DagsterInstance, *, run_id: str, progress: Ca
 def _users(instance: dg.DagsterInstance, pool: str) -> str:
     info = instance.event_log_storage.get_concurrency_info(pool)
     runs = sorted({slot.run_id for slot in info.claimed_slots})
-    used = f"; run {', '.join(runs)} works there" if len(runs) == 1 else f"; runs {', '.join(runs)} work there"
-    return f" of {info.slot_count}{used if runs else ''}; the UI has limits under Deployment, Concurrency"
+    used = f"; in use by {'run' if len(runs) == 1 else 'runs'} {', '.join(runs)}" if runs else ""
+    return f" of {info.slot_count}{used}; change the limit in the UI under Deployment, Concurrency"

@@ -105,7 +105,7 @@ def test_a_partition_is_materialized_and_a_record_traced(ui: str, page: Page) ->
     page.goto(f"{ui}/assets/genbank/records?view=partitions&partition=phg")
     expect(page.get_by_text("records_per_second", exact=True).first).to_be_visible(timeout=LONG_MS)
     expect(page.get_by_text("peak_memory_bytes", exact=True).first).to_be_visible()
-    expect(page.get_by_text("Records and residues of each file, counted independently:").first).to_be_visible()
+    expect(page.get_by_text("Independent counts of records and residues per file:").first).to_be_visible()
     expect(page.get_by_text("gbphg1.seq.gz", exact=True).first).to_be_visible()  # in a table, not as its source
     expect(page.get_by_text("| file |")).to_have_count(0)
 
@@ -113,9 +113,9 @@ def test_a_partition_is_materialized_and_a_record_traced(ui: str, page: Page) ->
     for check in ("control_totals", "memory", "quarantine_share", "records_per_second"):
         page.get_by_text(check, exact=True).first.click()
         expect(page.get_by_text("Passed", exact=True).first).to_be_visible(timeout=LONG_MS)
-    expect(page.get_by_text("Nothing was lost in reading.")).to_have_count(0)
+    expect(page.get_by_text("No record was lost in parsing.")).to_have_count(0)
     page.get_by_text("control_totals", exact=True).first.click()
-    expect(page.get_by_text("Nothing was lost in reading.").first).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_text("No record was lost in parsing.").first).to_be_visible(timeout=LONG_MS)
 
     page.goto(f"{ui}/assets/genbank/postgres_table")
     page.get_by_role("button", name="Plots").first.click()
@@ -127,9 +127,7 @@ def test_a_partition_is_materialized_and_a_record_traced(ui: str, page: Page) ->
     page.evaluate("text => document.querySelector('.CodeMirror').CodeMirror.setValue(text)", config)
     page.get_by_role("button", name="Launch Run").click()
     page.wait_for_url("**/runs/**", timeout=LONG_MS)
-    expect(page.get_by_text("genbank/phg, release 1.0: every step of its path is intact").first).to_be_visible(
-        timeout=LONG_MS
-    )
+    expect(page.get_by_text("genbank/phg, release 1.0: all stages are intact").first).to_be_visible(timeout=LONG_MS)
     page.get_by_text("[Show Markdown]").first.click()
     answer = page.get_by_role("dialog").or_(page.locator("[class*=Dialog]")).first
     for hop in ("raw file", "record text", "table row", "sequence", "database row", "object"):

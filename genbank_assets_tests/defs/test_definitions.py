@@ -106,7 +106,7 @@ def test_days_are_asked_for_until_they_are_in_place_and_for_a_week(
     assert late.partition_key == again.partition_key == "2026-09-09"
     assert late.run_key != again.run_key, "Dagster drops a request whose key it knows"
     here |= {"20260909"}
-    assert asked(10) == "The days up to 2026-09-09 are in place."
+    assert asked(10) == "All days up to 2026-09-09 are loaded."
     monkeypatch.setenv("GENBANK_ASSETS_WORKERS", "none")
     assert "GENBANK_ASSETS_WORKERS" in str(asked(10))
 

@@ -43,7 +43,7 @@ def test_an_extract_shows_what_it_wrote(store_of: Callable[..., Settings], tmp_p
     ]
     shown = metadata_of(result, "write_extract")
     markdown = str(shown["extract"].value)
-    assert markdown.startswith("**2 entries** of 2 chosen records.")
+    assert markdown.startswith("**2 entries** from 2 selected records.")
     digest = json.loads((tmp_path / "some.fasta.manifest.json").read_text())["files"][0]["sha256"]
     for line in (
         "| another length | 1 |",
@@ -63,7 +63,7 @@ def test_an_extract_fails_when_an_accession_is_not_there(store_of: Callable[...,
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert failure.step_failure_data.user_failure_data is not None
     assert failure.step_failure_data.user_failure_data.description == (
-        "accessions were not found (1; the manifest lists all): ZZ000001"
+        "1 accession(s) not found, all listed in the manifest: ZZ000001"
     )
 
 
@@ -77,7 +77,7 @@ def test_the_canary_is_quiet_while_all_is_known(store_of: Callable[..., Settings
     result = canary_of(settings)
     assert result.success
     shown = str(metadata_of(result, "read_a_small_division")["canary"].value)
-    assert shown == "**genbank/phg 9.0**: 3 records, nothing that was not seen before."
+    assert shown == "**genbank/phg 9.0**: 3 records, all in known forms."
     canary = settings.store / "canary"
     after = sorted(path for path in settings.store.rglob("*") if path.is_file() and canary not in path.parents)
     assert after == before
@@ -93,7 +93,7 @@ def test_the_canary_fails_when_the_format_moves(store_of: Callable[..., Settings
     said = failure.step_failure_data.user_failure_data
     assert said is not None
     assert said.description == (
-        "genbank/phg 9.0 holds what was never seen in NCBI's files: 1 feature keys, 1 qualifiers"
+        "genbank/phg 9.0 contains forms never seen in NCBI's files: 1 feature keys, 1 qualifiers"
     )
     shown = str(said.metadata["canary"].value).splitlines()
     assert "| feature keys | `novelty` | 1 |" in shown

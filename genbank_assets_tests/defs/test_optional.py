@@ -37,7 +37,7 @@ def test_a_run_of_everything_leaves_out_what_is_not_set_up(mirror: MirrorResourc
         assert made == set(names) - set(OPTIONAL)
         said = [entry.message for entry in instance.all_logs(result.run_id)]
     for name in OPTIONAL:
-        assert any(f"genbank/{name} is left out of this run: " in line for line in said)
+        assert any(f"genbank/{name} is skipped in this run: " in line for line in said)
 
 
 @pytest.mark.usefixtures("without_programs")

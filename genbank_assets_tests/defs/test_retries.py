@@ -106,7 +106,7 @@ def test_a_database_that_stays_away_fails_with_its_reason_after_three_tries(
     assert not result.success
     assert retries(result, "postgres_table") == 2
     assert reason(result).startswith("DatabaseError: cannot reach PostgreSQL at ")
-    assert reason(result).endswith(" (tried 3 times)")
+    assert reason(result).endswith(" (after 3 attempts)")
 
 
 @pytest.mark.parametrize("wrong", ["/nothing_here?", "/genbank?user=nobody_known&"])

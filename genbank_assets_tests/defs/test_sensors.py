@@ -110,7 +110,7 @@ def test_between_two_looks_the_source_is_left_alone(source: Path, tmp_path: Path
     ticks.tick()
     shutil.rmtree(source)
     assert sentence(ticks.tick(hours=0.99)) == (
-        "The next look at GenBank is at 2026-09-01 08:00:00 UTC (GENBANK_ASSETS_POLL_SECONDS is 3600)."
+        "The next poll for GenBank is due at 2026-09-01 08:00:00 UTC (GENBANK_ASSETS_POLL_SECONDS is 3600)."
     )
     assert "cannot be read" in sentence(ticks.tick(hours=0.02))
 
@@ -146,7 +146,7 @@ def test_only_the_divisions_of_the_settings_are_requested(
     monkeypatch.setenv("GENBANK_ASSETS_DIVISIONS", "genbank/phg,genbank/vrl")  # one more, of the same release
     assert ticks.asked(looks=1) == ["phg", "vrl"]  # no run of phg has begun meanwhile
     monkeypatch.setenv("GENBANK_ASSETS_DIVISIONS", "refseq/viral")
-    assert "names no division of GenBank" in sentence(ticks.tick())
+    assert "contains no division of GenBank" in sentence(ticks.tick())
     monkeypatch.setenv("GENBANK_ASSETS_DIVISIONS", "genbank/xyz")
     assert "no division 'xyz'" in sentence(ticks.tick())
 
@@ -309,7 +309,7 @@ def test_a_state_that_comes_back_is_loaded_again(loads: Loads, tmp_path: Path) -
         phage(loads, tmp_path, seconds=seconds)
         assert loads.load() == [True]
         found.append(loads.title())
-        assert sentence(loads.tick()) == "Release 1.0: phg: is in place."
+        assert sentence(loads.tick()) == "Release 1.0: phg: is up to date."
     assert found[0] == found[2] != found[1]
 
 
@@ -325,14 +325,14 @@ def test_a_state_that_comes_back_after_another_that_a_person_loaded_is_loaded_ag
     phage(loads, tmp_path, seconds=1_700_000_001)
     assert loads.load() == [True]
     assert loads.title() == first
-    assert sentence(loads.tick()) == "Release 1.0: phg: is in place."
+    assert sentence(loads.tick()) == "Release 1.0: phg: is up to date."
 
 
 def test_what_is_in_place_is_not_asked_for_after_a_reset_or_a_time_off(loads: Loads) -> None:
     assert loads.load() == [True]
     loads.cursor = None
     assert loads.load() == []
-    assert sentence(loads.tick()) == "Release 1.0: phg: is in place."
+    assert sentence(loads.tick()) == "Release 1.0: phg: is up to date."
 
 
 def test_what_a_person_loaded_is_not_asked_for(loads: Loads) -> None:
@@ -368,18 +368,19 @@ def test_a_run_that_failed_is_asked_for_again_ever_later_and_not_for_ever(
     for _ in range(40):
         said = sentence(loads.tick())
         assert (
-            said == "Release 1.0: phg: was requested 5 times without success: look at its runs, then start one by hand."
+            said
+            == "Release 1.0: phg: was requested 5 times without success: inspect its runs, then start one manually."
         )
     monkeypatch.setenv("GENBANK_ASSETS_POSTGRES_URL", url)
     assert loads.run(dg.RunRequest(partition_key="phg"))
-    assert sentence(loads.tick()) == "Release 1.0: phg: is in place."
+    assert sentence(loads.tick()) == "Release 1.0: phg: is up to date."
 
 
 @pytest.mark.parametrize("stage", ["raw_files", "records"])
 def test_a_damaged_manifest_is_said_and_ends_no_tick(loads: Loads, stage: str) -> None:
     assert loads.load() == [True]
     (loads.store / "genbank" / "1.0" / "phg" / stage / "manifest.json").write_text("{")
-    assert "phg: has a manifest that is damaged" in sentence(loads.tick())
+    assert "phg: has a damaged manifest" in sentence(loads.tick())
 
 
 def test_a_store_that_cannot_be_written_is_said(source: Path, tmp_path: Path) -> None:
@@ -393,7 +394,7 @@ def test_a_run_that_is_under_way_is_waited_for(loads: Loads) -> None:
     (request,) = requests_of(loads.tick())
     tags = {**request.tags, "dagster/partition": "phg"}
     loads.instance.create_run_for_job(loads.job, tags=tags, status=dg.DagsterRunStatus.STARTED)
-    assert sentence(loads.tick()) == "Release 1.0: phg: is under way."
+    assert sentence(loads.tick()) == "Release 1.0: phg: is being loaded."
 
 
 def test_a_source_that_went_back_to_an_older_release_is_left_alone(loads: Loads, tmp_path: Path) -> None:
@@ -402,7 +403,7 @@ def test_a_source_that_went_back_to_an_older_release_is_left_alone(loads: Loads,
         path = tmp_path / "source" / "genbank" / name
         path.write_text(path.read_text().replace("1.0", "0.9"))
     loads.tick()
-    assert sentence(loads.tick()) == "Release 0.9: phg: is at 1.0 already."
+    assert sentence(loads.tick()) == "Release 0.9: phg: is already at 1.0."
 
 
 def test_a_tagged_run_loads_its_release_or_none(loads: Loads) -> None:

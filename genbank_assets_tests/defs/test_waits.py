@@ -41,8 +41,8 @@ def test_a_wait_for_a_pool_is_said(tmp_path: Path) -> None:
         assert job.execute_in_process(instance=instance, run_id=run_id, run_config=QUIET).success
         freeing.join()
     assert lines[0] == (
-        "genbank/raw_files: waiting for a free place in the pool ncbi of 1; run another-run works there; the UI has "
-        "limits under Deployment, Concurrency"
+        "genbank/raw_files: waiting for a slot in the pool ncbi of 1; in use by run another-run; change the limit in "
+        "the UI under Deployment, Concurrency"
     )
 
 

@@ -81,8 +81,8 @@ def check_one_line(done: subprocess.CompletedProcess[str], *, code: int, says: s
 @pytest.mark.parametrize(
     ("variables", "code", "says"),
     [
-        ({"DAGSTER_HOME": "/nowhere/at/all"}, 1, "DAGSTER_HOME is /nowhere/at/all, which is no folder"),
-        ({"DAGSTER_HOME": "relative"}, 1, "DAGSTER_HOME is relative, which is no absolute path"),
+        ({"DAGSTER_HOME": "/nowhere/at/all"}, 1, "DAGSTER_HOME is /nowhere/at/all, which is not a folder"),
+        ({"DAGSTER_HOME": "relative"}, 1, "DAGSTER_HOME is relative, which is not an absolute path"),
         (
             {"GENBANK_ASSETS_DAGSTER_POSTGRES_URL": "postgresql+psycopg2://u:very-secret@127.0.0.1:1/d"},
             1,
@@ -139,7 +139,7 @@ def test_a_wrong_setting_is_said_before_a_run_is_made(
         (["materialize", "genbank/phg", "--release", "latest"], "--release is a number"),
         (["materialize", "genbank/phg", "--max-absent-fraction", "5"], "--max-absent-fraction must be between 0 and 1"),
         (["materialize", "genbank/phg", "--source", "here"], "--source must start with https://"),
-        (["update", "genbank", "2020-01-01"], "there is no daily update of 2020-01-01"),
+        (["update", "genbank", "2020-01-01"], "there is no daily update for 2020-01-01"),
         (["changes", "--division", "xyz"], "there is no division 'xyz'"),
         (["changes", "--collection", "embl"], "there is no collection 'embl'"),
         (["changes", "--release", "last"], "--release is a number"),
