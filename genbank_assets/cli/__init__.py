@@ -1,6 +1,6 @@
-"""The command ``genbank-assets``: a module a command group, arguments in, core functions called, answers printed.
+"""The command line ``genbank-assets``, one module per command group: parse arguments, call the core, print results.
 
-What a command does belongs to the core and to ``defs``; here are options, answers and exit codes alone.
+The work of a command belongs to the core or to ``defs``; only options, output and exit codes belong here.
 
 To add a command, write ``cli/<group>.py`` with a function ``add_commands(commands)``, and name the module in
 ``GROUPS`` of ``cli.app``::
@@ -9,20 +9,20 @@ To add a command, write ``cli/<group>.py`` with a function ``add_commands(comman
         count = commands.add(
             "count",
             run=_count,
-            summary="count records",                                # a line of genbank-assets --help
-            description="Counts the records of ... What is printed, and when the exit code is 1.",
-            examples=["count genbank/phg"],                      # what follows "genbank-assets "
-            json=True,                                           # gives it --json; every command has --store
+            summary="count records",                             # one line in genbank-assets --help
+            description="Counts the records of ... Says what is printed, and when the exit code is 1.",
+            examples=["count genbank/phg"],                      # without "genbank-assets "
+            json=True,                                           # adds --json; --store is added by default
         )
         count.add_argument("partition", metavar="PARTITION")
 
     def _count(options: argparse.Namespace, settings: Settings) -> int:
         from genbank_assets.tables.count import count            # heavy imports only when the command runs
         ...
-        return 0                                                 # 0 done, 1 failed; GenbankAssetsError becomes 1
+        return 0                                                 # 0 success, 1 failure, as for a GenbankAssetsError
 
-Then add it to the table of commands in ``README.md``: tests compare the two, and run the examples' options.
-No group imports another one; what several need is in ``cli.commands`` or the core.
+Then add the command to the table in ``README.md``; tests compare the two and parse the examples. Command groups do not
+import each other; shared code belongs to ``cli.commands`` or the core.
 """
 
 from genbank_assets.cli.app import main

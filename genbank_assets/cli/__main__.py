@@ -1,4 +1,4 @@
-"""``python -m genbank_assets.cli``: the command where its script is not installed."""
+"""Run the command line as ``python -m genbank_assets.cli``, for when the script is not on the PATH."""
 
 import sys
 

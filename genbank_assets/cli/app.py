@@ -1,7 +1,7 @@
-"""The command's entry point: the list of its command groups, settings, exit codes, and how errors are shown.
+"""Entry point of the command line: list of command groups, settings, exit codes and error messages.
 
-Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage, 128 + N ended by signal N. How a
-command is added is described in ``genbank_assets.cli``.
+Exit codes: 0 success, 1 failure (with one line on standard error), 2 usage error, 128 + N terminated by signal N.
+``genbank_assets.cli`` describes how to add a command.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ STOPPED = "stopped; run it again to resume"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code."""
+    """Run a command and return the exit code."""
     prepare_streams()
     options = build_parser().parse_args(arguments)
     show_waits(options)
@@ -86,13 +86,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BrokenPipeError as error:
             if not _stdout_is_closed():
                 return _failed(error, options)
-            # As the signal would do, which is not used: it would also end the command where a server breaks off.
+            # Same exit code as for the signal, which stays ignored: it would also be raised by a broken connection.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 128 + signal.SIGPIPE
         except (SystemExit, GeneratorExit):
             raise
-        except BaseException as error:  # a Rust library's panic is no Exception
-            if "interrupted" in str(error).lower():  # DuckDB's word for Ctrl-C, which may come before we notice
+        except BaseException as error:  # panics of Rust libraries are not derived from Exception
+            if "interrupted" in str(error).lower():  # DuckDB may report Ctrl-C before the signal is noticed here
                 options.stop.settle()
             return _stopped(options) if options.stop.requested else _failed(error, options)
     if options.stop.requested and code:
@@ -112,8 +112,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         description="Mirror GenBank and RefSeq: raw files, Parquet tables, PostgreSQL and an object set, with lineage.",
         epilog=(
-            "Settings come from GENBANK_ASSETS_* variables; docs/operating.md lists them. Exit codes: 0 done, 1 "
-            "failed, 2 wrong usage, 128 + N ended by signal N."
+            "Settings are GENBANK_ASSETS_* environment variables, listed in docs/operating.md. Exit codes: 0 success, "
+            "1 failure, 2 usage error, 128 + N terminated by signal N."
         ),
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {genbank_assets.__version__}")
@@ -141,19 +141,19 @@ def _settings(options: argparse.Namespace) -> Settings:
             settings = dataclasses.replace(settings, **{name: value})
         except SettingsError as error:
             raise UsageError(str(error).replace(f"GENBANK_ASSETS_{name.upper()}", option_of(name))) from None
-        # The run reads its settings from the environment, in this process and in its workers.
+        # Runs read their settings from the environment, in this process and in workers.
         os.environ[f"GENBANK_ASSETS_{name.upper()}"] = str(value)
     return settings
 
 
 def _store_of(options: argparse.Namespace) -> Path | None:
-    """Return the folder that ``--store`` names; None also where it is the address of a bucket (``cli.reading``)."""
+    """Return the folder given with ``--store``; None if there is none or if it is a bucket (see ``cli.reading``)."""
     store = getattr(options, "store", None)
     return store if isinstance(store, Path) else None
 
 
 def _failed(error: BaseException, options: argparse.Namespace) -> int:
-    """Say what went wrong in a sentence; people who debug get the traceback too."""
+    """Print a one-sentence error message and, in debug mode, the traceback; return the exit code."""
     if options.verbose > 1 or os.environ.get(DEBUG_VARIABLE):
         say(redacted("".join(traceback.format_exception(error))).rstrip(), prefix="")
     if isinstance(error, GenbankAssetsError):
@@ -162,31 +162,31 @@ def _failed(error: BaseException, options: argparse.Namespace) -> int:
         where = error.filename or ("standard output" if _is_of_printing(error) else "")
         say(f"{error.strerror}{f': {where}' if where else ''}")
     elif isinstance(error, MemoryError):
-        say("there is not enough memory: use fewer workers (GENBANK_ASSETS_WORKERS), or a larger machine")
+        say("out of memory: use fewer workers (GENBANK_ASSETS_WORKERS) or a larger machine")
     elif (reason := _database_reason(error)) is not None:
         say(reason)
     else:
         say(
-            f"this should not happen: {type(error).__name__}: {' '.join(str(error).split())[:500]} "
-            f"({_place_of(error)}); run it again with -vv for all of it, and report that"
+            f"unexpected error: {type(error).__name__}: {' '.join(str(error).split())[:500]} "
+            f"({_place_of(error)}); run it again with -vv and report the traceback"
         )
     return 2 if isinstance(error, UsageError) else 1
 
 
 def _database_reason(error: BaseException) -> str | None:
-    """Return why Dagster's storage failed, in a sentence without its SQL; None where that is not what happened.
+    """Return a message without SQL for a failure of Dagster's storage; None for other errors.
 
-    It raises errors of SQLAlchemy, whose ``orig`` is the driver's: https://peps.python.org/pep-0249/#exceptions
+    The storage raises SQLAlchemy errors whose ``orig`` is the driver's: https://peps.python.org/pep-0249/#exceptions
     """
     for one in causes(error):
         origin = getattr(one, "orig", None)
         if not isinstance(origin, Exception):
             continue
         if getattr(origin, "pgcode", None) == DISK_FULL:
-            return "the disk of Dagster's database is full: make room and run it again"
+            return "the disk of Dagster's database is full: free some space and run it again"
         if type(one).__name__ in {"OperationalError", "InterfaceError", "InternalError"}:
             said = one_line(redacted(str(origin))).rstrip(" .;")
-            return f"Dagster's database failed: {said}; see that it runs, and run it again"
+            return f"Dagster's database failed: {said}; check that it is running, and run it again"
     return None
 
 
@@ -197,13 +197,13 @@ def _place_of(error: BaseException) -> str:
 
 
 def _is_of_printing(error: BaseException) -> bool:
-    """Return whether a module of the command line itself was writing: what the core writes are files with names."""
+    """Return whether the error was raised while printing, not while the core wrote to a named file."""
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and Path(frames[-1].filename).parent == Path(__file__).parent
 
 
 def _stdout_is_closed() -> bool:
-    """Whether what is printed goes into a pipe whose reader has gone, as in ``genbank-assets fetch … | head``."""
+    """Return whether standard output is a pipe whose reader has exited, as in ``genbank-assets fetch … | head``."""
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)
     return any(event & select.POLLERR for _, event in poll.poll(0))

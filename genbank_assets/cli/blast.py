@@ -1,4 +1,4 @@
-"""The command ``blast``: make the search databases of partitions. What is made belongs to ``search_databases``."""
+"""The command ``blast``, which builds search databases of partitions; building belongs to ``search_databases``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def add_commands(commands: Commands) -> None:
         run=_blast,
         summary="build BLAST and DIAMOND databases of partitions",
         description=(
-            "Builds BLAST databases of the distinct nucleotide sequences and proteins of partitions in the store, "
-            "with the names and taxa of all records, and DIAMOND databases where DIAMOND is installed. Prints their "
-            "paths, for blastn -db. Needs NCBI BLAST+."
+            "Builds BLAST databases of the distinct nucleotide sequences and proteins of partitions in the store, with "
+            "the names and taxa of all records, and DIAMOND databases if DIAMOND is installed. Prints their paths, "
+            "for use with blastn -db. Requires NCBI BLAST+."
         ),
         examples=["blast genbank/phg", "blast genbank/phg refseq/viral"],
     )

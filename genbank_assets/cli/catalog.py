@@ -1,4 +1,4 @@
-"""The commands ``catalog`` and ``sql``: SQL over the store's tables. What the catalog is belongs to the core."""
+"""The commands ``catalog`` and ``sql`` for SQL over the store's tables; the SQL catalog belongs to ``catalog``."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def add_commands(commands: Commands) -> None:
         run=_catalog,
         summary="bring the SQL catalog up to date with the store",
         description=(
-            "Brings STORE/catalog/genbank.ducklake, a DuckLake catalog over the tables where they lie, to what the "
-            "manifests say: a snapshot per release of a division. It copies no tables and can be rebuilt at any time. "
-            "Of published tables it is kept in this user's cache."
+            "Updates STORE/catalog/genbank.ducklake, a DuckLake catalog of the store's tables with one snapshot per "
+            "release of a division. It copies no tables and can be rebuilt at any time. The catalog of published "
+            "tables is kept in the user's cache."
         ),
         examples=["catalog", "catalog --store s3://our-bucket/genbank"],
         store=False,
@@ -35,10 +35,10 @@ def add_commands(commands: Commands) -> None:
     sql = commands.add(
         "sql",
         run=_sql,
-        summary="query the tables in SQL (DuckDB), as they are now or as of a release",
+        summary="query the tables in SQL (DuckDB), current or as of a release",
         description=(
-            "Runs a query on the tables records, features, sequences, memberships and changes, without a database "
-            "server. Without a query, reads queries from standard input, each ending in a semicolon."
+            "Queries the tables records, features, sequences, memberships and changes with DuckDB, without a database "
+            "server. Without QUERY, reads queries from standard input, each ending in a semicolon."
         ),
         examples=[
             'sql "SELECT section, count(*) FROM records GROUP BY section"',
@@ -49,10 +49,8 @@ def add_commands(commands: Commands) -> None:
         store=False,
     )
     add_place_option(sql)
-    sql.add_argument(
-        "query", nargs="?", metavar="QUERY", help="one query; by default queries are read from standard input"
-    )
-    sql.add_argument("--release", metavar="R", help="the mirror as of this release: 273.0, or refseq 237")
+    sql.add_argument("query", nargs="?", metavar="QUERY", help="one query (default: read queries from standard input)")
+    sql.add_argument("--release", metavar="R", help="query the state as of this release: 273.0, or refseq 237")
     sql.add_argument("--out", type=Path, metavar="FILE", help="write the rows to FILE.parquet or FILE.csv")
 
 
@@ -63,11 +61,11 @@ def _catalog(options: argparse.Namespace, settings: Settings) -> int:
     tables = published_tables(options, settings)
     report = build_catalog(settings.store, progress=print) if tables is None else bucket_catalog(tables, progress=print)
     print(
-        f"{report.path}: {report.records:,} records in {report.files:,} file(s), {report.steps:,} releases of "
-        f"divisions, {report.steps_now:,} added now"
+        f"{report.path}: {report.records:,} records in {report.files:,} file(s), {report.steps:,} division releases, "
+        f"{report.steps_now:,} added now"
     )
     for name in report.left_out:
-        print(f"left out: {name} has tables of version 0.1.0; materialize records again (no file is parsed)")
+        print(f"skipped: {name} has tables of version 0.1.0; materialize records again (no file is parsed)")
     return 0
 
 
@@ -95,7 +93,7 @@ def _show(connection: duckdb.DuckDBPyConnection, query: str) -> None:
 
 
 def _queries() -> Iterator[str]:
-    """Yield what standard input has, cut at the semicolons that end lines; each as soon as it is whole."""
+    """Yield each query on standard input as soon as a line ends with a semicolon."""
     if sys.stdin.isatty():
         print("Queries end with ; and Ctrl-D ends the session.", file=sys.stderr)
     lines: list[str] = []

@@ -1,7 +1,4 @@
-"""The command ``cite``: how a partition or an extract is cited.
-
-What is in a citation belongs to ``extract.citation``.
-"""
+"""The command ``cite``, which prints citations of partitions and extracts; their contents belong to ``extract``."""
 
 from __future__ import annotations
 
@@ -25,11 +22,11 @@ def add_commands(commands: Commands) -> None:
     command = commands.add(
         "cite",
         run=_cite,
-        summary="how a partition or an extract is cited",
+        summary="print a citation of a partition or an extract",
         description=(
-            "Prints a sentence and a BibTeX entry for partitions in the store, with release, date, number of records "
-            "and the digest of NCBI's files (equal digests mean the same files), or for extracts by their manifests; "
-            "of a manifest also Croissant and RO-Crate metadata."
+            "Prints a citation and a BibTeX entry for partitions in the store, with release, date, number of records "
+            "and the digest of NCBI's files (equal digests mean equal files), or for extracts, given their manifests. "
+            "For a manifest, it can also print Croissant and RO-Crate metadata."
         ),
         examples=[
             "cite genbank/phg",
@@ -42,15 +39,17 @@ def add_commands(commands: Commands) -> None:
     command.add_argument(
         "cited", nargs="+", metavar="PARTITION|MANIFEST", help="such as genbank/phg or NAME.manifest.json"
     )
-    command.add_argument("--release", metavar="N", help="this release instead of the newest")
-    command.add_argument("--format", choices=FORMATS, default="text", help="the last two: of one manifest")
+    command.add_argument("--release", metavar="N", help="release to cite (default: the newest)")
+    command.add_argument(
+        "--format", choices=FORMATS, default="text", help="croissant and ro-crate require a single MANIFEST"
+    )
 
 
 def _cite(options: argparse.Namespace, settings: Settings) -> int:
     manifests = [name for name in options.cited if name.endswith(".json")]
     if options.format in {"croissant", "ro-crate"}:
         if options.cited != manifests or len(manifests) != 1:
-            raise SettingsError(f"{options.format} metadata are of an extract: name its manifest, NAME.manifest.json")
+            raise SettingsError(f"--format {options.format} requires the manifest of an extract, NAME.manifest.json")
         print(_metadata(Path(manifests[0]), options.format), end="")
         return 0
     found = _citations(options, settings)
@@ -64,7 +63,7 @@ def _cite(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _citations(options: argparse.Namespace, settings: Settings) -> list[Citation | ExtractCitation]:
-    """Return the citations of what was named, in that order."""
+    """Return the citations of the arguments, in order."""
     from genbank_assets.extract.citation import cite, cite_extract
     from genbank_assets.extract.manifest import Extract
 

@@ -1,6 +1,6 @@
-"""How commands are declared: name, options that several share, description and examples of ``--help``.
+"""Declares commands: names, shared options, and the description and examples of ``--help``.
 
-Knows no command; they are listed in ``cli.app``.
+The commands themselves are listed in ``cli.app``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RunCommand = Callable[[argparse.Namespace, Settings], int]
 
 
 class Commands:
-    """Takes the commands of a parser, or the verbs of a command."""
+    """Adds commands to a parser, or verbs to a command."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._parsers: Any = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -37,16 +37,16 @@ class Commands:
         """Add a command.
 
         Args:
-            name: what follows ``genbank-assets``.
+            name: name of the command.
             run: called with the parsed options and the settings; returns the exit code.
-            summary: the line that the list of commands shows.
-            description: what ``--help`` says about it, in sentences.
-            examples: command lines without their ``genbank-assets``, simplest first.
-            store: whether it takes ``--store``. All take ``-q`` and ``-v``.
-            json: whether it takes ``--json``.
+            summary: one line for the list of commands.
+            description: text of ``--help``, in full sentences.
+            examples: command lines without ``genbank-assets``, simplest first.
+            store: whether the command has ``--store``. All commands have ``-q`` and ``-v``.
+            json: whether the command has ``--json``.
 
         Returns:
-            The command's parser, for its own arguments.
+            The command's parser, for further arguments.
         """
         parser = self._parser(name, summary=summary, description=description, examples=examples)
         if store:
@@ -54,11 +54,11 @@ class Commands:
                 "--store",
                 type=Path,
                 metavar="DIR",
-                help="folder that keeps everything (GENBANK_ASSETS_STORE, default ./data)",
+                help="folder that holds all files (GENBANK_ASSETS_STORE, default ./data)",
             )
-        parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors and warnings")
+        parser.add_argument("-q", "--quiet", action="store_true", help="print only errors and warnings")
         parser.add_argument(
-            "-v", "--verbose", action="count", default=0, help="say more; -vv shows where an error came from"
+            "-v", "--verbose", action="count", default=0, help="print more messages; -vv adds tracebacks"
         )
         if json:
             parser.add_argument("--json", action="store_true", help="print JSON instead of text")
@@ -66,7 +66,7 @@ class Commands:
         return parser
 
     def add_verbs(self, name: str, *, summary: str, description: str) -> Commands:
-        """Add a command that only has verbs, as ``objects`` has ``verify`` and ``prune``."""
+        """Add a command that consists of verbs, such as ``objects verify`` and ``objects prune``."""
         return Commands(self._parser(name, summary=summary, description=description, examples=()))
 
     def _parser(self, name: str, *, summary: str, description: str, examples: Sequence[str]) -> argparse.ArgumentParser:
@@ -82,10 +82,10 @@ class Commands:
 
 
 def option_of(name: str) -> str:
-    """Return the option that sets a setting: ``max_absent_fraction`` has ``--max-absent-fraction``."""
+    """Return the option of a setting, such as ``--max-absent-fraction`` for ``max_absent_fraction``."""
     return f"--{name.replace('_', '-')}"
 
 
 def add_source_option(parser: argparse._ActionsContainer) -> None:
-    """``--source`` for commands that read from NCBI."""
+    """Add ``--source`` to a command that reads from NCBI."""
     parser.add_argument("--source", help="https://, ftp:// or file:// (GENBANK_ASSETS_SOURCE, default NCBI)")

@@ -1,7 +1,6 @@
-"""The command ``completion``: a script that lets a shell complete commands, options, partitions and files.
+"""The command ``completion``, which prints a shell script that completes commands, options, partitions and files.
 
-The script is made by shtab from the parser itself; what can be completed beyond commands and options is defined by the
-names that arguments are shown with.
+shtab generates the script from the parser. Completion of arguments depends on their metavar.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ def add_commands(commands: Commands) -> None:
     completion = commands.add(
         "completion",
         run=_completion,
-        summary="print a script that lets your shell complete this command",
+        summary="print a shell completion script",
         description=(
-            "Prints a script for your shell that completes commands, options, partitions and file names. Put it where "
-            "the shell looks for completions, or load it in the shell's start-up file."
+            "Prints a script that lets your shell complete commands, options, partitions and file names. Save it in "
+            "the shell's folder for completions, or source it from the shell's start-up file."
         ),
         examples=[
             "completion bash > ~/.local/share/bash-completion/completions/genbank-assets",
@@ -54,7 +53,7 @@ def _completion(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """Arguments of a parser and of all its commands."""
+    """Yield the arguments of a parser and of all its commands."""
     for action in parser._actions:
         yield action
         if isinstance(action, argparse._SubParsersAction):

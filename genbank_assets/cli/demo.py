@@ -1,6 +1,6 @@
-"""The command ``demo``: the bundled sample through all five assets, a table, one traced record.
+"""The command ``demo``, which materializes the bundled sample and prints a status table and the trace of one record.
 
-Uses the same code as any other run; only the source differs. What the sample is belongs to ``ncbi.sample``.
+It uses the same code as any other run; only the source differs. The sample belongs to ``ncbi.sample``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey
 
 COLUMNS = """\
-release       as NCBI numbers it; the sample's own is 1
-files         raw files; records: their LOCUS blocks that became rows; bases: residues of these, bp or aa
-distinct      different sequences among the records: a record without residues (con) has none
-quarantined   blocks that could not be read, kept with the reason
-rows loaded   rows of genbank.record in PostgreSQL; objects: sequences that the object set holds for the division
-seconds       of all five stages together; peak MB: most memory of a stage; SQL: statements of the load"""
+release       NCBI's release number; that of the sample is 1
+files         raw files; records: LOCUS blocks parsed as rows; bases: their residues, in bp or aa
+distinct      distinct sequences of the records; records without residues (con) have none
+quarantined   blocks that could not be parsed, kept with the reason
+rows loaded   rows of genbank.record in PostgreSQL; objects: sequences of the division in the object set
+seconds       duration of all five stages; peak MB: largest memory of a stage; SQL: statements of the load"""
 TRACED = "NC_001422"  # bacteriophage phiX174, the first DNA genome ever sequenced
 
 
@@ -32,8 +32,8 @@ def add_commands(commands: Commands) -> None:
         run=_demo,
         summary="materialize the bundled sample and show the result",
         description=(
-            "Takes the bundled sample, 181 genuine records, through all five assets, with an embedded PostgreSQL, and "
-            "shows the result and one record's path from file to database. Running it again repeats no work."
+            "Materializes all five assets from the bundled sample of 181 genuine records, with an embedded PostgreSQL "
+            "server, and prints the result and the trace of one record. Running it again repeats no work."
         ),
         examples=["demo", "demo --store /tmp/genbank-demo"],
     )
@@ -55,7 +55,7 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _materialize(keys: list[PartitionKey], *, settings: Settings, options: argparse.Namespace) -> int:
-    """Run what is not in place already, which is known without Dagster; returns the exit code."""
+    """Materialize the divisions that are not up to date, which is known without Dagster; return the exit code."""
     from genbank_assets.lineage.in_place import complete_partitions
     from genbank_assets.ncbi.sample import SAMPLE
 
@@ -63,11 +63,11 @@ def _materialize(keys: list[PartitionKey], *, settings: Settings, options: argpa
     in_place = complete_partitions(settings, keys, source=SAMPLE)
     if in_place:
         progress(
-            f"{len(in_place)} of {len(keys)} divisions are in place: files, tables, rows and objects were compared"
+            f"{len(in_place)} of {len(keys)} divisions are up to date: files, tables, rows and objects were compared"
         )
     if len(in_place) == len(keys):
         return 0
-    progress("starting Dagster and, where there is none, PostgreSQL")
+    progress("starting Dagster and, if it is not running, PostgreSQL")
     from genbank_assets.defs.run import PartitionRun, Runs
 
     def run_all(runs: Runs) -> Iterator[PartitionRun]:
@@ -81,7 +81,7 @@ def _materialize(keys: list[PartitionKey], *, settings: Settings, options: argpa
 
 
 def _report(settings: Settings, keys: list[PartitionKey]) -> str:
-    """Return what the demonstration shows at its end."""
+    """Return the status table and the trace that are printed at the end."""
     from genbank_assets.lineage.render import as_text, status_table
     from genbank_assets.lineage.status import status
     from genbank_assets.lineage.trace import trace
@@ -90,6 +90,6 @@ def _report(settings: Settings, keys: list[PartitionKey]) -> str:
     rows = [row for row in status(settings) if (row.collection, row.division) in wanted]
     traced = "\n\n".join(as_text(found) for found in trace(settings, TRACED))
     return (
-        f"{status_table(rows)}\n\n{COLUMNS}\n\nOne record, from the byte in the file to the row and the object "
+        f"{status_table(rows)}\n\n{COLUMNS}\n\nThe lineage of one record, from file to row and object "
         f"(genbank-assets trace {TRACED}):\n\n{traced}"
     )

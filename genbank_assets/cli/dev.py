@@ -1,6 +1,6 @@
-"""The command ``dev``: Dagster's web server and daemon, kept running until somebody stops it.
+"""The command ``dev``, which runs Dagster's webserver and daemon until it is stopped.
 
-The instance they work on belongs to ``defs.instance``, how a service is watched and stopped to ``cli.services``.
+Their instance belongs to ``defs.instance``, supervising the processes to ``cli.services``.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def add_commands(commands: Commands) -> None:
         run=_dev,
         summary="serve Dagster's UI and daemon on this machine",
         description=(
-            "Serves Dagster's UI on 127.0.0.1 and runs its daemon, for sensors, schedules and queued runs. Ctrl-C "
-            "stops both; the embedded PostgreSQL stays up."
+            "Serves Dagster's UI on 127.0.0.1 and runs the daemon for sensors, schedules and queued runs. Ctrl-C "
+            "stops both; the embedded PostgreSQL keeps running."
         ),
         examples=["dev", "dev --sample --port 3001"],
     )
@@ -49,8 +49,8 @@ def _dev(options: argparse.Namespace, settings: Settings) -> int:
 
         os.environ["GENBANK_ASSETS_SOURCE"] = sample_source()
     address = f"http://127.0.0.1:{options.port}"
-    os.environ.setdefault("GENBANK_ASSETS_DAGSTER_URL", address)  # the runs' links lead here
-    open_instance(settings).dispose()  # what it lacks is made before runs ask for it at the same time
+    os.environ.setdefault("GENBANK_ASSETS_DAGSTER_URL", address)  # for links to runs
+    open_instance(settings).dispose()  # initialize it before concurrent runs would
     note_address(settings.store, address)
     os.environ.setdefault("GENBANK_ASSETS_STORE", str(settings.store.resolve()))
     scripts = Path(sys.executable).parent
@@ -59,9 +59,9 @@ def _dev(options: argparse.Namespace, settings: Settings) -> int:
         Service([str(scripts / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(options.port), "-w", workspace]),
         Service([str(scripts / "dagster-daemon"), "run", "-w", workspace]),
     ]
-    print(f"Dagster's UI: {address} (Ctrl-C stops it; the embedded PostgreSQL stays up)", flush=True)
+    print(f"Dagster's UI: {address} (Ctrl-C stops it; the embedded PostgreSQL keeps running)", flush=True)
     options.stopped_line = (
-        "Dagster's UI and daemon are stopped; the embedded PostgreSQL is up until: genbank-assets stop"
+        "Dagster's UI and daemon are stopped; to stop the embedded PostgreSQL as well, run: genbank-assets stop"
     )
     try:
         for service in services:
@@ -75,10 +75,10 @@ def _dev(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _require_free_port(port: int) -> None:
-    """Say so in a sentence before anything is started.
+    """Check the port before anything is started.
 
     Raises:
-        SettingsError: something listens on the port, or it may not be used.
+        SettingsError: the port is in use or not permitted.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,7 +1,4 @@
-"""The command ``extract``: which records or features, in which form, where to.
-
-What it does belongs to ``genbank_assets.extract``.
-"""
+"""The command ``extract``: conditions, formats and destination; extracting belongs to ``genbank_assets.extract``."""
 
 from __future__ import annotations
 
@@ -32,12 +29,10 @@ def add_commands(commands: Commands) -> None:
     command = commands.add(
         "extract",
         run=_extract,
-        summary="write records, features or tables of what is in the store",
+        summary="write selected records, features or tables",
         description=(
-            "Writes the records of the partitions (all by default) that meet the conditions to standard output, a "
-            "file or shards, with a manifest that says what they were made from. The exit code is 1 when an accession "
-            "that was "
-            "asked for is not there."
+            "Writes the records of the partitions (default: all) that meet all conditions to standard output, a file "
+            "or shards, with a manifest of their sources. The exit code is 1 if a requested accession does not exist."
         ),
         examples=[
             "extract genbank/phg --out phg.fasta.gz",
@@ -50,63 +45,72 @@ def add_commands(commands: Commands) -> None:
         store=False,
     )
     add_place_option(command)
-    command.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
+    command.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg (default: all)")
     _add_selection(command)
     _add_format(command)
 
 
 def _add_selection(command: argparse.ArgumentParser) -> None:
-    which = command.add_argument_group("which records (all conditions must hold; of several values of one, any)")
-    which.add_argument("--release", metavar="N", help="this release instead of the newest of each partition")
-    _add_several(which, "--taxon", "NAME|ID", "a taxon and everything below it")
-    _add_several(which, "--not", "NAME|ID", "leave out this taxon and everything below it")
+    which = command.add_argument_group("records (all conditions must hold; repeated options match any of their values)")
+    which.add_argument("--release", metavar="N", help="release to use (default: the newest of each partition)")
+    _add_several(which, "--taxon", "NAME|ID", "taxon, including its descendants")
+    _add_several(which, "--not", "NAME|ID", "taxon to exclude, including its descendants")
     _add_several(which, "--organism", "NAME", "as in ORGANISM, ignoring case")
-    which.add_argument("--accessions", metavar="FILE|-", help="a file of accessions, with or without version")
-    which.add_argument("--exclude", metavar="FILE", help="a file of accessions to leave out")
+    which.add_argument("--accessions", metavar="FILE|-", help="file of accessions, with or without version")
+    which.add_argument("--exclude", metavar="FILE", help="file of accessions to exclude")
     which.add_argument("--length", metavar="MIN-MAX", help="length of the record: 500-2000, 500- or -2000")
-    which.add_argument("--updated-since", metavar="DATE", type=dt.date.fromisoformat, help="date on the LOCUS line")
-    _add_several(which, "--country", "NAME", "country or sea of /geo_loc_name or /country")
-    which.add_argument("--collected", metavar="FROM..TO", help="days of collection: 2020..2021-06, 2020.., 2020")
+    which.add_argument(
+        "--updated-since", metavar="DATE", type=dt.date.fromisoformat, help="earliest date on the LOCUS line"
+    )
+    _add_several(which, "--country", "NAME", "country or sea in /geo_loc_name or /country")
+    which.add_argument("--collected", metavar="FROM..TO", help="collection dates: 2020..2021-06, 2020.., 2020")
     _add_several(which, "--molecule-type", "TYPE", "as on the LOCUS line: DNA, RNA, mRNA")
-    which.add_argument("--changed-since", metavar="RELEASE", help="not in this release in the same state")
-    which.add_argument("--distinct", action="store_true", help="one record for each different sequence")
-    features = command.add_argument_group("which features")
-    _add_several(features, "--feature", "KEY", "such as CDS or rRNA")
-    _add_several(features, "--gene", "NAME", "gene or marker, by any of its names; * for anything")
-    _add_several(features, "--product", "NAME", "product; * for anything")
+    which.add_argument("--changed-since", metavar="RELEASE", help="only records new or changed since this release")
+    which.add_argument("--distinct", action="store_true", help="only one record per distinct sequence")
+    features = command.add_argument_group("features")
+    _add_several(features, "--feature", "KEY", "feature key, such as CDS or rRNA")
+    _add_several(features, "--gene", "NAME", "gene or marker, by any of its names; * matches anything")
+    _add_several(features, "--product", "NAME", "product; * matches anything")
 
 
 def _add_several(group: argparse._ArgumentGroup, option: str, metavar: str, help_: str) -> None:
-    """An option that may be given several times."""
+    """Add an option that may be repeated."""
     group.add_argument(option, metavar=metavar, action="append", default=[], help=help_)
 
 
 def _add_format(command: argparse.ArgumentParser) -> None:
     from genbank_assets.extract.names import FORMAT_NAMES, METADATA_NAMES, ORDERS
 
-    how = command.add_argument_group("in which form")
-    how.add_argument("--format", choices=FORMAT_NAMES, help="default: feature where features are chosen, else fasta")
-    how.add_argument("--header", metavar="TEMPLATE", help="words behind the first one: '{organism} {definition}'")
-    how.add_argument("--width", type=int, default=60, metavar="N", help="residues in a line (default 60; 0: one line)")
-    how.add_argument("--kraken", action="store_true", help="|kraken:taxid|N behind the first word")
-    how.add_argument("--columns", metavar="A,B", help="columns of tsv and parquet")
-    how.add_argument("--ranks", metavar="A,B", help="ranks of crabs, sintax and qiime2")
-    how.add_argument("--order", choices=ORDERS, default="ncbi", help="of entries (default: as NCBI has them)")
-    where = command.add_argument_group("where to")
+    how = command.add_argument_group("format")
+    how.add_argument("--format", choices=FORMAT_NAMES, help="default: feature if features are selected, else fasta")
+    how.add_argument(
+        "--header", metavar="TEMPLATE", help="FASTA header after the identifier: '{organism} {definition}'"
+    )
+    how.add_argument(
+        "--width", type=int, default=60, metavar="N", help="residues per line (default 60; 0: single line)"
+    )
+    how.add_argument("--kraken", action="store_true", help="append |kraken:taxid|N to the identifier")
+    how.add_argument("--columns", metavar="A,B", help="columns for tsv and parquet")
+    how.add_argument("--ranks", metavar="A,B", help="ranks for crabs, sintax and qiime2")
+    how.add_argument("--order", choices=ORDERS, default="ncbi", help="order of entries (default: NCBI's order)")
+    where = command.add_argument_group("output")
     where.add_argument(
-        "--out", type=Path, metavar="FILE", help="compressed if it ends in .gz or .zst; default: printed"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="output file, compressed if it ends in .gz or .zst (default: standard output)",
     )
     where.add_argument(
-        "--shard-mb", type=float, metavar="N", help="files of about N MB of text; an interrupted run resumes"
+        "--shard-mb", type=float, metavar="N", help="split into files of about N MB of text; can be resumed"
     )
-    where.add_argument("--manifest", type=Path, metavar="FILE", help="the manifest (default: beside the file)")
+    where.add_argument("--manifest", type=Path, metavar="FILE", help="manifest (default: next to the output file)")
     where.add_argument(
-        "--metadata", action="append", default=[], choices=METADATA_NAMES, help="metadata to write beside the file"
+        "--metadata", action="append", default=[], choices=METADATA_NAMES, help="metadata file to write as well"
     )
 
 
 def selection_of(options: argparse.Namespace) -> Selection:
-    """Return the selection that was asked for."""
+    """Return the selection given by the options."""
     from genbank_assets.extract.selection import Selection, parse_days, parse_length
 
     least, greatest = parse_length(options.length) if options.length else (None, None)
@@ -135,10 +139,10 @@ def selection_of(options: argparse.Namespace) -> Selection:
 
 
 def read_names(name: str) -> tuple[str, ...]:
-    """Return the first word of each line of a file, or of standard input for ``-``; each once, lines of ``#`` left out.
+    """Return the distinct first words of the lines of a file, or of standard input for ``-``; ``#`` starts a comment.
 
     Raises:
-        SettingsError: it cannot be read.
+        SettingsError: the file cannot be read.
     """
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
@@ -178,20 +182,20 @@ def _extract(options: argparse.Namespace, settings: Settings) -> int:
         metadata=tuple(options.metadata),
     )
     if not options.quiet:
-        say(f"{counted_entries(found.entries)}{'; left out:' if found.excluded else ''}")
+        say(f"{counted_entries(found.entries)}{'; excluded:' if found.excluded else ''}")
         for reason, count in found.excluded.items():
             say(f"  {count:,}: {reason}", prefix="")
     for name in found.not_found[:MAX_SHOWN]:
         say(f"not found: {name}")
     if len(found.not_found) > MAX_SHOWN:
-        more = "the manifest lists all" if options.out or options.manifest else "--manifest FILE lists all"
+        more = "all are listed in the manifest" if options.out or options.manifest else "--manifest FILE lists all"
         say(f"{len(found.not_found):,} accessions were not found; {more}")
     return 1 if found.not_found else 0
 
 
 @contextlib.contextmanager
 def _quick_start() -> Iterator[None]:
-    """Loads libraries in less time: without looking for garbage among them, and with no threads for matrices."""
+    """Speed up imports by suspending garbage collection and disabling OpenBLAS threads."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.disable()
     try:

@@ -1,7 +1,4 @@
-"""The commands ``genbank-assets objects verify``, ``repair`` and ``prune``: arguments in, answers printed.
-
-What they do belongs to the modules of these names in ``objects``.
-"""
+"""The commands ``objects verify``, ``objects repair`` and ``objects prune``; the work belongs to ``objects``."""
 
 from __future__ import annotations
 
@@ -31,37 +28,36 @@ def add_commands(commands: Commands) -> None:
     verify = verbs.add(
         "verify",
         run=_verify,
-        summary="check that everything the manifests list is there",
+        summary="check that all listed objects exist and are intact",
         description=(
-            "Compares the object set with the manifests: presence, bytes and ETag of every object, and the digest of a "
-            "random sample. The exit code is 1 when there is a problem."
+            "Compares the object set with its manifests: existence, size and ETag of every object, and the digests of "
+            "a random sample. The exit code is 1 if there are problems."
         ),
         examples=["objects verify", "objects verify genbank/phg --sample 1000"],
         json=True,
     )
-    verify.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
-    verify.add_argument("--sample", type=int, default=100, help="sequences to read again per division (default 100)")
+    verify.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg (default: all)")
+    verify.add_argument("--sample", type=int, default=100, help="sequences to reread per division (default 100)")
     repair = verbs.add(
         "repair",
         run=_repair,
-        summary="send again what is missing or damaged",
+        summary="upload missing and damaged objects again",
         description=(
-            "Compares the object set with its manifests as verify does, sends again what is missing or damaged from "
-            "the sequence tables of the store, and verifies again. What is intact is not touched. The exit code is 1 "
-            "when a problem is left."
+            "Verifies the object set, uploads missing and damaged objects again from the sequence tables of the store, "
+            "and verifies once more. Intact objects are not touched. The exit code is 1 if problems remain."
         ),
         examples=["objects repair", "objects repair genbank/phg --sample 1000"],
         json=True,
     )
-    repair.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
-    repair.add_argument("--sample", type=int, default=100, help="sequences to read again per division (default 100)")
+    repair.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg (default: all)")
+    repair.add_argument("--sample", type=int, default=100, help="sequences to reread per division (default 100)")
     add_prune(
         verbs,
         run=_prune,
-        summary="delete residues that no manifest lists",
+        summary="delete objects that no manifest lists",
         description=(
-            "Deletes residues that no manifest in the set lists, and unfinished uploads, once they are old. All of "
-            "them are printed before the first one is deleted."
+            "Deletes objects that no manifest of the set lists, and unfinished uploads, if they are old enough. All "
+            "are printed before the first one is deleted."
         ),
         group="objects",
     )
@@ -80,12 +76,12 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
     _print_problems(found.problems)
     print(
         f"{found.partitions} division(s), {found.sequences:,} sequences in {found.objects:,} objects, "
-        f"{found.rehashed:,} read again: {found.problem_count:,} problem(s)"
+        f"{found.rehashed:,} reread: {found.problem_count:,} problem(s)"
     )
     if found.unlisted:
-        print(f"{found.unlisted:,} objects that no manifest lists: see genbank-assets objects prune --dry-run")
+        print(f"{found.unlisted:,} unlisted objects: see genbank-assets objects prune --dry-run")
     if found.problem_count:
-        print("genbank-assets objects repair sends again what is missing or damaged")
+        print("to upload missing and damaged objects again, run: genbank-assets objects repair")
     return 1 if found.problem_count else 0
 
 
@@ -105,7 +101,7 @@ def _repair(options: argparse.Namespace, settings: Settings) -> int:
         print(f"not repaired: {reason}")
     _print_problems(done.problems)
     print(
-        f"{done.partitions} division(s): {done.problem_count:,} problem(s), {done.objects_put:,} objects sent, "
+        f"{done.partitions} division(s): {done.problem_count:,} problem(s), {done.objects_put:,} objects uploaded, "
         f"{len(done.problems):,} problem(s) left"
     )
     return 1 if done.problems or done.failed else 0

@@ -1,7 +1,7 @@
-"""What is printed: answers on standard output, everything else on standard error, safe for any terminal and encoding.
+"""Output: results on standard output, messages on standard error, safe for every terminal and encoding.
 
-Text of records and servers may hold what a terminal takes for commands: on a terminal it is shown and not obeyed. Into
-a file or a pipe bytes go as they are.
+Text from records and servers may contain control sequences; they are escaped on terminals, and written unchanged to
+files and pipes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] i
 
 
 def prepare_streams() -> None:
-    """Let every character be printed in every encoding, and nothing on a terminal be a command to it."""
+    """Escape characters that the encoding lacks and, on terminals, control characters."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
@@ -26,13 +26,13 @@ def prepare_streams() -> None:
 
 
 class TerminalText:
-    """A terminal's stream that shows control characters as hex where it would pass them on."""
+    """A stream to a terminal that writes control characters as hexadecimal escapes."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write text; returns its length as it was given."""
+        """Write text and return its original length."""
         self._stream.write(text.translate(_CONTROLS))
         return len(text)
 
@@ -41,7 +41,7 @@ class TerminalText:
 
 
 def write_bytes(piece: bytes) -> None:
-    """A record's text or residues on standard output."""
+    """Write a record's text or residues to standard output."""
     if isinstance(sys.stdout, TerminalText):
         sys.stdout.write(piece.decode("utf-8", errors="backslashreplace"))
     else:
@@ -49,7 +49,7 @@ def write_bytes(piece: bytes) -> None:
 
 
 def say(line: str, *, prefix: str = "genbank-assets: ") -> None:
-    """A line for people on standard error; without secrets."""
+    """Print a message on standard error, with secrets redacted."""
     if sys.stderr is not None:
-        sys.stderr.write(f"{prefix}{redacted(line)}\n")  # in one piece: other threads say things too
+        sys.stderr.write(f"{prefix}{redacted(line)}\n")  # a single write, because other threads print as well
         sys.stderr.flush()

@@ -1,6 +1,6 @@
-"""The command ``genbank-assets parse``: flat files into Parquet, several at a time, without a store.
+"""The command ``parse``, which converts flat files to Parquet in parallel, without a store.
 
-What a file's tables are belongs to ``tables.writer``.
+Writing a file's tables belongs to ``tables.writer``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
-    """One file to parse, and what its tables are named by; small and picklable."""
+    """A file to parse and the stem of its tables' names; small and picklable."""
 
     path: Path
     out: Path
@@ -38,10 +38,10 @@ def add_commands(commands: Commands) -> None:
     parse = commands.add(
         "parse",
         run=_parse,
-        summary="parse flat files into Parquet, without a store",
+        summary="convert flat files to Parquet, without a store",
         description=(
-            "Parses flat files into Parquet tables, a file per core at a time, without store, database or Dagster. A "
-            "file that cannot be read does not stop the others; the exit code is then 1."
+            "Converts flat files to Parquet tables, one file per core, without store, database or Dagster. After a "
+            "file that cannot be parsed, it continues with the others and exits with 1."
         ),
         examples=[
             "parse gbphg1.seq.gz --out tables",
@@ -63,7 +63,7 @@ def add_commands(commands: Commands) -> None:
         "--workers",
         type=int,
         default=len(os.sched_getaffinity(0)),
-        help="files parsed at a time, each in a process (default: as many as there are cores)",
+        help="number of files parsed in parallel (default: number of cores)",
     )
 
 
@@ -72,7 +72,7 @@ def _parse(options: argparse.Namespace, settings: Settings) -> int:
 
     stems = _table_stems(options.files)
     if stems is None:
-        print("genbank-assets: two files of one name would have one table: give each an --out", file=sys.stderr)
+        print("genbank-assets: two files have the same name: parse them with different --out folders", file=sys.stderr)
         return 2
     tasks = [_Task(path, options.out, stem) for path, stem in stems.items()]
 
@@ -94,7 +94,7 @@ def _parse(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _report_unseen(task: _Task, parsed: ParsedFile | str, *, as_json: bool) -> bool:
-    """List what a file holds that NCBI's files are not known to; whether there is any."""
+    """List a file's values that were never seen in NCBI's files, and return whether there are any."""
     from genbank_assets.tables.drift import unseen_forms
 
     if isinstance(parsed, str):
@@ -110,7 +110,7 @@ def _report_unseen(task: _Task, parsed: ParsedFile | str, *, as_json: bool) -> b
 
 
 def _table_stems(paths: Sequence[Path]) -> dict[Path, str] | None:
-    """What each file's tables are named by: whole names where others would be shared; None where those are, too."""
+    """Return the stem of each file's tables, complete file names where stems collide; None if those collide as well."""
     from genbank_assets.tables.writer import table_stems
 
     by_name = table_stems(path.name for path in paths)
@@ -119,7 +119,7 @@ def _table_stems(paths: Sequence[Path]) -> dict[Path, str] | None:
 
 
 def _parsed(task: _Task) -> ParsedFile | str:
-    """Return what became of a file, or why nothing did; a file that cannot be read does not stop the others."""
+    """Parse a file; return the result, or the error message so that the other files are parsed as well."""
     from genbank_assets.tables.writer import parse_file
 
     try:
@@ -129,7 +129,7 @@ def _parsed(task: _Task) -> ParsedFile | str:
 
 
 def _report(task: _Task, parsed: ParsedFile | str, *, as_json: bool) -> None:
-    """A line for a file; files are reported in the order they were named."""
+    """Print the result of a file."""
     if isinstance(parsed, str):
         print(f"genbank-assets: {parsed}", file=sys.stderr)
         if as_json:

@@ -1,6 +1,6 @@
-"""Partitions as people write them: ``genbank/phg``, ``RefSeq/Viral``, ``refseq/*``.
+"""Parses partitions, collections, divisions and releases in arguments: ``genbank/phg``, ``RefSeq/Viral``, ``refseq/*``.
 
-Which partitions there are belongs to ``ncbi.catalog``.
+The existing partitions are listed in ``ncbi.catalog``.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from genbank_assets.store import PartitionKey
 
 
 def chosen_partitions(texts: Iterable[str], *, all_: bool = False) -> list[PartitionKey]:
-    """Return the partitions that are meant, each once, in the order they are named; patterns in the catalogue's order.
+    """Return the distinct partitions that match the arguments, in order; a pattern expands in catalog order.
 
     Raises:
-        UsageError: a text means none; the message names the nearest.
+        UsageError: an argument matches no partition; the message suggests the nearest one.
     """
     known = all_partitions()
     found = dict.fromkeys(known if all_ else ())
@@ -33,12 +33,12 @@ def chosen_partitions(texts: Iterable[str], *, all_: bool = False) -> list[Parti
 
 
 def all_partitions() -> list[PartitionKey]:
-    """Return every partition of every collection, in the catalogue's order."""
+    """Return every partition of every collection, in catalog order."""
     return [PartitionKey(c.name, division) for c in COLLECTIONS.values() for division in c.divisions]
 
 
 def chosen_division(text: str | None) -> str | None:
-    """Return a division code or section as the database has it.
+    """Return a division code or section in the database's spelling.
 
     Raises:
         UsageError: there is no such division.
@@ -49,36 +49,36 @@ def chosen_division(text: str | None) -> str | None:
     if (name := text.strip().lower().rpartition("/")[2]) not in divisions:
         near = difflib.get_close_matches(name, divisions, n=1)
         raise UsageError(
-            f"there is no division {text!r}{f': did you mean {near[0]}?' if near else ': there are '}"
+            f"there is no division {text!r}{f': did you mean {near[0]}?' if near else '; the divisions are '}"
             f"{'' if near else ', '.join(divisions)}"
         )
     return name
 
 
 def chosen_collection(text: str | None) -> str | None:
-    """Return a collection's name as the database has it.
+    """Return a collection's name in the database's spelling.
 
     Raises:
         UsageError: there is no such collection.
     """
     if text is None or text.strip().lower() in COLLECTIONS:
         return text and text.strip().lower()
-    raise UsageError(f"there is no collection {text!r}: there are {' and '.join(COLLECTIONS)}")
+    raise UsageError(f"there is no collection {text!r}; the collections are {' and '.join(COLLECTIONS)}")
 
 
 def chosen_release(text: str | None) -> str | None:
-    """Return a release, or a day on top of one.
+    """Return a release, or a daily update such as 273.0.20260902.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is neither.
     """
     if text is not None and not re.fullmatch(r"\d{1,6}(\.\d{1,3})?(\.\d{8})?", text.strip()):
-        raise UsageError(f"--release is a number such as 273 or 273.0, not {text!r}")
+        raise UsageError(f"--release must be a number such as 273 or 273.0, not {text!r}")
     return text and text.strip()
 
 
 def _suggestion(name: str, known: list[PartitionKey]) -> str:
-    """Return what may be meant, or what there is."""
+    """Return a suggestion of similar names, or a list of valid ones."""
     collection, slash, division = name.partition("/")
     exact = [str(key) for key in known if not slash and key.division == collection]
     near = exact or difflib.get_close_matches(name, map(str, known), n=1, cutoff=0.7)
@@ -89,4 +89,4 @@ def _suggestion(name: str, known: list[PartitionKey]) -> str:
         return f": the divisions of {title} are {', '.join(COLLECTIONS[collection].divisions)}"
     if slash and division:
         return f": the collections are {' and '.join(COLLECTIONS)}"
-    return ": name them as genbank/phg or refseq/viral, all of a collection as 'refseq/*', or use --all"
+    return ": use a name such as genbank/phg or refseq/viral, a pattern such as 'refseq/*', or --all"

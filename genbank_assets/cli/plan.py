@@ -1,4 +1,4 @@
-"""The command ``plan``: what a release will need before anything is fetched. What that is belongs to ``planning``."""
+"""The command ``plan``, which estimates the requirements of a release; the estimates belong to ``planning``."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def add_commands(commands: Commands) -> None:
     plan = commands.add(
         "plan",
         run=_plan,
-        summary="estimate what the source's current release will need",
+        summary="estimate the requirements of the source's current release",
         description=(
-            "Asks the source for its release notes and listings and says for each partition how much is downloaded, "
-            "how long a first load takes, and how much room tables, database and objects take, from measured rates. "
-            "Without partitions it plans all of both collections."
+            "Reads the source's release notes and listings and estimates for each partition, from measured rates, the "
+            "size of the download, the duration of a first load, and the disk space of tables, database and objects. "
+            "Without PARTITION, it covers both collections."
         ),
         examples=["plan genbank/phg refseq/viral", "plan --workers 16"],
         json=True,
     )
-    plan.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; left out, all")
-    plan.add_argument("--workers", type=int, metavar="N", help="processes that parse and load (GENBANK_ASSETS_WORKERS)")
+    plan.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg (default: all)")
+    plan.add_argument("--workers", type=int, metavar="N", help="number of workers (default: GENBANK_ASSETS_WORKERS)")
     plan.add_argument("--megabytes-per-second", type=float, metavar="MB", help="bandwidth to the source (default: 100)")
     add_source_option(plan)
 
@@ -58,9 +58,9 @@ def _plan(options: argparse.Namespace, settings: Settings) -> int:
         print(json.dumps([_as_dict(plan) for plan in plans], indent=1))
         return 0
     print(_table(plans))
-    print(f"\nA first load, one division after the other, estimated with rates of {rates.measured_on}.")
+    print(f"\nEstimates for a first load, one division after the other, with rates of {rates.measured_on}.")
     for sentence in unknown:
-        print(f"The source also shows what this version does not know: {sentence}.")
+        print(f"The source also has files that this version does not know: {sentence}.")
     return 0
 
 
@@ -101,7 +101,7 @@ def _row(plan: PartitionPlan) -> list[object]:
 
 
 def _total(plans: Sequence[PartitionPlan]) -> list[object]:
-    """Everything one after the other; the bottleneck is the stage that all divisions together wait for most."""
+    """Return the row of totals; the bottleneck is the stage with the largest total duration."""
 
     def total(name: str) -> int:
         return sum(getattr(plan, name) for plan in plans)

@@ -1,4 +1,4 @@
-"""Progress and outcome of runs for people: lines on standard error. What is run belongs to ``defs``."""
+"""Prints progress and outcomes of runs on standard error; executing runs belongs to ``defs``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from genbank_assets.defs.run import PartitionRun
 
 LOGGER = logging.getLogger("genbank_assets.progress")
-NOTICED_SECONDS = 0.3  # a signal that failed a run is known to the command within this
+NOTICED_SECONDS = 0.3  # a signal that ended a run is noticed within this time
 
 
 def show_progress(options: argparse.Namespace) -> Callable[[str], None]:
-    """Let progress lines of the stages go to standard error, unless people want quiet.
+    """Print progress of the stages on standard error, unless ``--quiet`` is given.
 
     Returns:
-        What writes such a line.
+        A callback that prints a line.
     """
     if not LOGGER.handlers:
         handler = logging.StreamHandler(sys.stderr)
@@ -35,7 +35,7 @@ def show_progress(options: argparse.Namespace) -> Callable[[str], None]:
 
 
 def show_waits(options: argparse.Namespace) -> None:
-    """Let what is said of waits for servers go to standard error, unless people want quiet."""
+    """Print announcements of waits for servers on standard error, unless ``--quiet`` is given."""
     if not WAITS.handlers:
         WAITS.addHandler(_Said())
     WAITS.setLevel(logging.ERROR if options.quiet else logging.WARNING)
@@ -53,13 +53,13 @@ class _WithoutSecrets(logging.Formatter):
 
 
 def report_outcomes(runs: Iterable[PartitionRun], *, options: argparse.Namespace) -> list[PartitionRun]:
-    """Run one after another until there are no more or somebody wants a stop, and say of each what went wrong."""
+    """Execute the runs in order until a stop is requested, and print warnings, bottlenecks and failures of each."""
     done = []
     for run in runs:
         if not run.ok:
             options.stop.settle(seconds=NOTICED_SECONDS)
         if options.stop.requested and not run.ok:
-            break  # its failure is the stop
+            break  # the run failed because of the stop
         done.append(run)
         for line in run.warnings:
             say(f"{run.key}: warning: {line}")
@@ -73,5 +73,5 @@ def report_outcomes(runs: Iterable[PartitionRun], *, options: argparse.Namespace
 
 
 def exit_code(runs: list[PartitionRun], *, options: argparse.Namespace) -> int:
-    """0 when every run went through and nobody wanted a stop before the last."""
+    """Return 0 if every run succeeded and no stop was requested, otherwise 1."""
     return 0 if all(run.ok for run in runs) and not options.stop.requested else 1

@@ -1,6 +1,6 @@
-"""What the verbs ``prune`` have in common: their options, and printing all that goes before anything is deleted.
+"""Shared code of the verbs ``prune``: options, and printing the whole list before anything is deleted.
 
-What is deleted belongs to ``objects.prune`` and ``table_set.prune``.
+Deleting belongs to ``objects.prune`` and ``table_set.prune``.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def add_prune(verbs: Commands, *, run: RunCommand, summary: str, description: st
         examples=[f"{group} prune --dry-run", f"{group} prune --older-than 48"],
         json=True,
     )
-    prune.add_argument("--dry-run", action="store_true", help="only list them")
-    prune.add_argument("--older-than", type=float, default=24.0, metavar="HOURS", help="least age (default 24)")
+    prune.add_argument("--dry-run", action="store_true", help="list without deleting")
+    prune.add_argument("--older-than", type=float, default=24.0, metavar="HOURS", help="minimum age (default 24)")
 
 
 def run_prune(options: argparse.Namespace, settings: Settings, *, prune: Callable[..., Pruned], what: str) -> int:
-    """Print what is to go, delete it unless only asked, and say how much it was; returns the exit code."""
+    """Print the list, delete it unless ``--dry-run`` is given, and print a summary; return the exit code."""
 
     def announce(orphan: Orphan) -> None:
         if options.json:
@@ -46,7 +46,7 @@ def run_prune(options: argparse.Namespace, settings: Settings, *, prune: Callabl
             print(f"{orphan.key}  {orphan.bytes:,} bytes  {orphan.modified}")
 
     def announced() -> None:
-        sys.stdout.flush()  # whoever reads no further stops the command here, before anything is deleted
+        sys.stdout.flush()  # a closed pipe stops the command here, before anything is deleted
 
     pruned = prune(
         settings,

@@ -1,7 +1,7 @@
-"""Where a command that only reads finds its tables: in a store, or published in a bucket.
+"""Chooses the source of read-only commands: a store, or tables published in a bucket.
 
-``--store s3://…`` names a bucket, and so does ``GENBANK_ASSETS_TABLES`` where there is no store. How tables are read in
-it belongs to ``catalog.bucket``.
+A bucket is given with ``--store s3://…``, or with ``GENBANK_ASSETS_TABLES`` if there is no store. Reading it belongs to
+``catalog.bucket``.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 
 def add_place_option(parser: argparse.ArgumentParser) -> None:
-    """``--store`` of a command that reads a bucket as well."""
+    """Add ``--store`` to a command that can also read a bucket."""
     parser.add_argument(
         "--store",
         type=_folder_or_address,
         metavar="DIR|URL",
         help=(
-            "folder that keeps everything (GENBANK_ASSETS_STORE, default ./data), or published tables: s3://… or "
-            "file:///… (GENBANK_ASSETS_TABLES, where there is no folder)"
+            "folder that holds all files (GENBANK_ASSETS_STORE, default ./data), or published tables at s3://… or "
+            "file:///… (GENBANK_ASSETS_TABLES, used if there is no store)"
         ),
     )
 
 
 def published_tables(options: argparse.Namespace, settings: Settings) -> TableBucket | None:
-    """Return the bucket that the command reads; None where it reads the store.
+    """Return the bucket that the command reads; None if it reads the store.
 
     Raises:
-        ObjectStoreError: the address cannot be used.
-        NotFoundError: the folder of a ``file:///`` address is not there.
+        ObjectStoreError: the address is invalid.
+        NotFoundError: the folder of a ``file:///`` address does not exist.
     """
     if isinstance(options.store, str):
         address = options.store

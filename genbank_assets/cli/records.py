@@ -1,6 +1,6 @@
-"""The commands about single records: ``trace``, ``changes``, ``fetch``.
+"""The commands for single records: ``trace``, ``changes`` and ``fetch``.
 
-What they find belongs to ``lineage``, ``postgres.lookup`` and ``lookup``.
+The lookups belong to ``lineage``, ``postgres.lookup`` and ``lookup``.
 """
 
 from __future__ import annotations
@@ -22,13 +22,19 @@ from genbank_assets.settings import Settings
 
 def add_commands(commands: Commands) -> None:
     """Add ``trace``, ``changes`` and ``fetch``."""
+    _add_trace(commands)
+    _add_changes(commands)
+    _add_fetch(commands)
+
+
+def _add_trace(commands: Commands) -> None:
     trace = commands.add(
         "trace",
         run=_trace,
         summary="trace a record from its source file to the object store",
         description=(
-            "Follows a record from NCBI's file over the table row and the database row to the stored object. The exit "
-            "code is 1 when something is missing or does not match, or when there is no such record."
+            "Traces a record from NCBI's file through table row and database row to the stored object. The exit code "
+            "is 1 if something is missing or does not match, or if there is no such record."
         ),
         examples=[
             "trace J02482",
@@ -41,15 +47,17 @@ def add_commands(commands: Commands) -> None:
     )
     add_place_option(trace)
     trace.add_argument("accession", metavar="ACCESSION[.VERSION]")
-    trace.add_argument("--verify", action="store_true", help="recompute every digest from the raw file on")
-    trace.add_argument("--raw", action="store_true", help="print the record's original text instead")
-    trace.add_argument("--prov", action="store_true", help="print W3C PROV-JSON: entities, runs, software, relations")
+    trace.add_argument("--verify", action="store_true", help="reread the data and recompute every digest")
+    trace.add_argument("--raw", action="store_true", help="print only the record's original text")
+    trace.add_argument("--prov", action="store_true", help="print W3C PROV-JSON")
 
+
+def _add_changes(commands: Commands) -> None:
     changes = commands.add(
         "changes",
         run=_changes,
-        summary="how records changed between releases",
-        description="Lists the changes of records that releases and daily updates brought, as the database has them.",
+        summary="show how records changed between releases",
+        description="Lists the changes of records in releases and daily updates, as recorded in the database.",
         examples=["changes --division phg", "changes --collection refseq --release 238 --json"],
         json=True,
     )
@@ -58,17 +66,19 @@ def add_commands(commands: Commands) -> None:
     changes.add_argument(
         "--release",
         metavar="N",
-        help="only what this release brought, such as 274, or this day: 274.0.20260902",
+        help="only changes in this release, such as 274, or daily update, such as 274.0.20260902",
     )
 
+
+def _add_fetch(commands: Commands) -> None:
     fetch = commands.add(
         "fetch",
         run=_fetch,
-        summary="print a record's residues or text",
+        summary="print sequences or texts of records",
         description=(
-            "Prints the residues of records, or of the sequences with a digest, from the object set; or NCBI's text of "
-            "the records from the raw files. Names that are not found are listed at the end on standard error, and the "
-            "exit code is 1 then."
+            "Prints the sequences of records (or those with the given digests) from the object set, or NCBI's text of "
+            "the records from the raw files. Names that are not found are listed on standard error at the end, and the "
+            "exit code is then 1."
         ),
         examples=[
             "fetch NC_001422 --start 1 --end 70",
@@ -81,12 +91,12 @@ def add_commands(commands: Commands) -> None:
     )
     add_place_option(fetch)
     fetch.add_argument(
-        "names", nargs="*", metavar="ACCESSION[.VERSION]|DIGEST", help="a digest is a SHA-256 in hex or SQ.…"
+        "names", nargs="*", metavar="ACCESSION[.VERSION]|DIGEST", help="digests are hexadecimal SHA-256 or SQ.…"
     )
-    fetch.add_argument("--from", dest="file", metavar="FILE", help="names from a file, one a line; - is standard input")
-    fetch.add_argument("--start", type=int, default=1, help="first residue, from 1")
-    fetch.add_argument("--end", type=int, help="last residue")
-    fetch.add_argument("--format", choices=["fasta", "genbank", "raw"], default="fasta")
+    fetch.add_argument("--from", dest="file", metavar="FILE", help="file with one name per line; - for standard input")
+    fetch.add_argument("--start", type=int, default=1, help="first residue (1-based, default 1)")
+    fetch.add_argument("--end", type=int, help="last residue (default: end of the sequence)")
+    fetch.add_argument("--format", choices=["fasta", "genbank", "raw"], default="fasta", help="default: fasta")
 
 
 def _trace(options: argparse.Namespace, settings: Settings) -> int:
@@ -96,7 +106,7 @@ def _trace(options: argparse.Namespace, settings: Settings) -> int:
 
     tables = published_tables(options, settings)
     if tables is not None and options.prov:
-        raise UsageError("--prov needs a store: a bucket of tables has no runs")
+        raise UsageError("--prov requires a store: published tables have no information about runs")
     if options.raw and tables is not None:
         from genbank_assets.catalog.bucket_text import published_text
 
@@ -145,7 +155,7 @@ def _changes(options: argparse.Namespace, settings: Settings) -> int:
         print(table(names, [[row[name] for name in names] for row in rows]))
     if not rows and not options.quiet:
         filters = " ".join(f"{name} {value}" for name, value in wanted.items() if value)
-        say(f"no changes of {filters or 'anything'} are loaded: genbank-assets status shows what is")
+        say(f"no changes{f' of {filters}' if filters else ''} are loaded; genbank-assets status shows what is")
     return 0
 
 
@@ -154,7 +164,7 @@ def _fetch(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.lookup.fetch import fetch_all
 
     if not options.names and options.file is None:
-        raise UsageError("say which records: names, or --from FILE with one a line")
+        raise UsageError("give names of records, or --from FILE with one name per line")
     absent: list[tuple[str, str]] = []
 
     def missing(name: str, error: GenbankAssetsError) -> None:

@@ -1,6 +1,6 @@
-"""The commands ``materialize`` and ``update``: Dagster runs in this process.
+"""The commands ``materialize`` and ``update``, which execute Dagster runs in this process.
 
-What is run belongs to ``defs``, which is imported only when one of these commands is given.
+The jobs belong to ``defs``, which is imported only when one of these commands runs.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def add_commands(commands: Commands) -> None:
     materialize = commands.add(
         "materialize",
         run=_materialize,
-        summary="bring partitions up to date, all five assets",
+        summary="bring all five assets of partitions up to date",
         description=(
             "Brings divisions of GenBank and sections of RefSeq up to date: raw files, tables, PostgreSQL and objects, "
-            "with their checks. Finished work is not repeated; after a failure or an interruption, run it again to "
+            "with their checks. Completed work is not repeated; after a failure or an interruption, run it again to "
             "resume."
         ),
         examples=[
@@ -37,25 +37,25 @@ def add_commands(commands: Commands) -> None:
         "partitions",
         nargs="*",
         metavar="PARTITION",
-        help="such as genbank/phg or refseq/viral; patterns such as 'refseq/*'",
+        help="such as genbank/phg, or a pattern such as 'refseq/*'",
     )
     materialize.add_argument("--all", action="store_true", help="every partition of both collections")
     add_source_option(materialize)
-    materialize.add_argument("--release", metavar="N", help="only this release, such as 273: another one is an error")
+    materialize.add_argument("--release", metavar="N", help="fail unless the source offers this release, such as 273")
     materialize.add_argument(
         "--max-absent-fraction",
         type=float,
         metavar="F",
-        help="share of loaded records that may be missing from the release (default 0.02)",
+        help="fraction of loaded records that may be missing from the release (default 0.02)",
     )
 
     update = commands.add(
         "update",
         run=_update,
-        summary="apply NCBI's daily updates of these days",
+        summary="apply NCBI's daily updates",
         description=(
-            "Applies the records that NCBI added or changed on these days on top of the loaded release. A later day "
-            "wins over an earlier one; a day applied twice changes nothing."
+            "Applies the records that NCBI added or changed on the given days to the loaded release. Later days take "
+            "precedence over earlier ones; applying a day twice has no effect."
         ),
         examples=["update genbank 2026-09-02", "update refseq 2026-09-02 2026-09-03"],
     )
@@ -95,7 +95,7 @@ def _materialize(options: argparse.Namespace, settings: Settings) -> int:
         left = len(keys) - len(done)
         print(
             f"{len(done) - failed} of {len(keys)} partitions are up to date"
-            f"{f', {failed} failed' if failed else ''}{f', {left} not begun or not finished' if left else ''}"
+            f"{f', {failed} failed' if failed else ''}{f', {left} not started or not finished' if left else ''}"
             f" ({time.monotonic() - begun:,.0f} s)"
         )
     return exit_code(done, options=options)
@@ -115,5 +115,5 @@ def _update(options: argparse.Namespace, settings: Settings) -> int:
         done = report_outcomes((runs.apply_day(options.collection, day) for day in days), options=options)
     if not options.quiet:
         applied = sum(run.ok for run in done)
-        print(f"{applied} of {len(days)} days are applied")
+        print(f"{applied} of {len(days)} days applied")
     return exit_code(done, options=options)

@@ -1,4 +1,4 @@
-"""The commands about the embedded PostgreSQL: ``psql``, ``stop``. The server itself belongs to ``postgres_server``."""
+"""The commands ``psql`` and ``stop`` for the embedded PostgreSQL, which belongs to ``postgres_server``."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def add_commands(commands: Commands) -> None:
     psql = commands.add(
         "psql",
         run=_psql,
-        summary="open psql on the embedded PostgreSQL of the store",
-        description="Opens psql on the embedded PostgreSQL of the store, which is started if need be.",
+        summary="open psql on the store's embedded PostgreSQL",
+        description="Opens psql on the store's embedded PostgreSQL, which is started if it is not running.",
         examples=["psql", "psql -- -c 'SELECT count(*) FROM genbank.record'"],
     )
-    psql.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="of psql, after --, such as -- -c 'SELECT 1'")
+    psql.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="arguments of psql, such as -- -c 'SELECT 1'")
     stop = commands.add(
         "stop",
         run=_stop,
-        summary="stop the embedded PostgreSQL of the store",
+        summary="stop the store's embedded PostgreSQL",
         description=(
-            "Stops the embedded PostgreSQL of the store, which otherwise keeps running when commands end. Refuses "
-            "while dev, a run or another program uses it."
+            "Stops the store's embedded PostgreSQL, which otherwise keeps running after commands end. Refuses while "
+            "dev, a run or another program uses it."
         ),
         examples=["stop", "stop --force"],
     )
@@ -39,7 +39,7 @@ def _psql(options: argparse.Namespace, settings: Settings) -> int:
 
     if settings.postgres_url is not None:
         raise SettingsError(
-            "the data are in the server of GENBANK_ASSETS_POSTGRES_URL: connect to it with psql yourself"
+            "GENBANK_ASSETS_POSTGRES_URL is set, so there is no embedded server: connect to that URL with psql directly"
         )
     url = genbank_url(settings, create=False)
     program = str(client_program(settings.store, "psql"))

@@ -1,11 +1,10 @@
-"""The commands ``status`` and ``metrics``: what the store holds. What that is belongs to ``lineage``."""
+"""The commands ``status`` and ``metrics``, which print figures of the store; collecting them belongs to ``lineage``."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
-import sys
 from pathlib import Path
 
 from genbank_assets.cli.commands import Commands
@@ -18,10 +17,10 @@ def add_commands(commands: Commands) -> None:
     commands.add(
         "status",
         run=_status,
-        summary="what the store holds, a row per partition",
+        summary="show the contents of the store, one row per partition",
         description=(
-            "Prints the newest release of each partition in the store with its figures, read from the manifests alone: "
-            "it asks neither NCBI nor the database."
+            "Prints the newest release of each partition in the store with its figures, from the manifests only, "
+            "without contacting NCBI or the database."
         ),
         examples=["status", "status --json"],
         json=True,
@@ -29,10 +28,10 @@ def add_commands(commands: Commands) -> None:
     metrics = commands.add(
         "metrics",
         run=_metrics,
-        summary="the store's figures in Prometheus' text format",
+        summary="print the store's figures in Prometheus text format",
         description=(
-            "Prints the figures of every division and stage in Prometheus' text format, or writes them to a file "
-            "atomically, for node_exporter's textfile collector."
+            "Prints the figures of every division and stage in Prometheus text format, or writes them atomically to a "
+            "file, for node_exporter's textfile collector."
         ),
         examples=["metrics", "metrics --out /var/lib/prometheus/node-exporter/genbank_assets.prom"],
     )
@@ -54,11 +53,7 @@ def _status(options: argparse.Namespace, settings: Settings) -> int:
     elif rows:
         print(status_table(rows))
     else:
-        print(f"nothing is materialized in {settings.store} yet; begin with: genbank-assets materialize genbank/una")
-    for collection in COLLECTIONS.values():
-        unknown = read_unknown(settings.store, collection=collection)
-        if sentence := unknown_sentence(unknown, collection=collection):
-            print(f"warning: {sentence}", file=sys.stderr)
+        print(f"nothing is materialized in {settings.store} yet; start with: genbank-assets materialize genbank/una")
     return 0
 
 

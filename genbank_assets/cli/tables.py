@@ -21,20 +21,36 @@ def add_commands(commands: Commands) -> None:
     """Add ``tables`` with its verbs."""
     verbs = commands.add_verbs(
         "tables",
-        summary="publish tables in the object store, compare and prune them",
+        summary="publish tables in a bucket; verify, bundle and prune them",
         description=(
-            "Publishes divisions' tables to GENBANK_ASSETS_TABLES (s3://bucket/prefix or file:///folder), where "
-            "others read them without a store, and verifies and prunes them."
+            "Publishes tables of divisions in GENBANK_ASSETS_TABLES (s3://bucket/prefix or file:///folder), where "
+            "others read them without a store, and verifies, bundles and prunes them."
         ),
     )
+    _add_publish(verbs)
+    _add_verify(verbs)
+    _add_bundle(verbs)
+    add_prune(
+        verbs,
+        run=_prune,
+        summary="delete tables that no manifest lists",
+        description=(
+            "Deletes published tables that no manifest lists, and unfinished uploads, if they and the last publication "
+            "of their division are old enough. All are printed before the first one is deleted."
+        ),
+        group="tables",
+    )
+
+
+def _add_publish(verbs: Commands) -> None:
     publish = verbs.add(
         "publish",
         run=_publish,
-        summary="send the tables of these partitions",
+        summary="publish the tables of partitions",
         description=(
-            "Sends the tables of each partition's newest release that can be read, then its manifest, then the index. "
-            "What is there is not sent again; after a stop or a kill, run it again. Manifests of releases beyond "
-            "GENBANK_ASSETS_KEEP_RELEASES are removed."
+            "Uploads the tables of each partition's newest readable release, then its manifest, then the index. Tables "
+            "already present are not uploaded again; after an interruption, run it again to resume. Manifests of "
+            "releases beyond GENBANK_ASSETS_KEEP_RELEASES are removed."
         ),
         examples=[
             "tables publish genbank/phg",
@@ -44,50 +60,46 @@ def add_commands(commands: Commands) -> None:
         json=True,
     )
     publish.add_argument(
-        "partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all that can be read by default"
+        "partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg (default: all readable ones)"
     )
-    publish.add_argument("--release", metavar="N", help="this release, such as 273, instead of the newest")
+    publish.add_argument("--release", metavar="N", help="release to publish, such as 273 (default: the newest)")
+
+
+def _add_verify(verbs: Commands) -> None:
     verify = verbs.add(
         "verify",
         run=_verify,
-        summary="check that everything the manifests list is there",
+        summary="check that all listed tables exist and are intact",
         description=(
-            "Compares what is published with its manifests: presence, bytes and ETag of every table, the digest of "
-            "those with another ETag than when they were sent and of a random sample, and the index. The exit code is "
-            "1 when there is a problem."
+            "Compares the published tables with their manifests: existence, size and ETag of every table, the digest "
+            "of those whose ETag has changed and of a random sample, and the index. The exit code is 1 if there are "
+            "problems."
         ),
         examples=["tables verify", "tables verify genbank/phg --sample 1000"],
         json=True,
     )
-    verify.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
+    verify.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg (default: all)")
     verify.add_argument(
-        "--sample", type=int, default=1, help="tables to read again of each release of a division (default 1)"
+        "--sample", type=int, default=1, help="number of tables to reread per release of a division (default 1)"
     )
+
+
+def _add_bundle(verbs: Commands) -> None:
     bundle = verbs.add(
         "bundle",
         run=_bundle,
-        summary="name what is published now, with a catalog for SQL",
+        summary="create a dated snapshot of the published tables, with an SQL catalog",
         description=(
-            "Makes bundles/DATE: copies of all manifests, a DuckLake catalog, a page, a note on rights, and a manifest "
-            "with their digests; and the same as bundles/latest. A bundle never changes, and its tables stay until it "
-            "is removed. Where the newest has the same tables, nothing is made."
+            "Creates bundles/DATE with copies of all manifests, a DuckLake catalog, README, LICENSE, and a manifest "
+            "with their digests, and updates bundles/latest. A bundle is immutable, and its tables are kept until it "
+            "is removed. If the newest bundle has the same tables, no new one is created."
         ),
         examples=["tables bundle", "tables bundle --list", "tables bundle --remove 2026-11-26"],
         json=True,
     )
     which = bundle.add_mutually_exclusive_group()
-    which.add_argument("--list", action="store_true", help="only list the bundles that are there")
-    which.add_argument("--remove", metavar="NAME", help="remove this one, such as 2026-11-26")
-    add_prune(
-        verbs,
-        run=_prune,
-        summary="delete tables that no manifest lists",
-        description=(
-            "Deletes published tables that no manifest lists, and unfinished uploads, once they and the last "
-            "publication of their division are old. All are printed before the first one is deleted."
-        ),
-        group="tables",
-    )
+    which.add_argument("--list", action="store_true", help="list the existing bundles")
+    which.add_argument("--remove", metavar="NAME", help="remove a bundle, such as 2026-11-26")
 
 
 def _publish(options: argparse.Namespace, settings: Settings) -> int:
@@ -99,7 +111,7 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
     readable = readable_releases(settings.store)
     keys = chosen_partitions(options.partitions) or [key for key in all_partitions() if key in readable]
     if not keys:
-        raise NotFoundError("no division of the store can be read yet: materialize records and unique_records first")
+        raise NotFoundError("the store has no readable division: materialize records and unique_records first")
     release, run_id = chosen_release(options.release), f"cli-{uuid.uuid4().hex[:12]}"
     for key in keys:
         done = publish_tables(settings, key, release=release, run_id=run_id, progress=show_progress(options))
@@ -117,7 +129,7 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
         else:
             print(
                 f"{key} {manifest.release}: {len(manifest.tables)} table(s) with {size:,} bytes at {done.url}, "
-                f"{done.sent} sent now"
+                f"{done.sent} uploaded now"
             )
     return 0
 
@@ -134,13 +146,13 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
     for problem in found.problems:
         print(f"{problem.key}: {problem.what}")
     print(
-        f"{found.manifests} release(s) of divisions, {found.tables:,} tables with {found.bytes:,} bytes, "
-        f"{found.reread:,} read again: {len(found.problems):,} problem(s)"
+        f"{found.manifests} division release(s), {found.tables:,} tables with {found.bytes:,} bytes, "
+        f"{found.reread:,} reread: {len(found.problems):,} problem(s)"
     )
     if found.unlisted:
-        print(f"{found.unlisted:,} tables that no manifest lists: see genbank-assets tables prune --dry-run")
+        print(f"{found.unlisted:,} unlisted tables: see genbank-assets tables prune --dry-run")
     if found.problems:
-        print("genbank-assets tables publish sends again what is missing or damaged")
+        print("to upload missing and damaged tables again, run: genbank-assets tables publish")
     return 1 if found.problems else 0
 
 
@@ -153,7 +165,9 @@ def _bundle(options: argparse.Namespace, settings: Settings) -> int:
     progress = show_progress(options)
     if options.remove:
         remove_bundle(settings, options.remove, progress=progress)
-        print(f"{options.remove} is removed; genbank-assets tables prune deletes the tables that nothing else lists")
+        print(
+            f"{options.remove} is removed; to delete tables that are no longer listed, run: genbank-assets tables prune"
+        )
         return 0
     if options.list:
         store = open_tables(settings, 2)
@@ -161,13 +175,13 @@ def _bundle(options: argparse.Namespace, settings: Settings) -> int:
         found = [(bundle, "") for name in names if (bundle := read_bundle(store, name, progress=progress))]
     else:
         made, is_new = make_bundle(settings, progress=progress)
-        found = [(made, "" if is_new else " was made already of the same tables")]
+        found = [(made, "" if is_new else " already has the same tables")]
     for bundle, note in found:
         if options.json:
             print(json.dumps({"name": bundle.name, "tables": bundle.tables, "records": bundle.records}))
         else:
             print(
-                f"{bundle.name}{note}: {len(bundle.divisions)} release(s) of divisions, {bundle.tables:,} tables with "
+                f"{bundle.name}{note}: {len(bundle.divisions)} division release(s), {bundle.tables:,} tables with "
                 f"{bundle.table_bytes:,} bytes, {bundle.records:,} records"
             )
     return 0
@@ -181,7 +195,7 @@ def _prune(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _meet(settings: Settings) -> None:
-    """Fail at once where the place does not answer, before the command waits for it as for one that restarts."""
+    """Fail early if the object store does not respond, instead of waiting as during a run."""
     from genbank_assets.objects.contact import meet_objects
     from genbank_assets.table_set.manifests import tables_settings
 

@@ -1,6 +1,6 @@
-"""The command ``taxonomy``: bring it up to date, or ask what a name means.
+"""The command ``taxonomy``, which updates NCBI's taxonomy or shows taxa.
 
-What it does belongs to ``defs`` and ``tables.clades``.
+Updating belongs to ``defs``, looking up taxa to ``tables.clades``.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ def add_commands(commands: Commands) -> None:
     command = commands.add(
         "taxonomy",
         run=_taxonomy,
-        summary="fetch NCBI's taxonomy, or show what a taxon is",
+        summary="fetch NCBI's taxonomy, or show a taxon and its lineage",
         description=(
-            "Fetches NCBI's taxonomy into the store and the database (--update), or shows taxa by number or by any of "
-            "their names, with their lineage and the number of taxa below them."
+            "Shows taxa, given by ID or by any of their names, with their lineage and the size of their clade. With "
+            "--update, fetches NCBI's current taxonomy into the store and the database first."
         ),
         examples=["taxonomy --update", "taxonomy Mammalia 10847", "taxonomy human --json"],
         json=True,
     )
-    command.add_argument("taxa", nargs="*", metavar="NAME|ID", help="a taxon's number or name")
+    command.add_argument("taxa", nargs="*", metavar="NAME|ID", help="ID or name of a taxon")
     command.add_argument("--update", action="store_true", help="fetch the source's current taxonomy first")
     add_source_option(command)
 
@@ -56,9 +56,9 @@ def _taxonomy(options: argparse.Namespace, settings: Settings) -> int:
         return 0
     for entry in shown:
         print(
-            f"{entry['taxon_id']}  {entry['scientific_name']}  ({entry['rank']}, {entry['taxa_in_clade']:,} taxa with "
-            f"those below it)\n  {'; '.join(entry['lineage'])}"
+            f"{entry['taxon_id']}  {entry['scientific_name']}  ({entry['rank']}, {entry['taxa_in_clade']:,} taxa in "
+            f"the clade)\n  {'; '.join(entry['lineage'])}"
         )
     if not shown:
-        print(f"the taxonomy of {taxonomy.date}: {taxonomy.manifest.rows('nodes'):,} taxa")
+        print(f"taxonomy of {taxonomy.date}: {taxonomy.manifest.rows('nodes'):,} taxa")
     return 0

@@ -1,7 +1,4 @@
-"""The commands ``verify`` and ``repair``: is everything that is published still what it was, and making it so again.
-
-What they do belongs to ``lineage.store_check``.
-"""
+"""The commands ``verify`` and ``repair`` for all published data; the work belongs to ``lineage.store_check``."""
 
 from __future__ import annotations
 
@@ -27,32 +24,36 @@ def add_commands(commands: Commands) -> None:
         run=_verify,
         summary="check that everything published still matches its manifest",
         description=(
-            "Compares everything that stages have published with its manifests: digest, bytes and rows of every file, "
-            "what each was made from, the database's records by their digests, and the object set. Reads every byte of "
-            "the files. The exit code is 1 when there is a problem; each is printed with what to do."
+            "Compares all published data with their manifests: digest, size and rows of every file, the input of every "
+            "stage, the records in the database by their digests, and the object set. Reads every byte of the files. "
+            "Each problem is printed with a remedy, and the exit code is then 1."
         ),
         examples=["verify", "verify genbank/phg refseq/viral", "verify --stage records --stage unique_records"],
         json=True,
     )
-    verify.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
+    verify.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg (default: all)")
     verify.add_argument(
-        "--stage", dest="stages", action="append", choices=STAGES, help="only this one; may be repeated"
+        "--stage",
+        dest="stages",
+        action="append",
+        choices=STAGES,
+        help="stage to verify (default: all; can be repeated)",
     )
-    verify.add_argument("--sample", type=int, default=100, help="sequences to read again per division (default 100)")
+    verify.add_argument("--sample", type=int, default=100, help="sequences to reread per division (default 100)")
     repair = commands.add(
         "repair",
         run=_repair,
         summary="rebuild damaged tables and resend missing records and objects",
         description=(
-            "Verifies, rebuilds damaged tables from the stage before, resends missing or damaged records and objects, "
-            "and verifies again. What is intact is not touched. The exit code is 1 when a problem is left; each is "
-            "printed with what to do."
+            "Verifies all published data, rebuilds damaged tables from the previous stage, resends missing or damaged "
+            "records and objects, and verifies once more. Intact data are not touched. Remaining problems are printed "
+            "with a remedy, and the exit code is then 1."
         ),
         examples=["repair", "repair genbank/phg"],
         json=True,
     )
-    repair.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg; all by default")
-    repair.add_argument("--sample", type=int, default=100, help="sequences to read again per division (default 100)")
+    repair.add_argument("partitions", nargs="*", metavar="PARTITION", help="such as genbank/phg (default: all)")
+    repair.add_argument("--sample", type=int, default=100, help="sequences to reread per division (default 100)")
 
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
@@ -94,7 +95,7 @@ def _repair(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _meet(settings: Settings) -> None:
-    """Fail before hours of reading where the object store does not answer."""
+    """Fail early if the object store does not respond, before hours of reading."""
     from genbank_assets.objects.contact import meet_objects
 
     meet_objects(settings)
@@ -105,6 +106,6 @@ def _print(check: StoreCheck) -> None:
         file = f" {problem.name}" if problem.name else ""
         print(f"{problem.partition} {problem.stage}{file}: {problem.what}; {problem.remedy}")
     print(
-        f"{check.partitions} division(s) and releases, {check.files:,} files with {check.bytes:,} bytes, "
+        f"{check.partitions} division release(s), {check.files:,} files with {check.bytes:,} bytes, "
         f"{check.objects:,} objects: {len(check.problems):,} problem(s)"
     )

@@ -61,7 +61,7 @@ def test_files_of_one_name_are_refused_before_anything_is_written(tmp_path: Path
         path.write_text(record())
     done = call("parse", *map(str, files), "--out", str(tmp_path / "out"))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "two files of one name" in done.stderr
+    assert "two files have the same name" in done.stderr
     assert not (tmp_path / "out").exists()
 
 

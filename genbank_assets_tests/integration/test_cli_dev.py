@@ -107,7 +107,7 @@ def test_a_killed_command_takes_its_services_along(dev: Dev) -> None:
 def test_a_service_that_dies_is_started_again_and_that_is_said(dev: Dev) -> None:
     for name in ("dagster-daemon", "dagster-webserver"):
         os.kill(dev.service(name), signal.SIGKILL)
-        assert wait_until(lambda name=name: f"{name} was ended by SIGKILL and is started again" in dev.text(), 20)
+        assert wait_until(lambda name=name: f"{name} was terminated by SIGKILL and is restarted" in dev.text(), 20)
     assert wait_until(dev.answers)
 
 
@@ -118,7 +118,7 @@ def test_a_service_that_dies_again_and_again_ends_the_command(dev: Dev) -> None:
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
     assert dev.process.returncode == 1
-    assert "dagster-daemon was ended by SIGKILL again and again" in dev.text()
+    assert "dagster-daemon was terminated by SIGKILL repeatedly" in dev.text()
     assert not dev.left_behind()
 
 

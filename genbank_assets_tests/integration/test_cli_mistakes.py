@@ -194,7 +194,7 @@ def test_a_bug_is_a_sentence_with_its_place_and_a_traceback_for_those_who_ask(tm
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 1
-        assert "this should not happen: ZeroDivisionError: division by zero" in done.stderr
+        assert "unexpected error: ZeroDivisionError: division by zero" in done.stderr
         assert ("Traceback" in done.stderr) is traceback
 
 
@@ -203,7 +203,7 @@ def test_a_bug_is_a_sentence_with_its_place_and_a_traceback_for_those_who_ask(tm
     [
         (
             "DO 'BEGIN RAISE EXCEPTION $$could not extend file$$ USING ERRCODE = $$53100$$; END'",
-            "the disk of Dagster's database is full: make room and run it again",
+            "the disk of Dagster's database is full: free some space and run it again",
         ),
         (
             "SELECT pg_terminate_backend(pg_backend_pid())",
