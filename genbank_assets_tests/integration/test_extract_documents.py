@@ -1,4 +1,4 @@
-"""Every command of "Getting data out" and docs/extract.md runs on a store with two releases, and does what it says."""
+"""Every command of "Extracting data" and docs/extract.md runs on a store with two releases, and does what it says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from genbank_assets_tests.paths import ROOT
 def lines_of(page: str) -> list[str]:
     text = (ROOT / page).read_text(encoding="utf-8")
     if page == "README.md":
-        text = text.split("## Getting data out")[1].split("\n## ")[0]
+        text = text.split("## Extracting data")[1].split("\n## ")[0]
     blocks = re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 

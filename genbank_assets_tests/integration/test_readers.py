@@ -78,7 +78,7 @@ def expected(tables: dict[str, str]) -> dict[str, list[object]]:
 
 def shown() -> dict[str, set[str]]:
     """Reader → kinds that the document says it reads."""
-    section = PAGE.read_text(encoding="utf-8").split("## Which versions read what")[1].split("\n## ")[0]
+    section = PAGE.read_text(encoding="utf-8").split("## Tested versions")[1].split("\n## ")[0]
     heading, _, *rows = re.findall(r"(?m)^\|(.+)\|$", section)
     kinds = [cell.strip() for cell in heading.split("|")][1:]
     answers = {}

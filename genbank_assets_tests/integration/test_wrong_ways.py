@@ -1,6 +1,6 @@
 """Ways to read a store that look right and are not: each fails loudly, or is right, or is told in the document.
 
-The table *Ways that look right* in ``docs/reading-without.md`` says what comes of each; the tests here are its proof.
+The tests verify the table *Common mistakes* in ``docs/reading-without.md``.
 """
 
 from __future__ import annotations
