@@ -1,9 +1,9 @@
-"""Published tables where they lie: ``s3://bucket/prefix`` or ``file:///folder``, without a store, read-only.
+"""Reads published tables in place, from ``s3://bucket/prefix`` or ``file:///folder``, without a store.
 
-``?endpoint=…``, ``&region=…`` and ``&unsigned=true`` say where a bucket is and that no key is to be shown; what is left
-out comes from AWS's own variables, profiles and roles, and without any keys requests are not signed. A query reads the
-index, the manifests, footers, and of row groups the columns it speaks of. Which tables count belongs to
-``table_layout``, how objects are read to ``bucket_objects``; that what is sent is whole, to ``table_set``.
+The query parameters ``endpoint``, ``region`` and ``unsigned=true`` override AWS's variables, profiles and roles;
+without credentials, requests are not signed. A query reads the index, the manifests, footers, and the required columns
+of row groups. The layout belongs to ``table_layout``, reading objects to ``bucket_objects``, publishing to
+``table_set``.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ MANIFESTS_AT_ONCE = 8
 
 
 class TableBucket(BucketObjects):
-    """A bucket of published tables, opened for reading.
+    """Published tables in a bucket, opened for reading.
 
     Args:
-        url: ``s3://bucket/prefix?endpoint=…&region=…&unsigned=true`` or ``file:///folder``; ``bundle=2026-11-26`` or
-            ``bundle=latest`` reads what that bundle lists instead of what is newest.
-        store: the place, where it is open already.
+        url: ``s3://bucket/prefix?endpoint=…&region=…&unsigned=true`` or ``file:///folder``; with ``bundle=2026-11-26``
+            or ``bundle=latest``, the content of that bundle is read instead of the newest tables.
+        store: the object store, if already open.
 
     Raises:
-        ObjectStoreError: the URL cannot be used, or the store does not answer.
-        NotFoundError: the folder is not there.
+        ObjectStoreError: the URL cannot be used, or the store does not respond.
+        NotFoundError: the folder does not exist.
     """
 
     def __init__(self, url: str, *, store: ObjectStore | None = None) -> None:
@@ -55,11 +55,11 @@ class TableBucket(BucketObjects):
         super().__init__(url, store=store)
 
     def releases(self) -> dict[PartitionKey, list[ReadableRelease]]:
-        """Every division that the index lists with its releases, oldest first.
+        """Return every division in the index with its releases, oldest first.
 
         Raises:
-            NotFoundError: there is no index: nothing was published there.
-            IntegrityError: the index or a manifest cannot be read.
+            NotFoundError: there is no index, because nothing was published.
+            IntegrityError: the index or a manifest cannot be parsed.
             ObjectStoreError: the store failed.
         """
         found: dict[PartitionKey, list[ReadableRelease]] = {}
@@ -69,7 +69,7 @@ class TableBucket(BucketObjects):
         with ThreadPoolExecutor(MANIFESTS_AT_ONCE) as pool:
             for one, key, text in zip(index, keys, pool.map(self.read_if_there, keys), strict=True):
                 if text is None and bundle is None:
-                    continue  # it was removed since the index was read
+                    continue  # removed since the index was read
                 if text is None or (bundle is not None and not bundle.has(key, text)):
                     raise IntegrityError(f"{key} in {self.url} is not what its bundle lists")
                 release = self.release_of(TablesManifest.from_json(text, key=one.manifest))
@@ -77,26 +77,26 @@ class TableBucket(BucketObjects):
         return found
 
     def release_of(self, manifest: TablesManifest) -> BucketRelease:
-        """The release that a manifest describes."""
+        """Return the release described by a manifest."""
         return BucketRelease.of(manifest, bucket=self)
 
     def bundle(self, name: str = LATEST) -> Bundle:
-        """What a bundle lists.
+        """Return the content of a bundle.
 
         Raises:
             NotFoundError: there is no such bundle.
-            IntegrityError: its manifest cannot be read.
+            IntegrityError: its manifest cannot be parsed.
             ObjectStoreError: the store failed.
         """
         key = f"{bundle_folder(name)}/{BUNDLE_MANIFEST}"
         return Bundle.from_json(self.read(key), key=key)
 
     def read_listed(self, bundle: Bundle, name: str) -> bytes:
-        """One of a bundle's own files, compared with its digest.
+        """Return one of a bundle's files, after verifying its digest.
 
         Raises:
-            IntegrityError: it has another.
-            NotFoundError: it is not there.
+            IntegrityError: its digest differs.
+            NotFoundError: it does not exist.
             ObjectStoreError: the store failed.
         """
         key = f"{bundle_folder(bundle.name)}/{name}"
@@ -106,11 +106,11 @@ class TableBucket(BucketObjects):
         return content
 
     def taxonomy(self) -> Taxonomy:
-        """The newest taxonomy that is published.
+        """Return the newest published taxonomy.
 
         Raises:
             NotFoundError: there is none.
-            IntegrityError: its manifest cannot be read.
+            IntegrityError: its manifest cannot be parsed.
             ObjectStoreError: the store failed.
         """
         dates = self.bundle(self._bundle).taxonomies if self._bundle else read_taxonomies(self.read(INDEX_KEY))

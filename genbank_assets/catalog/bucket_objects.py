@@ -1,6 +1,6 @@
-"""Reads objects of a bucket, or files of a folder, whole, in parts, or as tables; writes nothing.
+"""Reads objects of a bucket, or files of a folder, completely, in part, or as tables.
 
-A footer is read once, and of row groups the columns that are asked for. Which objects count belongs to ``bucket``.
+Footers are cached, and only the required columns of row groups are read. Selecting objects belongs to ``bucket``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.objects.requests import copy_object
 from genbank_assets.objects.retry import retried
 
-# Row groups on their way at a time: a request takes longer than what is done with the answer.
+# Number of concurrent requests for row groups: a request takes longer than processing its response.
 ROW_GROUPS_AHEAD = 4
 
 
@@ -35,16 +35,16 @@ class BucketObjects:
     """Reads the objects of a bucket or the files of a folder.
 
     Args:
-        url: the address, whose query says how the place is reached.
-        store: the place, where it is open already.
+        url: the address, whose query parameters configure access.
+        store: the object store, if already open.
 
     Attributes:
-        address: the address as it was given.
-        url: the address without its query.
+        address: the complete address.
+        url: the address without query parameters.
 
     Raises:
-        ObjectStoreError: the URL cannot be used, or the store does not answer.
-        NotFoundError: the folder is not there.
+        ObjectStoreError: the URL cannot be used, or the store does not respond.
+        NotFoundError: the folder does not exist.
     """
 
     def __init__(self, url: str, *, store: ObjectStore | None = None) -> None:

@@ -1,6 +1,6 @@
-"""One release of one division whose tables lie in a bucket, with the interface of a store's releases.
+"""A division's release whose tables are in a bucket, with the interface of releases in a store.
 
-Which releases there are belongs to ``bucket``; how objects are read, to ``bucket_objects``.
+Listing releases belongs to ``bucket``, reading objects to ``bucket_objects``.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, Stage
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BucketRelease(ReadableRelease):
-    """One release of one division whose tables lie in a bucket; their paths are keys.
+    """A division's release whose tables are in a bucket; their paths are keys.
 
     Attributes:
-        bucket: where they lie.
-        published: what says which of them count.
+        bucket: the bucket.
+        published: the manifest that lists its tables.
     """
 
     bucket: BucketObjects = dataclasses.field(repr=False, compare=False)
@@ -86,7 +86,7 @@ class BucketRelease(ReadableRelease):
         return found.lazy().filter(pl.col("accession").is_in(list(accessions)))
 
     def open(self, table: Path, *, footer: pq.FileMetaData | None = None) -> pq.ParquetFile:
-        return self.bucket.open(table.as_posix())  # which keeps footers itself
+        return self.bucket.open(table.as_posix())  # which caches footers
 
     def size(self, table: Path) -> int:
         return self.object_of(table).bytes

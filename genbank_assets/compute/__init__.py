@@ -1,1 +1,1 @@
-"""Where tasks run: the pool of processes on this machine. What a task does belongs to its stage."""
+"""Runs tasks, in processes on this machine or on others. What a task does belongs to its stage."""

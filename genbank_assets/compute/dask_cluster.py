@@ -1,8 +1,8 @@
-"""Tasks on a cluster of dask.distributed: ``GENBANK_ASSETS_EXECUTOR=dask://SCHEDULER:PORT``.
+"""Runs tasks on a dask.distributed cluster: ``GENBANK_ASSETS_EXECUTOR=dask://SCHEDULER:PORT``.
 
-Dask gives the tasks of a worker that was killed to others, and names a task that killed too many of them: as many as
-the scheduler's setting ``allowed-failures`` and one more. Workers that say ``--resources "postgres=1"`` bound what uses
-that up; without any that say so, a semaphore of the scheduler does. See https://distributed.dask.org/en/stable/
+Dask reassigns the tasks of a killed worker, and reports a task that has killed too many: one more than the scheduler's
+setting ``allowed-failures``. Workers started with ``--resources "postgres=1"`` limit the tasks that use this resource;
+if there are none, a semaphore of the scheduler does. See https://distributed.dask.org/en/stable/
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ R = TypeVar("R")
 
 @contextlib.contextmanager
 def open_dask(address: str, settings: Settings) -> Iterator[DaskCluster]:
-    """A client of the scheduler at ``HOST:PORT`` while the block runs.
+    """Connect to the scheduler at ``HOST:PORT`` during the block.
 
     Raises:
         SettingsError: the package distributed is not installed.
@@ -50,22 +50,22 @@ def open_dask(address: str, settings: Settings) -> Iterator[DaskCluster]:
 
 
 class DaskCluster:
-    """A scheduler and those of its workers that are fit."""
+    """A scheduler and its suitable workers."""
 
     def __init__(self, client: distributed.Client, *, address: str, settings: Settings) -> None:
         self._client = client
         self._executor = client.get_executor(pure=False)
         self._settings = settings
-        self._chosen: list[str] | None = None  # None: any worker, also those to come
-        self._refused: dict[str, str] = {}  # by address: why
+        self._chosen: list[str] | None = None  # None: any worker, including future ones
+        self._refused: dict[str, str] = {}  # address → reason
         self._resources: set[str] = set()
         self.title = f"dask://{address}"
 
     def prepare(self, wanted: Demands, *, progress: Callable[[str], None]) -> None:
-        """Ask every worker to prove itself; those that do not are named and get no task.
+        """Check every worker; those that fail are named and get no tasks.
 
         Raises:
-            WorkerRefusedError: none is fit.
+            WorkerRefusedError: none is suitable.
         """
         if not self._client.scheduler_info(n_workers=-1)["workers"]:
             progress(f"{self.title} has no workers yet: waiting up to {WORKERS_SECONDS} s for the first")
@@ -77,16 +77,16 @@ class DaskCluster:
         progress(f"file tasks go to {self.title}: {len(workers)} worker(s), {threads} task(s) at a time")
 
     def exclude(self, wanted: Demands, *, progress: Callable[[str], None]) -> bool:
-        """Ask every worker once more; whether one is refused that was not before."""
+        """Check every worker again; return whether any was newly refused."""
         before = set(self._refused)
         self._choose(wanted, progress=progress)
         return bool(set(self._refused) - before)
 
     def _choose(self, wanted: Demands, *, progress: Callable[[str], None]) -> dict[str, dict[str, Any]]:
-        """The workers that are fit, and what the scheduler knows of each; those that are not are named once.
+        """Return the suitable workers with the scheduler's information about them; name each unsuitable one once.
 
         Raises:
-            WorkerRefusedError: none is fit.
+            WorkerRefusedError: none is suitable.
         """
         workers = self._client.scheduler_info(n_workers=-1)["workers"]
         answers = self._client.run(_proof, wanted, on_error="return")
@@ -103,10 +103,10 @@ class DaskCluster:
         return {worker: workers.get(worker, {}) for worker in fit}
 
     def check(self) -> str:
-        """How many workers there are.
+        """Describe the available workers.
 
         Raises:
-            WorkerLostError: some were refused, so that tasks may go to certain ones alone, and all of these are gone.
+            WorkerLostError: some workers were refused, and all suitable ones are gone.
         """
         workers = set(self._client.scheduler_info(n_workers=-1)["workers"])
         if self._chosen is not None and workers.isdisjoint(self._chosen):
@@ -117,7 +117,7 @@ class DaskCluster:
         return f"{len(workers)} worker(s)"
 
     def submit(self, function: Callable[..., R], /, *arguments: Any, **options: Any) -> Future[R]:
-        """Begin one call on a worker that is fit."""
+        """Submit a call to a suitable worker."""
         resource = options.get("resource")
         chosen: dict[str, Any] = {"workers": self._chosen} if self._chosen is not None else {}
         if resource in self._resources:
@@ -128,7 +128,7 @@ class DaskCluster:
         return cast("Future[R]", self._executor.submit(function, *arguments, **chosen))
 
     def loss(self, error: BaseException) -> str:
-        """Whether a worker, or the scheduler, was lost: its tasks can be done again."""
+        """Describe the loss of a worker or the scheduler, after which tasks are repeated; "" for other errors."""
         import distributed
 
         if isinstance(error, distributed.KilledWorker):
@@ -138,7 +138,7 @@ class DaskCluster:
             | distributed.client.FutureCancelledError
             | distributed.comm.CommClosedError
         )
-        if isinstance(error, lost | TimeoutError | ConnectionError):  # other errors of the system are the task's
+        if isinstance(error, lost | TimeoutError | ConnectionError):  # other OSErrors are the task's own
             return "the scheduler was lost"
         return ""
 
@@ -148,7 +148,7 @@ def _proof(wanted: Demands) -> tuple[str, str]:
 
 
 def _reason(answer: object, wanted: Demands) -> str:
-    """Why a worker is refused, from what it answered or raised."""
+    """Return why a worker is refused, from its answer or exception."""
     if not isinstance(answer, tuple):
         return f"it has no genbank-assets of this version ({type(answer).__name__}: {answer})"
     name, why = answer
@@ -156,9 +156,9 @@ def _reason(answer: object, wanted: Demands) -> str:
 
 
 def _bounded(resource: str, most: int, function: Callable[..., R], *arguments: Any) -> R:
-    """On the worker: as many calls at a time as the scheduler's semaphore of that name lets through.
+    """Run a call under the scheduler's semaphore of a resource; runs on the worker.
 
-    Its name has the number: the scheduler refuses one name with two numbers, also after the setting was changed.
+    The limit is part of the semaphore's name, because the scheduler rejects a different limit for an existing name.
     """
     import distributed
 

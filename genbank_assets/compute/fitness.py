@@ -1,9 +1,9 @@
-"""Proves that a worker is fit for tasks: it has this version, sees this store and reaches this database.
+"""Checks that a worker can run tasks: it must have the same version, see the same store and reach the same database.
 
-The caller leaves a token in the store, and a lock on it; a worker reads it, sees that the lock holds, writes a token of
-its own beside it, and the caller looks for that: two folders of the same name on two machines do not pass, nor does a
-file system whose locks end at the machine. Secrets do not travel: a worker takes its own from its
-environment. How workers are reached belongs to ``remote`` and ``dask_cluster``.
+The caller writes a token to the store and locks it; the worker reads the token, checks that it is locked, and writes
+its own, which the caller looks for. This detects different folders of the same name, and file systems whose locks do
+not work between hosts. Secrets are not transferred: a worker takes its own from its environment. Contacting workers
+belongs to ``remote`` and ``dask_cluster``.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Demands:
-    """What a worker has to show; small and picklable.
+    """Requirements of a run for its workers; picklable.
 
     Attributes:
-        version: of this package.
-        store: the store's folder, by the same path on every machine.
-        token: what the file of this name in the store's folder of tokens holds.
-        database: which database server and database it has to reach; "" where tasks need none.
-        proof: what else it has to show, by a function of a module: why it is not fit, "" if it is.
+        version: version of this package.
+        store: the store's folder, which has the same path on every machine.
+        token: content of the token file in the store.
+        database: identity of the database to reach; "" if tasks do not need one.
+        proof: an additional check, which returns why a worker is not suitable or "".
     """
 
     version: str
@@ -52,10 +52,10 @@ class Demands:
 
 @contextlib.contextmanager
 def demands(settings: Settings, *, database: bool, proof: Proof | None = None) -> Iterator[Demands]:
-    """What workers of a run have to show, while the block runs; the tokens are removed behind it.
+    """Give the requirements for the workers of a run; the tokens are deleted after the block.
 
     Raises:
-        WorkerRefusedError: locks of the store do not hold on this host already, or the database cannot be reached.
+        WorkerRefusedError: locks do not work in the store on this host, or the database cannot be reached.
     """
     token = secrets.token_hex(8)
     store = settings.store.absolute()
@@ -86,7 +86,7 @@ def demands(settings: Settings, *, database: bool, proof: Proof | None = None) -
 
 
 def prove(wanted: Demands) -> str:
-    """Why this process is not fit for the tasks, as a sentence; "" when it is. Runs on the worker."""
+    """Return why this process cannot run the tasks; "" if it can. Runs on the worker."""
     if wanted.version != __version__:
         return f"it has genbank-assets {__version__}, not {wanted.version}"
     folder = wanted.store / FOLDER / wanted.token
@@ -110,7 +110,7 @@ def prove(wanted: Demands) -> str:
 
 
 def _is_locked(path: Path) -> bool:
-    """Whether another, maybe of another host, has the lock on a file; others that only look at it do not count."""
+    """Return whether another process, possibly on another host, holds the lock on a file exclusively."""
     with path.open("r+", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -120,17 +120,17 @@ def _is_locked(path: Path) -> bool:
 
 
 def has_written(wanted: Demands, worker: str) -> bool:
-    """Whether the token that a worker says it wrote is in this process's store."""
+    """Return whether the token reported by a worker is in this process's store."""
     return (wanted.store / FOLDER / wanted.token / worker).is_file()
 
 
 def worker_name() -> str:
-    """Host and process: the same in messages and in names of files that several hosts write."""
+    """Return host and process, for messages and for names of files in shared folders."""
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def without_secrets(task: T) -> T:
-    """The task with absolute paths, and without the database's URL, which may carry a password."""
+    """Return the task with absolute paths, and without the database URL, which may contain a password."""
     if not dataclasses.is_dataclass(task):
         return task
     changes: dict[str, Any] = {}
@@ -145,7 +145,7 @@ def without_secrets(task: T) -> T:
 
 
 def with_own_secrets(task: T) -> T:
-    """The task with the database's URL of this worker's environment."""
+    """Return the task with the database URL from this worker's environment."""
     if not dataclasses.is_dataclass(task):
         return task
     url = settings_from_environment().postgres_url
@@ -170,10 +170,10 @@ def _reaches(database: str) -> str:
 
 
 def _identity(url: str) -> str:
-    """Which server, since when, and which of its databases.
+    """Return an identifier of the database server, its start time, and the database.
 
     Raises:
-        WorkerRefusedError: it cannot be reached; the message has no part of the URL.
+        WorkerRefusedError: it cannot be reached; the message does not contain the URL.
     """
     try:
         with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:

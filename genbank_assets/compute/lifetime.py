@@ -1,7 +1,7 @@
-"""Ends a worker when the process that started it has ended, however that happened: SIGKILL and OOM included.
+"""Ends a worker when its parent process has ended for any reason, including SIGKILL and out of memory.
 
-A worker that outlived its parent would go on writing without the lock its parent held. Nothing here knows what workers
-do or how they are started; it is enough that ``multiprocessing`` did it.
+A worker that outlived its parent would continue to write without the lock its parent held. Independent of what workers
+do, as long as ``multiprocessing`` started them.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent(*, by_kernel: bool = True) -> None:
-    """To be called in a worker before its first task; returns at once.
+    """Arrange that this worker ends with its parent; call it before the first task. Returns immediately.
 
-    On Linux the kernel kills the worker when the thread that started it ends, whatever the worker is doing. Everywhere
-    a thread waits for the end of the parent as well.
+    On Linux the kernel kills the worker when the thread that started it ends. On all platforms, a thread also waits for
+    the end of the parent.
 
     Args:
-        by_kernel: whether the kernel is asked, where it can be.
+        by_kernel: whether to ask the kernel, where supported.
     """
     parent = multiprocessing.parent_process()
     if parent is None:
         return  # not a worker
     if by_kernel and sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if not parent.is_alive():  # it ended before it could be watched
+    if not parent.is_alive():  # it ended before the watch began
         _die()
 
     def watch() -> None:
@@ -44,10 +44,10 @@ def end_with_parent(*, by_kernel: bool = True) -> None:
 
 @contextlib.contextmanager
 def without_terminal_signals() -> Iterator[None]:
-    """Processes that are started in the block never get the terminal's Ctrl-C or its end: their parent ends them.
+    """Shield processes started in the block from the terminal's Ctrl-C and hang-up: their parent ends them.
 
-    They inherit the calling thread's mask, from their first instruction on. What came meanwhile is delivered here after
-    the block.
+    They inherit the calling thread's signal mask from the start. Signals received meanwhile are delivered after the
+    block.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield

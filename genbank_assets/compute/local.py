@@ -1,8 +1,8 @@
 """Runs independent tasks in a pool of processes on this machine.
 
-A task is a picklable value, the function a module-level one. Workers are spawned, not forked: a fork of a process
-with threads (Arrow, gRPC, Dagster) can hang. They end with the process that waits for them (``lifetime``), because it
-holds the locks they work under. What a task does belongs to its stage.
+A task is a picklable value, its function module-level. Workers are spawned, because forking a process with threads
+(Arrow, gRPC, Dagster) can deadlock. They end with the parent process (``lifetime``), which holds the locks they rely
+on. What a task does belongs to its stage.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ def run_tasks(
     workers: int,
     on_done: Callable[[T, TaskResult[R]], None] | None = None,
 ) -> list[TaskResult[R]]:
-    """Run ``function`` over ``tasks``; results come in the order of the tasks.
+    """Run ``function`` on all tasks; results are in the order of the tasks.
 
-    One task, or one worker, runs in this process: its peak memory then includes whatever the caller holds.
-    The first error stops tasks that have not begun and is raised as it is; those under way are waited for. A stop
-    (Ctrl-C, a signal that Dagster turned into an interrupt) ends them at once: what they write is whole or invisible.
+    A single task, or a single worker, runs in this process, whose peak memory then includes the caller's. The first
+    error cancels tasks that have not started, and is raised after the running ones have ended. A stop (Ctrl-C, or a
+    signal that Dagster converts to an interrupt) ends them at once, which is safe because their writes are atomic.
 
     Raises:
-        WorkerLostError: a worker was killed, most often by the kernel for lack of memory.
+        WorkerLostError: a worker was killed, most often by the kernel's OOM killer.
     """
     if len(tasks) <= 1 or workers <= 1:
         return [_reported(task, measured(function, task), on_done) for task in tasks]
-    # Idle OpenBLAS threads of every worker would spin on the cores that parse.
+    # Idle OpenBLAS threads would busy-wait on the cores that parse.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
     workers = min(workers, len(tasks))
@@ -53,9 +53,9 @@ def run_tasks(
         waiting = iter(range(len(tasks)))
         try:
             while True:
-                # No more than the workers take at once: what the pool has taken cannot be called back.
+                # Submit only as many as can run at once, because submitted tasks cannot be cancelled.
                 for number in itertools.islice(waiting, workers - len(begun)):
-                    with without_terminal_signals():  # which starts a worker where there are fewer than tasks
+                    with without_terminal_signals():  # may start a worker
                         begun[pool.submit(measured, function, tasks[number])] = number
                 if not begun:
                     break
@@ -68,7 +68,7 @@ def run_tasks(
                 f"a worker process was killed (out of memory?); not finished: {'; '.join(lost[:3])}"
             ) from error
         except Exception:
-            raise  # the pool waits for what is under way
+            raise  # the pool waits for running tasks
         except BaseException:
             _kill(set(multiprocessing.active_children()) - before)
             raise

@@ -1,9 +1,9 @@
-"""Runs tasks on other machines through any executor of ``concurrent.futures``: Dask's, or one that a package offers.
+"""Runs tasks on other machines through a ``concurrent.futures`` executor: Dask's, or one provided by another package.
 
-``GENBANK_ASSETS_EXECUTOR`` is ``NAME://ADDRESS``; ``dask`` is built in, others come from entry points of the group
-``genbank_assets.executors``: a function that takes the address and the settings and gives a context manager of an
-:class:`Executor`. Workers prove that they are fit before they work (``fitness``). An error of a task stops those that
-have not begun; a worker that is lost stops nothing but its own tasks.
+``GENBANK_ASSETS_EXECUTOR`` is ``NAME://ADDRESS``; ``dask`` is built in, others are entry points of the group
+``genbank_assets.executors``: functions that take the address and the settings and return a context manager of an
+:class:`Executor`. Workers are checked before they run tasks (``fitness``). An error of a task cancels those that have
+not started; the loss of a worker only affects its own tasks.
 """
 
 from __future__ import annotations
@@ -39,40 +39,40 @@ R = TypeVar("R")
 
 
 class Executor(Protocol):
-    """What runs tasks elsewhere: ``concurrent.futures.Executor`` and some questions about it."""
+    """A ``concurrent.futures`` executor with methods for checking its workers."""
 
     title: str
 
     def submit(self, function: Callable[..., R], /, *arguments: Any, **options: Any) -> Future[R]:
-        """Begin one call; ``resource`` among the options names what it uses up."""
+        """Submit a call; the option ``resource`` names the resource it uses."""
 
     def prepare(self, wanted: Demands, *, progress: Callable[[str], None]) -> None:
-        """Refuse workers that are not fit, by name.
+        """Refuse unsuitable workers, by name.
 
         Raises:
-            WorkerRefusedError: none is.
+            WorkerRefusedError: none is suitable.
         """
 
     def exclude(self, wanted: Demands, *, progress: Callable[[str], None]) -> bool:
-        """Refuse workers that came since :meth:`prepare` and are not fit; whether there were any.
+        """Refuse unsuitable workers that joined since :meth:`prepare`; return whether there were any.
 
         Raises:
-            WorkerRefusedError: none is fit any more.
+            WorkerRefusedError: none is suitable any more.
         """
 
     def check(self) -> str:
-        """What there is to work with now, in words for people who wait; "" if that is not known.
+        """Describe the available workers; "" if unknown.
 
         Raises:
-            WorkerLostError: the workers that were fit are gone, and no other may take the tasks.
+            WorkerLostError: all suitable workers are gone, and no others may run the tasks.
         """
 
     def loss(self, error: BaseException) -> str:
-        """In words, that an error means a lost worker; "" for an error of the task itself."""
+        """Describe an error that means a lost worker; "" for an error of the task itself."""
 
 
 class PlainExecutor(Executor):
-    """An executor of another package, such as Parsl's or executorlib's; its workers prove themselves with each task."""
+    """An executor of another package, such as Parsl's or executorlib's; workers are checked with each task."""
 
     def __init__(self, executor: concurrent.futures.Executor, *, title: str) -> None:
         self._executor = executor
@@ -131,7 +131,7 @@ def run_tasks(
 
 
 class _Run:
-    """Tasks under way on an executor."""
+    """The tasks of a run on an executor."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class _Run:
         self._on_done = on_done
         self._results: dict[int, TaskResult[Any]] = {}
         self._lost: dict[int, str] = {}
-        self._again: set[int] = set()  # begun a second time, because the first worker was not fit
+        self._again: set[int] = set()  # repeated because the first worker was not suitable
         self._begun: dict[Future[TaskResult[Any]], int] = {}
         self._ended: queue.SimpleQueue[Future[TaskResult[Any]]] = queue.SimpleQueue()
         for number in range(len(tasks)):
@@ -177,7 +177,7 @@ class _Run:
         except BaseException:
             for future in self._begun:
                 future.cancel()
-            concurrent.futures.wait(self._begun)  # those under way: the caller's locks must outlast them
+            concurrent.futures.wait(self._begun)  # running tasks must end before the caller releases its locks
             raise
         if self._lost:
             named = "; ".join(f"{self._tasks[number]} ({why})" for number, why in list(self._lost.items())[:MAX_NAMED])
@@ -218,9 +218,9 @@ class _Run:
             self._on_done(self._tasks[number], result)
 
     def _came_late(self, number: int, error: BaseException) -> bool:
-        """Whether a task failed for its worker, one that joined later and is not fit, maybe with code of another time.
+        """Return whether a task failed because its worker joined late and is unsuitable, perhaps of another version.
 
-        Such a worker may not even understand the task, so that any error which is not one of ours may mean it.
+        Such a worker may not even be able to unpickle the task, so any foreign error may be the consequence.
         """
         if number in self._again or (
             isinstance(error, GenbankAssetsError) and not isinstance(error, WorkerRefusedError)
@@ -229,14 +229,14 @@ class _Run:
         return self._executor.exclude(self._wanted, progress=self._progress) or isinstance(error, WorkerRefusedError)
 
 
-_fit_for: set[str] = set()  # tokens of runs that this worker process has proved itself to
+_fit_for: set[str] = set()  # tokens of runs for which this worker process has passed the check
 
 
 def run_one(function: Callable[[T], R], task: T, wanted: Demands) -> TaskResult[R]:
-    """One task, on the worker: first it proves itself, once a run.
+    """Run one task on the worker, after checking the worker once per run.
 
     Raises:
-        WorkerRefusedError: the worker is not fit.
+        WorkerRefusedError: the worker is not suitable.
     """
     if wanted.token not in _fit_for:
         if why := prove(wanted):
@@ -246,10 +246,10 @@ def run_one(function: Callable[[T], R], task: T, wanted: Demands) -> TaskResult[
 
 
 def _factory(name: str) -> Factory:
-    """The factory of an executor.
+    """Return the factory of an executor.
 
     Raises:
-        SettingsError: no package offers it.
+        SettingsError: no package provides it.
     """
     if name == "dask":
         from genbank_assets.compute.dask_cluster import open_dask

@@ -1,4 +1,4 @@
-"""What a task gives back beside its value. How tasks are run belongs to ``local`` and ``remote``."""
+"""Results of tasks with their measurements. Running tasks belongs to ``local`` and ``remote``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ R = TypeVar("R")
 
 @dataclasses.dataclass(frozen=True)
 class TaskResult(Generic[R]):
-    """A task's value, its wall seconds, the peak resident bytes of the process that ran it, and where that is.
+    """Result of a task.
 
     Attributes:
-        value: what the function returned.
-        seconds: wall seconds.
-        peak_memory_bytes: of the process that ran it.
-        worker: name of the worker on another machine; "" for a process of this one.
+        value: return value of the function.
+        seconds: wall time.
+        peak_memory_bytes: peak resident memory of the process that ran it.
+        worker: name of the remote worker; "" for a process on this machine.
     """
 
     value: R
@@ -30,7 +30,7 @@ class TaskResult(Generic[R]):
 
     @property
     def where(self) -> str:
-        """`` on WORKER`` for lines of progress; "" for a process of this machine."""
+        """`` on WORKER`` for progress messages; "" for a process on this machine."""
         return f" on {self.worker}" if self.worker else ""
 
 

@@ -1,8 +1,7 @@
-"""The one way to run independent tasks: on this machine, or wherever ``GENBANK_ASSETS_EXECUTOR`` says.
+"""Runs independent tasks, on this machine or as configured by ``GENBANK_ASSETS_EXECUTOR``.
 
-A task is a picklable value, the function a module-level one, and both may run more than once: a worker that is lost
-takes nothing with it but time. What a task does belongs to its stage; how the pool of this machine works, to ``local``;
-other machines, to ``remote``.
+A task is a picklable value, its function module-level, and tasks may run more than once, so that the loss of a worker
+only costs time. What a task does belongs to its stage, the local pool to ``local``, other machines to ``remote``.
 """
 
 from __future__ import annotations
@@ -31,20 +30,21 @@ def run_tasks(
     progress: Callable[[str], None] = lambda _: None,
     on_done: Callable[[T, TaskResult[R]], None] | None = None,
 ) -> list[TaskResult[R]]:
-    """Run ``function`` over ``tasks``; results come in the order of the tasks.
+    """Run ``function`` on all tasks; results are in the order of the tasks.
 
     Args:
-        function: a function of a module, so that other processes find it.
-        tasks: what it is called with, one at a time.
-        settings: which executor, how many processes, and what a worker has to reach.
-        resource: what the tasks use up together (``postgres``, ``source``, ``objects``); bounded on other machines.
-        proof: called by each worker of another machine before its first task: why it is not fit, "" if it is.
-        progress: called with lines for people.
-        on_done: called with each task and its result as they come.
+        function: a module-level function.
+        tasks: its arguments, one per call.
+        settings: name the executor, the number of processes, and what a worker must reach.
+        resource: resource shared by the tasks (``postgres``, ``source``, ``objects``), which is limited on other
+            machines.
+        proof: called by each remote worker before its first task; returns why it is not suitable, or "".
+        progress: called with messages for the user.
+        on_done: called with each task and its result as they finish.
 
     Raises:
-        WorkerLostError: workers were killed, or the scheduler was lost; what was finished stays finished.
-        WorkerRefusedError: no worker is fit for the tasks.
+        WorkerLostError: workers were killed, or the scheduler was lost; completed tasks are kept.
+        WorkerRefusedError: no worker is suitable for the tasks.
     """
     if settings.executor == "local":
         return local.run_tasks(function, tasks, workers=settings.workers, on_done=on_done)

@@ -1,7 +1,7 @@
-"""What ``genbank-assets fetch`` prints: residues by accession or digest, as FASTA or as they are, and original texts.
+"""Fetches residues by accession or digest, as FASTA or raw text, and original records, for ``genbank-assets fetch``.
 
-Names are looked up some thousand at a time. Which records they mean belongs to ``names``, residues to ``sequences``,
-texts to ``texts``.
+Names are looked up in batches of thousands. Resolving names belongs to ``names``, reading residues to ``sequences``,
+original text to ``texts``.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ BATCH_NAMES = 5000
 def fetch(
     settings: Settings, name: str, *, format_: str = "fasta", start: int = 1, end: int | None = None
 ) -> Iterator[bytes]:
-    """An accession's or digest's residues, or an accession's text.
+    """Yield an accession's or digest's residues, or an accession's original text, in pieces.
 
     Args:
-        settings: where the store and the object set are.
-        name: ``ACCESSION``, ``ACCESSION.VERSION``, a SHA-256 in hex, or a refget digest (``SQ.…``).
+        settings: name the store and the object set.
+        name: ``ACCESSION``, ``ACCESSION.VERSION``, a hex SHA-256, or a refget digest (``SQ.…``).
         format_: ``fasta``, ``raw`` (residues without line breaks), or ``genbank`` (the original text).
-        start: first residue, from 1.
+        start: first residue, 1-based.
         end: last residue; None for all.
 
     Raises:
-        GenbankAssetsError: no such record or residues, or not what was parsed, or the store failed.
+        GenbankAssetsError: there are no such record or residues, they do not match their digest, or the store failed.
     """
 
     def missing(_: str, error: GenbankAssetsError) -> None:
@@ -50,20 +50,20 @@ def fetch_all(
     start: int = 1,
     end: int | None = None,
 ) -> Iterator[bytes]:
-    """What :func:`fetch` gives, for many names, in their order; a name that comes twice in a batch is given once.
+    """Yield the same as :func:`fetch` for many names, in order; a name repeated within a batch is given once.
 
     Args:
-        settings: where the store and the object set are.
-        names: as of :func:`fetch`; any number.
-        missing: called, instead of an error, with a sentence for each name that has no record or no right residues.
-        format_: as of :func:`fetch`.
+        settings: name the store and the object set.
+        names: any number of names as in :func:`fetch`.
+        missing: called with a message for each name without a record or with damaged residues, instead of raising.
+        format_: see :func:`fetch`.
         start: first residue of each.
         end: last residue of each; None for all.
 
     Raises:
-        NotFoundError: a range was asked of texts.
-        IntegrityError: a long sequence, of which a part was given already, does not have its digest.
-        ObjectStoreError: the store failed for longer than is waited for.
+        NotFoundError: a range was requested for texts.
+        IntegrityError: a long sequence does not match its digest, after part of it was already yielded.
+        ObjectStoreError: the store kept failing.
     """
     if format_ == "genbank" and (start, end) != (1, None):
         raise NotFoundError("a range selects residues: use --format fasta or raw")

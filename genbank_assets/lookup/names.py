@@ -1,7 +1,6 @@
-"""Finds the records of many names: accessions, with or without version, and digests of residues.
+"""Resolves many names to records: accessions, with or without version, and digests of residues.
 
-Finding one in the tables belongs to ``records``; what is done with those that are found, to ``texts`` and
-``sequences``.
+Searching the tables belongs to ``records``, using the records to ``texts`` and ``sequences``.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from genbank_assets.errors import GenbankAssetsError, NotFoundError
 from genbank_assets.lookup.records import Found, Lookup, not_found
 
-# Called with a name and why there is nothing under it.
+# Called with a name and the reason why it has no record.
 Missing = Callable[[str, GenbankAssetsError], None]
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _REFGET = re.compile(r"(?:ga4gh:)?(SQ\.[A-Za-z0-9_-]{32})")
@@ -24,7 +23,7 @@ def is_sha256(name: str) -> bool:
 
 
 def refget_of(name: str) -> str | None:
-    """Return a name that is a refget digest without its prefix, or None for any other name."""
+    """Return the part of a refget digest after its prefix, or None if the name is not one."""
     found = _REFGET.fullmatch(name)
     return found[1] if found else None
 
@@ -37,7 +36,7 @@ def is_digest(name: str) -> bool:
 def named_records(
     lookup: Lookup, names: list[str], missing: Missing, *, columns: Sequence[str]
 ) -> Iterator[tuple[str, Found]]:
-    """Yield the record of each name; a version that only an earlier release has comes from that release."""
+    """Yield the record of each name; for versions that only an earlier release has, that release is used."""
     for name in names:
         if is_digest(name):
             missing(name, NotFoundError("a digest names residues, not a record: ask for an accession"))

@@ -1,7 +1,7 @@
-"""Residues of many records out of the object set, in the order of their names.
+"""Reads the residues of many records from the object set, in the order of their names.
 
-Where the sequences lie is looked up together; short ones are read a few ahead of what is given out. Which records names
-mean belongs to ``names``; reading one object, to ``objects.read``.
+Locations are looked up together; short sequences are read a few ahead. Resolving names belongs to ``names``, reading
+one object to ``objects.read``.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from genbank_assets.objects.read import residues
 from genbank_assets.settings import Settings
 
 LINE_RESIDUES = 60
-# Shorter sequences are read whole, several at a time, before they are given out.
+# Shorter sequences are read completely, several in parallel, before they are yielded.
 MAX_READ_AHEAD_RESIDUES = 1024 * 1024
 _COLUMNS = ("sequence_sha256", "molecule_class")
 
 
 def as_fasta(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Residues as FASTA with lines of sixty; no title before there are residues."""
+    """Format residues as FASTA with lines of sixty; the header is only written once there are residues."""
     first = next(pieces, b"")
     yield f">{name}\n".encode()
     rest = b""
@@ -47,7 +47,7 @@ def as_fasta(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
 def located(
     settings: Settings, lookup: Lookup, names: list[str], missing: Missing
 ) -> list[tuple[str, str, dict[str, Any]]]:
-    """Name, title and row of the object table of each name that has residues in the set, in order."""
+    """Yield name, title and object-table row of each name with residues in the set, in order."""
     titles: dict[str, str] = {}
     identities: dict[str, list[tuple[bytes, str]]] = {}
     rows: dict[str, dict[str, Any]] = {}
@@ -94,7 +94,7 @@ def located(
 
 
 class SequenceReader:
-    """Reads sequences and writes them one behind the other, short ones several at a time."""
+    """Reads sequences in order, short ones several in parallel."""
 
     def __init__(self, settings: Settings, missing: Missing, *, is_fasta: bool, start: int, end: int | None) -> None:
         self._settings = settings
@@ -105,7 +105,7 @@ class SequenceReader:
         self._store = open_met_objects(settings)
 
     def read(self, wanted: list[tuple[str, str, dict[str, Any]]]) -> Iterator[bytes]:
-        """The sequences in their order, formatted."""
+        """Yield the formatted sequences in order."""
         ahead: collections.deque[tuple[str, str, dict[str, Any], Future[bytes] | None]] = collections.deque()
         with ThreadPoolExecutor(self._settings.upload_concurrency, thread_name_prefix="fetch") as pool:
             try:
@@ -143,10 +143,10 @@ class SequenceReader:
 
 
 def object_row(settings: Settings, found: Found) -> dict[str, Any] | None:
-    """Where a record's residues are in the object set; None when they are not in it.
+    """Return the object-table row of a record's residues; None if they are not in the object set.
 
     Raises:
-        NotFoundError: the record has no residues of its own.
+        NotFoundError: the record has no residues.
     """
     digest = found.row["sequence_sha256"]
     if digest is None:

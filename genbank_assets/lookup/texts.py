@@ -1,7 +1,7 @@
-"""Original texts of many records, in the order of their names: each raw file is inflated once.
+"""Extracts the original text of many records, in the order of their names, decompressing each raw file once.
 
-Texts that are cut before their turn wait on disk. Cutting one out of its raw file belongs to ``text``; which records
-they are, to ``names``.
+Texts that are extracted before their turn are spooled to disk. Extraction belongs to ``text``, resolving names to
+``names``.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def texts_of(lookup: Lookup, names: list[str], missing: Missing) -> Iterator[byt
     """Yield the texts of named records in the order of the names, reading each raw file once.
 
     Raises:
-        IntegrityError: of a single name: the text is not what was parsed.
-        NotFoundError: of a single name: its raw file is no longer in the store.
+        IntegrityError: for a single name, the text differs from the one that was parsed.
+        NotFoundError: for a single name, its raw file is no longer in the store.
     """
     records = list(named_records(lookup, names, missing, columns=_COLUMNS))
     if len(records) == 1:
@@ -53,7 +53,7 @@ def texts_of(lookup: Lookup, names: list[str], missing: Missing) -> Iterator[byt
 def read_spooled(
     name: str, text: tuple[int, int] | GenbankAssetsError, spool: IO[bytes], *, missing: Missing
 ) -> Iterator[bytes]:
-    """A text that :func:`spooled` wrote, in pieces."""
+    """Yield a text written by :func:`spooled`, in pieces."""
     if isinstance(text, GenbankAssetsError):
         missing(name, text)
         return
@@ -65,7 +65,7 @@ def read_spooled(
 def spooled(
     path: Path, records: Mapping[int, HasRow], spool: IO[bytes]
 ) -> dict[int, tuple[int, int] | GenbankAssetsError]:
-    """Write the texts of a raw file's records one behind the other; says where each is, or why it is not."""
+    """Write the texts of a raw file's records to the spool; return the location of each, or why it failed."""
     texts: dict[int, tuple[int, int] | GenbankAssetsError] = {}
 
     def wrong(found: HasRow, error: IntegrityError) -> None:
@@ -77,7 +77,7 @@ def spooled(
             assert isinstance(text, tuple)
             spool.write(piece)
             texts[int(found.row["record_offset"])] = (text[0], text[1] + len(piece))
-    except GenbankAssetsError as error:  # the file cannot be read to its end
+    except GenbankAssetsError as error:  # the file is damaged
         for offset, found in records.items():
             before = texts.get(offset)
             if before is None or (isinstance(before, tuple) and before[1] < found.row["record_bytes"]):
