@@ -1,13 +1,13 @@
-"""A backfill from a slow source: one division at a time against four, as dagster.yaml runs them.
+"""Backfill from a slow source: one division at a time compared with four, as configured in dagster.yaml.
 
     python benchmarks/backfill.py [--latency-ms 4000] [--kilobytes-per-second 100] [--at-a-time 1 4]
 
-All divisions of GenBank in the bundled sample go through the real job: Dagster's daemon takes them from its run queue,
-each run is a process, PostgreSQL is the embedded server. The source is an HTTP server on loopback that waits before
-every answer and sends each body slowly, per connection. A first load is bound by the source, as a division of hundreds
-of gigabytes takes hours to fetch and minutes of a core to parse; the sample is a megabyte, so that the delay has to be
-long for a run to be as source-bound as a real one, and not bound by the start of its process. What share the source
-had is measured and printed with the result.
+All GenBank divisions of the bundled sample go through the real job: Dagster's daemon takes runs from its queue, each
+run is a process, and PostgreSQL is the embedded server. The source is an HTTP server on loopback that delays every
+response and limits the rate per connection. A first load is bound by its source: a division of hundreds of gigabytes
+takes hours to fetch and minutes of one core to parse. As the sample is only a megabyte, the delay must be long for runs
+to be bound by the source rather than by the start of their process. The source's share is measured and printed with the
+result.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-r"""Two ways of Arrow into COPY: pgpq with psycopg, as the load does it, and ADBC's PostgreSQL driver.
+"""Compares two ways of sending Arrow data by COPY: pgpq with psycopg, as the load does, and ADBC's PostgreSQL driver.
 
-Both send the same batches, the features and records of one table as the load would, into empty unlogged tables of the
-same columns without indexes, so that the way is measured and not the server's work behind it. jsonb columns are text
-there: ADBC cannot write jsonb. The ways take turns; medians of wall and client CPU seconds are shown.
+Both send the same batches, the features and records of one table, to empty unlogged tables without indexes, to measure
+the client rather than the server. jsonb columns are text here, as ADBC cannot write jsonb. Both alternate; shown are
+medians of wall time and client CPU time.
 
-    python benchmarks/copy_ways.py [RECORDS.parquet]     without a table, the bundled sample is grown to --megabytes
+    python benchmarks/copy_ways.py [RECORDS.parquet]     without a table, the bundled sample is multiplied to
+    --megabytes
 """
 
 from __future__ import annotations

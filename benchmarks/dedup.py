@@ -1,10 +1,10 @@
-"""Deduplication out of core: time and memory against the number of rows.
+"""Out-of-core deduplication: time and memory by number of rows.
 
     python benchmarks/dedup.py [--rows 1000000 10000000] [--engines buckets duckdb]
 
-Rows are made up (accessions in random order, one sequence in eight known before), with the columns deduplication
-reads; each size and engine is a process of its own. ``duckdb`` makes the same two tables, in the same order, by SQL in
-a database that may use 1 GB. The table goes to benchmarks/results/.
+Rows are synthetic (accessions in random order, one sequence in eight a duplicate), with the columns read by
+deduplication; each size and engine runs in a separate process. ``duckdb`` builds the same two tables in the same order
+with SQL, limited to 1 GB. The table is written to benchmarks/results/.
 """
 
 from __future__ import annotations

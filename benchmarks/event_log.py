@@ -1,9 +1,9 @@
-"""Whether a run, a tick or a question costs more after a year of runs in Dagster's storage.
+"""Tests whether runs, ticks and queries become slower after a year of runs in Dagster's storage.
 
-One division is mirrored for real. Its run and events are then stored again and again through Dagster's own storage,
-under other run ids, divisions and days: a year is six releases of 33 divisions and 250 days of two collections. At 1 %,
-10 % and all of it are measured: a run that finds everything in place, a tick of the release sensor, and what ``status``
-and ``metrics`` print, which read the store alone. Medians of five.
+One division is mirrored. Its run and events are then stored repeatedly through Dagster's storage, with other run ids,
+divisions and days: a year has six releases of 33 divisions and 250 days of two collections. At 1 %, 10 % and 100 % it
+measures a run that finds everything in place, a tick of the release sensor, and ``status`` and ``metrics``, which read
+only the store. Medians of five.
 
     python benchmarks/event_log.py [--years 1]
 """

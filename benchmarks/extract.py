@@ -1,10 +1,10 @@
-"""FASTA and proteins of everything, beside peers in one run: what an extract costs once the tables are there.
+"""FASTA and proteins of all records compared with other programs: the cost of an extract from existing tables.
 
     extract.py FILE.seq.gz [REPEATS]
 
-FILE is a GenBank division file (gbXXXN.seq.gz). It is put into a store of its own first, with the table of coding
-sequences; then each program writes all records, and all proteins, to a file. Peers read the .seq.gz: through zcat where
-they cannot inflate. Those that are not installed are left out. Wall seconds are the best of the repeats.
+FILE is a GenBank division file (gbXXXN.seq.gz). It is first loaded into a separate store, including the table of coding
+sequences; then each program writes all records and all proteins to a file. The others read the .seq.gz, through zcat if
+they cannot decompress. Programs that are not installed are skipped. Wall time is the minimum over the repeats.
 """
 
 from __future__ import annotations

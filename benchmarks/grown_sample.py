@@ -1,6 +1,6 @@
-"""Flat-file text of any size for benchmarks: the bundled sample's records over and over, and their next release.
+"""Flat-file text of any size for benchmarks: the records of the bundled sample repeated, and their next release.
 
-Writing and measuring belong to the benchmarks.
+Writing files and measuring belong to the benchmarks.
 """
 
 from __future__ import annotations

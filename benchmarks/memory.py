@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py [--quick]
 
-The files are made here. Each is parsed to Parquet by a process of its own, whose peak resident memory is what counts;
-the table goes to benchmarks/results/. --quick leaves out the files that take minutes to make.
+The files are generated. Each is parsed to Parquet in a separate process, whose peak resident memory is reported; the
+table is written to benchmarks/results/. --quick omits the files that take minutes to generate.
 """
 
 from __future__ import annotations

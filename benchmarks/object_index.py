@@ -1,9 +1,9 @@
-"""What grows with what is there: tables of an object set and look-ups of names, at 1x, 10x and 100x the size.
+"""Scaling with the existing data: tables of an object set and look-ups of names, at 1x, 10x and 100x the size.
 
-Made-up tables, nothing is sent: as many sequences as asked for go to divisions of a store in a scratch folder, each
-with its membership and object table; all are in the set by their manifests alone. Measured are what a publication does
-before it sends (``split_known`` of a small division and of an update of a large one), the side of ``verify`` and
-``prune`` that reads tables, and look-ups of names. Each is a process of its own.
+Uses synthetic tables and sends nothing: the given number of sequences is distributed over divisions of a scratch store,
+each with its membership and object table, listed in the set by manifests only. Measures what a publication does before
+it sends anything (``split_known`` of a small division, and of an update of a large one), the part of ``verify`` and
+``prune`` that reads tables, and look-ups of names, each in a separate process.
 
     python benchmarks/object_index.py [--divisions 4] [--rows 10000 100000 1000000] [--lookups] [--write]
 """

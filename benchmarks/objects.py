@@ -1,13 +1,13 @@
-"""How fast the object set is sent, beside a pool of boto3 threads with the same concurrency on the same server.
+"""Rate of sending an object set, compared with a pool of boto3 threads with the same concurrency on the same server.
 
-Sequences of 4 KB go to ``rclone serve s3`` on loopback (or to --endpoint, with AWS's own variables for its keys): ours
-as objects, boto3's as objects with the same keys, twelve times as many of ours in packs; ours again with twice as many,
-for memory; and 500 at once through a proxy that answers 503 to a fifth of the requests. Each is a process of its own;
-rates are medians, interleaved. The bucket is made if it is not there; what is sent stays in it, so that a second run
-needs an empty one.
+Sequences of 4 KB are sent to ``rclone serve s3`` on loopback (or to --endpoint, with credentials in AWS's variables):
+by this package as objects, by boto3 as objects with the same keys, and twelve times as many in packs; then twice as
+many, to compare memory; and 500 through a proxy that answers 503 to a fifth of the requests. Each runs in a separate
+process; rates are medians of alternating repeats. The bucket is created if needed; objects remain in it, so a second
+run needs an empty one.
 
-    python benchmarks/objects.py [--sequences 5000] [--repeats 5]
-    python benchmarks/objects.py --endpoint URL --server "Ceph 16.2.15, radosgw" [--bucket NAME]
+    python benchmarks/objects.py [--sequences 5000] [--repeats 5] python benchmarks/objects.py --endpoint URL --server
+    "Ceph 16.2.15, radosgw" [--bucket NAME]
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""How fast each stage is and how much room it takes: writes ``planning/rates.json``, which the command ``plan`` uses.
+"""Rate and output size of each stage: writes ``planning/rates.json``, which is used by the command ``plan``.
 
-A release of two divisions whose files are like release 273.0's ``vrl`` and ``bct`` (the bundled sample's records over
-and over) goes through the five stages as ``materialize`` runs them: one worker, each stage in a process of its own;
-source, store, PostgreSQL and objects are on this machine's disk. Rates are those of both divisions together, so half of
-the text each. What a line to NCBI brings cannot be measured here, and how far NCBI's files unfold is known from their
-release notes: those stay as they are.
+A release of two divisions whose files resemble ``vrl`` and ``bct`` of release 273.0 (records of the bundled sample,
+repeated) goes through the five stages like ``materialize``: one worker, each stage in a separate process; source,
+store, PostgreSQL and objects are on the local disk. Rates are for both divisions together, with half of the text each.
+The bandwidth to NCBI cannot be measured here, and the compression of NCBI's files is known from the release notes: both
+are kept.
 
-The residues are drawn anew, so that nothing of them is packed because it was there before; the annotation comes round
-again, so that tables of real files may be somewhat larger.
+Residues are generated randomly, so that repetition does not make them compressible; annotation is repeated, so tables
+of real files may be somewhat larger.
 
     python benchmarks/rates.py [--megabytes 300]
 """

@@ -1,16 +1,15 @@
-"""The reader beside its peers on one machine, in one run: rates, memory, ratios.
+"""The reader compared with other readers on one machine in one run: rates, memory, ratios.
 
     python benchmarks/reader.py [--megabytes 1000] [--repeats 5] [--files A.seq.gz B.seq.gz]
 
-Without --files, two division files are grown from the bundled sample (small viral records, and feature-rich bacterial
-ones), whose residues repeat, so that they inflate faster than NCBI's; or they come from a generator of division files
-where one lies beside the checkout, as for the figures of README.md. Each measurement is a process of its own, which
-has imported everything and read a small file before its clock starts; methods take turns, so that what else the
-machine does meets all of them. The table has medians, and goes to benchmarks/results/. Rates are bytes of uncompressed
-flat file per second.
+Without --files, two division files are made from the bundled sample (small viral records, and feature-rich bacterial
+ones); their residues repeat, so they decompress faster than NCBI's. If a generator of division files is beside the
+checkout, it is used instead, as for the figures in README.md. Each measurement is a separate process that has imported
+everything and read a small file before its clock starts; methods alternate, so that other load affects all of them. The
+table has medians, and is written to benchmarks/results/. Rates are bytes of uncompressed text per second.
 
-A reader of ours uses a second core for inflating and encoding where there is one. "One core" is the same code held to
-one, which is what counts where as many files are parsed at a time as there are cores.
+The reader uses a second core, if there is one, for decompression and encoding. "One core" is the same code pinned to
+one core, which is relevant if as many files are parsed in parallel as there are cores.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""What a file task costs on a Dask cluster, and what three workers bring where work waits: figures to standard output.
+"""Overhead of file tasks on a Dask cluster, and the speed-up by three workers if tasks wait; prints its figures.
 
     python benchmarks/remote.py [--tasks 300]
 
-A scheduler and workers of this machine, on loopback. The overhead is of empty tasks with a task's real way: fitness,
-resource, result. Waiting stands for what a file task waits for: a disk, a network, a database. Uploads are those of a
-division of 200 files into an S3 server whose every answer is 0.25 s late, like a distant one's; whole stages are timed.
+Scheduler and workers run on this machine, on loopback. The overhead is that of empty tasks with the full protocol:
+fitness, resource, result. Waiting represents a disk, a network or a database. Uploads are those of a division of 200
+files to an S3 server with a latency of 0.25 s; complete stages are timed.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""A division of very many small files: what its run leaves in Dagster's event log, in manifests and in memory.
+"""A division of very many small files: events in Dagster's log, manifests, and memory.
 
     python benchmarks/small_files.py [--files 10000] [--division una]
 
-The division goes through all five stages as ``genbank-assets materialize`` does it, from a folder that is the source,
-into an embedded PostgreSQL; a tenth of the files first, so that growth is seen. Memory is the highest resident set of
-the process that hands the tasks out, workers not counted.
+The division goes through all five stages like ``genbank-assets materialize``, from a local folder to an embedded
+PostgreSQL; first with a tenth of the files, to show growth. Memory is the peak resident set of the process that submits
+the tasks, without its workers.
 """
 
 from __future__ import annotations

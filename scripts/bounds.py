@@ -1,6 +1,6 @@
 """Prints constraints for pip: ``lowest`` pins each dependency of setup.py to its lower bound, ``newest`` pins nothing.
 
-Read from the installed package's metadata, so that setup.py stays the one place that tells them.
+They are read from the installed package's metadata, so that setup.py is the only source.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 
 def lowest() -> list[str]:
-    """``name==bound`` of every dependency that is installed without an extra."""
+    """Yield ``name==bound`` for every dependency that is installed without an extra."""
     lines = []
     for text in requires("genbank-assets") or []:
         requirement = Requirement(text)

@@ -29,7 +29,7 @@ TABLES = (
 
 
 def dictionary() -> str:
-    """The page's text."""
+    """Return the text of the page."""
     in_database = {column.name: (name, sql_type(column)) for name, column in record_columns()}
     lines = [
         "# Data dictionary",
@@ -55,7 +55,7 @@ def dictionary() -> str:
 
 
 def _database() -> list[str]:
-    """What COMMENT ON says in PostgreSQL: tables and views with their columns, then functions."""
+    """Return the comments of PostgreSQL's tables and views with their columns, and of functions."""
     found = [match for line in comment_statement().split(";\n") if (match := _COMMENT.fullmatch(line))]
     lines: list[str] = []
     for kind in ("TABLE", "VIEW"):

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/operating.md that say what a division needs, from the measured rates and ``plan``."""
+"""Writes the tables in docs/operating.md about the requirements of a division, from measured rates and ``plan``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STAGES = {
 
 
 def rates_table(rates: Rates) -> str:
-    """How fast each stage is."""
+    """Return the table of the rates of all stages."""
     lines = [
         f"Measured {rates.measured_on}, one worker; half of the text is like",
         "`bct`, half like `vrl`. `benchmarks/rates.py` measures it again:",
@@ -46,7 +46,7 @@ def rates_table(rates: Rates) -> str:
 
 
 def release_table(rates: Rates) -> str:
-    """What each division of a release needs."""
+    """Return the table of the requirements of each division of a release."""
     plans = [_plan(division, rates) for division in RELEASE_273]
     lines = [
         "| division | files | text GB | raw GB | tables GB | objects GB | PostgreSQL GB | parse, core-hours "
@@ -83,7 +83,7 @@ def _number(amount: float) -> str:
 
 
 def page() -> str:
-    """The page with its tables as they have to be."""
+    """Return the page with up-to-date tables."""
     text = TARGET.read_text(encoding="utf-8")
     rates = measured_rates()
     for name, table in (("rates", rates_table(rates)), ("release", release_table(rates))):
