@@ -1,4 +1,4 @@
-"""Fixtures every test may use: a store, one embedded PostgreSQL for the session, services in their own modules."""
+"""Fixtures for all tests: a store, one embedded PostgreSQL per session, and the service fixtures of other modules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytest_plugins = [
     "genbank_assets_tests.fix_extract",
     "genbank_assets_tests.fix_ncbi",
     "genbank_assets_tests.fix_dask",
-    "genbank_assets_tests.fix_faults",  # builds on the one before
+    "genbank_assets_tests.fix_faults",  # uses the previous one
     "genbank_assets_tests.fix_postgres",
     "genbank_assets_tests.fix_s3",
     "genbank_assets_tests.fix_two_releases",
@@ -30,10 +30,10 @@ pytest_plugins = [
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedServer]:
-    """A real PostgreSQL for the whole session, in a folder of its own.
+    """A real PostgreSQL for the whole session, in its own folder.
 
-    GENBANK_ASSETS_TEST_POSTGRES_DATA names the data folder of a running server to test another version; its socket is
-    in that folder and lets the user ``postgres`` in.
+    GENBANK_ASSETS_TEST_POSTGRES_DATA names the data folder of a running server of another version; its socket must be
+    in that folder and admit the user ``postgres``.
     """
     if other := os.environ.get("GENBANK_ASSETS_TEST_POSTGRES_DATA"):
         yield EmbeddedServer(Path(other), Path(other))
@@ -42,7 +42,7 @@ def server() -> Iterator[EmbeddedServer]:
     folder.chmod(0o755)
     try:
         started = ensure_server(folder)
-        # Nothing here outlives the machine: what waits for its disk are CREATE and DROP DATABASE, of every test.
+        # Durability is not needed; without it, CREATE and DROP DATABASE do not wait for the disk in every test.
         with psycopg.connect(started.url("postgres"), autocommit=True) as connection:
             for setting in ("fsync", "full_page_writes"):
                 connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
@@ -65,7 +65,7 @@ def postgres_url(server: EmbeddedServer, request: pytest.FixtureRequest) -> Iter
 
 @pytest.fixture
 def settings(tmp_path: Path, postgres_url: str) -> Settings:
-    """Settings of a store of its own; the source has to be chosen."""
+    """Settings with a fresh store and database; tests choose the source."""
     return Settings(store=tmp_path / "store", postgres_url=postgres_url, workers=1, requests_per_second=10_000)
 
 

@@ -1,4 +1,4 @@
-"""What alerts are sent to, on loopback: a webhook that keeps what is posted, and SMTP servers that keep mail."""
+"""Destinations of alerts on loopback: a webhook that records requests, and SMTP servers that record mail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET_PATH = "/services/T0SECRET/B0SECRET/xyzzySECRET"
 
 @dataclasses.dataclass
 class Webhook:
-    """A Slack-compatible webhook; ``answers`` are the status codes to give, the last one again and again."""
+    """A Slack-compatible webhook; ``answers`` are the status codes to return, the last one repeatedly."""
 
     url: str
     answers: list[int] = dataclasses.field(default_factory=lambda: [200])
@@ -36,7 +36,7 @@ class Webhook:
 
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
-    """A webhook that takes everything until it is told otherwise."""
+    """A webhook that accepts everything by default."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
@@ -72,7 +72,7 @@ def free_port() -> int:
 
 @dataclasses.dataclass
 class Mailbox:
-    """What a server took: messages, with how each came."""
+    """The messages received by a server, with how each was delivered."""
 
     port: int
     refuse: set[str] = dataclasses.field(default_factory=set)
@@ -110,7 +110,7 @@ StartMail = Callable[..., Mailbox]
 
 @pytest.fixture
 def mail_server() -> Iterator[StartMail]:
-    """Starts SMTP servers: ``mail_server()``, ``mail_server(tls=context, login=True)``."""
+    """Start SMTP servers: ``mail_server()``, ``mail_server(tls=context, login=True)``."""
     running: list[Controller] = []
 
     def start(*, tls: ssl.SSLContext | None = None, login: bool = False) -> Mailbox:

@@ -1,6 +1,6 @@
-"""A scheduler and workers of dask.distributed, each a process that a test may kill.
+"""A dask.distributed scheduler and workers, each in a process that tests can kill.
 
-Each worker has a network namespace of its own where this machine allows it, else all are on loopback.
+Each worker has its own network namespace if this machine permits it; otherwise all use loopback.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def free_port() -> int:
 
 
 class Cluster:
-    """One scheduler; workers are added one by one."""
+    """A scheduler to which workers can be added."""
 
     def __init__(self, folder: Path, *, allowed_failures: int = 2, network: Network | None = None) -> None:
         self._network = network
@@ -94,9 +94,9 @@ class Cluster:
 
 @pytest.fixture
 def dask_cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A scheduler without workers, started; skipped where distributed is not installed.
+    """A running scheduler without workers; skipped if distributed is not installed.
 
-    Where there are network namespaces, the test is in that of the scheduler.
+    If there are network namespaces, the test runs in that of the scheduler.
     """
     pytest.importorskip("distributed")
     folder = tmp_path / "dask"

@@ -1,4 +1,4 @@
-"""A store with two releases of the shared mirrors, or of what a test writes, without database and objects."""
+"""Stores with two releases of the shared mirrors, or with text written by a test, without database and objects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def quiet(line: str) -> None:
 
 
 def take_release(root: Path, settings: Settings) -> None:
-    """Everything a mirror has, as tables; its taxonomy where it has one."""
+    """Build all tables of a mirror, including its taxonomy if it has one."""
     for collection in COLLECTIONS.values():
         files = (root / collection.path).rglob("*.gz")
         divisions = {division_of_file(path.name, collection=collection) for path in files} - {None}
@@ -47,7 +47,7 @@ def settings_of(root: Path, store: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def extract_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A store with both releases of the shared mirrors; not to be written to."""
+    """A read-only store with both releases of the shared mirrors."""
     if not MIRROR_274.is_dir():
         pytest.skip("the shared mirrors are not here")
     store = tmp_path_factory.mktemp("extract") / "store"
@@ -59,7 +59,7 @@ def extract_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setti
 
 @pytest.fixture
 def store_of(tmp_path: Path) -> Callable[..., Settings]:
-    """Makes a store of flat-file text: ``store_of(phg=TEXT)`` is a GenBank 9.0 with one division."""
+    """Make a store from flat-file text: ``store_of(phg=TEXT)`` is GenBank 9.0 with one division."""
 
     def make(**divisions: str) -> Settings:
         root = tmp_path / "source"

@@ -1,4 +1,4 @@
-"""Servers that misbehave: HTTP of many manners, with answers that a test replaces, and FTP as old servers speak it."""
+"""Misbehaving servers: HTTP with replaceable responses and different index styles, and FTP with missing features."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REFSEQ_FOLDER = "refseq/release"
 
 @dataclasses.dataclass
 class Ask:
-    """A request as it came, and how often this path was asked for by this method, with this one."""
+    """A request, and how often this path was requested with this method, including this one."""
 
     method: str
     path: str
@@ -41,7 +41,7 @@ class Ask:
 
 @dataclasses.dataclass
 class Reply:
-    """An answer in place of the server's own: status, headers, body, and after how many bytes the line breaks."""
+    """A replacement response: status, headers, body, and the number of bytes after which the connection breaks."""
 
     status: int = 200
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -52,7 +52,7 @@ class Reply:
 
 @dataclasses.dataclass
 class Site:
-    """A folder over HTTP, in the manner of some server."""
+    """A folder served over HTTP, in the style of some web server."""
 
     url: str
     folder: Path
@@ -72,7 +72,7 @@ class Site:
 
 
 def index(folder: Path, path: str, style: str) -> str:
-    """An index page as this kind of server writes it."""
+    """Format an index page in the style of a server."""
     rows = []
     for entry in sorted(folder.iterdir()):
         name = entry.name + ("/" if entry.is_dir() else "")
@@ -105,7 +105,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hung up is no event here."""
+        """Ignore clients that disconnect."""
 
 
 def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
@@ -178,7 +178,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
 
 
 def is_locked(path: Path, *, alone: bool = True) -> bool:
-    """Whether somebody holds a lock on the file, so that it cannot be had ``alone``, or else beside others."""
+    """Return whether a file is locked by another process, exclusively or, with ``alone``, in any way."""
     if not path.exists():
         return False
     with path.open("a+") as file:
@@ -191,13 +191,13 @@ def is_locked(path: Path, *, alone: bool = True) -> bool:
 
 @pytest.fixture
 def plain_settings(tmp_path: Path) -> Settings:
-    """Settings of a store that needs no database."""
+    """Settings of a store without a database."""
     return Settings(store=tmp_path / "store", workers=1, requests_per_second=10_000)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries and pauses wait a fraction of what they do in earnest."""
+    """Shorten retries and pauses."""
     monkeypatch.setattr(download, "RETRY_SECONDS", 0.02)
     monkeypatch.setattr(base, "RETRY_SECONDS", 0.02)
     monkeypatch.setattr(limiter, "FIRST_PAUSE_SECONDS", 0.05)
@@ -205,19 +205,19 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def from_site(plain_settings: Settings, site: Site) -> Settings:
-    """Settings that read from ``site``."""
+    """Settings with ``site`` as the source."""
     return dataclasses.replace(plain_settings, source=site.url)
 
 
 @pytest.fixture
 def from_ftp(plain_settings: Settings, old_ftp: OldFtp) -> Settings:
-    """Settings that read from ``old_ftp``."""
+    """Settings with ``old_ftp`` as the source."""
     return dataclasses.replace(plain_settings, source=old_ftp.url)
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    """An empty folder over HTTP; fill ``folder``, set ``rule``."""
+    """An empty folder served over HTTP; add files to ``folder`` and set ``rule``."""
     made = Site("", tmp_path / "site")
     made.folder.mkdir()
     server = _Server(("127.0.0.1", 0), _handler(made))
@@ -232,7 +232,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @dataclasses.dataclass
 class OldFtp:
-    """A folder over FTP, on a server that lacks ``without`` and does ``before`` each command."""
+    """A folder served over FTP without the features ``without``; ``before`` is called for each command."""
 
     url: str
     folder: Path
@@ -245,7 +245,7 @@ class OldFtp:
 
 @pytest.fixture
 def old_ftp(tmp_path: Path) -> Iterator[OldFtp]:
-    """An empty folder over FTP; fill ``folder``. ``before`` that returns True stands for the command itself."""
+    """An empty folder served over FTP; add files to ``folder``. If ``before`` returns True, the command is skipped."""
     made = OldFtp("", tmp_path / "old-ftp")
     made.folder.mkdir()
 
@@ -294,7 +294,7 @@ def old_ftp(tmp_path: Path) -> Iterator[OldFtp]:
 def genbank_release(
     folder: Path, number: str, *, files: int = 4, seed: int = 1, kilobytes: int = 200
 ) -> dict[str, bytes]:
-    """A release of GenBank with phage files of incompressible bytes that carry its number; returns them."""
+    """Write a GenBank release with incompressible phage files that contain its number; return them."""
     draw = random.Random(f"{number} {seed}")
     genbank = folder / "genbank"
     shutil.rmtree(genbank, ignore_errors=True)
@@ -313,7 +313,7 @@ def genbank_release(
 
 
 def refseq_release(folder: Path, number: str, *, files: int = 3, seed: int = 1) -> dict[str, bytes]:
-    """A release of RefSeq's viral section, with a checksum for every file; returns its files."""
+    """Write a release of RefSeq's viral section with a checksum for every file; return its files."""
     draw = random.Random(f"refseq {number} {seed}")
     top = folder / REFSEQ_FOLDER
     shutil.rmtree(top, ignore_errors=True)

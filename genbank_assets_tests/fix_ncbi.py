@@ -1,4 +1,4 @@
-"""NCBI's servers on loopback: HTTP with ranges, ETags and faults on demand, and FTP that counts logins."""
+"""NCBI's servers on loopback: HTTP with ranges, ETags and injected faults, and FTP that counts logins."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from pyftpdlib.servers import ThreadedFTPServer
 
 @dataclasses.dataclass
 class HttpMirror:
-    """A folder served over HTTP; ``fault`` may break an answer."""
+    """A folder served over HTTP; ``fault`` may break a response."""
 
     url: str
     folder: Path
     requests: list[tuple[str, str]] = dataclasses.field(default_factory=list)
-    # Called with (method, path, how often this path was asked for): "503", "drop", "truncate" or "".
+    # Called with (method, path, number of requests for this path): returns "503", "drop", "truncate" or "".
     fault: Callable[[str, str, int], str] = lambda method, path, times: ""
-    page: str = ""  # an index to show instead of the folder's own
-    lengths: dict[str, int] = dataclasses.field(default_factory=dict)  # path → what HEAD says its length is
+    page: str = ""  # replaces the generated index page
+    lengths: dict[str, int] = dataclasses.field(default_factory=dict)  # path → Content-Length of responses to HEAD
 
 
 @dataclasses.dataclass
@@ -44,7 +44,7 @@ class FtpMirror:
 
 @pytest.fixture
 def http_mirror(tmp_path: Path) -> Iterator[HttpMirror]:
-    """An empty folder behind HTTP; fill ``folder``."""
+    """An empty folder served over HTTP; add files to ``folder``."""
     folder = tmp_path / "http"
     folder.mkdir()
     mirror = HttpMirror("", folder)
@@ -132,7 +132,7 @@ def http_mirror(tmp_path: Path) -> Iterator[HttpMirror]:
 
 @pytest.fixture
 def ftp_mirror(tmp_path: Path) -> Iterator[FtpMirror]:
-    """An empty folder behind FTP; fill ``folder``."""
+    """An empty folder served over FTP; add files to ``folder``."""
     folder = tmp_path / "ftp"
     folder.mkdir()
     mirror = FtpMirror("", folder)
@@ -175,7 +175,7 @@ def ftp_mirror(tmp_path: Path) -> Iterator[FtpMirror]:
 
 @contextlib.contextmanager
 def serving_ftp(folder: Path, handler: type[FTPHandler]) -> Iterator[str]:
-    """Serve a folder to anybody while the block lasts; gives the URL."""
+    """Serve a folder to anonymous users during the block; gives the URL."""
     authorizer = DummyAuthorizer()
     authorizer.add_anonymous(str(folder))
     handler.authorizer = authorizer

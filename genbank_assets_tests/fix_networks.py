@@ -1,6 +1,6 @@
-"""Network namespaces: a bridge in one, each process that is asked for in another, as hosts on a switch.
+"""Network namespaces: one with a bridge, and one per host connected to it.
 
-Nothing of this machine's own network is touched; all of it is gone with the processes that hold it.
+This machine's own network is not touched; everything disappears with the processes that hold it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CLONE_NEWNET = 0x40000000
 
 
 class Network:
-    """A bridge with the address 10.213.0.1, and hosts behind it."""
+    """A bridge with the address 10.213.0.1, and the hosts connected to it."""
 
     address = "10.213.0.1"
 
@@ -34,7 +34,7 @@ class Network:
             self._ip(self._hub, command)
 
     def host(self) -> tuple[str, list[str]]:
-        """A new host: its address, and what starts a command on it."""
+        """Add a host; return its address, and the command prefix that runs a program on it."""
         number, pid = len(self._holders) + 1, self._namespace()
         self._ip(self._hub, f"link add v{number} type veth peer name w{number}")
         self._ip(self._hub, f"link set v{number} master br0 up")
@@ -46,12 +46,12 @@ class Network:
 
     @property
     def hub(self) -> list[str]:
-        """What starts a command where the bridge is."""
+        """Command prefix that runs a program where the bridge is."""
         return _on(self._hub)
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
-        """This thread, and threads that it starts, are where the bridge is."""
+        """Move this thread, and threads it starts, to the bridge's namespace."""
         with Path("/proc/self/ns/net").open() as before, Path(f"/proc/{self._hub}/ns/net").open() as there:
             _setns(there.fileno())
             try:
@@ -60,7 +60,7 @@ class Network:
                 _setns(before.fileno())
 
     def close(self) -> None:
-        """End what holds the namespaces."""
+        """End the processes that hold the namespaces."""
         for holder in self._holders:
             holder.kill()
             holder.wait()
@@ -92,7 +92,7 @@ def _setns(descriptor: int) -> None:
 
 
 def why_no_networks() -> str:
-    """Why this machine has no network namespaces for us; "" where it has."""
+    """Return why network namespaces are not available; "" if they are."""
     if missing := [program for program in ("unshare", "nsenter", "ip") if shutil.which(program) is None]:
         return f"{', '.join(missing)} is not installed"
     probe = ["unshare", "--net", "ip", "link", "add", "br0", "type", "bridge"]

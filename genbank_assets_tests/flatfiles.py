@@ -1,4 +1,4 @@
-"""Small flat files for tests: records written out from parts, and the reader run over bytes."""
+"""Small flat files for tests: building records from parts, and scanning bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from genbank_assets.flatfile.scanner import Scanner
 
 
 def origin(residues: str) -> str:
-    """The ORIGIN block as NCBI writes it."""
+    """Format the ORIGIN block as NCBI writes it."""
     lines = ["ORIGIN"]
     for start in range(0, len(residues), 60):
         groups = [residues[i : i + 10] for i in range(start, min(start + 60, len(residues)), 10)]
@@ -25,7 +25,7 @@ def record(
     features: str = "",
     tail: str | None = None,
 ) -> str:
-    """One record; ``features`` are lines as they stand in a feature table."""
+    """Build a record; ``features`` are lines of its feature table."""
     locus = locus or f"LOCUS       {name:<16} {len(residues):>11} bp    DNA     linear   BCT 01-JAN-2020"
     table = f"FEATURES             Location/Qualifiers\n{features}" if features else ""
     tail = origin(residues) if tail is None else tail
@@ -33,7 +33,7 @@ def record(
 
 
 def scan(data: bytes | str, *, step: int | None = None, **limits: Any) -> tuple[Scanner, list[dict], dict[int, str]]:
-    """The scanner after all of ``data``, the rows, and residues by record ordinal."""
+    """Scan some data; return the scanner, the rows, and residues by record ordinal."""
     content = data.encode("latin-1") if isinstance(data, str) else data
     scanner = Scanner(source_file="test.seq", **limits)
     batches = []
@@ -54,7 +54,7 @@ def scan(data: bytes | str, *, step: int | None = None, **limits: Any) -> tuple[
 
 
 def feature(lines: str, *, topology: str = "linear", length: int = 7000) -> dict:
-    """The one feature that feature-table lines describe."""
+    """Return the single feature described by feature-table lines."""
     residues = "a" * length
     locus = f"LOCUS       AB000001         {length:>11} bp    DNA     {topology:<8} BCT 01-JAN-2020"
     scanner, rows, _ = scan(record(locus=locus, residues=residues, features=lines))

@@ -1,9 +1,8 @@
-"""Reads Parquet files with one library, in an environment that has it and not this package; prints what it read.
+"""Reads Parquet files with one library, in an environment without this package, and prints a digest of their content.
 
-``python foreign_reader.py LIBRARY < tables.json`` takes ``{kind: path}`` and prints ``{kind: [rows, digest] or text of
-the error}``. The digest is of all values, written alike whatever library read them, so that two readers can be compared
-by it. Every value is read, nested ones too. Only ``test_readers`` and ``scripts/test-readers`` use it; it must run with
-old versions of everything.
+``python foreign_reader.py LIBRARY < tables.json`` takes ``{kind: path}`` and prints ``{kind: [rows, digest] or error
+text}``. The digest covers all values, including nested ones, in a form independent of the library, so that readers can
+be compared. Used only by ``test_readers`` and ``scripts/test-readers``; must run with old versions of everything.
 """
 
 import datetime as dt
@@ -57,7 +56,7 @@ def pyspark_rows(path):
 
 
 def plain(value):
-    """The value as JSON, written alike for all libraries: no arrays of numpy, no NaN, whole numbers without a point."""
+    """Convert a value to JSON in the same form for all libraries: no numpy arrays, no NaN, integers without a point."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, dict):
@@ -82,7 +81,7 @@ def read(library, tables):
             rows = [plain(row) for row in globals()[library + "_rows"](path)]
             lines = sorted(json.dumps(row, sort_keys=True) for row in rows)
             answers[kind] = [len(lines), hashlib.sha256("\n".join(lines).encode()).hexdigest()]
-        except BaseException as error:  # a panic of polars is no Exception
+        except BaseException as error:  # a polars panic is not an Exception
             answers[kind] = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     return answers
 

@@ -1,7 +1,7 @@
-"""What must hold for every input of the scanner, whatever its bytes: asserted by the fuzzing target and by tests.
+"""Invariants of the scanner for any input, checked by the fuzzer and by tests.
 
-The expected figures are taken from the bytes by other means than the scanner's (split, hashlib). What a field of a
-record means is not looked at here; that is what the differential tests are for.
+Expected values are computed independently of the scanner (split, hashlib). The meaning of fields is not checked here,
+but by the differential tests.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import pyarrow as pa
 
 from genbank_assets.flatfile.scanner import LIMITS, Scanner
 
-# Small, so that inputs of a few kilobytes make several chunks and batches; two whole sequence lines fill a chunk.
+# Small, so that a few kilobytes give several chunks and batches; two sequence lines fill a chunk.
 CHUNK_BYTES = 120
 SIZES = {"chunk_bytes": CHUNK_BYTES, "sequence_batch_bytes": 300, "batch_bytes": 1000}
 BUFFER_SIZES = (1, 2, 7, 61, 100, 333, 4096)
-MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8, which may stand before a line
+MARK = b"\xef\xbb\xbf"  # UTF-8 byte order mark, which may precede a line
 FRAGMENT = "a LOCUS line without length inside a record"
 
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """All that one pass of the scanner gives."""
+    """Everything one pass of the scanner returns."""
 
     batches: list[tuple[str, pa.RecordBatch]]
     totals: dict[str, Any]
@@ -35,24 +35,24 @@ class Reading:
     orphans: list[int]
 
     def column(self, name: str, *, table: str = "records") -> list[Any]:
-        """A column's values over all batches of a table."""
+        """Return the values of a column over all batches of a table."""
         return [value for kind, batch in self.batches if kind == table for value in batch.column(name).to_pylist()]
 
 
 def read(data: bytes, *, buffer_bytes: int, abandon_at: int | None = None, **sizes: int) -> Reading:
-    """One pass in buffers of ``buffer_bytes``; with ``abandon_at`` the stream breaks off there."""
+    """Scan in buffers of ``buffer_bytes``; with ``abandon_at``, the stream breaks off there."""
     scanner = Scanner(source_file="case.seq", **(SIZES | sizes))
     batches = []
     upto = len(data) if abandon_at is None else abandon_at
     for start in range(0, upto, buffer_bytes):
-        # A copy of the slice: a read behind the buffer is behind a block of the heap, where the sanitizer sees it.
+        # Copy the slice, so that the sanitizer detects reads beyond the buffer.
         batches += scanner.feed(data[start : min(start + buffer_bytes, upto)])
     batches += scanner.finish() if abandon_at is None else scanner.abandon("broken off")
     return Reading(batches, scanner.totals, scanner.quarantine, scanner.preamble, scanner.orphans)
 
 
 def check_all(data: bytes) -> None:
-    """Every buffer size, and the stream broken off at several places."""
+    """Check all buffer sizes, and streams broken off at several offsets."""
     whole = check_reading(data)
     for size in BUFFER_SIZES:
         check_same(whole, read(data, buffer_bytes=size), what=f"buffers of {size} bytes")
@@ -62,7 +62,7 @@ def check_all(data: bytes) -> None:
 
 
 def check_some(data: bytes) -> None:
-    """The same in a few milliseconds: which size and place is the data's own choice, so that a find can be repeated."""
+    """Check one buffer size and offset, chosen from the data itself so that failures are reproducible."""
     chance = zlib.crc32(data)
     size = BUFFER_SIZES[chance % len(BUFFER_SIZES)]
     check_same(check_reading(data), read(data, buffer_bytes=size), what=f"buffers of {size} bytes")
@@ -73,7 +73,7 @@ def check_some(data: bytes) -> None:
 
 
 def check_same(whole: Reading, pieces: Reading, *, what: str) -> None:
-    """Another size of buffers changes nothing that comes out."""
+    """Check that the buffer size does not affect the result."""
     for name in ("totals", "quarantine", "preamble", "orphans"):
         ours, theirs = getattr(whole, name), getattr(pieces, name)
         assert theirs == ours, f"{what}: other {name}: {theirs} / {ours}"
@@ -83,7 +83,7 @@ def check_same(whole: Reading, pieces: Reading, *, what: str) -> None:
 
 
 def check_reading(data: bytes) -> Reading:
-    """Fed whole: every LOCUS line is accounted for, and offsets and digests lead back to the text."""
+    """Check that every LOCUS line is accounted for, and that offsets and digests match the text."""
     reading = read(data, buffer_bytes=max(1, len(data)))
     for _, batch in reading.batches:
         batch.validate(full=True)
@@ -103,13 +103,13 @@ def check_reading(data: bytes) -> Reading:
 
 
 def line_end(data: bytes) -> bytes:
-    """What ends lines: a bare carriage return (old Macs) only where the beginning of the file has no line feed."""
+    """Return the line end: a bare carriage return (old Macs) only if the file starts without a line feed."""
     head = data[: LIMITS["first_line_bytes"]]
     return b"\r" if b"\r" in head and b"\n" not in head else b"\n"
 
 
 def check_blocks(data: bytes, reading: Reading) -> None:
-    """Rows and quarantined blocks are stretches of the text, in order and apart; each has its own ordinal."""
+    """Check that rows and quarantined blocks are disjoint, ordered parts of the text with unique ordinals."""
     blocks, ordinals = [], []
     offsets, sizes = reading.column("record_offset"), reading.column("record_bytes")
     for offset, size, digest in zip(offsets, sizes, reading.column("record_sha256"), strict=True):
@@ -133,7 +133,7 @@ def check_blocks(data: bytes, reading: Reading) -> None:
 
 
 def check_sequences(reading: Reading) -> None:
-    """A record's chunks are numbered, full but for the last, and are what its digest and its length are of."""
+    """Check that chunks are numbered, full except for the last, and match the record's digest and length."""
     chunks: dict[int, list[str]] = {}
     ordinals = reading.column("record_ordinal", table="sequences")
     numbers = reading.column("chunk_ordinal", table="sequences")
@@ -153,7 +153,7 @@ def check_sequences(reading: Reading) -> None:
 
 
 def check_broken_off(data: bytes, *, at: int) -> None:
-    """A stream that breaks off leaves nothing uncounted."""
+    """Check that a stream that breaks off leaves nothing uncounted."""
     reading = read(data, buffer_bytes=100, abandon_at=at)
     assert reading.totals["records"] + reading.totals["quarantined"] == reading.totals["locus_lines"], reading.totals
     assert reading.totals["text_bytes"] == at, reading.totals
@@ -162,7 +162,7 @@ def check_broken_off(data: bytes, *, at: int) -> None:
 
 
 def check_annotation_limit(data: bytes, *, buffer_bytes: int) -> None:
-    """Records given up for their size, which is looked at after each buffer, leave the others whole."""
+    """Check that records rejected for the size of their annotation do not affect others."""
     reading = read(data, buffer_bytes=buffer_bytes, annotation_limit=600)
     for _, batch in reading.batches:
         batch.validate(full=True)

@@ -1,4 +1,4 @@
-"""Where test input lies: the bundled sample, and the shared mirrors where they are present."""
+"""Paths of test input: the bundled sample, and the shared mirrors if they exist."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``python -m genbank_assets_tests.faults --points 200 --seed 1``: the whole fault suite (make test-faults)."""
+"""``python -m genbank_assets_tests.faults --points 200 --seed 1``: runs the whole fault suite (make test-faults)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genbank_assets_tests.faults.suite import WAYS, run_suite
 
 
 def main() -> int:
-    """Run so many points and say what came of them."""
+    """Run the given number of points and report the result."""
     parser = argparse.ArgumentParser(prog="make test-faults", description=__doc__)
     parser.add_argument("--points", type=int, default=200, help="disturbed attempts (default 200)")
     parser.add_argument("--seed", type=int, help="of the first round; those after it count on from it (default: any)")

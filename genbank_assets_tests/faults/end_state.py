@@ -1,6 +1,6 @@
-"""What a store, its database and its object set are at the end, in a form that two runs can be compared by.
+"""The final state of a store, its database and its object set, in a form that can be compared between runs.
 
-Left out is what differs between any two runs: times, run ids, numbers that PostgreSQL hands out, figures of the work.
+Excludes what differs between any two runs: times, run ids, ids assigned by PostgreSQL, and performance figures.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ State = dict[str, dict[str, Any]]
 
 _NUMBERS = {"record_id", "source_file_id", "transaction_id", "run_id"}
 _WORK = {"rows_copied", "rows_merged", "sql_statements"}
-# What is current, whenever it came.
+# Columns of the current state, independent of when it was loaded.
 _CURRENT: dict[str, LiteralString] = {
     "current records": "SELECT section, accession, accession_version, encode(record_sha256, 'hex'), definition, length "
     "FROM genbank.record WHERE is_current",
@@ -34,12 +34,12 @@ _REPORT = ("report", "run_id", "made_at", "created_at", "published_at")
 
 
 def end_state(store: Path, *, database: str, objects: Path) -> State:
-    """Files, rows and objects by name; what is equal by these is equal."""
+    """Return files, rows and objects by name, for comparison."""
     return {"files": dict(_files(store)), "rows": dict(_rows(database)), "objects": dict(_objects(objects))}
 
 
 def without_history(state: State) -> State:
-    """What does not depend on when a day was applied: the tables, what is current in the database, the bucket."""
+    """Return the part that does not depend on when a day was applied: tables, current rows, the bucket."""
     return state | {
         "files": {k: v for k, v in state["files"].items() if "/postgres_table/" not in k or not k.endswith(".json")},
         "rows": {k: v for k, v in state["rows"].items() if k not in _HISTORY},
@@ -47,7 +47,7 @@ def without_history(state: State) -> State:
 
 
 def differences(ours: State, theirs: State, *, limit: int = 12) -> list[str]:
-    """What is in one and not in the other, or otherwise there; a line each."""
+    """Return a line for each difference between two states."""
     found = []
     for part in theirs:
         for name in sorted({*ours[part], *theirs[part]}):
@@ -72,7 +72,7 @@ def _first_difference(ours: Any, theirs: Any) -> str:
 
 
 def _files(store: Path) -> Iterator[tuple[str, Any]]:
-    """Every path of the store, with its content, where that is of the data and not of the run."""
+    """Return every path of the store with its content, if that depends on the data rather than the run."""
     for path in sorted(store.rglob("*")):
         name = str(path.relative_to(store))
         if path.is_symlink():
@@ -92,7 +92,7 @@ def _without_run(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _objects(folder: Path) -> Iterator[tuple[str, Any]]:
-    """The bucket as the server keeps it: what a listing shows, and what one would not."""
+    """Return the bucket as stored by the server, including what listings do not show."""
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_file():
@@ -106,7 +106,7 @@ def _objects(folder: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _rows(url: str) -> Iterator[tuple[str, Any]]:
-    """The rows of each table in a stable order, ids replaced by names; the tables there are; who is still at work."""
+    """Return the rows of each table in a stable order with ids replaced by names, the tables, and active sessions."""
     with psycopg.connect(url) as connection:
         tables = connection.execute(
             "SELECT relname, relkind, relispartition FROM pg_class WHERE relnamespace = 'genbank'::regnamespace "

@@ -1,4 +1,4 @@
-"""A small source made of a seed: two releases, each issued twice, and two days, with every kind of change between."""
+"""A small source generated from a seed: two releases, each issued twice, and two days, with every kind of change."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pathlib import Path
 from genbank_assets_tests.fix_postgres import Entry
 
 OLDER_DAY, LATER_DAY = dt.date(2026, 9, 2), dt.date(2026, 10, 20)
-RECORDS = 24  # in a file
-LONG = 20_000_000  # residues: more than two parts of a multipart upload
+RECORDS = 24  # per file
+LONG = 20_000_000  # residues; more than two parts of a multipart upload
 
 
 class Source:
-    """A folder as NCBI's; the same at every call for one seed."""
+    """A folder with NCBI's layout; identical for the same seed."""
 
     def __init__(self, folder: Path, *, seed: int) -> None:
         self.folder = folder
@@ -36,11 +36,11 @@ class Source:
         self._days()
 
     def first(self) -> None:
-        """Release 1.0, of August."""
+        """Release 1.0 of August."""
         self._first(self.bct)
 
     def first_again(self) -> None:
-        """Release 1.0 issued again: under its number and date some records are otherwise, one is gone."""
+        """Release 1.0 issued again: same number and date, some records changed, one removed."""
         bct = [dataclasses.replace(entry, title="Issued again") for entry in self.bct[:3]]
         bct.append(dataclasses.replace(self.bct[3], version=2, residues=self.bct[3].residues[::-1]))
         self._first([*bct, *self.bct[4:-1]])
@@ -49,11 +49,11 @@ class Source:
         self._release("1.0", "August 15 2026", bct=_files(bct, 3), vrl=_files(self.vrl, 2))
 
     def second(self) -> None:
-        """Release 2.0, of October: changed, replaced, new and gone records, one in the other division."""
+        """Release 2.0 of October: changed, replaced, new and removed records, one moved to another division."""
         self._second("The release changed it")
 
     def second_again(self) -> None:
-        """Release 2.0 issued again, with one record otherwise."""
+        """Release 2.0 issued again, with one record changed."""
         self._second("The release issued again changed it")
 
     def _second(self, title: str) -> None:
@@ -63,7 +63,7 @@ class Source:
         moved = dataclasses.replace(bct.pop(40), division="VRL")
         bct.pop(50)
         vrl = [*self.vrl[:-1], moved]
-        # The first two files of bct hold what they held but for two records; the last file of vrl alone is another.
+        # Two records in the first two files of bct are changed; of vrl only the last file is.
         self._release("2.0", "October 15 2026", bct=_files([*bct, self.new[0]], 3), vrl=_files(vrl, 2))
 
     def _days(self) -> None:
@@ -112,6 +112,6 @@ def _files(entries: Sequence[Entry], count: int) -> list[list[Entry]]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """With the time of its content: the same content made again is the same file."""
+    """Write a file with a modification time derived from its content, so that the same content is the same file."""
     path.write_bytes(content)
     os.utime(path, (1_780_000_000, 1_780_000_000 + zlib.crc32(content) % 1_000_000))

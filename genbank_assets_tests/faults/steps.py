@@ -1,9 +1,9 @@
-"""One step of the scenario in a process of its own, as Dagster's assets do it: what the fault suite kills.
+"""One step of the scenario in its own process, run like Dagster's assets; this is what the fault suite kills.
 
 ``python -m genbank_assets_tests.faults.steps STEP``: ``release``, ``prune``, ``refused`` (the source offers an older
-release), ``verify``, or a day such as ``2026-09-02``. It prints ``begun`` when everything is imported, ``stage NAME``
-before each stage. Ends with 3 and a sentence after an error of the package; anything else is a traceback, which the
-suite counts as a failure.
+release), ``verify``, or a day such as ``2026-09-02``. Prints ``begun`` after all imports and ``stage NAME`` before each
+stage. Exits with 3 and a message after an error of the package; any other error is a traceback, which the suite counts
+as a failure.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from genbank_assets.tables.records import build_records
 
 SECTIONS = ("bct", "vrl")
 FAILED = 3
-# The stages of a step, in the order in which it says them.
+# The stages of a step, in the order in which it prints them.
 _NAMES = ("raw_files", "records", "unique_records", "postgres_table", "object_set")
 STAGES = {
     "release": tuple(f"{section} {name}" for section in SECTIONS for name in _NAMES),
@@ -46,7 +46,7 @@ say = functools.partial(print, flush=True)
 
 
 def release(settings: Settings) -> None:
-    """All five stages of both divisions, each under the division's lock."""
+    """Run all five stages of both divisions, each under the division's lock."""
     for section in SECTIONS:
         key = PartitionKey("genbank", section)
         found: list[PartitionRelease] = []
@@ -62,7 +62,7 @@ def release(settings: Settings) -> None:
 
 
 def day(settings: Settings, wanted: dt.date) -> None:
-    """All five stages of a daily update."""
+    """Run all five stages of a daily update."""
     partition = daily_partition(settings, collection=GENBANK, day=wanted)
     _alone(settings, partition.key, "raw_files", lambda **options: fetch_daily(GENBANK, day=wanted, **options))
     stages = (build_records, build_unique_records, apply_day, publish_division)
@@ -71,7 +71,7 @@ def day(settings: Settings, wanted: dt.date) -> None:
 
 
 def refused(settings: Settings) -> None:
-    """A source that has fallen back to an older release gets nothing into the store."""
+    """Check that a source with an older release does not change the store."""
     for section in SECTIONS:
         key = PartitionKey("genbank", section)
         try:
@@ -84,7 +84,7 @@ def refused(settings: Settings) -> None:
 
 
 def verify(settings: Settings) -> None:
-    """Look at everything from the side: each byte against its manifest, the database and the set against the tables."""
+    """Verify everything: bytes against manifests, the database and the set against the tables."""
     problems = [str(problem) for problem in verify_store(settings, sample=20).problems]
     with open_database(settings) as database, database.transaction() as session:
         for section in SECTIONS:
@@ -96,7 +96,7 @@ def verify(settings: Settings) -> None:
 
 
 def prune(settings: Settings) -> None:
-    """What no manifest lists, however new."""
+    """Delete what no manifest lists, regardless of age."""
     say("stage prune")
     prune_objects(settings, older_than=dt.timedelta(seconds=-900), progress=say)
 
@@ -109,7 +109,7 @@ def _alone(settings: Settings, key: PartitionKey, name: str, stage: Stage, *argu
 
 
 def main() -> int:
-    """Run the step that the command line names."""
+    """Run the step named on the command line."""
     settings = settings_from_environment()
     steps = {"release": release, "prune": prune, "refused": refused, "verify": verify}
     say("begun")

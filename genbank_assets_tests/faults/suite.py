@@ -1,11 +1,10 @@
-"""The fault suite: a scenario of releases, days and prunes, disturbed at random points, ends as the undisturbed one.
+"""The fault suite: a scenario of releases, days and prunes, disturbed at random points, must end as if undisturbed.
 
-A round runs the scenario once. Each step is begun some times and disturbed each time, in a stage, at a moment of it and
-in a way that the round's seed chooses, until an attempt comes to its end all the same: one such attempt is a point. One
-that was over before it could be disturbed is none. Then the step runs undisturbed. After the last one everything runs
-once more and is verified, and store, database and bucket are compared with those of a round without any disturbance;
-nothing of a killed run may be left. In every other round steps that were disturbed are not run again in their turn
-(``skips``): what follows has to make it right.
+A round runs the scenario once. Each step is attempted repeatedly and disturbed each time, at a stage, moment and in a
+way chosen by the round's seed, until an attempt completes; every disturbed attempt is a point, unless it ended before
+the disturbance. Then the step runs undisturbed. After the last step everything runs once more and is verified, and
+store, database and bucket are compared with those of an undisturbed round; no process of a killed run may be left. In
+every other round, disturbed steps are not repeated (``skips``), and later steps must complete the work.
 """
 
 from __future__ import annotations
@@ -27,37 +26,37 @@ from genbank_assets_tests.faults.steps import DAY_STAGES, FAILED, STAGES
 from genbank_assets_tests.faults.world import Step, World, postgres, world
 
 OLDER, LATER = OLDER_DAY.isoformat(), LATER_DAY.isoformat()
-# What the source offers, and what runs then.
+# State of the source, and the step that runs then.
 SCENARIO = (
     ("first", "release"), ("first_again", "release"), ("first", "release"), ("first", OLDER), ("first", "prune"),
     ("second", "release"), ("first_again", "refused"), ("second_again", "release"), ("second_again", LATER),
     ("second", "release"), ("second", "prune"),
 )  # fmt: skip
 ONCE_MORE = ("release", OLDER, LATER, "prune")
-# A way and how often it is chosen; those that need a file system of the store's own are left out without.
+# Kind of disturbance and its weight; those that need a separate file system for the store are skipped without one.
 WAYS = {
     "run": 5, "all": 3, "worker": 3, "stop": 1, "postgres": 4, "backend": 2, "s3": 4, "both servers": 1, "full": 4,
     "read-only": 1, "clock": 2, "full at a name": 3, "kill at a name": 3,
 }  # fmt: skip
-# Set before the step begins, and not at a moment of it.
+# Applied before the step starts, rather than at some moment.
 BEFOREHAND = {"read-only", "full at a name", "kill at a name"}
 DATA_SEED = 11
 
 
 @dataclasses.dataclass
 class Result:
-    """What came of some rounds."""
+    """Result of some rounds."""
 
     points: int = 0
     ways: Counter[str] = dataclasses.field(default_factory=Counter)
     outcomes: Counter[str] = dataclasses.field(default_factory=Counter)
     stages: Counter[str] = dataclasses.field(default_factory=Counter)
-    missed: int = 0  # attempts that were over before they could be disturbed
+    missed: int = 0  # attempts that ended before they were disturbed
     problems: list[str] = dataclasses.field(default_factory=list)
 
 
 class Round:
-    """One run through the scenario, disturbed as the seed says."""
+    """One run of the scenario with the disturbances of a seed."""
 
     def __init__(
         self,
@@ -78,7 +77,7 @@ class Round:
         self.skips = seed % 2 == 1
 
     def run(self, *, points: int) -> None:
-        """All steps; at most so many points."""
+        """Run all steps, with at most ``points`` disturbances."""
         done: list[str] = []
         for offered, step in SCENARIO:
             getattr(self._world.source, offered)()
@@ -96,7 +95,7 @@ class Round:
         self.undisturbed("verify")
 
     def once_more(self) -> None:
-        """Everything once more."""
+        """Run everything once more."""
         for step in ONCE_MORE:
             self.undisturbed(step)
 
@@ -112,12 +111,12 @@ class Round:
             self._problem(f"{name}, undisturbed, ended with {code}: {step.lines[-4:]}")
 
     def _attempt(self, name: str, *, beside: str | None) -> bool:
-        """Whether it came to its end all the same, so that there is nothing left to disturb."""
+        """Return whether the attempt completed, so that nothing is left to disturb."""
         way = self._draw.choice(self._ways)
         stage = self._draw.choice(STAGES.get(name, DAY_STAGES))
-        # Early moments more often: a stage that goes on after an attempt has less to do.
+        # Prefer early moments, because a resumed stage has less to do.
         moment = self._seconds.get((name, stage), 1.0) * self._draw.random() ** 2
-        # Drawn before anything runs, so that a seed always says the same.
+        # Drawn in advance, so that a seed always gives the same disturbances.
         size, pause = self._draw.choice([0, 4, 16, 64, 128, 256, 512, 1024]), self._draw.uniform(0, 1.5)
         off = self._draw.choice([-1, 1]) * 10 ** self._draw.uniform(1, 7)
         number = self._draw.choice(range(1, 40))

@@ -1,6 +1,6 @@
-"""What the scenario runs on: a store on a file system of its own, PostgreSQL, an S3 server, a source; and their faults.
+"""The environment of the scenario: a store, PostgreSQL, an S3 server and a source, with fault injection.
 
-The servers are real and the suite's own. What is chosen when belongs to ``suite``.
+The servers are real and belong to the suite. Choosing faults belongs to ``suite``.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from genbank_assets_tests.paths import ROOT
 STEP_SECONDS = 600.0
 MARK = "FAULTS_WORLD"
 CLOCK = Path(__file__).parent / "clock"
-STORE_MEGABYTES = 1000  # in memory, and only what is used of it
+STORE_MEGABYTES = 1000  # tmpfs; memory is only used as needed
 
 
 class Step:
-    """A step under way, in a session of its own; its lines are read as they come."""
+    """A running step in its own session; its output is read line by line."""
 
     def __init__(self, name: str, *, environment: dict[str, str]) -> None:
         self.name = name
@@ -46,7 +46,7 @@ class Step:
             start_new_session=True,
         )  # fmt: skip
         self.lines: list[str] = []
-        self.stages: dict[str, float] = {}  # name → when it began
+        self.stages: dict[str, float] = {}  # name → start time
         self._came = threading.Condition()
         self._is_closed = False
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -66,27 +66,27 @@ class Step:
             self._came.notify_all()
 
     def wait_begun(self) -> None:
-        """Until its imports are done."""
+        """Wait until its imports are done."""
         with self._came:
             self._came.wait_for(lambda: self._is_closed or "begun" in self.lines, STEP_SECONDS)
 
     def wait_stage(self, name: str) -> None:
-        """Until the stage of this name begins, or until it has ended."""
+        """Wait until a stage starts, or until the step has ended."""
         with self._came:
             self._came.wait_for(lambda: self._is_closed or name in self.stages, STEP_SECONDS)
 
     def stage(self) -> str:
-        """The stage it is at."""
+        """Return the current stage."""
         with self._came:
             return next(reversed(self.stages), "")
 
     def wait_ended(self, seconds: float) -> None:
-        """So long, or until it has ended."""
+        """Wait until it has ended, at most ``seconds``."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(seconds)
 
     def children(self) -> list[int]:
-        """Its worker processes; not Python's tracker of resources: one that is begun anew prints tracebacks."""
+        """Return its worker processes, without Python's resource tracker, which prints tracebacks if restarted."""
         found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         with contextlib.suppress(OSError):
             pids = [int(pid) for pid in found.read_text().split()]
@@ -94,7 +94,7 @@ class Step:
         return []
 
     def end(self) -> int:
-        """Its exit code; one that takes too long is an error that shows where it hangs."""
+        """Return its exit code; raise with a stack dump if it takes too long."""
         try:
             code = self.process.wait(STEP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -105,12 +105,12 @@ class Step:
         return code
 
     def kill(self, number: int) -> None:
-        """Signal the process, not its workers."""
+        """Signal the process, but not its workers."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
 
     def kill_session(self) -> None:
-        """Kill it with everything it started, as a lack of power does."""
+        """Kill it with everything it started, like a power failure."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
@@ -120,9 +120,9 @@ class World:
     """One store with its servers.
 
     Attributes:
-        folder: holds all of it.
-        server: the PostgreSQL, which several worlds may share one after the other.
-        is_mounted: whether the store is on a file system of its own, which can be full or read-only.
+        folder: parent folder of everything.
+        server: the PostgreSQL server, which several worlds may use in turn.
+        is_mounted: whether the store has its own file system, which can be filled or remounted read-only.
     """
 
     folder: Path
@@ -142,27 +142,27 @@ class World:
 
     @property
     def objects(self) -> Path:
-        """The bucket's folder, as the S3 server keeps it."""
+        """The bucket's folder on the S3 server."""
         return self.folder / "s3" / "mirror"
 
     @property
     def scratch(self) -> Path:
-        """Where steps have their temporary files."""
+        """Folder for the steps' temporary files."""
         return self.folder / "scratch"
 
     @property
     def clock(self) -> Path:
-        """The file that says by how many seconds the steps' clock is off."""
+        """File with the offset of the steps' clock in seconds."""
         return self.folder / "clock"
 
     def step_clock(self, seconds: float) -> None:
-        """Set the steps' clock so much off the true time."""
+        """Set the offset of the steps' clock."""
         temporary = self.clock.with_suffix(".next")
         temporary.write_text(str(seconds))
         temporary.replace(self.clock)
 
     def environment(self) -> dict[str, str]:
-        """Of a step."""
+        """Return the environment of a step."""
         s3 = S3Server(f"http://127.0.0.1:{self.s3_port}", "mirror")
         ours = {k: v for k, v in os.environ.items() if not k.startswith(("GENBANK_ASSETS_", "DAGSTER_", "AWS_"))}
         ours |= s3.environment
@@ -190,7 +190,7 @@ class World:
         return Step(name, environment=self.environment() | more)
 
     def start_s3(self) -> None:
-        """Start the S3 server, on the port of before."""
+        """Start the S3 server on its previous port."""
         rclone = Path(sys.executable).parent / "rclone"
         program = str(rclone) if rclone.exists() else "rclone"
         self.s3_process = subprocess.Popen(
@@ -200,13 +200,13 @@ class World:
         )  # fmt: skip
 
     def kill_s3(self) -> None:
-        """``kill -9`` of the S3 server."""
+        """Kill the S3 server."""
         assert self.s3_process is not None
         self.s3_process.kill()
         self.s3_process.wait()
 
     def kill_postgres(self, *, only_a_backend: bool) -> None:
-        """``kill -9`` of the server with all its processes, or of one that serves a connection."""
+        """Kill PostgreSQL with all its processes, or only one backend."""
         paths = existing_paths(self.server_folder)
         assert paths is not None
         first = postmaster_of(paths.data)
@@ -223,7 +223,7 @@ class World:
                 os.kill(pid, signal.SIGKILL)
 
     def start_postgres(self) -> None:
-        """Start it again and wait for its recovery."""
+        """Start PostgreSQL and wait for recovery."""
         ensure_server(self.server_folder, databases=())
         deadline = time.monotonic() + 60
         while True:
@@ -237,21 +237,21 @@ class World:
                 return
 
     def fill(self, *, left_kilobytes: int) -> None:
-        """Leave so much room in the store's file system."""
+        """Fill the store's file system up to the given free space."""
         used = shutil.disk_usage(self.folder / "volume").used
         self.remount(f"rw,size={used // 1024 + left_kilobytes}k")
 
     def empty(self) -> None:
-        """Give the room back, and allow writing."""
+        """Free the space, and remount read-write."""
         self.remount(f"rw,size={STORE_MEGABYTES}m")
 
     def remount(self, how: str) -> bool:
-        """Change the options of the store's file system; false where it refuses, as with files open for writing."""
+        """Change mount options of the store's file system; return False if refused, as with files open for writing."""
         command = ["mount", "-o", f"remount,{how}", str(self.folder / "volume")]
         return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
     def processes(self) -> list[int]:
-        """Processes of steps that are still there."""
+        """Return remaining processes of steps."""
         wanted = f"{MARK}={self.mark}".encode()
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
@@ -261,32 +261,32 @@ class World:
         return found
 
     def wait_for_nobody(self, *, seconds: float = 15.0) -> list[int]:
-        """Processes that are still there after so long."""
+        """Return the processes that remain after ``seconds``."""
         deadline = time.monotonic() + seconds
         while (left := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.1)
         return left
 
     def state(self) -> State:
-        """What store, database and bucket are now."""
+        """Return the current state of store, database and bucket."""
         found = end_state(self.store, database=self.server.url(self.database), objects=self.objects)
         scratch = {str(path.relative_to(self.scratch)): "there" for path in self.scratch.rglob("*")}
         return found | {"scratch": scratch, "multipart uploads": dict.fromkeys(self.uploads(), "there")}
 
     def uploads(self) -> list[str]:
-        """Keys of multipart uploads that were begun and neither completed nor aborted."""
+        """Return keys of unfinished multipart uploads."""
         s3 = S3Server(f"http://127.0.0.1:{self.s3_port}", "mirror")
         try:
             return [upload["Key"] for upload in s3.client().list_multipart_uploads(Bucket=s3.bucket).get("Uploads", [])]
         except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchUpload":  # rclone says this where there are none
+            if error.response["Error"]["Code"] != "NoSuchUpload":  # rclone's response if there are none
                 raise
             return []
 
 
 @contextlib.contextmanager
 def postgres(folder: Path) -> Iterator[EmbeddedServer]:
-    """A PostgreSQL of the suite's own."""
+    """Start a PostgreSQL server for the suite."""
     folder.mkdir(parents=True)
     try:
         yield ensure_server(folder, databases=())
@@ -296,7 +296,7 @@ def postgres(folder: Path) -> Iterator[EmbeddedServer]:
 
 @contextlib.contextmanager
 def world(folder: Path, *, server: EmbeddedServer, server_folder: Path, seed: int) -> Iterator[World]:
-    """An empty store with a source made of the seed; the servers run."""
+    """Give an empty store with a source generated from the seed, and running servers."""
     volume = folder / "volume"
     volume.mkdir(parents=True)
     (folder / "s3" / "mirror").mkdir(parents=True)
