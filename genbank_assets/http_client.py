@@ -54,6 +54,15 @@ def proxy_of(url: str) -> str | None:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
+def way_to(url: str) -> str:
+    """Return "via the proxy … " without its credentials, for messages about a URL; "" without a proxy."""
+    proxy = proxy_of(url)
+    if proxy is None:
+        return ""
+    parts = urlsplit(proxy)
+    return f"via the proxy {parts.scheme}://{parts.netloc.rpartition('@')[2]} "
+
+
 def _bypasses_proxy(netloc: str, host: str, proxies: dict[str, str]) -> bool:
     """Return whether NO_PROXY lists the host, a parent domain of it, or an address range that contains it."""
     if urllib.request.proxy_bypass(netloc) or urllib.request.proxy_bypass(host):

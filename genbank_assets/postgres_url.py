@@ -22,6 +22,8 @@ _PARAMETER = re.compile(r"[A-Za-z_]+=.*")
 _FREE_PARAMETER = re.compile(
     r"(?:user|password|passfile|dbname|service|options|(?:fallback_)?application_name|ssl\w+|krb\w+|gss\w+)=.*"
 )
+# Parameters that may appear in messages: not options, which may set anything, nor passwords of keys.
+_SHOWN_PARAMETER = re.compile(r"(?:host|hostaddr|port|service|sslmode|target_session_attrs)=.*")
 FORMS = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or host=… dbname=… user=… password='…'"
 
 
@@ -52,8 +54,10 @@ def sqlalchemy_url(url: str) -> str:
 
 
 def shown_postgres_url(url: str) -> str:
-    """Return a normalised URL with its password masked."""
-    return re.sub(r"(://[^:/@]*:)[^@/]*@", rf"\g<1>{HIDDEN}@", url, count=1)
+    """Return a normalised URL with its password masked and only those parameters that identify the server."""
+    address, _, query = re.sub(r"(://[^:/@]*:)[^@/]*@", rf"\g<1>{HIDDEN}@", url, count=1).partition("?")
+    shown = [pair for pair in query.split("&") if _SHOWN_PARAMETER.fullmatch(pair)]
+    return f"{address}?{'&'.join(shown)}" if shown else address
 
 
 def _from_url(rest: str, *, variable: str) -> str:
@@ -118,7 +122,8 @@ def _from_keywords(text: str, *, variable: str) -> str:
 
 
 def _url(*, user: str, password: str | None, hosts: str, database: str, parameters: list[tuple[str, str]]) -> str:
-    remember(password)
+    for secret in (password, *(value for name, value in parameters if name == "sslpassword")):
+        remember(secret)
     user_info = quote(user, safe="") + ("" if password is None else f":{quote(password, safe='')}")
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters)
     return (

@@ -1,4 +1,4 @@
-"""Preflight checks of store, source, database and object store, within seconds and before a run starts.
+"""Preflight checks of store, source, database, object store and executor, within seconds and before a run starts.
 
 Without them, every stage would discover a wrong address on its own, after retries, and leave failed assets over intact
 data. Nothing is modified except for a temporary file in the store. Requirements of a single stage are checked by the
@@ -50,17 +50,22 @@ def check_readiness(
         progress: called with what the source offers and, every few seconds, with what is being waited for.
 
     Raises:
-        SettingsError: the store cannot be written.
+        SettingsError: the store cannot be written, or there is no such executor.
         SourceError: the source cannot be reached or is not a GenBank mirror.
         ReleaseError: the source offers a different release than requested.
         DatabaseError: PostgreSQL cannot be reached, is too old, or does not permit loading.
         ObjectStoreError: the object store cannot be reached or the bucket does not exist.
+        WorkerLostError: the Dask scheduler cannot be reached.
     """
+    from genbank_assets.compute.remote import check_executor
+
     check_store(settings.store)
     with announced("PostgreSQL", progress):
         check_database(settings)
     with announced(f"the object store {settings.objects_url}", progress):
         check_objects(settings)
+    with announced(f"the executor {settings.executor}", progress):
+        check_executor(settings)
     for collection in dict.fromkeys(key.collection for key in keys):
         offered = check_source(settings, collection, progress=progress)
         if release is not None:
@@ -94,7 +99,9 @@ def check_store(store: Path) -> None:
         with tempfile.TemporaryFile(dir=store, prefix=".probe-") as probe:
             probe.write(b"x" * 4096)
     except OSError as error:
-        reason = "it is a file" if store.is_file() else error.strerror
+        reason = "it is a file" if store.exists() and not store.is_dir() else error.strerror
+        if store.is_symlink() and not store.exists():
+            reason = f"it is a link to {store.readlink()}, which is not there"
         raise SettingsError(
             f"the store {store} cannot be written: {reason}; choose another with --store or GENBANK_ASSETS_STORE"
         ) from None

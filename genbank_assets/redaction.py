@@ -2,7 +2,8 @@
 
 Known secrets are passwords in URLs of the environment, AWS keys, the secrets of alerts, and whatever was passed to
 :func:`remember`; they are redacted in every encoding in which programs repeat them. In addition, anything that looks
-like the password of a URL is redacted. :class:`~genbank_assets.errors.GenbankAssetsError` redacts its message here.
+like the password or the signature of a URL is redacted. :class:`~genbank_assets.errors.GenbankAssetsError` redacts its
+message here.
 """
 
 from __future__ import annotations
@@ -29,7 +30,15 @@ _URL_VARIABLE = re.compile(r"GENBANK_ASSETS_\w+|AWS_ENDPOINT_URL\w*|\w*_proxy", 
 _URL_PASSWORDS = (re.compile(r"://[^:/?#\s]*:([^/?#]*)@"), re.compile(r"://[^:/?#\s]*:(.*)@", re.DOTALL))
 # Except for the placeholders in this package's own usage messages.
 _URL_IN_TEXT = re.compile(r"(://[^:/?#@\s]*:)(?!PASSWORD@)[^\s/]*@")
-_KEYWORD_PASSWORD = re.compile(r"""(\bpassword\s*=\s*)(?!'…')('(?:[^'\\]|\\.)*'|"[^"]*"|[^\s&'"]+)""", re.IGNORECASE)
+_KEYWORD_PASSWORD = re.compile(
+    r"""(\b(?:ssl)?password\s*=\s*)(?!'…')('(?:[^'\\]|\\.)*'|"[^"]*"|[^\s&'"]+)""", re.IGNORECASE
+)
+# Signatures and tokens of URLs, which grant access like a password.
+_QUERY_SECRET = re.compile(
+    r"""([?&;](?:x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|awsaccesskeyid|\w*[_-]?token"""
+    r"""|\w*[_-]?secret|api[_-]?key)=)([^&;#\s'"<>]+)""",
+    re.IGNORECASE,
+)
 # A secret that could be part of an ordinary word is redacted only at word boundaries.
 _WORD = re.compile(r"[a-z]+|.{1,5}", re.DOTALL)
 _remembered: set[str] = set()
@@ -47,12 +56,14 @@ def redacted(text: str) -> str:
     if pattern is not None:
         text = pattern.sub(HIDDEN, text)
     text = _URL_IN_TEXT.sub(rf"\g<1>{HIDDEN}@", text)
+    text = _QUERY_SECRET.sub(rf"\g<1>{HIDDEN}", text)
     return _KEYWORD_PASSWORD.sub(rf"\g<1>{HIDDEN}", text)
 
 
 def passwords_in(text: str) -> Iterator[str]:
-    """Yield the password in a URL or connection string, if any, both as written and decoded."""
+    """Yield the secrets in a URL or connection string, if any, both as written and decoded."""
     found = [match[1] for pattern in _URL_PASSWORDS for match in pattern.finditer(text)]
+    found += [match[2] for match in _QUERY_SECRET.finditer(text)]
     for match in _KEYWORD_PASSWORD.finditer(text):
         quoted = match[2][:1] == match[2][-1:] and match[2][:1] in {"'", '"'}
         found.append(re.sub(r"\\(.)", r"\1", match[2][1:-1]) if quoted else match[2])

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from genbank_assets.errors import SettingsError
 from genbank_assets.postgres_url import normalised_postgres_url
 from genbank_assets.redaction import passwords_in, redacted, remember
+from genbank_assets.setting_values import KINDS, converted, expanded, is_place, shortened
 
 PREFIX = "GENBANK_ASSETS_"
 DEFAULT_SOURCE = "https://ftp.ncbi.nlm.nih.gov"
@@ -120,7 +121,7 @@ class Settings:
             value = getattr(self, name)
             if math.isnan(value) or not least <= value <= greatest:
                 kind = "at least 1" if value < least == 1 else f"between {least:,} and {greatest:,}"
-                raise SettingsError(f"{_variable(name)} must be {kind}, not {value}")
+                raise SettingsError(f"{_variable(name)} must be {kind}, not {shortened(str(value))}")
         for name in _POSITIVE:
             if not 0 < getattr(self, name) < float("inf"):
                 raise SettingsError(f"{_variable(name)} must be more than 0, not {getattr(self, name)}")
@@ -138,6 +139,10 @@ class Settings:
         if self.postgres_url is not None:
             url = normalised_postgres_url(self.postgres_url, variable=_variable("postgres_url"))
             object.__setattr__(self, "postgres_url", url)
+        if not re.fullmatch(r"https?://[^\s/?#]\S*", self.dagster_url, re.IGNORECASE):
+            raise SettingsError(
+                f"{_variable('dagster_url')} must be an address such as http://127.0.0.1:3000, not {self.dagster_url!r}"
+            )
 
     def __repr__(self) -> str:
         shown = (f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self) if field.repr)
@@ -169,7 +174,13 @@ class Settings:
             except ValueError:
                 parts, port = None, None
             if parts is None or (scheme.lower() != "file" and (not parts.hostname or port == 0)):
-                raise SettingsError(f"{_variable('source')} is not a valid URL: {one!r}")
+                several = "; several stand with blanks between them" if "," in one else ""
+                raise SettingsError(f"{_variable('source')} is not a valid URL: {one!r}{several}")
+            if scheme.lower() != "s3" and (parts.query or parts.fragment):
+                raise SettingsError(
+                    f"{_variable('source')} holds ? or #, which no folder of a server has: leave out what is behind "
+                    "it, or write %3F and %23 where they are part of a password"
+                )
 
     def _check_objects(self) -> None:
         for name in ("objects", "tables"):
@@ -181,9 +192,10 @@ class Settings:
                     f"{_variable(name)} holds credentials: leave them out and set AWS_ACCESS_KEY_ID and "
                     "AWS_SECRET_ACCESS_KEY"
                 )
-            if url and not _is_place(url):
+            if url and not is_place(url):
                 raise SettingsError(
-                    f"{_variable(name)} must be s3://bucket/prefix (without ? or #) or file:///folder, not {url!r}"
+                    f"{_variable(name)} must be s3://bucket/prefix (without ? or #) or file:///folder, not "
+                    f"{shortened(url)!r}"
                 )
         if self.tables and self.tables.rstrip("/") == self.objects_url.rstrip("/"):
             raise SettingsError(f"{_variable('tables')} and {_variable('objects')} must be different places")
@@ -222,17 +234,17 @@ def settings_from_environment(environment: Mapping[str, str] | None = None) -> S
         if not text:
             continue
         try:
-            values[field.name] = _converted(text, field.name)
+            values[field.name] = converted(text, default=field.default)
         except ValueError:
-            kind = _KINDS[type(field.default)]
-            raise SettingsError(f"{variable} must be {kind}, not {text!r}") from None
+            kind = KINDS[type(field.default)]
+            raise SettingsError(f"{variable} must be {kind}, not {shortened(text)!r}") from None
     if "://" in str(values.get("store", "")):
         raise SettingsError(
             f"{_variable('store')} must be a folder, not {values['store']!r}: published tables are read with "
             f"{_variable('tables')} or --store"
         )
     if "store" in values:
-        values["store"] = Path(str(values["store"])).expanduser()
+        values["store"] = expanded(str(values["store"]), variable=_variable("store"))
     return Settings(**values)  # type: ignore[arg-type]
 
 
@@ -255,27 +267,3 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
 
 def _variable(field: str) -> str:
     return f"{PREFIX}{field.upper()}"
-
-
-def _is_place(url: str) -> bool:
-    """Return whether a URL names a bucket or a local folder."""
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return parts.netloc in {"", "localhost"} and parts.path.startswith("/")
-    return parts.scheme == "s3" and bool(parts.netloc) and not parts.query and not parts.fragment
-
-
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
-
-
-def _converted(text: str, name: str) -> object:
-    default = getattr(Settings, name, None)
-    if isinstance(default, bool):
-        if text.lower() not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
-            raise ValueError(text)
-        return text.lower() in {"1", "true", "yes", "on"}
-    if isinstance(default, int):
-        return int(text)
-    if isinstance(default, float):
-        return float(text)
-    return text

@@ -31,6 +31,7 @@ from genbank_assets.catalog.frames import (
 from genbank_assets.catalog.rows import residues_of, rows_matching, rows_named
 from genbank_assets.errors import NotFoundError
 from genbank_assets.flatfile.seqrecord import to_seqrecord
+from genbank_assets.setting_values import expanded
 from genbank_assets.store import PartitionKey
 
 if TYPE_CHECKING:
@@ -272,7 +273,8 @@ def open_mirror(store: str | os.PathLike[str] | None = None) -> Mirror:
     """
     if isinstance(store, str) and is_bucket_url(store):
         return Mirror(TableBucket(store))
-    path = Path(store if store is not None else os.environ.get("GENBANK_ASSETS_STORE") or "data").expanduser()
+    chosen = store if store is not None else os.environ.get("GENBANK_ASSETS_STORE") or "data"
+    path = expanded(os.fspath(chosen), variable="the store")
     if not path.is_dir():
         raise NotFoundError(f"there is no store at {path}: name the folder that GENBANK_ASSETS_STORE names")
     return Mirror(path)

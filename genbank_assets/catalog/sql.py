@@ -18,6 +18,7 @@ from genbank_assets.catalog.duck import literal
 from genbank_assets.catalog.ducklake import FILE, CatalogReport, attached, build_catalog, catalog_path, snapshots
 from genbank_assets.errors import NotFoundError, QueryError
 from genbank_assets.release_facts import release_sort_key
+from genbank_assets.setting_values import expanded
 from genbank_assets.store import temporary_beside, write_atomically
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def bucket_catalog(tables: TableBucket, *, progress: Callable[[str], None] = lam
         IntegrityError: the catalog's counts differ from those of the manifests.
         ObjectStoreError: the store failed.
     """
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "genbank-assets"
+    caches = expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache", variable="XDG_CACHE_HOME") / "genbank-assets"
     path = caches / hashlib.sha256(tables.address.encode()).hexdigest()[:16] / FILE
     if not path.is_file():
         with contextlib.suppress(NotFoundError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -39,7 +40,7 @@ def open_dask(address: str, settings: Settings) -> Iterator[DaskCluster]:
         raise SettingsError(
             'GENBANK_ASSETS_EXECUTOR=dask://… needs the package distributed: pip install "genbank-assets[dask]"'
         ) from None
-    if not address:
+    if not re.fullmatch(r".+:\d+", address):
         raise SettingsError("GENBANK_ASSETS_EXECUTOR must name Dask's scheduler, such as dask://scheduler:8786")
     try:
         client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False, name="genbank-assets")

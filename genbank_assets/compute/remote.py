@@ -130,6 +130,22 @@ def run_tasks(
         return run.results()
 
 
+def check_executor(settings: Settings) -> None:
+    """Check that the executor exists and, for Dask, that its scheduler answers; other executors are not started.
+
+    Raises:
+        SettingsError: no package offers the executor.
+        WorkerLostError: the Dask scheduler cannot be reached.
+    """
+    if settings.executor == "local":
+        return
+    name, _, address = settings.executor.partition("://")
+    factory = _factory(name)
+    if name == "dask":
+        with factory(address, settings):
+            pass
+
+
 class _Run:
     """The tasks of a run on an executor."""
 

@@ -18,6 +18,7 @@ import genbank_assets
 from genbank_assets.defs.storage import STORAGE_VARIABLE, storage_url
 from genbank_assets.errors import DatabaseError, SettingsError, causes, one_line
 from genbank_assets.postgres_url import normalised_postgres_url, shown_postgres_url, sqlalchemy_url
+from genbank_assets.setting_values import expanded
 from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
 from genbank_assets.waits import announced
@@ -70,7 +71,7 @@ def prepare_instance(settings: Settings) -> Path:
 
 
 def _chosen_home(chosen: str) -> Path:
-    home = Path(chosen).expanduser()
+    home = expanded(chosen, variable="DAGSTER_HOME")
     if not home.is_absolute() or not home.is_dir():
         wrong = "not a folder" if home.is_absolute() else "not an absolute path"
         raise SettingsError(f"DAGSTER_HOME is {chosen}, which is {wrong}: correct it, or unset it to use STORE/dagster")

@@ -19,6 +19,7 @@ from dagster_aws.s3 import S3Resource
 from obstore.store import ObjectStore
 
 from genbank_assets.objects.store import explaining_aws, open_objects
+from genbank_assets.setting_values import expanded
 from genbank_assets.settings import Settings, settings_from_environment
 
 _VARIABLE = "GENBANK_ASSETS_{}"
@@ -65,7 +66,7 @@ class _Mirror(dg.ConfigurableResource):  # type: ignore[type-arg]
         chosen |= {name: value for name, value in overrides.items() if value is not None}
         chosen = {name: value for name, value in chosen.items() if value is not None}
         if "store" in chosen:
-            chosen["store"] = Path(chosen["store"]).expanduser()
+            chosen["store"] = expanded(chosen["store"], variable="store")
         return dataclasses.replace(settings_from_environment(None if self.follow_environment else {}), **chosen)
 
 

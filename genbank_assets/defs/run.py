@@ -34,6 +34,7 @@ from genbank_assets.reports import StageReport
 from genbank_assets.settings import Settings
 from genbank_assets.stopping import StopSignals
 from genbank_assets.store import PartitionKey
+from genbank_assets.waits import announced
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,11 +77,12 @@ class Runs:
         self._log_level = "INFO" if verbose else "CRITICAL"
 
     def __enter__(self) -> Runs:
-        from genbank_assets.definitions import build_defs  # importing it builds the graph
+        with announced("Dagster's graph and storage", CONSOLE.info):
+            from genbank_assets.definitions import build_defs  # importing it builds the graph
 
-        self._definitions = build_defs(resources={"mirror": MirrorResource.of(self._settings)})
-        logging.getLogger("dagster").setLevel(self._log_level)
-        self._instance = open_instance(self._settings, captures_output=False)
+            self._definitions = build_defs(resources={"mirror": MirrorResource.of(self._settings)})
+            logging.getLogger("dagster").setLevel(self._log_level)
+            self._instance = open_instance(self._settings, captures_output=False)
         run_as_of_the_code_location(self._instance)
         return self
 

@@ -22,10 +22,11 @@ import obstore
 from obstore.exceptions import GenericError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
+from genbank_assets.aws_variables import check_aws_variables, check_endpoint, endpoint_variable, own_authorities
 from genbank_assets.connection_reasons import connection_reason
 from genbank_assets.durable import store_errors
 from genbank_assets.errors import ObjectStoreError
-from genbank_assets.http_client import http_client
+from genbank_assets.http_client import http_client, way_to
 from genbank_assets.redaction import remember
 from genbank_assets.settings import Settings
 
@@ -62,6 +63,7 @@ def open_objects(
 
     Raises:
         ObjectStoreError: the URL is invalid, or there are no credentials.
+        SettingsError: AWS's variables are invalid.
     """
     url = settings.objects_url
     parts = urlsplit(url)
@@ -74,6 +76,7 @@ def open_objects(
         return LocalStore(folder)
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
         raise ObjectStoreError(f"an object store is s3://bucket/prefix (without ? or #) or file:///folder, not {url!r}")
+    check_aws_variables()
     # Send the body's SHA-256 twice: in the signature, which AWS and Ceph verify, and as a checksum, which AWS stores
     # with the object. Ceph 16 ignores the latter, rclone 1.75 both; some stores reject it.
     checksum = {"checksum_algorithm": "SHA256"} if settings.object_checksum == "sha256" else {}
@@ -81,16 +84,16 @@ def open_objects(
     if credentials is None and "skip_signature" not in chosen and not os.environ.get("AWS_ACCESS_KEY_ID"):
         with explaining_aws():
             credentials = _from_boto3(chosen)
-    endpoint = chosen.get("endpoint") or _endpoint_variable()
+    endpoint = chosen.get("endpoint") or endpoint_variable()
     if endpoint:
-        _check_endpoint(endpoint)
+        check_endpoint(endpoint)
         virtual = _is_virtual(chosen.get("virtual_hosted_style_request"))
         chosen["endpoint"] = _with_bucket(endpoint, parts.netloc) if virtual else endpoint
     client: dict[str, Any] = {"timeout": timeout}
     if endpoint and endpoint.startswith("http://"):
         client["allow_http"] = True
-    if _own_authorities():
-        client["root_certificate"] = _own_authorities()
+    if (authorities := own_authorities()) is not None:
+        client["root_certificate"] = authorities
     retry: dict[str, Any] = {
         "max_retries": retries,
         "retry_timeout": timedelta(seconds=RETRY_SECONDS),
@@ -111,19 +114,6 @@ def open_objects(
         raise ObjectStoreError(f"cannot use {url}: {type(error).__name__}") from error
 
 
-def _check_endpoint(endpoint: str) -> None:
-    """Reject anything but a URL, which would make obstore panic."""
-    try:
-        parts = urlsplit(endpoint)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or re.search(r"\s", endpoint):
-        raise ObjectStoreError(
-            f"AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is {endpoint!r}: write https://HOST or http://HOST:PORT"
-        )
-
-
 @contextlib.contextmanager
 def explaining_aws() -> Iterator[None]:
     """Translate boto3's errors about AWS_* variables and files.
@@ -139,10 +129,6 @@ def explaining_aws() -> Iterator[None]:
         raise ObjectStoreError(f"the AWS_* variables or files cannot be used: {error}") from None
 
 
-def _endpoint_variable() -> str | None:
-    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-
-
 def _is_virtual(chosen: str | None = None) -> bool:
     """Return whether the bucket is part of the host name; by default it is part of the path."""
     text = chosen if chosen is not None else os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "")
@@ -153,19 +139,6 @@ def _with_bucket(endpoint: str, bucket: str) -> str:
     """Convert ``https://host`` to ``https://bucket.host``, which obstore leaves to its caller."""
     scheme, _, host = endpoint.partition("://")
     return endpoint if host.startswith(f"{bucket}.") else f"{scheme}://{bucket}.{host}"
-
-
-def _own_authorities() -> bytes | None:
-    """Return the certificates of AWS_CA_BUNDLE, which obstore does not read; trusted in addition to the system's.
-
-    Raises:
-        ObjectStoreError: the file cannot be read.
-    """
-    bundle = os.environ.get("AWS_CA_BUNDLE")
-    try:
-        return Path(bundle).read_bytes() if bundle else None
-    except OSError as error:
-        raise ObjectStoreError(f"AWS_CA_BUNDLE cannot be read: {error}") from None
 
 
 def _provider(credentials: Any) -> Callable[[], dict[str, Any]]:
@@ -213,7 +186,7 @@ def open_boto3(settings: Settings) -> tuple[Any, str, str]:
 
     parts = urlsplit(settings.objects_url)
     prefix = parts.path.strip("/")
-    endpoint = _endpoint_variable()
+    endpoint = endpoint_variable()
     with explaining_aws():
         client = boto3.Session().client(
             "s3",
@@ -254,7 +227,7 @@ def read_range(store: ObjectStore, key: str, *, start: int, end: int) -> bytes:
 def _plain_url(store: S3Store, key: str) -> str | None:
     """Return the URL of an object in a bucket read without credentials; None for a store with signed requests."""
     config: dict[str, Any] = dict(store.config)
-    endpoint = str(config.get("endpoint") or _endpoint_variable() or "").rstrip("/")
+    endpoint = str(config.get("endpoint") or endpoint_variable() or "").rstrip("/")
     if str(config.get("skip_signature", "")).lower() != "true" or not endpoint:
         return None
     bucket = "" if _is_virtual(config.get("virtual_hosted_style_request")) else f"/{config.get('bucket')}"
@@ -294,4 +267,6 @@ def reason_of(error: BaseException) -> str:
         return ": ".join(found[1] for found in (status, code, message) if found)[:300]
     server = _SERVER.search(text)
     reason = connection_reason(error, authorities="AWS_CA_BUNDLE")
-    return f"{server[1]} failed: {reason}" if server is not None and "Generic S3" not in reason else reason
+    if server is None or "Generic S3" in reason:
+        return reason
+    return f"{server[1]} {way_to(server[1])}failed: {reason}"

@@ -10,6 +10,7 @@ import os
 import pwd
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from genbank_assets.errors import DatabaseError
 
@@ -33,9 +34,9 @@ def server_account() -> pwd.struct_passwd | None:
 
 
 def run_as(
-    command: list[str], account: pwd.struct_passwd | None, *, keep: Sequence[int] = ()
+    command: list[str], account: pwd.struct_passwd | None, *, keep: Sequence[int] = (), folder: Path = Path("/")
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program as an account, without the PG* environment variables of this process.
+    """Run a program as an account in a folder, without the PG* environment variables of this process.
 
     If the account cannot access or start the program, the exit code is 126, as in a shell; nothing is raised.
 
@@ -43,6 +44,7 @@ def run_as(
         command: program and arguments.
         account: the account; None for the current user.
         keep: open files inherited by the program and its children.
+        folder: its working directory.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     environment |= {"LC_ALL": "C", "TZ": "UTC"}
@@ -54,7 +56,7 @@ def run_as(
             text=True,
             errors="replace",
             check=False,
-            cwd="/",
+            cwd=folder,
             pass_fds=keep,
             env=environment,
             start_new_session=True,

@@ -184,10 +184,11 @@ def _own(folder: Path) -> Path:
 def _socket_folder(home: Path, account: pwd.struct_passwd | None) -> Path:
     """Return a folder for the socket that only the server's account can enter; under /tmp if the path is too long.
 
-    Paths with quotes, commas or spaces also use /tmp, because PostgreSQL parses its socket folders as a list.
+    Paths with quotes, commas or spaces also use /tmp, because PostgreSQL parses its socket folders as a list, and so do
+    those with characters that a shell expands, because pg_ctl starts the server with one.
     """
     folder = home / "socket"
-    if len(os.fsencode(folder)) > MAX_SOCKET_PATH_BYTES or set(str(folder)) & set("\"'\\, @"):
+    if len(os.fsencode(folder)) > MAX_SOCKET_PATH_BYTES or set(str(folder)) & set("\"'\\, @$`"):
         digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
         folder = SOCKETS / f"{PREFIX}{os.geteuid()}-{digest}"
     owner = account.pw_uid if account else os.geteuid()

@@ -15,8 +15,9 @@ import logging
 import os
 import shutil
 import signal
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -39,11 +40,12 @@ from genbank_assets.postgres_server.leftovers import ensure_watcher, sweep_lefto
 from genbank_assets.postgres_server.programs import find_programs
 from genbank_assets.postgres_server.users import current_users, register_user
 from genbank_assets.postgres_url import sqlalchemy_url
+from genbank_assets.waits import announced
 
 START_SECONDS = 300.0  # crash recovery may replay gigabytes of WAL
 STOP_SECONDS = 300.0  # the final checkpoint may write gigabytes
 NO_PROCESS_TIMEOUT_SECONDS = 20.0  # if no process of the server is running
-ANNOUNCE_SECONDS = 5.0
+LOG = "server.log"
 _SETTINGS = {
     "listen_addresses": "''",
     "max_connections": "200",
@@ -92,14 +94,14 @@ def ensure_server(store: Path, *, databases: tuple[str, ...] = ("genbank", "dags
         DatabaseError: the server cannot be created or started (the message names its log), or another host runs it.
     """
     refuse_second_host(store)
-    paths = make_paths(store)
-    server = EmbeddedServer(paths.data, paths.socket_folder)
+    server = EmbeddedServer((paths := make_paths(store)).data, paths.socket_folder)
     with _locked(paths.home):
-        if paths.data_version() is None:
-            sweep_leftovers()
-            _create(paths)
-        if not _answers(server):
-            _start(paths, server, store=store)
+        if paths.data_version() is None or not _answers(server):
+            with announced(f"the embedded PostgreSQL to start; its log is {paths.home / LOG}", _report):
+                if paths.data_version() is None:
+                    sweep_leftovers()
+                    _create(paths)
+                _start(paths, server, store=store)
         ensure_watcher(paths)
         _create_databases(server, databases)
     return server
@@ -151,7 +153,7 @@ def stop_server(store: Path, *, force: bool = False) -> bool:
         begun = time.monotonic()
         while processes_in(paths.data):
             if time.monotonic() - begun > STOP_SECONDS:
-                raise DatabaseError(f"the embedded PostgreSQL did not end; its log is {paths.home / 'server.log'}")
+                raise DatabaseError(f"the embedded PostgreSQL did not end; its log is {paths.home / LOG}")
             time.sleep(0.05)
     return True
 
@@ -211,12 +213,14 @@ def _report(line: str) -> None:
     logging.getLogger("genbank_assets.progress").info(line)
 
 
-def _pg_ctl(paths: ClusterPaths, *arguments: str) -> list[str]:
-    return [str(_programs(paths) / "pg_ctl"), "-D", str(paths.data), *arguments]
+def _pg_ctl(paths: ClusterPaths, *arguments: str, keep: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:
+    """Run pg_ctl in the server's folder with relative names: it passes them to a shell, which expands ", $ and `."""
+    command = [_program(paths, "pg_ctl"), "-D", paths.data.name, *arguments]
+    return run_as(command, paths.account, keep=keep, folder=paths.home)
 
 
-def _programs(paths: ClusterPaths) -> Path:
-    return find_programs(paths.home, major=paths.data_version(), account=paths.account)
+def _program(paths: ClusterPaths, name: str) -> str:
+    return str(find_programs(paths.home, major=paths.data_version(), account=paths.account) / name)
 
 
 def _create(paths: ClusterPaths) -> None:
@@ -227,7 +231,7 @@ def _create(paths: ClusterPaths) -> None:
     partial.mkdir(mode=0o700)
     paths.give(partial)
     command = [
-        str(_programs(paths) / "initdb"), "-D", str(partial), "-U", "postgres", "--auth=trust", "--encoding=UTF8",
+        _program(paths, "initdb"), "-D", str(partial), "-U", "postgres", "--auth=trust", "--encoding=UTF8",
         "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums",
         "--no-instructions",
     ]  # fmt: skip
@@ -251,17 +255,16 @@ def _answers(server: EmbeddedServer) -> bool:
 
 def _start(paths: ClusterPaths, server: EmbeddedServer, *, store: Path) -> None:
     """Start the server, waiting for recovery and for the last processes of a killed one."""
-    log = paths.home / "server.log"
-    log.touch()
+    (log := paths.home / LOG).touch()
     paths.give(log)
-    begun, announced = time.monotonic(), False
+    begun = time.monotonic()
     while True:
         _remove_stale_pid(paths)
         socket_option = f'-c unix_socket_directories="{paths.socket_folder}"'
-        started = _pg_ctl(paths, "-l", str(log), "-w", "-t", "5", "-o", socket_option, "start")
         with server_lock(store) as lock:
             # Wait for the remaining processes or the recovering server that hold the lock.
-            done = run_as(started, paths.account, keep=[lock]) if lock is not None else None
+            start = ("-l", LOG, "-w", "-t", "5", "-o", socket_option, "start")
+            done = _pg_ctl(paths, *start, keep=[lock]) if lock is not None else None
         if _answers(server):
             return
         waited = time.monotonic() - begun
@@ -269,9 +272,6 @@ def _start(paths: ClusterPaths, server: EmbeddedServer, *, store: Path) -> None:
             said = (done.stdout or done.stderr).strip()[-200:] if done else "its last processes have not ended"
             tail = log.read_text(encoding="utf-8", errors="replace")[-600:].strip()
             raise DatabaseError(f"the embedded PostgreSQL did not start ({said}); {log} ends: {tail}")
-        if waited > ANNOUNCE_SECONDS and not announced:
-            announced = True
-            _report(f"waiting for the embedded PostgreSQL to recover; its log is {log}")
         time.sleep(0.3)
 
 
@@ -287,7 +287,7 @@ def _remove_stale_pid(paths: ClusterPaths) -> None:
         return
     ours = processes_in(paths.data)
     if pid in ours and not any(paths.socket_folder.glob(".s.PGSQL.*[0-9]")):
-        run_as(_pg_ctl(paths, "-m", "fast", "-w", "stop"), paths.account)
+        _pg_ctl(paths, "-m", "fast", "-w", "stop")
     elif ours == set() and Path(f"/proc/{pid}").exists():
         (paths.data / "postmaster.pid").unlink(missing_ok=True)
 

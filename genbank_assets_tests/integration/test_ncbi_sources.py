@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from genbank_assets.errors import IntegrityError, ReleaseError, SourceBusyError, SourceError
+from genbank_assets.errors import IntegrityError, ReleaseError, SettingsError, SourceBusyError, SourceError
 from genbank_assets.ncbi.catalog import GENBANK, REFSEQ
 from genbank_assets.ncbi.download import fetch_file
 from genbank_assets.ncbi.fetch import fetch_division
@@ -217,5 +217,5 @@ def test_a_bucket_that_is_not_there_or_not_allowed_is_told(tmp_path: Path, limit
         source.read_text("genbank/GB_Release_Number")
     with pytest.raises(SourceError, match="a bucket is s3://"):
         open_source("s3://bucket/x?secret=1", limiter=limiter)
-    with pytest.raises(SourceError, match="begins with https"):
+    with pytest.raises(SettingsError, match="write https://HOST"):
         open_source("s3://bucket/x?endpoint=minio:9000", limiter=limiter)

@@ -90,7 +90,7 @@ def test_a_server_that_lost_its_socket_is_started_anew(store: Path) -> None:
 
 
 def test_a_long_store_with_odd_characters_has_a_short_socket(tmp_path: Path) -> None:
-    store = tmp_path / "it's a store, really" / ("x" * 100)
+    store = tmp_path / 'it\'s a "store", really: $HOME `exit` \\' / ("x" * 100)
     try:
         server = ensure_server(store)
         assert len(str(server.socket_folder)) < 60

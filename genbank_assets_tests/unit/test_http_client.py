@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from genbank_assets.errors import ObjectStoreError, SettingsError
+from genbank_assets.errors import SettingsError
 from genbank_assets.http_client import http_client, proxy_of
 from genbank_assets.objects.store import open_objects
 from genbank_assets.settings import Settings
@@ -66,6 +66,7 @@ def test_checksums_of_objects_can_be_left_out(monkeypatch: pytest.MonkeyPatch, s
 @pytest.mark.parametrize("endpoint", ["localhost:9000", "http://", "http://h:port", "ftp://h", "http://a b", "//h"])
 def test_an_endpoint_that_is_none_gets_a_sentence(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-    with pytest.raises(ObjectStoreError, match="write https://HOST or http://HOST:PORT"):
+    with pytest.raises(SettingsError, match="write https://HOST or http://HOST:PORT"):
         open_objects(Settings(objects="s3://bucket"))

@@ -17,6 +17,7 @@ import obstore
 from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 from obstore.store import S3Store
 
+from genbank_assets.aws_variables import check_aws_variables, check_endpoint, endpoint_variable, own_authorities
 from genbank_assets.connection_reasons import connection_reason, is_lasting
 from genbank_assets.errors import (
     RemoteFileChangedError,
@@ -46,8 +47,10 @@ class BucketSource(Source):
         parts = urlsplit(root)
         options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         if not parts.netloc or parts.fragment or set(options) - _OPTIONS:
+            unknown = f"; {', '.join(sorted(set(options) - _OPTIONS))} is unknown" if set(options) - _OPTIONS else ""
             raise SourceError(
-                f"a bucket is s3://bucket/prefix, with ?endpoint=, &region= and &unsigned=true behind it, not {root}"
+                "a bucket is s3://bucket/prefix, with ?endpoint=, &region= and &unsigned=true behind it, not "
+                f"{root.partition('?')[0]}{unknown}"
             )
         super().__init__(root.partition("?")[0], limiter=limiter, timeout_seconds=timeout_seconds)
         self._address = root
@@ -109,11 +112,11 @@ class BucketSource(Source):
 
 
 def _opened(bucket: str, prefix: str, options: dict[str, str], timeout_seconds: float) -> S3Store:
-    endpoint = options.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    check_aws_variables()
+    endpoint = options.get("endpoint") or endpoint_variable()
     chosen: dict[str, Any] = {"region": options.get("region") or os.environ.get("AWS_REGION") or "us-east-1"}
     if endpoint:
-        if not endpoint.startswith(("http://", "https://")):
-            raise SourceError(f"the endpoint of a bucket begins with https://, not {endpoint!r}")
+        check_endpoint(endpoint)
         chosen["endpoint"] = endpoint
     if options.get("unsigned", "").lower() in {"1", "true", "yes"} or not os.environ.get("AWS_ACCESS_KEY_ID"):
         chosen["skip_signature"] = True
@@ -121,6 +124,8 @@ def _opened(bucket: str, prefix: str, options: dict[str, str], timeout_seconds: 
     client |= {"connect_timeout": timedelta(seconds=min(30.0, timeout_seconds))}
     if endpoint and endpoint.startswith("http://"):
         client["allow_http"] = True
+    if (authorities := own_authorities()) is not None:
+        client["root_certificate"] = authorities
     retry: dict[str, Any] = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=timeout_seconds)}
     try:
         return S3Store(

@@ -22,7 +22,7 @@ from genbank_assets.errors import (
     SourceError,
     SourceInterruptedError,
 )
-from genbank_assets.http_client import http_client, proxy_of
+from genbank_assets.http_client import http_client, way_to
 from genbank_assets.ncbi.limiter import Limiter
 from genbank_assets.ncbi.sources.base import (
     SMALL_FILE_BYTES,
@@ -31,7 +31,6 @@ from genbank_assets.ncbi.sources.base import (
     Source,
     check_same_file,
     size_of,
-    without_credentials,
 )
 from genbank_assets.ncbi.sources.index import html_index
 
@@ -58,8 +57,7 @@ class HttpSource(Source):
             httpx.URL(self._root)
         except (ValueError, httpx.InvalidURL) as error:
             raise SourceError(f"the source is not a valid URL: {error}") from error
-        proxy = proxy_of(self._root)
-        self._proxied = f"via the proxy {without_credentials(proxy)} " if proxy else ""
+        self._proxied = way_to(self._root)
         self._client = http_client(
             self._root,
             auth=(unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
