@@ -1,1 +1,1 @@
-"""(7) Tables in the object store: publishing them for readers who have no store, verifying and pruning them."""
+"""Stage 7: publishes tables to an object store for readers without a store, and verifies and prunes them."""

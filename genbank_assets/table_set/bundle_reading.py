@@ -1,4 +1,4 @@
-"""Which bundles there are, and which tables they stand for. Making and removing them belongs to ``bundles``."""
+"""Lists bundles and the tables they refer to. Creating and removing bundles belongs to ``bundles``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from genbank_assets.table_set.manifests import get_object
 
 
 def bundle_names(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> list[str]:
-    """The bundles that are there, oldest first, ``latest`` left out.
+    """Return the names of all bundles, oldest first, without ``latest``.
 
     Raises:
-        ObjectStoreError: the place failed.
+        ObjectStoreError: the object store failed.
     """
     found = (bundle_at_key(meta["path"]) for meta in listed(store, BUNDLES_PREFIX, progress=progress))
     return sorted((name for name in found if name), key=_order)
 
 
 def read_bundle(store: ObjectStore, name: str, *, progress: Callable[[str], None] = no_progress) -> Bundle | None:
-    """A bundle's manifest; None where there is none.
+    """Return a bundle's manifest; None if there is none.
 
     Raises:
-        IntegrityError: what lies there is none.
-        ObjectStoreError: the place failed.
+        IntegrityError: it is not the manifest of a bundle.
+        ObjectStoreError: the object store failed.
     """
     key = f"{bundle_folder(name)}/{BUNDLE_MANIFEST}"
     content = small_object(store, key, progress=progress)
@@ -38,11 +38,11 @@ def read_bundle(store: ObjectStore, name: str, *, progress: Callable[[str], None
 
 
 def bundled_tables(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> set[str]:
-    """The keys of all tables, and of files of changes, that the bundles stand for.
+    """Return the keys of all tables, and of files of changes, that bundles refer to.
 
     Raises:
         IntegrityError: a bundle cannot be read.
-        ObjectStoreError: the place failed.
+        ObjectStoreError: the object store failed.
     """
     named: set[str] = set()
     for name in bundle_names(store, progress=progress):
@@ -64,10 +64,10 @@ def bundled_tables(store: ObjectStore, *, progress: Callable[[str], None] = no_p
 
 
 def broken_files(store: ObjectStore, bundle: Bundle, *, progress: Callable[[str], None] = no_progress) -> list[str]:
-    """Keys of what a bundle lists in its folder that is missing or has other bytes.
+    """Return keys listed in a bundle's folder that are missing or have different bytes.
 
     Raises:
-        ObjectStoreError: the place failed.
+        ObjectStoreError: the object store failed.
     """
 
     def is_right(key: str) -> bool:
@@ -83,17 +83,17 @@ def _order(name: str) -> tuple[str, int]:
 
 
 def _tables_of(key: str, content: bytes) -> list[str]:
-    """The keys of the tables that a division's or a taxonomy's manifest lists."""
+    """Return the keys of the tables listed in the manifest of a division or a taxonomy."""
     if key.startswith("manifests/taxonomy/"):
         return [table.key for table in PublishedTaxonomy.from_json(content, key=key).tables.values()]
     return [table.key for table in TablesManifest.from_json(content, key=key).tables]
 
 
 def small_object(store: ObjectStore, key: str, *, progress: Callable[[str], None]) -> bytes | None:
-    """A small object; None where there is none.
+    """Return a small object; None if it does not exist.
 
     Raises:
-        ObjectStoreError: the place failed.
+        ObjectStoreError: the object store failed.
     """
     try:
         ask = functools.partial(get_object, store, key)

@@ -1,8 +1,8 @@
-"""Bundles: all that is published on a day, with a catalog for SQL, a page and a note on rights, named for good.
+"""Creates bundles: everything published on a day, with an SQL catalog and a web page, under a permanent name.
 
-Copies of the divisions' manifests, the catalog and the texts are put first, ``manifest.json`` with their digests last;
-then the same as ``latest``. A bundle that is there is never changed; its tables are not pruned while it is. How a
-bundle lies in the bucket belongs to ``catalog.bundle_layout``.
+Copies of the divisions' manifests, the catalog and the texts are written first, ``manifest.json`` with their digests
+last, followed by the same as ``latest``. Existing bundles are never changed, and their tables are not pruned. The
+layout belongs to ``catalog.bundle_layout``.
 """
 
 from __future__ import annotations
@@ -58,21 +58,22 @@ def make_bundle(
     progress: Callable[[str], None] = no_progress,
     store: ObjectStore | None = None,
 ) -> tuple[Bundle, bool]:
-    """Make a bundle of what is published now; readers see it once its manifest is there.
+    """Create a bundle of what is currently published; readers see it once its manifest exists.
 
     Args:
-        settings: ``tables`` says where.
-        date: what it is named by; None is today in UTC. A second, different one of a day gets ``.2`` behind it.
-        progress: called with lines for people.
-        store: the place, where it is open already.
+        settings: name the object store (``tables``).
+        date: name of the bundle; None for today in UTC. A second, different bundle on the same day gets the suffix
+            ``.2``.
+        progress: called with messages for the user.
+        store: the object store, if already open.
 
     Returns:
-        The bundle, and whether it was made now: where the newest has the same tables, that is the answer.
+        The bundle, and whether it was created now; if the newest one has the same tables, that one is returned.
 
     Raises:
         NotFoundError: nothing is published.
-        IntegrityError: a manifest cannot be read, or the catalog has other rows than they count.
-        ObjectStoreError: the place failed; running it again makes the bundle.
+        IntegrityError: a manifest cannot be read, or the catalog's counts differ from it.
+        ObjectStoreError: the object store failed; running it again completes the bundle.
     """
     store = store or open_tables(settings, 2)
     with leased(store, purpose="publish", work="tables bundle", progress=progress) as lease:
@@ -102,11 +103,11 @@ def make_bundle(
 
 
 def remove_bundle(settings: Settings, name: str, *, progress: Callable[[str], None] = no_progress) -> None:
-    """Remove a bundle, its manifest first; its tables go by ``prune``. ``latest`` becomes the newest that is left.
+    """Remove a bundle, its manifest first, and let ``latest`` be the newest remaining one; ``prune`` removes tables.
 
     Raises:
-        NotFoundError: there is none of that name.
-        ObjectStoreError: the place failed; running it again removes the rest.
+        NotFoundError: there is no such bundle.
+        ObjectStoreError: the object store failed; running it again removes the rest.
     """
     store = open_tables(settings, 2)
     with leased(store, purpose="publish", work="tables bundle --remove", progress=progress):
@@ -126,7 +127,7 @@ def remove_bundle(settings: Settings, name: str, *, progress: Callable[[str], No
 
 
 def _copies(store: ObjectStore, *, progress: Callable[[str], None]) -> tuple[dict[str, bytes], list[TablesManifest]]:
-    """The manifests that are there: their bytes by key, and those of divisions."""
+    """Return all manifests as bytes by key, and the parsed ones of divisions."""
     copies, divisions = {}, []
     for one in published_manifests(store, progress=progress):
         if (content := small_object(store, one.manifest, progress=progress)) is not None:
@@ -139,7 +140,7 @@ def _copies(store: ObjectStore, *, progress: Callable[[str], None]) -> tuple[dic
 
 
 def _draft(copies: dict[str, bytes], divisions: list[TablesManifest], *, name: str) -> Bundle:
-    """The bundle of some manifests, with none of its files but their copies."""
+    """Return a bundle of some manifests that so far contains only their copies."""
     newest: dict[tuple[str, str], TablesManifest] = {}
     for one in sorted(divisions, key=lambda one: release_sort_key(one.release)):
         newest[one.collection, one.section] = one
@@ -160,7 +161,7 @@ def _draft(copies: dict[str, bytes], divisions: list[TablesManifest], *, name: s
 
 
 def _files_of(bundle: Bundle) -> dict[str, tuple[int, str]]:
-    """The copies of manifests in a bundle, whatever its name: equal copies, equal tables."""
+    """Return the copies of manifests in a bundle, without its name: equal copies mean equal tables."""
     folder = f"{bundle_folder(bundle.name)}/"
     return {
         key.removeprefix(folder): listed
@@ -179,7 +180,7 @@ def _free_name(there: list[str], date: dt.date) -> str:
 
 
 class _Listed(TableBucket):
-    """The place, with just these manifests."""
+    """The object store, restricted to these manifests."""
 
     def __init__(self, settings: Settings, store: ObjectStore, manifests: list[TablesManifest]) -> None:
         super().__init__(str(settings.tables), store=store)
@@ -201,7 +202,7 @@ def _catalog(
     before: Bundle | None,
     progress: Callable[[str], None],
 ) -> tuple[bytes, tuple[str, ...]]:
-    """The catalog of some manifests, begun with that of the bundle before, and the keys of its files of changes."""
+    """Return a catalog of some manifests, based on the previous bundle's, and the keys of its files of changes."""
     bucket = _Listed(settings, store, divisions)
 
     def keep(path: Path) -> str:
@@ -223,7 +224,7 @@ def _catalog(
 
 
 def _put_latest(store: ObjectStore, bundle: Bundle, *, progress: Callable[[str], None]) -> None:
-    """Make ``latest`` the same as a bundle; its manifest names the bundle whose files it lists."""
+    """Make ``latest`` equal to a bundle; its manifest names the bundle whose files it lists."""
     folder, latest = bundle_folder(bundle.name), bundle_folder(LATEST)
     for name in (CATALOG, CARD, RIGHTS, BUNDLE_MANIFEST):
         content = small_object(store, f"{folder}/{name}", progress=progress)

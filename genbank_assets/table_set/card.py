@@ -1,6 +1,6 @@
-"""The page that lies beside published tables and says what they are, how to read them, and whose rights they carry.
+"""The web page beside published tables, which describes them, how to read them, and the rights in them.
 
-It is a function of the manifests, as the index is; putting it belongs to ``manifests``.
+Derived from the manifests, like the index; writing it belongs to ``manifests``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ or any program that reads Parquet: `tables/<collection>/<release>/*/*/records/*.
 
 
 def card(published: Iterable[Published]) -> bytes:
-    """The page for what is published, given oldest release first."""
+    """Return the page for the published releases, given oldest first."""
     releases: dict[tuple[str, str], list[str]] = {}
     for one in published:
         releases.setdefault((one.collection, one.section), []).append(one.release)
@@ -47,5 +47,5 @@ def card(published: Iterable[Published]) -> bytes:
 
 
 def rights() -> bytes:
-    """The note on rights by itself."""
+    """Return the note on rights."""
     return f"# Rights in these data\n\n{_RIGHTS}".encode()

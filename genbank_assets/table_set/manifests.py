@@ -1,7 +1,7 @@
-"""The place in the object store where tables are published, and its manifests and index.
+"""The object store of published tables, its manifests and its index.
 
-Manifests are the truth of what is published; the index is made of them and replaced after each change, until what was
-put is what is there: whichever of several publishers comes last lists all. What is sent belongs to ``publish``.
+Manifests are authoritative; the index is derived from them and rewritten after each change until it matches, so that
+with several concurrent publishers, the last one lists all manifests. What is sent belongs to ``publish``.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ OpenStore = Callable[[Settings, int], ObjectStore]
 
 
 def open_tables(settings: Settings, retries: int = 0) -> ObjectStore:
-    """The store that ``GENBANK_ASSETS_TABLES`` names.
+    """Open the object store named by ``GENBANK_ASSETS_TABLES``.
 
     Args:
-        settings: ``tables`` says where.
-        retries: how often the client itself repeats a request.
+        settings: name the object store (``tables``).
+        retries: number of retries by the client.
 
     Raises:
-        SettingsError: it names none.
+        SettingsError: none is configured.
         ObjectStoreError: it cannot be used.
     """
     return open_objects(tables_settings(settings), retries=retries)
 
 
 def tables_settings(settings: Settings) -> Settings:
-    """The settings with the place of tables where the object set's is, for what opens that.
+    """Return settings with the location of tables in place of the object set's, for functions that open the latter.
 
     Raises:
-        SettingsError: no place is named.
+        SettingsError: none is configured.
     """
     if not settings.tables:
         raise SettingsError("GENBANK_ASSETS_TABLES is not set: name s3://bucket/prefix or file:///folder for tables")
@@ -64,10 +64,10 @@ def tables_settings(settings: Settings) -> Settings:
 def read_manifest(
     store: ObjectStore, key: str, *, progress: Callable[[str], None] = no_progress
 ) -> tuple[TablesManifest, str] | None:
-    """A manifest and its ETag; None where there is none.
+    """Return a manifest and its ETag; None if there is none.
 
     Raises:
-        IntegrityError: what lies there is not a manifest.
+        IntegrityError: it is not a manifest.
         ObjectStoreError: the store failed.
     """
     try:
@@ -80,7 +80,7 @@ def read_manifest(
 
 
 def published_manifests(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> list[Published]:
-    """Every manifest that is there.
+    """Return all manifests.
 
     Raises:
         ObjectStoreError: the store failed.
@@ -89,7 +89,7 @@ def published_manifests(store: ObjectStore, *, progress: Callable[[str], None] =
 
 
 def published_taxonomies(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> list[str]:
-    """The dates of the taxonomies that are there, oldest first.
+    """Return the dates of published taxonomies, oldest first.
 
     Raises:
         ObjectStoreError: the store failed.
@@ -98,23 +98,24 @@ def published_taxonomies(store: ObjectStore, *, progress: Callable[[str], None] 
 
 
 def _manifests(store: ObjectStore, *, progress: Callable[[str], None]) -> tuple[list[Published], list[str]]:
-    """Releases of divisions, and dates of taxonomies, by one listing."""
+    """Return releases of divisions and dates of taxonomies, from a single listing."""
     keys = [meta["path"] for meta in listed(store, MANIFESTS_PREFIX, progress=progress)]
     divisions, dates = map(published_at_key, keys), map(taxonomy_at_key, keys)
     return [one for one in divisions if one is not None], sorted(date for date in dates if date is not None)
 
 
 def update_index(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> bool:
-    """Make the index list the manifests that are there; readers see the old one or all of the new one.
+    """Bring the index up to date with the manifests; readers see the old one or the new one.
 
-    Where the store compares (If-Match) an index that another replaced meanwhile is not overwritten. Where it does not,
-    looking again after each put comes to the same: every publisher's last look follows its put.
+    If the store supports conditional requests (If-Match), an index replaced by another publisher is not overwritten.
+    Otherwise, checking again after each write has the same effect, because every publisher's last check follows its
+    write.
 
     Returns:
-        Whether it had to be changed.
+        Whether it was changed.
 
     Raises:
-        ObjectStoreError: the store failed, or others never let this one come to an end.
+        ObjectStoreError: the store failed, or other publishers kept changing the index.
     """
     for number in range(_MAX_INDEX_TRIES):
         there = _index(store, progress=progress)
@@ -140,7 +141,7 @@ def _index(store: ObjectStore, *, progress: Callable[[str], None]) -> tuple[byte
 
 
 def index_is_right(store: ObjectStore, *, progress: Callable[[str], None] = no_progress) -> bool:
-    """Whether the index lists the manifests that are there."""
+    """Return whether the index lists exactly the existing manifests."""
     there = _index(store, progress=progress)
     published = _manifests(store, progress=progress)
     return there[0] == index_json(*published) if there else not any(published)
@@ -151,11 +152,11 @@ def _put_index(store: ObjectStore, content: bytes, *, etag: str | None, progress
         try:
             obstore.put(store, INDEX_KEY, content, mode={"e_tag": etag} if etag else "create", use_multipart=False)
         except (PreconditionError, AlreadyExistsError):
-            return  # another was quicker: the next look tells
+            return  # another publisher was faster: the next check decides
         except (NotSupportedError, NotImplementedError):
             put_object(store, INDEX_KEY, content)
         except GenericError as error:
-            if status_of(error) != 501:  # what a server says that knows no conditions
+            if status_of(error) != 501:  # response of a server without conditional requests
                 raise
             put_object(store, INDEX_KEY, content)
 
@@ -163,17 +164,17 @@ def _put_index(store: ObjectStore, content: bytes, *, etag: str | None, progress
 
 
 def put_object(store: ObjectStore, key: str, content: bytes) -> None:
-    """Put a small object; it replaces what is there at once."""
+    """Write a small object, atomically replacing an existing one."""
     obstore.put(store, key, content, use_multipart=False)
 
 
 def put_manifest(
     store: ObjectStore, manifest: TablesManifest, *, progress: Callable[[str], None] = no_progress
 ) -> None:
-    """Publish a release of a division: readers who ask now get its tables.
+    """Publish a division's release; from now on readers get its tables.
 
     Raises:
-        IntegrityError: the store does not give back what was put.
+        IntegrityError: the store does not return what was written.
         ObjectStoreError: the store failed.
     """
     content = manifest.to_json().encode()
@@ -189,7 +190,7 @@ def put_manifest(
 def present(
     store: ObjectStore, prefix: str, *, progress: Callable[[str], None] = no_progress
 ) -> dict[str, tuple[int, str]]:
-    """Size and ETag by key of what is there below a prefix.
+    """Return size and ETag of all objects below a prefix, by key.
 
     Raises:
         ObjectStoreError: the store failed.
@@ -199,7 +200,7 @@ def present(
 
 
 def remove_manifest(store: ObjectStore, key: str, *, progress: Callable[[str], None]) -> None:
-    """Take a release, or a taxonomy, out of what is published; its tables go by ``prune``."""
+    """Withdraw a release or a taxonomy; ``prune`` removes its tables."""
     try:
         retried(
             functools.partial(obstore.delete, store, key), doing=f"delete {key}", progress=progress, may_be_absent=True
@@ -210,7 +211,7 @@ def remove_manifest(store: ObjectStore, key: str, *, progress: Callable[[str], N
 
 
 def get_object(store: ObjectStore, key: str) -> tuple[bytes, str]:
-    """A small object and its ETag.
+    """Return a small object and its ETag.
 
     Raises:
         FileNotFoundError: there is none.

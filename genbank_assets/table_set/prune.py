@@ -1,7 +1,7 @@
-"""Removes published tables that no manifest lists any more, and unfinished uploads.
+"""Removes published tables that no manifest lists, and unfinished uploads.
 
-Planned, announced, carried out, while nobody publishes. A table whose division was published again a short time
-ago stays: somebody may be reading by the manifest that was replaced. Keys of other kinds are never touched.
+Works in three steps (plan, announce, delete) while no run publishes. Tables of a recently republished division are kept
+for readers of the replaced manifest. Keys of other kinds are never touched.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ def prune_tables(
     announced: Callable[[], None] = lambda: None,
     progress: Callable[[str], None] = no_progress,
 ) -> Pruned:
-    """Delete tables that no manifest in the place lists.
+    """Delete tables that no manifest lists.
 
     Args:
-        settings: ``tables`` says where.
-        older_than: least age of what is deleted, and of the last publication of its division.
-        dry_run: only announce what would be deleted.
-        announce: called with every orphan before the first one is deleted; what it raises stops everything.
-        announced: called after all of them; what it raises stops everything.
-        progress: called with lines for people.
+        settings: name the object store (``tables``).
+        older_than: minimum age of tables to delete, and of the last publication of their division.
+        dry_run: whether to only announce what would be deleted.
+        announce: called with every orphan before the first deletion; an exception stops everything.
+        announced: called after all of them; an exception stops everything.
+        progress: called with messages for the user.
 
     Raises:
         IntegrityError: a manifest cannot be read; nothing is deleted.
-        ObjectStoreError: the place failed; running it again deletes the rest.
+        ObjectStoreError: the object store failed; running it again deletes the rest.
     """
     store, tables = open_tables(settings, 2), tables_settings(settings)
     before = datetime.now(UTC) - older_than
@@ -107,7 +107,7 @@ def _unnamed(
     before: datetime,
     progress: Callable[[str], None],
 ) -> Iterator[Planned]:
-    """Tables below a prefix that no manifest names, if they and the last publication beside them are old."""
+    """Yield a prefix's tables that no manifest lists, if they and the last publication beside them are old enough."""
     for meta in listed(store, prefix, progress=progress):
         key, modified = meta["path"], meta["last_modified"]
         if not (is_table_key(key) or is_changes_key(key)) or key in named:

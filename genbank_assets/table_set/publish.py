@@ -1,8 +1,8 @@
-"""Publishes a division's tables into the object store: tables first, their manifest, then the index.
+"""Publishes a division's tables to the object store: first the tables, then their manifest, then the index.
 
-Readers follow the index to manifests, and those to tables that never change; until a manifest is replaced they get what
-they got before. A killed run resumes with the next table: what is there is compared by size and ETag, and not sent
-again. Older releases stay as ``keep_releases`` says; their tables go by ``prune``.
+Readers follow the index to manifests, and these to immutable tables; until a manifest is replaced, they see the
+previous state. A killed run resumes with the next table: existing ones are compared by size and ETag, and not sent
+again. Older releases are kept according to ``keep_releases``; ``prune`` removes their tables.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ CODE_VERSION = "1"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PublishedTables:
-    """What is published of a release of a division, and what this run did for it.
+    """Result of publishing a division's release.
 
     Attributes:
-        url: where, without the manifest's key.
-        manifest: its manifest.
-        sent: tables sent now.
-        sent_bytes: bytes of those.
+        url: URL of the object store.
+        manifest: the published manifest.
+        sent: number of tables sent now.
+        sent_bytes: total size of the tables sent now.
         retired: earlier releases whose manifests were removed.
     """
 
@@ -71,17 +71,17 @@ def publish_tables(
     """Publish the tables of one release of a division to ``settings.tables``.
 
     Args:
-        settings: where the store is, and the place.
+        settings: name the store and the object store.
         key: the division.
-        release: which; None takes the newest that can be read.
-        run_id: the run that publishes.
-        progress: called with lines for people.
-        open_store: opens the place, given how often the client repeats requests.
+        release: the release; None for the newest readable one.
+        run_id: id of this run, recorded in the manifest.
+        progress: called with messages for the user.
+        open_store: opens the object store with a given number of client retries.
 
     Raises:
-        NotFoundError: no such release of the division can be read.
-        IntegrityError: a table is not what its manifest says; nothing is published.
-        ObjectStoreError: the place failed; running it again goes on.
+        NotFoundError: there is no such readable release.
+        IntegrityError: a table does not match its manifest; nothing is published.
+        ObjectStoreError: the object store failed; running it again continues.
     """
     store = open_store(RETRIES) if open_store else open_tables(settings, RETRIES)
     one = _wanted(settings.store, key, release)
@@ -136,7 +136,7 @@ def _sent(
     run_id: str,
     progress: Callable[[str], None],
 ) -> tuple[TablesManifest, list[TableObject] | None]:
-    """The release's manifest when all tables are there, and what was sent; None for a manifest that is there too."""
+    """Send the tables; return the manifest, or None if it is published already, and what was sent."""
     place = str(settings.tables)
     outgoing = list(outgoing_tables(one, place=place, raw_files=settings.publish_raw_files))
     prefix = f"{TABLES_PREFIX}{one.key.collection}/{one.release}/{one.key.division}/"
@@ -168,15 +168,15 @@ def _sent(
 
 
 def outgoing_tables(one: ReadableRelease, *, place: str, raw_files: bool = False) -> Iterator[OutgoingTable]:
-    """The tables of a release, with the keys they get; what a manifest does not say is taken from the file.
+    """Return the tables of a release with their keys; digests missing in the manifest are computed.
 
     Args:
         one: the release.
-        place: where they go.
-        raw_files: whether the raw files go with them.
+        place: URL of the object store.
+        raw_files: whether to include the raw files.
 
     Raises:
-        NotFoundError: a raw file that is to go with them was deleted.
+        NotFoundError: a raw file to be included was deleted.
     """
     for stage, manifest in _stages(one, place=place).items():
         if stage == RAW_FILES and not raw_files:
@@ -190,7 +190,7 @@ def outgoing_tables(one: ReadableRelease, *, place: str, raw_files: bool = False
 
 
 def _files(one: ReadableRelease, stage: str, manifest: Manifest) -> Iterator[tuple[str, Path, int, str]]:
-    """Kind, path, bytes and SHA-256 of a stage's tables."""
+    """Yield kind, path, size and SHA-256 of a stage's tables."""
     folder = one.partition.folder_of(manifest)
     if stage == "records":
         for kind in ("records", "sequences", "quarantine"):
@@ -221,9 +221,9 @@ def _measured(path: Path, size: int | None, digest: str | None) -> tuple[int, st
 
 
 def _stages(one: ReadableRelease, *, place: str) -> dict[str, Manifest]:
-    """The manifests whose tables are published, and that of the raw files they were made of.
+    """Return the manifests of the published stages, and that of the raw files.
 
-    The table of objects is sent where readers of this place may reach them: both are in buckets, or both in folders.
+    The table of objects is included if readers can reach the objects: if both are in buckets, or both in folders.
     """
     found: dict[str, Manifest] = {"records": one.records, "unique_records": one.unique, **one.derived}
     raw, objects = one.manifest("raw_files"), one.manifest("object_set")

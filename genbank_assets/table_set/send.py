@@ -1,7 +1,7 @@
-"""Sends tables: present ones are not sent again, what arrives is compared, what its manifest denies is refused.
+"""Sends tables: skips existing ones, verifies uploads, and rejects files that differ from their manifest.
 
-A table is a file of any size; it appears as one object or not at all. Several are sent beside each other, by threads of
-this process or by the workers of the executor, a table a task. Which tables are sent belongs to ``publish``.
+A table is a file of any size, which appears as one object or not at all. Several are sent in parallel, by threads of
+this process or by remote workers, one task per table. Which tables are sent belongs to ``publish``.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.objects.spread import MIN_SPREAD_FILES, opened, proof_of
 from genbank_assets.settings import Settings
 
-RETRIES = 2  # by the client; the others are announced
+RETRIES = 2  # by the client; further retries are announced
 _FILES_AT_ONCE = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OutgoingTable:
-    """A table to send: where it is on this machine, and what it will be in the bucket.
+    """A table to send.
 
     Attributes:
-        path: the file on this machine.
-        table: key, size and digest it will have in the bucket.
+        path: the local file.
+        table: its key, size and digest in the bucket.
     """
 
     path: Path
@@ -44,14 +44,14 @@ class OutgoingTable:
 
 
 class TableSender:
-    """Sends tables into one place; may be called from several threads.
+    """Sends tables to one object store; thread-safe.
 
     Args:
-        store: the place.
-        there: size and ETag of what is there, by key.
-        known: ETags by key of tables that a manifest in the place says are right.
-        at_once: parts of one table on their way at a time.
-        progress: called with lines for people.
+        store: the object store.
+        there: size and ETag of existing objects, by key.
+        known: ETags by key of tables that a published manifest has confirmed.
+        at_once: number of parts of a table in flight.
+        progress: called with messages for the user.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class TableSender:
         self._etags = Etags(store)
 
     def send(self, outgoing: OutgoingTable) -> tuple[TableObject, bool]:
-        """Make sure that a table is in the bucket.
+        """Ensure that a table is in the bucket.
 
         Returns:
             The table with its ETag, and whether it was sent now.
 
         Raises:
-            IntegrityError: the file is not what its manifest says; nothing is stored.
+            IntegrityError: the file does not match its manifest; nothing is stored.
             ObjectStoreError: the store failed.
         """
         table = outgoing.table
@@ -89,7 +89,7 @@ class TableSender:
         return dataclasses.replace(table, etag=stored.etag or ""), True
 
     def _present(self, outgoing: OutgoingTable) -> str | None:
-        """The ETag of the table if it is in the bucket as it should be."""
+        """Return the ETag of the table if it is already in the bucket and intact."""
         table = outgoing.table
         size, etag = self._there.get(table.key, (-1, ""))
         if size != table.bytes:
@@ -126,7 +126,7 @@ class TableSender:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _TableTask:
-    """A table for a worker of another machine, with what is known of it in the place."""
+    """A table to be sent by a remote worker, with what is known about it in the object store."""
 
     settings: Settings
     outgoing: OutgoingTable
@@ -147,24 +147,24 @@ def send_tables(
     lease_key: str,
     progress: Callable[[str], None],
 ) -> list[tuple[TableObject, bool]]:
-    """Make sure that tables are in the bucket, by the executor of the settings; what is known to be there is no task.
+    """Ensure that tables are in the bucket, using the configured executor; known tables need no task.
 
     Args:
         outgoing: the tables.
-        settings: ``objects`` is the place; how many requests may be in flight, and where from.
-        store: the place, for this process.
-        there: size and ETag of what is there, by key.
-        known: ETags by key of tables that a manifest in the place says are right.
-        lease_key: the caller's lease in the place, which workers have to see.
-        progress: called with lines for people.
+        settings: name the object store (``objects``), the number of requests in flight and the executor.
+        store: the object store, for this process.
+        there: size and ETag of existing objects, by key.
+        known: ETags by key of tables that a published manifest has confirmed.
+        lease_key: the caller's lease in the object store, which workers must see.
+        progress: called with messages for the user.
 
     Returns:
         Each table with its ETag, and whether it was sent now, in order.
 
     Raises:
-        IntegrityError: a file is not what its manifest says.
+        IntegrityError: a file does not match its manifest.
         ObjectStoreError: the store failed.
-        WorkerLostError: workers were killed over some tables; all others are there.
+        WorkerLostError: workers were killed while sending some tables; all others are in place.
     """
     missing = [one for one in outgoing if not _is_known(one.table, there=there, known=known)]
     count = 0
@@ -211,7 +211,7 @@ def send_tables(
 
 
 def _is_known(table: TableObject, *, there: dict[str, tuple[int, str]], known: dict[str, str]) -> bool:
-    """Whether what lies under a table's key is what a manifest in the place says is right."""
+    """Return whether the object with a table's key is the one confirmed by a published manifest."""
     size, etag = there.get(table.key, (-1, ""))
     return size == table.bytes and bool(etag) and known.get(table.key) == etag
 
@@ -229,10 +229,10 @@ def _send_table(task: _TableTask) -> tuple[TableObject, bool]:
 
 
 def _checked_pieces(outgoing: OutgoingTable) -> Iterator[bytes]:
-    """The file's bytes; the last of them only when all are what the manifest says, so that nothing else is stored.
+    """Yield the file's bytes, the last ones only after verifying the digest, so that a wrong file is never stored.
 
     Raises:
-        IntegrityError: they are not.
+        IntegrityError: the file does not match its manifest.
     """
     hasher, size, last = hashlib.sha256(), 0, b""
     with outgoing.path.open("rb") as file:
@@ -248,7 +248,7 @@ def _checked_pieces(outgoing: OutgoingTable) -> Iterator[bytes]:
 
 
 def expected_etag(path: Path) -> str:
-    """The ETag that a store gives a file that this module sent, if it is made of MD5s."""
+    """Return the MD5-based ETag of a file sent by this module."""
     if path.stat().st_size <= PART_BYTES:
         return md5_of(path.read_bytes())
     with path.open("rb") as file:

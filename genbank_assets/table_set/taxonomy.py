@@ -1,7 +1,7 @@
-"""Publishes the store's newest taxonomy beside the tables, so that readers may ask for a clade without a store.
+"""Publishes the store's newest taxonomy with the tables, so that readers without a store can select clades.
 
-Tables first, then the manifest; a taxonomy is never changed under its keys. Where the index lists it belongs to
-``place``, what the tables hold to ``tables.taxonomy``.
+First the tables, then the manifest; a published taxonomy is immutable. Listing it in the index belongs to
+``manifests``, the content of the tables to ``tables.taxonomy``.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ def publish_taxonomy(
 ) -> PublishedTaxonomy | None:
     """Publish the newest taxonomy of the store, if there is one that is not published yet.
 
-    Readers see it once its manifest is there. Older dates beyond ``keep_releases`` are retired; their tables go by
-    ``prune``.
+    Readers see it once its manifest exists. Older dates beyond ``keep_releases`` are withdrawn; ``prune`` removes their
+    tables.
 
     Returns:
         The taxonomy, if it was published now.
 
     Raises:
-        IntegrityError: a table is not what its manifest says; nothing is published.
-        ObjectStoreError: the place failed; running it again goes on.
+        IntegrityError: a table does not match its manifest; nothing is published.
+        ObjectStoreError: the object store failed; running it again continues.
     """
     try:
         manifest = open_taxonomy(settings.store).manifest
@@ -70,11 +70,11 @@ def publish_taxonomy(
 def read_taxonomy(
     store: ObjectStore, date: str, *, progress: Callable[[str], None] = no_progress
 ) -> PublishedTaxonomy | None:
-    """The manifest of a date's taxonomy; None where there is none.
+    """Return the manifest of a date's taxonomy; None if there is none.
 
     Raises:
-        IntegrityError: what lies there is none.
-        ObjectStoreError: the place failed.
+        IntegrityError: it is not the manifest of a taxonomy.
+        ObjectStoreError: the object store failed.
     """
     key = taxonomy_key(date)
     ask = functools.partial(get_object, store, key)

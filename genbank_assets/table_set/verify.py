@@ -1,7 +1,7 @@
-"""Compares what is published with its manifests: is every table there, is it what it should be, does the index agree?
+"""Compares published tables with their manifests: existence, content, and the index.
 
-An object with another ETag than when it was sent is read; of the others a random sample is. What no manifest lists
-belongs to ``prune``.
+A table whose ETag has changed since it was sent is read; of the others, a random sample is. Unlisted tables belong to
+``prune``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ INDEX_DIFFERS = "does not list the manifests that are there; publish any divisio
 
 @dataclasses.dataclass(frozen=True)
 class TableProblem:
-    """What is wrong with one object.
+    """A problem with an object.
 
     Attributes:
         key: the object's key.
@@ -55,15 +55,15 @@ class TableProblem:
 
 @dataclasses.dataclass(frozen=True)
 class TablesVerified:
-    """What was found.
+    """Result of a verification.
 
     Attributes:
-        manifests: releases of divisions that were compared.
-        tables: tables they list.
-        bytes: bytes of those.
-        reread: tables that were read again.
-        problems: what is wrong.
-        unlisted: tables that no manifest lists; None where only some divisions were looked at.
+        manifests: number of releases of divisions that were compared.
+        tables: number of tables they list.
+        bytes: total size of these tables.
+        reread: number of tables that were read.
+        problems: all problems found.
+        unlisted: number of tables that no manifest lists; None if only some divisions were examined.
     """
 
     manifests: int
@@ -83,18 +83,18 @@ def verify_tables(
     progress: Callable[[str], None] = no_progress,
     store: ObjectStore | None = None,
 ) -> TablesVerified:
-    """Compare a listing of the place with the manifests in it; needs no store of tables on this machine.
+    """Compare a listing of the object store with its manifests; does not need a local store.
 
     Args:
-        settings: ``tables`` says where.
-        partitions: divisions to look at; none means all.
-        release: only this one of them.
-        sample: tables to read again of each release of a division, whatever their ETags say.
-        progress: called with lines for people.
-        store: the place, where it is open already.
+        settings: name the object store (``tables``).
+        partitions: divisions to examine; empty means all.
+        release: restricts the comparison to one release.
+        sample: number of tables per release of a division to read, whatever their ETags.
+        progress: called with messages for the user.
+        store: the object store, if already open.
 
     Raises:
-        ObjectStoreError: the place cannot be read.
+        ObjectStoreError: the object store cannot be read.
     """
     store = store or open_tables(settings, 2)
     chosen = [
@@ -121,7 +121,7 @@ def verify_tables(
 
 
 class _Comparison:
-    """Looks at one release of a division after the other."""
+    """Compares one release of a division after another."""
 
     def __init__(self, store: ObjectStore, *, sample: int, progress: Callable[[str], None]) -> None:
         self._store = store
@@ -139,13 +139,13 @@ class _Comparison:
         except IntegrityError as error:
             self.problems.append(TableProblem(one.manifest, str(error)))
             return
-        if found is None:  # removed since it was listed
+        if found is None:  # removed since the listing
             return
         prefix = f"{TABLES_PREFIX}{one.collection}/{one.release}/{one.section}/"
         self._compare(f"{one.collection}/{one.section} {one.release}", found[0].tables, prefix)
 
     def compare_taxonomy(self, date: str) -> None:
-        """Look at the taxonomy of a date."""
+        """Compare the taxonomy of a date."""
         try:
             found = read_taxonomy(self._store, date, progress=self._progress)
         except IntegrityError as error:
