@@ -65,7 +65,7 @@ def unreadable(graph: Graph) -> None:
     graph.divisions.make("genbank/bct", "1.0", {FILE: [*many(3), "LOCUS       broken\n//\n"]})
 
 
-def test_a_failed_run_is_told_once_with_its_reason(
+def test_a_failed_run_sends_one_alert_with_its_reason(
     graph: Graph, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GENBANK_ASSETS_ALERT_WEBHOOK_URL", webhook.url)
@@ -81,7 +81,7 @@ def test_a_failed_run_is_told_once_with_its_reason(
     assert text.endswith(f"Dagster run http://127.0.0.1:3000/runs/{run.run_id}")
 
 
-def test_a_failed_daily_update_is_told(graph: Graph, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_daily_update_sends_an_alert(graph: Graph, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENBANK_ASSETS_ALERT_WEBHOOK_URL", webhook.url)
     mirror = MirrorResource(store=str(graph.divisions.settings.store), source=SAMPLE.as_uri(), workers=1)
     job = build_defs(resources={"mirror": mirror}).resolve_job_def("update_genbank")  # the sample has no daily files
@@ -94,7 +94,7 @@ def test_a_failed_daily_update_is_told(graph: Graph, webhook: Webhook, monkeypat
     assert text.startswith("*genbank-assets: update_genbank of 2026-09-02 failed*\n")
 
 
-def test_a_failed_check_of_a_good_run_is_told(
+def test_a_failed_check_of_a_successful_run_sends_an_alert(
     graph: Graph, webhook: Webhook, mail_server: StartMail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mailbox = mail_server()
@@ -116,7 +116,7 @@ def test_a_failed_check_of_a_good_run_is_told(
     assert "quarantine_share" in message.get_content()
 
 
-def test_a_run_stopped_by_a_check_is_told_once_with_the_check(
+def test_a_run_stopped_by_a_check_sends_one_alert_with_the_check(
     graph: Graph, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GENBANK_ASSETS_ALERT_WEBHOOK_URL", webhook.url)
@@ -138,7 +138,7 @@ def test_a_run_stopped_by_a_check_is_told_once_with_the_check(
     assert "ERROR: check database_totals of genbank/postgres_table of bct: 3 accessions in the tables, 2 in" in text
 
 
-def test_a_good_run_is_not_told(graph: Graph, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_successful_run_sends_no_alert(graph: Graph, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENBANK_ASSETS_ALERT_WEBHOOK_URL", webhook.url)
     graph.divisions.make("genbank/bct", "1.0", {FILE: many(3)})
     assert graph.run("records").success
@@ -169,7 +169,7 @@ def test_a_webhook_that_is_down_stops_nothing_and_leaks_nothing(
     assert "was not sent" in (graph.tick("run_failure_alert_sensor") or ""), "and the sensor goes on"
 
 
-def test_a_wrong_port_is_said_in_the_tick(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_port_is_reported_in_the_tick(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENBANK_ASSETS_ALERT_EMAIL", "ops@example.org")
     monkeypatch.setenv("GENBANK_ASSETS_ALERT_SMTP_PORT", "many")
     unreadable(graph)
@@ -177,7 +177,9 @@ def test_a_wrong_port_is_said_in_the_tick(graph: Graph, monkeypatch: pytest.Monk
     assert "SMTP_PORT is not a port: 'many'" in (graph.tick("failed_check_alert_sensor") or "")
 
 
-def test_runs_of_others_are_not_told(graph: Graph, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_of_other_code_locations_send_no_alert(
+    graph: Graph, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GENBANK_ASSETS_ALERT_WEBHOOK_URL", webhook.url)
 
     @dg.asset

@@ -111,7 +111,7 @@ def test_a_job_of_a_component_runs_in_one_process() -> None:
     assert "mirror_genbank" in {job.name for job in jobs}
 
 
-def test_a_setting_that_there_is_not_is_said() -> None:
+def test_an_unknown_setting_is_reported() -> None:
     component = GenbankCollection(collection="genbank", settings={"stoer": "/data"})
     with pytest.raises(dg.DagsterInvalidDefinitionError, match="has no setting stoer; its settings are ") as told:
         build_alone(component)

@@ -26,7 +26,7 @@ def definitions() -> dg.Definitions:
     return build_defs()
 
 
-def test_it_loads(definitions: dg.Definitions) -> None:
+def test_the_definitions_load(definitions: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(definitions)
 
 

@@ -163,7 +163,7 @@ def test_an_object_store_that_refuses_the_keys_is_asked_once(
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_source_that_stumbles_longer_than_one_fetch_waits(tmp_path: Path, site: Site) -> None:
+def test_a_source_that_fails_for_longer_than_one_fetch_waits_is_retried(tmp_path: Path, site: Site) -> None:
     genbank_release(site.folder, "5.0", files=1, kilobytes=1)
     answers = iter([Reply(500)] * 3)  # as often as one fetch asks for the number of the release
     site.rule = lambda ask: next(answers, None)
@@ -172,7 +172,7 @@ def test_a_source_that_stumbles_longer_than_one_fetch_waits(tmp_path: Path, site
     assert retries(result, "raw_files") == 1
 
 
-def test_a_folder_that_is_not_there_is_looked_for_once(tmp_path: Path) -> None:
+def test_a_missing_folder_is_requested_once(tmp_path: Path) -> None:
     result = Mirror(tmp_path / "store", source=(tmp_path / "nothing").as_uri()).run("raw_files")
     assert (retries(result, "raw_files"), "no such folder" in reason(result)) == (0, True)
 
@@ -199,7 +199,7 @@ def test_what_a_later_try_cannot_mend_fails_at_once(
     assert (retries(result, "records"), reason(result)) == (0, said)
 
 
-def test_a_stop_is_no_failure_that_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_is_not_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mirror = Mirror(tmp_path / "store")
     assert mirror.run("raw_files").success
     begun = []

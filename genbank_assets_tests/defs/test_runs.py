@@ -159,7 +159,7 @@ def test_a_limit_that_is_passed_stops_nothing(
     assert (failed.check_name, failed.severity) == (name, dg.AssetCheckSeverity.WARN)
 
 
-def test_what_the_database_and_the_object_set_are_is_said_as_such(mirror: MirrorResource, postgres_url: str) -> None:
+def test_database_and_object_set_have_their_name_and_uri(mirror: MirrorResource, postgres_url: str) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         result = run(mirror, instance)
     found = {e.asset_key.path[-1]: e.materialization.metadata for e in result.get_asset_materialization_events()}

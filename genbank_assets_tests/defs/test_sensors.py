@@ -131,7 +131,7 @@ def test_a_half_published_release_is_waited_for(source: Path, tmp_path: Path) ->
     assert "being replaced" in sentence(ticks.tick())
 
 
-def test_a_source_that_is_gone_is_said(source: Path, tmp_path: Path) -> None:
+def test_a_missing_source_is_reported(source: Path, tmp_path: Path) -> None:
     ticks = Ticks(source, tmp_path / "store")
     shutil.rmtree(source)
     assert "cannot be read" in sentence(ticks.tick())
@@ -154,7 +154,7 @@ def test_only_the_divisions_of_the_settings_are_requested(
 @pytest.mark.parametrize(
     ("name", "value"), [("WORKERS", "many"), ("STORE_", ""), ("POLL_SECONDS", "0"), ("SOURCE", "x")]
 )
-def test_a_bad_setting_is_said_in_the_tick(
+def test_an_invalid_setting_is_reported_in_the_tick(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(f"GENBANK_ASSETS_{name}", value)
@@ -203,7 +203,7 @@ def test_a_cursor_written_by_hand_counts_as_none(source: Path, tmp_path: Path, c
 
 
 @pytest.mark.parametrize("style", ["nginx", "python"])
-def test_the_upstream_asset_tells_true_bytes_over_http(site: Site, tmp_path: Path, style: str) -> None:
+def test_the_upstream_asset_reports_exact_bytes_over_http(site: Site, tmp_path: Path, style: str) -> None:
     if not MIRROR_273.is_dir():
         pytest.skip("the shared mirrors are not here")
     shutil.copytree(MIRROR_273, site.folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
@@ -217,7 +217,7 @@ def test_the_upstream_asset_tells_true_bytes_over_http(site: Site, tmp_path: Pat
         assert event.metadata["bytes"].value == whole
 
 
-def test_bytes_that_a_listing_does_not_say_are_not_told_as_none(site: Site, tmp_path: Path) -> None:
+def test_unknown_bytes_of_a_listing_are_not_reported_as_none(site: Site, tmp_path: Path) -> None:
     genbank_release(site.folder, "5.0", files=70, kilobytes=1)
     site.style = "python"  # and too many files to ask for one by one
     ticks = Ticks(site.url, tmp_path / "store")
@@ -377,13 +377,13 @@ def test_a_run_that_failed_is_asked_for_again_ever_later_and_not_for_ever(
 
 
 @pytest.mark.parametrize("stage", ["raw_files", "records"])
-def test_a_damaged_manifest_is_said_and_ends_no_tick(loads: Loads, stage: str) -> None:
+def test_a_damaged_manifest_is_reported_without_failing_the_tick(loads: Loads, stage: str) -> None:
     assert loads.load() == [True]
     (loads.store / "genbank" / "1.0" / "phg" / stage / "manifest.json").write_text("{")
     assert "phg: has a damaged manifest" in sentence(loads.tick())
 
 
-def test_a_store_that_cannot_be_written_is_said(source: Path, tmp_path: Path) -> None:
+def test_an_unwritable_store_is_reported(source: Path, tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file")
     assert "The source cannot be read" in sentence(Ticks(source, tmp_path / "store").tick())
 

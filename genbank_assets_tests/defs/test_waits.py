@@ -18,7 +18,7 @@ def raw_files() -> None:
     """Stands for a stage that fetches."""
 
 
-def test_a_wait_for_a_pool_is_said(tmp_path: Path) -> None:
+def test_waiting_for_a_pool_is_reported(tmp_path: Path) -> None:
     job = dg.Definitions(assets=[raw_files], jobs=[dg.define_asset_job("fetch")]).resolve_job_def("fetch")
     run_id, lines, told = str(uuid.uuid4()), [], threading.Event()
 

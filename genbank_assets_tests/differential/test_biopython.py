@@ -241,7 +241,7 @@ ODD_DIFFERENCES = {
 
 
 @pytest.mark.parametrize("path", ODD, ids=lambda path: path.name)
-def test_what_biopython_reads_of_odd_files_is_read_the_same(path: Path) -> None:
+def test_unusual_files_are_read_like_biopython_does(path: Path) -> None:
     # Where Biopython gives up there is nothing to compare; the reader's own rule is tested elsewhere.
     try:
         list(biopython(path))

@@ -164,7 +164,7 @@ def test_a_password_is_not_sent_in_the_clear(mail_server: StartMail) -> None:
     assert mailbox.logins == []
 
 
-def test_a_wrong_password_is_said_without_it(mail_server: StartMail, authority: trustme.CA) -> None:
+def test_a_wrong_password_is_reported_without_showing_it(mail_server: StartMail, authority: trustme.CA) -> None:
     mailbox = mail_server(tls=server_tls(authority, "localhost"), login=True)
     settings = dataclasses.replace(
         HERE, email="a@example.org", smtp_port=mailbox.port, smtp_user="mirror", smtp_password="tr0ub4dor"

@@ -236,7 +236,7 @@ def test_trace_follows_a_record_to_its_objects(published: Settings, bucket: Buck
     assert main(["trace", row["accession"], "--prov", "--store", str(published.tables)]) == 2
 
 
-def test_the_variable_is_read_where_there_is_no_store(
+def test_the_variable_is_read_without_a_store(
     published: Settings, capfdbinary: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = open_mirror(published.store).memberships().collect()["accession"][0]
@@ -343,7 +343,7 @@ def test_a_bundle_that_was_tampered_with_is_refused(published: Settings, bucket:
         prune_tables(published, older_than=AT_ONCE)
 
 
-def test_nobody_needs_keys_where_a_bucket_is_public(
+def test_a_public_bucket_needs_no_keys(
     whole: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: Capture
 ) -> None:
     import os

@@ -227,7 +227,7 @@ def test_a_shell_completes_commands_and_partitions(line: str, answers: set[str])
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
-def test_there_is_a_completion_for_each_shell(shell: str) -> None:
+def test_each_shell_has_a_completion(shell: str) -> None:
     done = call("completion", shell)
     assert done.returncode == 0, done.stderr
     assert "materialize" in done.stdout
@@ -241,7 +241,7 @@ def test_metrics_go_into_a_folder_that_is_there(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_status_tells_what_is_new_at_ncbi(tmp_path: Path) -> None:
+def test_status_reports_new_content_at_ncbi(tmp_path: Path) -> None:
     note_unknown(tmp_path, ["division xyz (1 file, such as gbxyz1.seq.gz)"], collection=GENBANK)
     done = call("status", store=tmp_path)
     assert (

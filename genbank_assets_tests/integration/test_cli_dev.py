@@ -104,7 +104,7 @@ def test_a_killed_command_takes_its_services_along(dev: Dev) -> None:
     assert wait_until(lambda: not dev.left_behind(), 90), dev.left_behind()
 
 
-def test_a_service_that_dies_is_started_again_and_that_is_said(dev: Dev) -> None:
+def test_a_service_that_dies_is_restarted_and_reported(dev: Dev) -> None:
     for name in ("dagster-daemon", "dagster-webserver"):
         os.kill(dev.service(name), signal.SIGKILL)
         assert wait_until(lambda name=name: f"{name} was terminated by SIGKILL and is restarted" in dev.text(), 20)

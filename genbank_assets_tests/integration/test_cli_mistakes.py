@@ -150,7 +150,7 @@ def check_one_line(done: subprocess.CompletedProcess[str], *, code: int, says: s
     ],
     ids=lambda value: " ".join(f"{k}={v[:40]}" for k, v in value.items()) if isinstance(value, dict) else None,
 )  # fmt: skip
-def test_a_wrong_setting_is_said_before_a_run_is_made(
+def test_an_invalid_setting_is_reported_before_a_run_is_created(
     tmp_path: Path, here: Here, variables: dict[str, str], code: int, says: str
 ) -> None:
     begun = time.monotonic()
@@ -204,7 +204,7 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("password", PASSWORDS)
 @pytest.mark.parametrize("form", ["postgresql://u:{}@127.0.0.1:1/d", "postgresql+psycopg2://u:{}@127.0.0.1:1/d?x=y"])
-def test_no_password_is_told_by_any_command(tmp_path: Path, here: Here, password: str, form: str) -> None:
+def test_no_command_prints_a_password(tmp_path: Path, here: Here, password: str, form: str) -> None:
     for arguments in (["changes"], ["trace", "J02482"], ["changes", "-vv"]):
         done = here(*arguments, store=tmp_path, GENBANK_ASSETS_POSTGRES_URL=form.format(password))
         assert done.returncode == 1
@@ -311,7 +311,7 @@ def test_a_full_disk_behind_standard_output_is_named() -> None:
     assert (done.returncode, done.stderr) == (1, "genbank-assets: No space left on device: standard output\n")
 
 
-def test_what_records_and_names_hold_is_no_command_to_a_terminal(tmp_path: Path) -> None:
+def test_records_and_names_cannot_send_terminal_commands(tmp_path: Path) -> None:
     evil = tmp_path / "evil\x1b]0;owned\x07\x1b[31m.gb"
     evil.write_text(record().replace("//", "\x1b[2J"))
     shown = on_a_terminal("parse", str(evil), str(tmp_path / "none\x1b[5m.gb"), "--out", str(tmp_path / "out"))

@@ -96,7 +96,7 @@ def test_the_next_division_does_not_begin(store: Path, number: signal.Signals) -
     assert runs_of(store)[0] == "CANCELED"
 
 
-def test_at_any_moment_and_the_next_run_goes_on(store: Path) -> None:
+def test_at_any_moment_and_the_next_run_resumes(store: Path) -> None:
     moments = random.Random(2026)
     stopped = 0
     for attempt in range(5):

@@ -192,7 +192,7 @@ def test_a_day_again_changes_nothing(mirrored: Settings, ncbi: Ncbi) -> None:
 
 
 @pytest.mark.parametrize("order", [(DAY, NEXT), (NEXT, DAY)])
-def test_the_later_day_wins_whatever_the_order(mirrored: Settings, ncbi: Ncbi, order: tuple[dt.date, ...]) -> None:
+def test_the_later_day_wins_in_any_order(mirrored: Settings, ncbi: Ncbi, order: tuple[dt.date, ...]) -> None:
     ncbi.day(DAY, annotated(VIRAL[0], "FIRST"), renamed(VIRAL[5], "ZZ000001"), annotated(VIRAL[1], "FIRST"))
     ncbi.day(NEXT, annotated(VIRAL[0], "SECOND"))
     for day in order:
@@ -248,7 +248,7 @@ def test_a_day_of_another_year_is_refused(mirrored: Settings, ncbi: Ncbi) -> Non
         apply(mirrored, DAY.replace(year=2025))
 
 
-def test_a_day_that_is_not_there_is_said_so(mirrored: Settings, ncbi: Ncbi) -> None:
+def test_a_missing_day_is_reported(mirrored: Settings, ncbi: Ncbi) -> None:
     with pytest.raises(NotFoundError, match="no daily update of 2026-09-02"):
         apply(mirrored, DAY)
     ncbi.day(NEXT, VIRAL[0])

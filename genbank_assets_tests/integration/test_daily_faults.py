@@ -47,7 +47,7 @@ def days(plain_settings: Settings, tmp_path: Path) -> tuple[Settings, Ncbi]:
     return dataclasses.replace(plain_settings, source=source.folder.as_uri()), source
 
 
-def test_a_day_that_is_no_longer_kept_is_not_taken_for_an_empty_one(days: tuple[Settings, Ncbi]) -> None:
+def test_a_dropped_day_is_not_an_empty_day(days: tuple[Settings, Ncbi]) -> None:
     settings, source = days
     source.day(dt.date(2026, 6, 1), VIRAL[0])
     source.day(dt.date(2026, 11, 1), VIRAL[0])

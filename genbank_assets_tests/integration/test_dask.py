@@ -83,7 +83,7 @@ def test_tasks_run_on_workers_and_say_on_which(dask_cluster: Cluster, tmp_path: 
         assert len(run_tasks(work, [Job(n, tmp_path) for n in range(4)], settings=bounded, resource="objects")) == 4
 
 
-def test_each_worker_is_on_a_network_of_its_own(dask_cluster: Cluster, tmp_path: Path) -> None:
+def test_each_worker_has_its_own_network(dask_cluster: Cluster, tmp_path: Path) -> None:
     if why := why_no_networks():
         pytest.skip(why)
     names = ("one", "two", "three")
@@ -184,7 +184,7 @@ def test_a_worker_between_whose_host_and_ours_locks_do_not_hold_is_refused(
         run_tasks(work, [Job(0, tmp_path)], settings=on(dask_cluster, tmp_path))
 
 
-def test_a_worker_needs_the_database_of_its_own_environment(
+def test_a_worker_needs_the_database_of_its_environment(
     dask_cluster: Cluster, tmp_path: Path, postgres_url: str
 ) -> None:
     dask_cluster.worker("without", nanny=False, GENBANK_ASSETS_POSTGRES_URL="")
@@ -220,7 +220,7 @@ def test_a_scheduler_that_is_restarted_is_an_error_that_may_pass(dask_cluster: C
     assert len(run_tasks(work, rest, settings=settings)) == len(rest)
 
 
-def test_what_cannot_be_reached_is_told_at_once(tmp_path: Path) -> None:
+def test_unreachable_services_are_reported_at_once(tmp_path: Path) -> None:
     settings = Settings(store=tmp_path, executor="dask://127.0.0.1:1")
     begun = time.monotonic()
     with pytest.raises(WorkerLostError, match=r"scheduler at 127\.0\.0\.1:1 cannot be reached"):

@@ -85,7 +85,7 @@ def test_removed_records_of_refseq_say_the_kind_of_removal(settings: Settings, t
     assert any("release1.removed-records.gz, line 3 cannot be read" in line for line in lines)
 
 
-def test_a_damaged_list_stops_the_division_and_none_is_no_trouble(settings: Settings, tmp_path: Path) -> None:
+def test_a_damaged_list_stops_the_division_and_a_missing_one_does_not(settings: Settings, tmp_path: Path) -> None:
     refseq(tmp_path / "m")
     settings = dataclasses.replace(settings, source=(tmp_path / "m").as_uri())
     key = PartitionKey("refseq", "viral")

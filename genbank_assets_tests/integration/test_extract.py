@@ -246,7 +246,7 @@ def test_what_a_killed_run_left_goes_and_nothing_else(store_of: StoreOf, tmp_pat
     assert there == {".x.fa.tmp", ".y.fa.h-1-99999999-abcdefab.tmp", "x.fa", "x.fa.manifest.json"}
 
 
-def test_a_full_disk_is_said_with_the_file(store_of: StoreOf, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_with_the_file(store_of: StoreOf, tmp_path: Path) -> None:
     settings = store_of(phg=record("AB000001", "a" * 100_000))
     with pytest.raises(StoreError, match="cannot write standard output: the disk is full"):  # noqa: SIM117
         with Path("/dev/full").open("wb", buffering=0) as to:
@@ -289,7 +289,7 @@ def test_headers_stay_one_line(store_of: StoreOf) -> None:
             text_of(settings, header=template)
 
 
-def test_what_cannot_be_done_is_said_before_anything_is_written(store_of: StoreOf, tmp_path: Path) -> None:
+def test_impossible_requests_are_rejected_before_anything_is_written(store_of: StoreOf, tmp_path: Path) -> None:
     settings = store_of(phg=record("AB000001", "acgt"))
     for selection, options, error in (
         (Selection(partitions=("genbank/xyz",)), {}, NotFoundError),

@@ -185,7 +185,7 @@ def test_an_extract_is_cited_by_its_manifest(
     assert capsys.readouterr().out == (tmp_path / f"{to.name}.croissant.json").read_text()
 
 
-def test_what_is_no_manifest_is_not_cited(tmp_path: Path) -> None:
+def test_other_objects_than_manifests_are_not_cited(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"query": 3}')
     with pytest.raises(SettingsError, match="no manifest of an extract"):
         Extract.read(tmp_path / "x.json")

@@ -29,7 +29,7 @@ def short_folder() -> Iterator[Path]:
 
 
 @pytest.mark.slow
-def test_whatever_is_killed_the_end_is_that_of_an_undisturbed_run(short_folder: Path) -> None:
+def test_a_killed_run_ends_like_an_undisturbed_one(short_folder: Path) -> None:
     lines: list[str] = []
     result = run_suite(short_folder, points=4, seed=4, tell=lines.append)
     assert result.problems == [], "\n".join(lines)
@@ -37,7 +37,7 @@ def test_whatever_is_killed_the_end_is_that_of_an_undisturbed_run(short_folder: 
     assert result.outcomes["done"] < 4, "nothing was disturbed"
 
 
-def test_what_is_missing_too_much_or_otherwise_is_told() -> None:
+def test_missing_extra_and_different_content_is_reported() -> None:
     ours = {"files": {"a": "1", "b": "1"}, "rows": {"record": ["x", "y"]}}
     theirs = {"files": {"a": "2", "c": "1"}, "rows": {"record": ["x", "z"]}}
     assert differences(ours, theirs) == [

@@ -171,7 +171,7 @@ def test_what_did_not_change_is_linked_to(made: Divisions) -> None:
     assert records.file_runs == {ONE: "again", TWO: "made"}
 
 
-def test_where_there_are_no_hard_links_files_are_copied(made: Divisions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_copied_without_hard_links(made: Divisions, monkeypatch: pytest.MonkeyPatch) -> None:
     partition = made.make("genbank/bct", "1.0", {ONE: FIRST, TWO: SECOND})
     before = table(partition, TWO)
     issue_again(made, partition, {ONE: CHANGED, TWO: SECOND})
@@ -479,7 +479,7 @@ def test_quarantined_blocks_count_as_loci_and_excuse_bases(made: Divisions) -> N
     assert (records.report.records, records.report.quarantined) == (3, 1)
 
 
-def test_a_locus_line_within_a_record_is_no_locus_of_the_header(made: Divisions) -> None:
+def test_a_locus_line_within_a_record_is_not_part_of_the_header(made: Divisions) -> None:
     first, *others = [entry.text() for entry in FIRST]
     lines = first.splitlines(keepends=True)
     broken = lines[0] + "LOCUS       CYC1 [Saccharomyces cerevisiae].\n" + "".join(lines[2:])
@@ -555,7 +555,7 @@ def test_the_report_of_deduplication_counts(made: Divisions) -> None:
     assert report.residues == BASES + len(twin.residues)
 
 
-def test_a_killed_run_goes_on_with_the_next_file(made: Divisions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_resumes_with_the_next_file(made: Divisions, monkeypatch: pytest.MonkeyPatch) -> None:
     partition = made.make("genbank/bct", "1.0", {ONE: FIRST, TWO: SECOND})
     issue_again(made, partition, {ONE: CHANGED, TWO: [dataclasses.replace(e, title="Changed") for e in SECOND]})
     parse = records_stage.parse_file
@@ -609,7 +609,7 @@ def test_a_locus_line_that_became_neither_row_nor_quarantined_block_stops_the_fi
     assert manifest_of(partition, "records") == before
 
 
-def test_a_link_that_fails_for_want_of_room_is_no_reason_to_copy(
+def test_a_link_that_fails_because_the_disk_is_full_is_not_replaced_by_a_copy(
     made: Divisions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partition = made.make("genbank/bct", "1.0", {ONE: FIRST, TWO: SECOND})
@@ -700,7 +700,7 @@ def test_a_store_whose_manifests_have_the_run_within_the_files_stays_as_it_is(
     assert [records.run_of(entry) for entry in records.files] == ["later" if damaged else "earlier", "earlier"]
 
 
-def test_who_reads_a_release_that_is_no_longer_kept_has_the_time_of_replaced_files(made: Divisions) -> None:
+def test_a_dropped_release_stays_readable_as_long_as_replaced_files(made: Divisions) -> None:
     first, second, third = releases(made, ["1.0", "2.0", "3.0"])
     store, key = made.settings.store, first.key
 

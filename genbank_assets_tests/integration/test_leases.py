@@ -206,9 +206,7 @@ class Theft:
         return functools.partial(self, instance)
 
 
-def test_who_lost_the_lease_writes_nothing_more_whatever_comes_next(
-    divisions: Divisions, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_written_after_a_lost_lease(divisions: Divisions, monkeypatch: pytest.MonkeyPatch) -> None:
     """A release, a division that is new, and a day, each before each of its transactions."""
     load, new, made = division_load.DivisionLoad, "a division that is new", divisions.make
     steps: list[tuple[str, Any, str]] = [

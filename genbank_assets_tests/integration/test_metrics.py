@@ -64,7 +64,7 @@ def test_every_figure_of_every_stage_is_there(pln: tuple[Settings, list[Manifest
         assert told[stage] == manifest.report.as_dict(), stage
 
 
-def test_the_release_is_told_per_stage(divisions: Divisions) -> None:
+def test_the_release_is_reported_per_stage(divisions: Divisions) -> None:
     divisions.load(divisions.make("genbank/bct", "1.0", {"gbbct1.seq.gz": [Entry("AB000001")]}))
     divisions.make("genbank/bct", "2.0", {"gbbct1.seq.gz": [Entry("AB000001"), Entry("AB000002")]})
     found = samples(metrics(divisions.settings))

@@ -138,9 +138,7 @@ def test_a_release_that_flips_over_ftp_leaves_the_one_before(over_ftp: Settings,
     assert in_store(over_ftp) == ("1.0", before)
 
 
-def test_a_file_that_changes_between_drop_and_resume_is_begun_anew(
-    over_http: Settings, http_mirror: HttpMirror
-) -> None:
+def test_a_file_that_changes_between_drop_and_resume_is_restarted(over_http: Settings, http_mirror: HttpMirror) -> None:
     release(http_mirror.folder, "1.0")
     changed = gzip.compress(random.Random(9).randbytes(400_000), mtime=0)
 
@@ -215,7 +213,7 @@ def test_a_gzip_that_never_ends_is_stopped(over_http: Settings, http_mirror: Htt
     assert current_release(over_http.store, key=PHG, stage="raw_files") is None
 
 
-def test_a_file_too_large_for_the_disk_is_not_begun(over_http: Settings, http_mirror: HttpMirror) -> None:
+def test_a_file_too_large_for_the_disk_is_not_started(over_http: Settings, http_mirror: HttpMirror) -> None:
     release(http_mirror.folder, "1.0")
     http_mirror.lengths["genbank/gbphg5.seq.gz"] = 10**18
     with pytest.raises(SourceError, match="needs 1,000,000,0"):

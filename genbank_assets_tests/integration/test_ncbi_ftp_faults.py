@@ -108,7 +108,7 @@ def test_a_control_connection_that_is_closed_for_idleness_is_made_anew(from_ftp:
 
 @pytest.mark.parametrize("command", ["SIZE", "MDTM", "NOOP", "MLSD", "RETR", "TYPE"])
 @pytest.mark.parametrize("said", ["Your files are being scanned ...", "220 scanner ready", "213 7"])
-def test_words_that_nobody_asked_for_do_not_shift_the_answers(
+def test_unexpected_words_do_not_shift_the_answers(
     from_ftp: Settings, old_ftp: OldFtp, command: str, said: str
 ) -> None:
     files = genbank_release(old_ftp.folder, "5.0")
@@ -179,7 +179,7 @@ def test_a_reader_that_stops_in_the_middle_leaves_no_answer_behind(old_ftp: OldF
             pieces.close()
 
 
-def test_a_file_that_changes_while_it_travels_is_begun_anew(from_ftp: Settings, old_ftp: OldFtp) -> None:
+def test_a_file_that_changes_during_the_transfer_is_restarted(from_ftp: Settings, old_ftp: OldFtp) -> None:
     genbank_release(old_ftp.folder, "5.0", files=1)
     other = genbank_release(old_ftp.folder.parent / "other", "5.0", files=1, seed=2)["gbphg1.seq.gz"]
     path = old_ftp.folder / "genbank" / "gbphg1.seq.gz"

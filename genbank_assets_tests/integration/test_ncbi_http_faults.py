@@ -92,7 +92,7 @@ def test_a_server_that_shows_no_index_is_read_by_the_release_notes(from_site: Se
 
 @pytest.mark.parametrize(("etags", "dates"), [("no", True), ("weak", True), ("weak", False), ("strong", False)])
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_drop_is_resumed_whatever_the_server_says_of_its_files(
+def test_a_drop_is_resumed_with_any_description_of_the_files(
     from_site: Settings, site: Site, etags: str, dates: bool, ranges: bool
 ) -> None:
     files = genbank_release(site.folder, "5.0")
@@ -201,14 +201,14 @@ def test_wrong_bytes_under_a_right_range_are_fetched_again(from_site: Settings, 
 
 
 @pytest.mark.parametrize("status", [500, 502, 504, 408])
-def test_a_server_that_stumbles_is_asked_again(from_site: Settings, site: Site, status: int) -> None:
+def test_a_request_that_fails_on_the_server_is_retried(from_site: Settings, site: Site, status: int) -> None:
     files = genbank_release(site.folder, "5.0")
     site.rule = lambda ask: Reply(status) if ask.times == 1 else None
     fetch(from_site)
     assert in_store(from_site) == ("5.0", files)
 
 
-def test_a_file_that_is_not_there_is_asked_for_once(from_site: Settings, site: Site) -> None:
+def test_a_missing_file_is_requested_once(from_site: Settings, site: Site) -> None:
     genbank_release(site.folder, "5.0")
     site.rule = lambda ask: Reply(404) if ask.path.endswith("gbphg2.seq.gz") else None
     with pytest.raises(SourceError, match=r"there is no .*gbphg2\.seq\.gz: the server answered 404"):
@@ -217,7 +217,7 @@ def test_a_file_that_is_not_there_is_asked_for_once(from_site: Settings, site: S
 
 
 @pytest.mark.parametrize("status", [400, 500, 502])
-def test_an_index_that_cannot_be_had_is_no_empty_division(from_site: Settings, site: Site, status: int) -> None:
+def test_an_unavailable_index_is_not_an_empty_division(from_site: Settings, site: Site, status: int) -> None:
     genbank_release(site.folder, "5.0")
     site.rule = lambda ask: Reply(status, body=b"<html>sorry</html>") if ask.path == "genbank/" else None
     with pytest.raises(SourceError, match=f"answered {status}"):
@@ -283,7 +283,7 @@ def test_a_link_out_of_the_folder_is_refused(from_site: Settings, site: Site, hr
     assert nothing_published(from_site)
 
 
-def test_links_to_other_places_and_hidden_files_are_no_files_of_the_folder(from_site: Settings, site: Site) -> None:
+def test_external_links_and_hidden_files_are_not_listed(from_site: Settings, site: Site) -> None:
     files = genbank_release(site.folder, "5.0", files=1)
     (site.folder / "genbank" / ".gbphg7.seq.gz.Xy12").write_bytes(b"a copy on its way")
     site.style = "nginx"
@@ -356,7 +356,7 @@ def test_a_redirect_to_an_unencrypted_address_is_refused() -> None:
         refuse_downgrade(answer("http://mirror.example.org/genbank/gbrel.txt"))
 
 
-def test_the_password_of_a_source_is_sent_and_not_told(from_site: Settings, site: Site) -> None:
+def test_the_password_of_a_source_is_sent_but_not_shown(from_site: Settings, site: Site) -> None:
     genbank_release(site.folder, "5.0")
     url = site.url.replace("http://", "http://user:s3cret@")
     site.rule = lambda ask: None if ask.headers.get("Authorization", "").startswith("Basic ") else Reply(401)
@@ -422,7 +422,7 @@ def test_files_at_a_time_are_those_of_the_machine(from_site: Settings, site: Sit
     assert site.max_open_files == 2
 
 
-def test_notes_that_list_no_files_and_no_listing_are_no_empty_division(from_site: Settings, site: Site) -> None:
+def test_neither_a_file_list_nor_a_listing_is_not_an_empty_division(from_site: Settings, site: Site) -> None:
     genbank_release(site.folder, "5.0")
     notes = site.folder / "genbank" / "gbrel.txt"
     notes.write_text(notes.read_text().split("1. gbphg1")[0])
@@ -450,7 +450,7 @@ def any_fault(draw: random.Random, whole: bytes) -> Reply:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_whatever_a_server_answers_the_files_are_right_or_the_error_is_clear(
+def test_any_server_response_gives_correct_files_or_a_clear_error(
     from_site: Settings, site: Site, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limiter, "FIRST_PAUSE_SECONDS", 0.01)

@@ -245,7 +245,7 @@ def test_a_file_whose_published_checksum_changed_is_fetched_again(from_site: Set
     assert in_store(from_site, VIRAL) == ("237", again)
 
 
-def test_the_date_of_refseq_is_that_of_its_notes(from_site: Settings, site: Site) -> None:
+def test_refseq_has_the_date_of_its_notes(from_site: Settings, site: Site) -> None:
     refseq_release(site.folder, "237")
     assert poll_release(REFSEQ, settings=from_site).date == ""
     notes = site.folder / REFSEQ_FOLDER / "release-notes"
@@ -280,7 +280,7 @@ def test_names_that_the_notes_cut_off_are_read(from_site: Settings, site: Site) 
     assert in_store(from_site) == ("5.0", files)
 
 
-def test_leftovers_of_the_release_before_are_no_files_of_this_one(from_site: Settings, site: Site) -> None:
+def test_leftovers_of_the_previous_release_are_ignored(from_site: Settings, site: Site) -> None:
     genbank_release(site.folder, "5.0")
     shutil.copy(site.folder / "genbank" / "gbphg1.seq.gz", site.folder / "genbank" / "gbphg5.seq.gz")
     with pytest.raises(ReleaseError, match=r"extra: gbphg5\.seq\.gz"):
@@ -289,7 +289,7 @@ def test_leftovers_of_the_release_before_are_no_files_of_this_one(from_site: Set
     assert (state.complete, "gbphg5" in state.reason) == (False, True)
 
 
-def test_too_little_room_for_all_files_is_said_before_the_first(from_site: Settings, site: Site) -> None:
+def test_a_disk_too_small_for_all_files_is_reported_before_the_first(from_site: Settings, site: Site) -> None:
     genbank_release(site.folder, "5.0")
     names = "".join(f'<a href="gbphg{n}.seq.gz">x</a> 2026-08-15 10:00 900000G\n' for n in range(1, 5))
     site.rule = lambda ask: Reply(body=names.encode()) if ask.path == "genbank/" else None
@@ -310,7 +310,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_disk_that_fills_up_is_said_and_what_came_is_kept(
+def test_a_disk_that_fills_up_is_reported_and_received_bytes_are_kept(
     from_site: Settings, site: Site, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "SPARE_BYTES", 0)
@@ -355,7 +355,7 @@ def test_a_look_ends_with_a_sentence_before_its_time_is_up(
     assert time.monotonic() - begun < 1
 
 
-def test_damaged_files_end_the_others_and_are_told_first(from_site: Settings, site: Site) -> None:
+def test_damaged_files_cancel_the_others_and_are_reported_first(from_site: Settings, site: Site) -> None:
     files = genbank_release(site.folder, "5.0")
     site.rule = lambda ask: (
         Reply(body=files["gbphg4.seq.gz"][:-20]) if ask.method == "GET" and "gbphg4" in ask.path else None

@@ -200,7 +200,7 @@ def test_a_mirror_of_another_release_does_not_take_over(
     assert not list((tmp_path / "store" / "genbank").glob("*/phg/raw_files/manifest.json"))
 
 
-def test_without_any_mirror_every_reason_is_told(tmp_path: Path, limiter: Limiter) -> None:
+def test_without_any_mirror_all_reasons_are_reported(tmp_path: Path, limiter: Limiter) -> None:
     (tmp_path / "empty").mkdir()
     with (
         open_source(f"file:///nowhere {(tmp_path / 'empty').as_uri()}", limiter=limiter) as source,
@@ -209,7 +209,7 @@ def test_without_any_mirror_every_reason_is_told(tmp_path: Path, limiter: Limite
         source.read_text("genbank/GB_Release_Number")
 
 
-def test_a_bucket_that_is_not_there_or_not_allowed_is_told(tmp_path: Path, limiter: Limiter, s3: S3Server) -> None:
+def test_a_missing_or_forbidden_bucket_is_reported(tmp_path: Path, limiter: Limiter, s3: S3Server) -> None:
     with (
         open_source(f"s3://no-such-bucket/x?endpoint={s3.endpoint}", limiter=limiter) as source,
         pytest.raises(SourceError, match="s3://no-such-bucket/x"),

@@ -115,7 +115,7 @@ def test_a_server_without_conditional_requests_is_used_without_them(
     assert sent_whole(s3)
 
 
-def test_etags_that_are_no_md5_cost_one_look_and_not_one_for_each_object(
+def test_etags_other_than_md5_cost_one_request_rather_than_one_per_object(
     parsed: Settings, s3: S3Server, faulty: Callable[[Rule], FaultyProxy]
 ) -> None:
     other = Fault(etag=f'"{"0" * 32}"')  # such as those of encrypted buckets
@@ -135,7 +135,7 @@ def test_a_damaged_object_that_was_there_before_is_sent_again(parsed: Settings, 
     assert sent_whole(s3)
 
 
-def test_no_more_bytes_wait_in_memory_for_a_second_chance_than_memory_is_meant_for_them(
+def test_bytes_kept_for_a_retry_stay_within_the_memory_limit(
     parsed: Settings, s3: S3Server, faulty: Callable[[Rule], FaultyProxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faulty(lambda asked: Fault(status=503) if is_sequence(asked) and asked.number < upload.TRIES else None)
@@ -175,7 +175,7 @@ HOPELESS = {
 
 @pytest.mark.parametrize(("fault", "words"), HOPELESS.values(), ids=list(HOPELESS))
 @pytest.mark.parametrize("method", ["PUT", "any"])
-def test_what_will_not_pass_is_told_at_once_in_one_sentence(
+def test_permanent_failures_are_reported_at_once_in_one_sentence(
     parsed: Settings, s3: S3Server, faulty: Callable[[Rule], FaultyProxy], fault: Fault, words: str, method: str
 ) -> None:
     proxy = faulty(lambda asked: fault if method in {asked.method, "any"} else None)
@@ -194,7 +194,7 @@ def test_a_prefix_that_would_lead_elsewhere_is_refused(settings: Settings, s3: S
         open_objects(dataclasses.replace(settings, objects=url))
 
 
-def test_a_prefix_of_odd_characters_is_the_prefix_that_others_see(parsed: Settings, s3: S3Server) -> None:
+def test_a_prefix_with_unusual_characters_is_the_same_for_other_clients(parsed: Settings, s3: S3Server) -> None:
     prefix = "my set/ü+~%20=&'*@"
     odd = dataclasses.replace(parsed, objects=f"s3://{s3.bucket}/{prefix}")
     assert republish(odd, VRL).report.objects_put == SEQUENCES
@@ -298,7 +298,7 @@ def test_a_part_that_was_spoilt_on_its_way_is_found_and_sent_again(
     assert send_long(base).counts.found == 1
 
 
-def test_parts_of_one_sequence_are_no_more_at_once_than_the_setting_says(
+def test_concurrent_parts_of_a_sequence_stay_within_the_setting(
     settings: Settings, s3: S3Server, faulty: Callable[[Rule], FaultyProxy]
 ) -> None:
     proxy = faulty(lambda asked: Fault(seconds=0.2) if is_part(asked) else None)

@@ -524,7 +524,7 @@ def outage(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
         yield begin
 
 
-def test_a_server_that_restarts_in_the_middle_is_waited_for_and_that_is_said(
+def test_waiting_for_a_restarting_server_is_reported(
     sampled: Settings, bucket: Bucket, outage: Callable[[float], FaultyProxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if bucket.s3 is None:
@@ -564,7 +564,7 @@ def test_a_damaged_membership_table_is_not_sent(sampled: Settings, bucket: Bucke
     assert not [key for key in bucket.listing() if key.startswith(("memberships/", "manifests/"))]
 
 
-def test_a_lease_of_a_process_that_is_gone_is_no_lease(sampled: Settings, bucket: Bucket) -> None:
+def test_a_lease_of_a_dead_process_does_not_count(sampled: Settings, bucket: Bucket) -> None:
     program = (
         "import os, signal; from genbank_assets.objects.lease import Lease; from genbank_assets.objects.store import *;"
         "from genbank_assets.settings import settings_from_environment as s;"

@@ -51,7 +51,7 @@ def test_verify_finds_a_changed_byte_without_reading_every_sequence(sampled: Set
     assert "different bytes" in problem.what
 
 
-def test_an_object_written_anew_with_the_same_bytes_is_no_problem(sampled: Settings, bucket: Bucket) -> None:
+def test_an_object_rewritten_with_the_same_bytes_is_accepted(sampled: Settings, bucket: Bucket) -> None:
     mirror(VRL, sampled)
     key = next(key for key in bucket.listing() if key.startswith("nucleotide/"))
     content = bucket.get(key)
@@ -73,7 +73,7 @@ def test_verify_counts_objects_that_no_manifest_lists(sampled: Settings, bucket:
     assert verify_objects(sampled).unlisted is None
 
 
-def test_a_killed_run_goes_on_with_nothing_missing_after_its_orphans_were_pruned(
+def test_a_killed_run_resumes_completely_after_its_orphans_were_pruned(
     sampled: Settings, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mirror(PLN, sampled, stages=4)

@@ -295,7 +295,7 @@ def test_prune_deletes_the_unfinished_file_of_a_killed_run_from_a_folder(setting
     assert {path for path in folder.rglob("*") if path.is_file()} == whole | {folder / key for key in foreign}
 
 
-def test_a_killed_publication_goes_on_and_leaves_no_orphans_behind(sampled: Settings, bucket: Bucket) -> None:
+def test_a_killed_publication_resumes_without_leaving_orphans(sampled: Settings, bucket: Bucket) -> None:
     mirror(PLN, sampled, stages=4)
     program = (
         "import json, sys; from genbank_assets.settings import settings_from_environment as s;"

@@ -86,7 +86,7 @@ def test_the_command_plans_what_is_asked_and_sums_it(tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "genbank").exists()
 
 
-def test_a_source_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_source_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError):
         plan_release([TSA], settings=settings(tmp_path, source="file:///nowhere"), rates=RATES, workers=1)
 

@@ -37,7 +37,7 @@ def rows_of(divisions: Divisions) -> list[tuple]:
     )
 
 
-def test_every_state_is_told_and_unchanged_ones_are_not(divisions: Divisions) -> None:
+def test_every_changed_state_is_recorded_and_unchanged_ones_are_not(divisions: Divisions) -> None:
     same, annotated, changed, raised, gone = (Entry(f"AB00000{n}", residues="acgt" * (n + 3)) for n in range(5))
     divisions.load(divisions.make("genbank/bct", "1.0", {ONE: [same, annotated, changed, raised, gone]}))
     second = {
@@ -71,7 +71,7 @@ def test_every_state_is_told_and_unchanged_ones_are_not(divisions: Divisions) ->
     assert rows_of(divisions)[1] == ("bct", "AB000001.1", "Another title", True)
 
 
-def test_of_a_release_that_is_issued_again_the_last_issue_tells_what_changed(divisions: Divisions) -> None:
+def test_changes_of_a_reissued_release_are_those_of_its_last_issue(divisions: Divisions) -> None:
     """Whether an issue in between was seen, in part or not at all, makes no difference."""
     back, gone, changed, same = (Entry(f"AB00000{n}", residues="acgt" * (n + 3)) for n in range(4))
     divisions.load(divisions.make("genbank/bct", "1.0", {ONE: [back, gone, changed, same]}))
@@ -126,7 +126,7 @@ def test_a_record_keeps_its_number_and_its_features_are_replaced(divisions: Divi
     assert loaded.report.rows_copied == 2 + 2 + 1 + 2 + 1
 
 
-def test_an_accession_that_stands_twice_counts_once_whatever_comes_first(divisions: Divisions) -> None:
+def test_a_repeated_accession_counts_once_in_any_order(divisions: Divisions) -> None:
     older, newer = Entry("AB000001", version=1), Entry("AB000001", version=2, residues="acgtacgttt")
     again = dataclasses.replace(newer, title="Said again")
     files = {ONE: [newer, Entry("AB000002"), older], TWO: [again, Entry("AB000003")]}

@@ -89,7 +89,7 @@ def test_a_server_that_lost_its_socket_is_started_anew(store: Path) -> None:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_long_store_with_odd_characters_has_a_short_socket(tmp_path: Path) -> None:
+def test_a_long_store_path_with_unusual_characters_has_a_short_socket(tmp_path: Path) -> None:
     store = tmp_path / 'it\'s a "store", really: $HOME `exit` \\' / ("x" * 100)
     try:
         server = ensure_server(store)
@@ -218,7 +218,7 @@ def test_data_elsewhere_of_a_store_that_was_deleted_while_its_server_was_down_ar
 
 @pytest.mark.slow
 @as_root
-def test_the_copy_of_a_store_has_a_server_of_its_own(tmp_path: Path) -> None:
+def test_a_copied_store_has_its_own_server(tmp_path: Path) -> None:
     store, copy = tmp_path / "closed", tmp_path / "copy"
     store.mkdir(mode=0o700)
     server = ensure_server(store)

@@ -120,7 +120,7 @@ def test_an_update_before_any_statistics_takes_no_time_that_grows_by_the_square(
 
 
 @pytest.mark.slow
-def test_a_killed_server_is_an_error_and_the_next_run_goes_on(tmp_path: Path, divisions: Divisions) -> None:
+def test_a_killed_server_is_an_error_and_the_next_run_resumes(tmp_path: Path, divisions: Divisions) -> None:
     settings = dataclasses.replace(divisions.settings, postgres_url=None)
     own = Divisions(settings)
     try:

@@ -25,7 +25,7 @@ def killed(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 
 
-def test_nobody_sees_a_division_before_it_is_whole(divisions: Divisions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_division_is_invisible_until_it_is_complete(divisions: Divisions, monkeypatch: pytest.MonkeyPatch) -> None:
     partition = divisions.make("genbank/bct", "1.0", {ONE: many(3), TWO: many(2, prefix="CD")})
     seen: list[Any] = []
     attach = first_load.FirstLoad.attach
@@ -41,7 +41,7 @@ def test_nobody_sees_a_division_before_it_is_whole(divisions: Divisions, monkeyp
     assert divisions.query("SELECT count(*) FROM genbank.current_record") == [(5,)]
 
 
-def test_a_first_load_goes_on_with_the_file_at_which_it_was_killed(
+def test_a_killed_first_load_resumes_with_the_interrupted_file(
     divisions: Divisions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partition = divisions.make("genbank/bct", "1.0", {ONE: many(3), TWO: many(2, prefix="CD")})

@@ -231,7 +231,7 @@ def test_an_older_release_is_refused_even_when_the_later_one_is_not_finished(
     assert loaded(mirrored)["vrl", NAME][0].startswith("NEWRELEASE")
 
 
-def test_releases_stand_in_the_order_of_their_numbers_whatever_their_dates_say(mirrored: Settings) -> None:
+def test_releases_are_ordered_by_number_rather_than_date(mirrored: Settings) -> None:
     note = "SELECT genbank.note_release('genbank', %s, %s, 0, %s, '2026-11-26')"
     with open_database(mirrored) as database, database.transaction(keep=False) as session:
         first = session.execute("SELECT point FROM genbank.release WHERE release = '1.0'")[0][0]

@@ -99,7 +99,7 @@ def test_functions_of_another_package_are_replaced(postgres_url: str) -> None:
     assert catalog(postgres_url) == new
 
 
-def test_a_role_that_may_not_is_told_so(postgres_url: str) -> None:
+def test_a_role_without_privileges_gets_an_error_that_says_so(postgres_url: str) -> None:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS gba_reader; CREATE ROLE gba_reader LOGIN")
     with pytest.raises(DatabaseError, match="may not do this: permission denied"):

@@ -98,7 +98,7 @@ def test_answers_are_the_same_afterwards(old: str) -> None:
         assert invalid == []
 
 
-def test_loads_and_days_go_on_where_they_were(old: str, settings: Settings) -> None:
+def test_loads_and_days_resume_where_they_stopped(old: str, settings: Settings) -> None:
     upgrade(old)
     divisions = Divisions(dataclasses.replace(settings, postgres_url=old))
     third = Entry("AB000003", version=2, residues="ttt")
@@ -144,7 +144,7 @@ def test_what_others_made_stays(old: str) -> None:
             connection.execute("DROP OWNED BY gba_other; DROP ROLE gba_other")
 
 
-def test_a_migration_that_was_cut_short_goes_on(old: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_migration_resumes(old: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = answers(old, now=False)
     copied: list[str] = []
     copy = repartition._copy

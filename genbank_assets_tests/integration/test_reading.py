@@ -51,7 +51,7 @@ def test_another_release_that_is_kept(mirror: Mirror) -> None:
         (["genbank/vrl", "genbank/phg"], "3.0", "is not kept"),
     ],
 )
-def test_what_is_not_there_is_an_error(
+def test_missing_partitions_and_releases_are_an_error(
     mirror: Mirror, partitions: str | list[str] | None, release: str | None, what: str
 ) -> None:
     for ask in (mirror.records, mirror.features, mirror.sequences, mirror.changes):

@@ -109,7 +109,7 @@ def test_diamond_finds_proteins(store_of: Callable[..., Settings], tmp_path: Pat
 
 @needs_blast
 @needs_diamond
-def test_diamond_knows_taxa_where_the_taxonomy_is(extract_settings: Settings, tmp_path: Path) -> None:
+def test_diamond_databases_have_taxa_with_a_taxonomy(extract_settings: Settings, tmp_path: Path) -> None:
     settings = copied(extract_settings, tmp_path)
     partition, manifest = build(settings, "refseq/viral")
     query = tmp_path / "query.fasta"

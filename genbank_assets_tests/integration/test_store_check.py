@@ -109,7 +109,7 @@ def test_a_damaged_raw_file_is_named_with_what_to_do_and_left_alone(
     assert path.read_bytes() == damaged
 
 
-def test_a_manifest_that_is_no_manifest_and_one_of_other_input_are_told(
+def test_invalid_manifests_and_those_of_other_input_are_reported(
     mirrored: Settings, partition: PartitionRelease
 ) -> None:
     path = partition.manifest_path("records")
@@ -217,7 +217,7 @@ def two_files(divisions: Divisions) -> PartitionRelease:
         ),
     ],
 )  # fmt: skip
-def test_what_differs_in_the_database_is_told_by_file_and_sent_again(
+def test_differences_in_the_database_are_reported_by_file_and_repaired(
     divisions: Divisions, damage: str, told: dict[str, str]
 ) -> None:
     partition = two_files(divisions)
@@ -261,7 +261,7 @@ def test_a_division_without_records_is_compared_too(divisions: Divisions) -> Non
     assert problem.name == ONE
 
 
-def test_a_database_that_was_made_anew_or_is_not_there_is_told(divisions: Divisions) -> None:
+def test_a_recreated_or_missing_database_is_reported(divisions: Divisions) -> None:
     two_files(divisions)
     divisions.query("DELETE FROM genbank.division")
     (problem,) = verify_store(divisions.settings).problems

@@ -89,7 +89,7 @@ def test_a_query_asks_for_the_columns_it_speaks_of(mirrored: Settings) -> None:
         assert_frame_equal(query(records).collect(), query(local).collect())
 
 
-def test_what_is_there_is_not_sent_again(mirrored: Settings, bucket: Bucket) -> None:
+def test_existing_tables_are_not_sent_again(mirrored: Settings, bucket: Bucket) -> None:
     first = published(mirrored)
     assert first.sent == len(first.manifest.tables) >= 4
     there = bucket.listing()
@@ -181,7 +181,7 @@ def test_publishers_beside_each_other_are_all_listed(mirrored: Settings, bucket:
     assert verify_tables(mirrored, sample=100).problems == ()
 
 
-def test_a_killed_run_goes_on_where_it_was(two_releases: Settings, s3: S3Server) -> None:
+def test_a_killed_run_resumes_where_it_stopped(two_releases: Settings, s3: S3Server) -> None:
     held = [time.monotonic() + 60]
 
     def rule(asked: Asked) -> Fault | None:

@@ -88,7 +88,7 @@ def test_an_earlier_version_is_traced_in_its_release(
         trace(settings, "AB000002.7")
 
 
-def test_a_record_whose_files_are_no_longer_kept_is_told_from_the_database(
+def test_a_record_whose_files_were_deleted_is_traced_from_the_database(
     two_releases: tuple[Settings, PartitionRelease, PartitionRelease],
 ) -> None:
     settings, earlier, _ = two_releases
@@ -116,7 +116,7 @@ def test_names_in_lower_case_and_secondary_accessions_are_understood(
             trace(settings, name)
 
 
-def test_a_quarantined_block_says_why_it_is_no_record(
+def test_a_quarantined_block_has_a_reason(
     two_releases: tuple[Settings, PartitionRelease, PartitionRelease],
 ) -> None:
     settings, *_ = two_releases

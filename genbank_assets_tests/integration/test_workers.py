@@ -151,13 +151,13 @@ def test_a_killed_load_leaves_no_worker_in_the_database(divisions: Divisions) ->
     assert loaded == (0,), "nothing is loaded by workers whose run is gone"
 
 
-def test_a_killed_worker_is_told_and_is_transient(tmp_path: Path) -> None:
+def test_a_killed_worker_is_reported_as_transient(tmp_path: Path) -> None:
     with pytest.raises(WorkerLostError, match="out of memory") as caught:
         run_tasks(killed, [Task(tmp_path, str(n)) for n in range(3)], workers=2)
     assert caught.value.transient
 
 
-def test_tasks_that_have_not_begun_are_cancelled_after_an_error(tmp_path: Path) -> None:
+def test_pending_tasks_are_cancelled_after_an_error(tmp_path: Path) -> None:
     tasks = [Task(tmp_path, "0", fails=True), *(Task(tmp_path, str(n), seconds=1.0) for n in range(1, 9))]
     with pytest.raises(ZeroDivisionError, match="0"):
         run_tasks(work, tasks, workers=2)

@@ -41,9 +41,7 @@ def test_a_glob_over_everything_says_it_by_release(two_releases: Settings, genba
     assert sorted(newest["accession_version"]) == vrl(two_releases)
 
 
-def test_the_folder_of_a_stage_is_no_data_set_and_that_of_the_newest_tables_is(
-    two_releases: Settings, genbank: Path
-) -> None:
+def test_a_staging_folder_is_not_a_data_set_and_the_newest_tables_are(two_releases: Settings, genbank: Path) -> None:
     with pytest.raises((pa.ArrowInvalid, OSError), match=r"manifest\.json"):
         ds.dataset(genbank / "2.0" / "vrl" / "records", format="parquet").to_table()
     with pytest.raises(pl.exceptions.PolarsError):

@@ -143,14 +143,14 @@ def looks_wrapped(line: str, following: str) -> bool:
     return len(line) <= 59 < len(line) + 1 + len(following_word) + 2 or line[-1] in ".;"
 
 
-def test_a_guess_is_said_once_and_names_the_first_value() -> None:
+def test_a_guess_is_reported_once_with_the_first_value() -> None:
     cut = "x" * 60
     lines = [("note", wrapped(f'/note="{cut}y"')), ("product", wrapped(f'/product="{cut}z"'))]
     _, (row,), _ = scan(record(features=features(lines)))
     assert row["notes"] == ["a guess: full lines were cut inside a word, no space was put there, first in /note"]
 
 
-def test_a_wrapped_header_vouches_for_values_broken_by_hand() -> None:
+def test_a_wrapped_header_confirms_breaks_in_values() -> None:
     header = (
         "REFERENCE   1\n  AUTHORS   Squillace,R.M., Chenault,D.M., Wang,E.H., Another,A.B. and\n            Last,C.D.\n"
         "  TITLE     Inhibition of myogenesis by the novel Muscleblind-related protein\n            CHCR\n"

@@ -29,7 +29,7 @@ def expected(word: str, definition: str | None, also: str | None) -> bytes:
 
 
 @given(st.lists(st.tuples(TEXT, st.none() | TEXT, st.none() | TEXT), max_size=5), st.booleans())
-def test_lines_are_as_told(rows: list[tuple[str, str | None, str | None]], wide: bool) -> None:
+def test_lines_match_their_template(rows: list[tuple[str, str | None, str | None]], wide: bool) -> None:
     kind = pa.large_string() if wide else pa.string()
     word, definition, also = (pa.array([row[n] for row in [("?", "?", "?"), *rows]], kind).slice(1) for n in range(3))
     header = Header("x {text}.", fields=["text"])

@@ -68,6 +68,6 @@ def test_other_text_is_refused(text: bytes) -> None:
     assert two_bit_frame(text) is None
 
 
-def test_what_is_no_buffer_is_refused() -> None:
+def test_an_argument_without_a_buffer_is_rejected() -> None:
     with pytest.raises(TypeError):
         two_bit_frame("ACGT")  # type: ignore[arg-type]

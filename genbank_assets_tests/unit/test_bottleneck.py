@@ -20,7 +20,7 @@ def took(seconds: float, cpu_seconds: float, *, files_now: int = 2) -> StageRepo
     return StageReport(seconds=seconds, cpu_seconds=cpu_seconds, files_now=files_now)
 
 
-def test_the_longest_stage_is_told_with_its_share() -> None:
+def test_the_longest_stage_is_reported_with_its_share() -> None:
     found = bottleneck({"records": took(2, 4), "postgres_table": took(7, 3)}, run_seconds=10, settings=SETTINGS)
     assert str(found) == "postgres_table took 7.0 of 10.0 s, bound by the database"
 

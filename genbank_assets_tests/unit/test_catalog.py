@@ -38,14 +38,14 @@ def test_every_division_is_a_partition_with_files(collection: Collection, divisi
         "..\\gbphg1.seq.gz", "gbphg1.seq.gz.part", "gbrel.txt", "gbphg12345678.seq.gz", "",
     ],
 )  # fmt: skip
-def test_other_names_are_no_genbank_files(name: str) -> None:
+def test_other_names_are_not_genbank_files(name: str) -> None:
     assert division_of_file(name, collection=GENBANK) is None
 
 
 @pytest.mark.parametrize(
     "name", ["viral.1.genomic.gbff", "viral.genomic.gbff.gz", "viral.1.genomic.fna.gz", "viral/1.genomic.gbff.gz", ""]
 )
-def test_other_names_are_no_refseq_files(name: str) -> None:
+def test_other_names_are_not_refseq_files(name: str) -> None:
     assert division_of_file(name, collection=REFSEQ) is None
 
 
@@ -58,6 +58,6 @@ def test_parts_sort_as_numbers() -> None:
     ("text", "message"),
     [("phg", "no collection 'phg'"), ("genbank", "no division ''"), ("genbank/xyz", "there are bct"), ("", "genbank")],
 )
-def test_a_wrong_partition_is_told_what_there_is(text: str, message: str) -> None:
+def test_the_error_for_a_wrong_partition_lists_valid_ones(text: str, message: str) -> None:
     with pytest.raises(NotFoundError, match=message):
         parse_partition(text)

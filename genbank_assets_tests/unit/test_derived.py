@@ -54,7 +54,7 @@ def test_collection_dates(text: str, first: str, last: str, precision: str) -> N
 @pytest.mark.parametrize(
     "text", ["", "2020/2019", "31-Feb-2000", "21-Foo-1999", "2000-13", "last week", "1/2/2003", "2020-"]
 )
-def test_what_is_no_date_is_none(text: str) -> None:
+def test_an_invalid_date_is_none(text: str) -> None:
     assert parse_collection_date(text) is None
 
 

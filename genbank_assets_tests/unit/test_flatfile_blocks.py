@@ -152,7 +152,7 @@ def test_a_long_comment_is_looked_through_once() -> None:
     assert time.monotonic() - begun < 15
 
 
-def test_a_note_is_utf_8_whatever_the_buffers() -> None:
+def test_a_note_is_utf_8_with_any_buffers() -> None:
     text = record(features='     CDS             1..2\n                     /n\xf6te="no end\n')
     for step in (1, 100, None):
         _, rows, _ = scan(text, step=step)
@@ -267,7 +267,7 @@ def test_a_stray_carriage_return_in_the_first_line_does_not_make_a_file_one_line
 
 
 @pytest.mark.parametrize("step", [None, 1, 7])
-def test_a_byte_order_mark_is_no_part_of_the_record_behind_it(step: int | None) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_record(step: int | None) -> None:
     marked = b"\xef\xbb\xbf" + GOOD.encode()
     scanner, rows, _ = scan(marked + GOOD.encode() + marked, step=step)  # as files strung together have it
     assert [row["record_offset"] for row in rows] == [3, 3 + len(GOOD), 6 + 2 * len(GOOD)]

@@ -117,7 +117,7 @@ def test_a_line_like_a_qualifier_inside_a_value_is_noted_and_a_doubled_quote_bel
         "3'-end x",
     ],
 )
-def test_a_qualifier_name_is_whatever_stands_before_the_equals_sign(name: str) -> None:
+def test_a_qualifier_name_is_everything_before_the_equals_sign(name: str) -> None:
     lines = f'     CDS             1..3\n{Q}/product="a-1"\n{Q}/{name}="true"\n{Q}/{name} = "x"\n{Q}/gene="b"\n'
     assert qualifiers(lines) == [("product", "a-1"), (name, "true"), (name, "x"), ("gene", "b")]
 
@@ -167,7 +167,7 @@ def test_operators_stand_with_blanks_and_in_capitals(written: str, location: str
     assert {span["kind"] for span in found["spans"]} == {"range"}
 
 
-def test_topology_and_division_are_one_value_whatever_their_case() -> None:
+def test_topology_and_division_are_case_insensitive() -> None:
     row = row_of(locus="LOCUS       AB000001                  10 bp    DNA   CIRCULAR syn        09-OCT-2013")
     assert (row["topology"], row["division"], row["update_date"]) == ("circular", "SYN", dt.date(2013, 10, 9))
 
@@ -347,7 +347,7 @@ def test_odd_locus_lines_mean_what_they_say(line: str, expected: tuple[str | Non
     assert row["locus_name"] == ("cut 5 bp long" if "cut" in line else "name")
 
 
-def test_a_circle_told_on_the_second_line_of_locus_is_one_for_locations() -> None:
+def test_a_topology_on_the_second_line_of_locus_applies_to_locations() -> None:
     row = row_of(locus="LOCUS       name  10 bp DNA\n            circular SYN", features="     gene            9..2\n")
     assert (row["features"][0]["spans_origin"], row["notes"]) == (True, [])
 
@@ -411,7 +411,7 @@ def test_text_without_a_column_is_kept_by_its_keyword() -> None:
     assert len(row["notes"]) == 2
 
 
-def test_residues_without_origin_are_no_features() -> None:
+def test_residues_without_origin_are_not_features() -> None:
     text = record(features="     gene            1..3\n").replace("ORIGIN\n", "")
     scanner, rows, _ = scan(text)
     assert (rows, scanner.quarantine[0][5][:44]) == ([], "a line of the sequence stands before ORIGIN:")

@@ -37,7 +37,7 @@ def test_a_value_as_the_rules_have_it_is_not_noted(line: str) -> None:
 
 
 @pytest.mark.parametrize("indent", [5, 2, 10, 15])
-def test_an_open_location_goes_on_wherever_its_next_line_begins(indent: int) -> None:
+def test_an_open_location_continues_at_any_column(indent: int) -> None:
     lines = f"     CDS             join(1..2,\n{'':{indent}}complement(4..5))\n{NEXT}     gene            7..9\n"
     row = row_of(features=lines)
     assert [f["location"] for f in row["features"]] == ["join(1..2,complement(4..5))", "7..9"]
@@ -99,7 +99,7 @@ def test_an_indented_header_is_a_header() -> None:
         ("x", ["x", "unclassified."], "x", ["unclassified"], None),
     ],
 )
-def test_source_tells_where_the_name_ends(
+def test_source_determines_where_the_name_ends(
     source: str, below: list[str], organism: str | None, taxonomy: list[str], note: str | None
 ) -> None:
     lines = "\n            ".join(below)
@@ -136,7 +136,7 @@ def test_lines_of_the_sequence_out_of_their_place_are_noted(step: int | None, li
     ]
 
 
-def test_a_sequence_that_is_not_there_is_noted() -> None:
+def test_a_missing_sequence_is_noted() -> None:
     assert row_of(tail="ORIGIN\n")["notes"] == ["no residues stand behind ORIGIN"]
     assert row_of(tail="ORIGIN acgt\n".replace(" ", "      "))["notes"] == ["no residues stand behind ORIGIN"]
     for tail in ("", "CONTIG      join(AB1.1:1..10)\nORIGIN\n", "WGS         AAAA01000001\nORIGIN\n"):
@@ -167,7 +167,7 @@ def test_three_letters_before_the_topology_are_the_molecule(rest: str, molecule:
     assert row["notes"] == []
 
 
-def test_a_length_is_no_name() -> None:
+def test_a_length_is_not_a_name() -> None:
     for line, accession in (("10 bp DNA", None), ("A10 bp DNA", "A10")):
         scanner, rows, _ = scan(record(locus=f"LOCUS       {line}"))
         assert (rows, scanner.quarantine[0][4]) == ([], accession)

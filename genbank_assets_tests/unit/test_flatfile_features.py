@@ -80,7 +80,7 @@ def test_a_location_beyond_the_grammar_is_kept_as_text(location: str) -> None:
 
 
 @pytest.mark.parametrize("location", ["join(6801..7000,1..100)", "6801..100", "complement(join(6801..7000,1..100))"])
-def test_a_location_over_the_origin_of_a_circle_is_told(location: str) -> None:
+def test_a_location_across_the_origin_of_a_circle_is_marked(location: str) -> None:
     line = f"     CDS             {location}\n"
     assert feature(line, topology="circular")["spans_origin"] is True
     assert feature(line)["spans_origin"] is False

@@ -100,7 +100,7 @@ def header(text: str) -> dict:
         (".", "", None),
     ],
 )
-def test_the_period_that_ends_source_is_no_part_of_it(source: str, organism: str, expected: str | None) -> None:
+def test_the_period_at_the_end_of_source_is_not_part_of_it(source: str, organism: str, expected: str | None) -> None:
     assert header(f"SOURCE      {source}\n  ORGANISM  {organism}\n            a; b.\n")["source"] == expected
 
 

@@ -41,7 +41,7 @@ def test_no_proxy_names_hosts_domains_and_ranges(
     http_client(url).close()
 
 
-def test_all_proxy_is_for_what_has_none_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_proxy_applies_to_schemes_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("all_proxy", "http://a:1")
     monkeypatch.setenv("https_proxy", "http://b:2")
     assert proxy_of("http://x/") == "http://a:1"

@@ -20,7 +20,7 @@ def made(tmp_path: Path, **options: Any) -> tuple[Limiter, list[float]]:
     return Limiter(tmp_path, requests_per_second=10, sleep=slept.append, **options), slept
 
 
-def test_a_clock_that_was_set_back_makes_nobody_wait_for_days(tmp_path: Path) -> None:
+def test_a_clock_that_was_set_back_does_not_block_for_days(tmp_path: Path) -> None:
     limiter, slept = made(tmp_path)
     ahead = time.time() + 30 * 24 * 3600
     (tmp_path / "source-limits.json").write_text(json.dumps({"next": ahead, "paused_until": ahead, "paused_at": ahead}))
@@ -32,7 +32,7 @@ def test_a_clock_that_was_set_back_makes_nobody_wait_for_days(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"next": "soon"}'])
-def test_a_file_that_a_crash_left_unreadable_is_begun_anew(tmp_path: Path, content: str) -> None:
+def test_a_file_left_unreadable_by_a_crash_is_restarted(tmp_path: Path, content: str) -> None:
     limiter, slept = made(tmp_path)
     (tmp_path / "source-limits.json").write_text(content)
     limiter.wait_for_turn()
@@ -60,7 +60,7 @@ def test_a_limiter_with_a_time_limit_does_not_begin_a_pause_it_cannot_end(tmp_pa
     assert slept == []
 
 
-def test_places_are_as_many_as_asked_for_and_waiting_is_told(tmp_path: Path) -> None:
+def test_download_slots_are_limited_and_waiting_is_announced(tmp_path: Path) -> None:
     limiter, slept = made(tmp_path, files=2)
     told: list[str] = []
 

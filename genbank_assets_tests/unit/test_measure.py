@@ -80,7 +80,7 @@ def test_a_spawned_worker_reports_its_own_peak_memory() -> None:
     assert 1_000_000 < worker < len(ballast)
 
 
-def test_a_pace_tells_how_long_the_rest_takes() -> None:
+def test_a_pace_estimates_the_remaining_time() -> None:
     moments = iter([0.0, 10.0, 1200.0, 90_000.0])
     pace = Pace(100, clock=lambda: next(moments))
     assert pace.after(25) == "; 25% done, about 30 s to go"

@@ -14,7 +14,7 @@ from genbank_assets_tests.paths import ROOT
 
 
 @pytest.mark.parametrize("name", genbank_assets.__all__)
-def test_a_public_name_is_there_and_told(name: str) -> None:
+def test_a_public_name_exists_and_is_documented(name: str) -> None:
     found = getattr(genbank_assets, name)
     assert name in dir(genbank_assets)
     assert (found.__doc__ or "").strip()
@@ -35,7 +35,7 @@ def test_type_checkers_see_the_same_names() -> None:
     assert sorted(imported) == sorted(genbank_assets.__all__)
 
 
-def test_other_names_are_told_to_be_missing() -> None:
+def test_unknown_names_raise_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'genbank_assets' has no attribute 'no_such_name'"):
         genbank_assets.no_such_name  # noqa: B018 -- the access is what is tested
 

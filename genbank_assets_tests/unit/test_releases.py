@@ -105,7 +105,7 @@ def test_documents_that_disagree(source: Source, root: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "273.0.1", "1234567", "273.0 274.0", "x273"])
-def test_what_is_no_release_number(source: Source, root: Path, text: str) -> None:
+def test_invalid_release_numbers(source: Source, root: Path, text: str) -> None:
     (root / "genbank" / "GB_Release_Number").write_text(text)
     with pytest.raises(SourceError, match="holds no release number but"):
         read_number(source, collection=GENBANK)
@@ -141,7 +141,7 @@ def test_how_a_listing_of_genbank_differs_from_the_notes(source: Source, listed:
     assert found == (f"phg: the release notes {said}" if said else "")
 
 
-def test_a_file_more_than_refseqs_list_is_no_disagreement(source: Source) -> None:
+def test_a_file_beyond_refseqs_list_is_not_a_disagreement(source: Source) -> None:
     release = read_release(source, collection=REFSEQ)
     names = [*release.files, "viral.9.genomic.gbff.gz"]
     assert disagreement(release, names, collection=REFSEQ, division="viral") == ""

@@ -54,7 +54,7 @@ def test_the_store_may_begin_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings_from_environment({"GENBANK_ASSETS_STORE": "~/gb"}).store == Path("/somewhere/gb")
 
 
-def test_objects_are_under_the_store_unless_told_otherwise(tmp_path: Path) -> None:
+def test_objects_are_in_the_store_by_default(tmp_path: Path) -> None:
     assert Settings(store=tmp_path).objects_url == (tmp_path / "objects").as_uri()
     assert Settings(objects="s3://b/p").objects_url == "s3://b/p"
 

@@ -114,7 +114,7 @@ def test_readers_never_see_half_a_manifest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"stage": "records"}', '{"files": 1, "report": {}}'])
-def test_what_is_no_manifest_says_so(text: str) -> None:
+def test_an_invalid_manifest_is_reported(text: str) -> None:
     with pytest.raises(IntegrityError, match="manifest cannot be read"):
         Manifest.from_json(text)
 
@@ -185,7 +185,7 @@ def test_only_published_releases_count(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("release", ["", "273.", "v273", "273.0.1", "-1", "273 "])
-def test_what_is_no_release_number_is_refused(release: str) -> None:
+def test_an_invalid_release_number_is_rejected(release: str) -> None:
     with pytest.raises(IntegrityError):
         release_sort_key(release)
 

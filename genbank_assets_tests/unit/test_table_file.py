@@ -85,7 +85,7 @@ def test_a_batch_that_cannot_be_encoded_ends_nothing_but_the_file(tmp_path: Path
 
 
 @pytest.mark.parametrize("room_bytes", [0, 100_000, 300_000])
-def test_a_full_disk_is_said_once(tmp_path: Path, room_bytes: int) -> None:
+def test_a_full_disk_is_reported_once(tmp_path: Path, room_bytes: int) -> None:
     """And not once more when buffers go."""
     command = [sys.executable, "-c", FULL, str(tmp_path / "x.parquet"), str(room_bytes)]
     found = subprocess.run(command, capture_output=True, text=True, check=True)

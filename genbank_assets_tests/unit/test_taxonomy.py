@@ -96,7 +96,7 @@ def test_a_clade_is_what_hangs_below(parents: list[int], random) -> None:
         ([], "no nodes"),
     ],
 )
-def test_what_is_no_tree_is_refused(tmp_path: Path, nodes: list[tuple[int, int, str]], says: str) -> None:
+def test_an_invalid_tree_is_rejected(tmp_path: Path, nodes: list[tuple[int, int, str]], says: str) -> None:
     names = [(n, f"name {n}", "", "scientific name") for n, _, _ in nodes]
     with pytest.raises(IntegrityError, match=says):
         build(tmp_path, content(nodes, names))
@@ -128,7 +128,7 @@ def test_names_and_numbers_lead_to_taxa(tmp_path: Path) -> None:
             taxonomy.find(name)
 
 
-def test_resolving_tells_merged_deleted_and_unknown(tmp_path: Path) -> None:
+def test_resolving_reports_merged_deleted_and_unknown_taxa(tmp_path: Path) -> None:
     found = build(tmp_path, content()).resolve(np.array([21, 99, 77, 5]))
     assert found.taxon_ids.tolist() == [21, 21, 77, 5]
     assert found.merged.tolist() == [False, True, False, False]
@@ -136,7 +136,7 @@ def test_resolving_tells_merged_deleted_and_unknown(tmp_path: Path) -> None:
     assert found.unknown.tolist() == [False, False, False, True]
 
 
-def test_lineages_at_the_ranks_there_are(tmp_path: Path) -> None:
+def test_lineages_at_the_known_ranks(tmp_path: Path) -> None:
     taxonomy = build(tmp_path, content())
     assert taxonomy.ranks == {"no rank", "domain", "genus", "species", "realm"}
     assert taxonomy.lineage(np.array([21, 31, 5]), ranks=["domain", "realm", "genus", "species"]) == [
@@ -171,7 +171,7 @@ def test_broken_archives_publish_nothing(tmp_path: Path, files: dict[str, bytes]
     assert kept_dates(tmp_path / "store") == []
 
 
-def test_names_in_an_archive_are_no_paths(tmp_path: Path) -> None:
+def test_names_in_an_archive_are_not_paths(tmp_path: Path) -> None:
     hostile = [("../../evil", b"x"), ("/etc/evil", b"x"), ("./nodes.dmp", content()["nodes.dmp"])]
     rest = [(name, text) for name, text in content().items() if name != "nodes.dmp"]
     build(tmp_path, hostile + rest)
@@ -196,7 +196,7 @@ def test_what_is_not_utf8_is_kept(tmp_path: Path) -> None:
     assert taxonomy.find("müller").taxon_id == taxonomy.find("niño").taxon_id == 21
 
 
-def test_the_date_is_that_of_the_newest_member(tmp_path: Path) -> None:
+def test_the_date_is_the_newest_members(tmp_path: Path) -> None:
     assert archive_date(archive(tmp_path / "a.tar.gz", content())).isoformat() == "2026-01-01"
     with pytest.raises(IntegrityError, match="of which day"):
         archive_date(archive(tmp_path / "b.tar.gz", content(), mtime=0))
