@@ -66,7 +66,7 @@ def test_figures_have_unit_and_meaning() -> None:
 
 
 def test_each_asset_has_the_documented_keys(runs: Runs) -> None:
-    figures, others = documented("Figures of a stage"), documented("Beside the figures")
+    figures, others = documented("Figures of a stage"), documented("Other metadata")
     for event in runs.mirrored.get_asset_materialization_events():
         assert event.asset_key is not None
         stage = event.asset_key.path[-1]
