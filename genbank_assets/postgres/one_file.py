@@ -116,7 +116,7 @@ def load_file(task: LoadTask) -> LoadedFile:
                 return loaded
         except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected) as error:
             if attempt == _RETRIES - 1:
-                raise DatabaseError(f"{task.name}: {str(error).strip()}") from error
+                raise DatabaseError(f"{task.name}: {str(error).strip()}", transient=is_transient(error)) from error
             time.sleep(0.2 * 2**attempt)
         except psycopg.Error as error:
             message = f"{task.name}: {str(error).strip()}"

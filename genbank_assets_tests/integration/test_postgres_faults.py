@@ -13,6 +13,8 @@ import psycopg
 import pytest
 
 from genbank_assets.errors import DatabaseError
+from genbank_assets.postgres import one_file
+from genbank_assets.postgres.connection import Session
 from genbank_assets.postgres_server.server import ensure_server, remove_server
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionRelease
@@ -143,3 +145,29 @@ def test_a_killed_server_is_an_error_and_the_next_run_resumes(tmp_path: Path, di
         assert own.query("SELECT count(*) FROM genbank.feature") == [(12,)]
     finally:
         remove_server(settings.store)
+
+
+@pytest.mark.parametrize(
+    ("error", "may_pass"), [(psycopg.errors.DeadlockDetected, True), (psycopg.errors.UniqueViolation, False)]
+)
+def test_two_loads_that_stop_each_other_are_tried_again_and_not_without_end(
+    divisions: Divisions, monkeypatch: pytest.MonkeyPatch, error: type[psycopg.Error], may_pass: bool
+) -> None:
+    partition = divisions.make("genbank/bct", "1.0", {FIRST: records(0, 3)})
+    load, tries = one_file._load_first, []
+
+    def stopped(session: Session, task: one_file.LoadTask) -> one_file.LoadedFile:
+        tries.append(task.name)
+        if len(tries) in fails:
+            raise error("it was the other one's turn")
+        return load(session, task)
+
+    monkeypatch.setattr(one_file, "_load_first", stopped)
+    monkeypatch.setattr(one_file.time, "sleep", lambda seconds: None)
+    fails = {1, 2, 3}
+    with pytest.raises(DatabaseError, match=f"{FIRST}: it was the other one's turn") as raised:
+        divisions.load(partition)
+    assert (tries, raised.value.transient) == ([FIRST] * 3, may_pass)
+    fails = {4, 5}
+    assert divisions.load(partition).report.rows_loaded == 3
+    assert len(tries) == 6
