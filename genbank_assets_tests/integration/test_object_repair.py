@@ -107,6 +107,8 @@ def test_a_prune_that_stops_anywhere_is_made_right_by_the_next_publication(
     assert (left == there) == (how == "while it announces")
     if how in {"in the middle of the deletions", "503 in the middle"}:
         assert left == there - 20
+    notes = list(sampled.store.glob("*/*/*/object_set/.sent"))  # of what was sent: forgotten before the first deletion
+    assert bool(notes) == (how == "while it announces")
     republish(sampled, PLN)
     assert verify_objects(sampled, sample=107).problems == ()
     assert pruned(sampled, older_than=AT_ONCE) == []

@@ -10,9 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from obstore.exceptions import GenericError, PermissionDeniedError
 
 from genbank_assets import waits
 from genbank_assets.cli import main
+from genbank_assets.errors import ObjectStoreError
 from genbank_assets.objects import contact
 from genbank_assets.objects.retry import retried
 
@@ -90,8 +92,6 @@ def test_the_limits_are_such_as_people_wait() -> None:
 
 
 def test_a_wait_without_a_progress_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    from obstore.exceptions import GenericError
-
     answers = iter([GenericError("Error performing GET http://127.0.0.1:1/a: Connection refused"), "there"])
 
     def request() -> object:
@@ -106,3 +106,26 @@ def test_a_wait_without_a_progress_is_logged(monkeypatch: pytest.MonkeyPatch, ca
     waits.LOGGER.setLevel("WARNING")
     assert retried(request, doing="read a") == "there"
     assert "cannot read a: http://127.0.0.1:1 failed: nothing listens there" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "at_least", "may_pass"),
+    [(GenericError("Error performing GET http://127.0.0.1:1/a: Connection refused"), 3, True),
+     (PermissionDeniedError("status code: 403"), 1, False), (FileNotFoundError("a"), 1, False)],
+)  # fmt: skip
+def test_a_store_is_asked_again_for_as_long_as_is_said_and_only_where_that_may_help(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, at_least: int, may_pass: bool
+) -> None:
+    monkeypatch.setattr("genbank_assets.objects.retry.FIRST_WAIT_SECONDS", 0.01)
+    asked, lines = [], []
+
+    def request() -> None:
+        asked.append(True)
+        raise error
+
+    with pytest.raises(ObjectStoreError, match="cannot read a") as raised:
+        retried(request, doing="read a", progress=lines.append, seconds=0.1)
+    assert raised.value.transient == may_pass
+    assert len(asked) == len(lines) + 1
+    assert len(asked) >= at_least
+    assert may_pass or len(asked) == 1
