@@ -14,7 +14,7 @@ import pytest
 
 from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres import one_file
-from genbank_assets.postgres.connection import Session
+from genbank_assets.postgres.connection import Session, open_database
 from genbank_assets.postgres_server.server import ensure_server, remove_server
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionRelease
@@ -171,3 +171,14 @@ def test_two_loads_that_stop_each_other_are_tried_again_and_not_without_end(
     fails = {4, 5}
     assert divisions.load(partition).report.rows_loaded == 3
     assert len(tries) == 6
+
+
+@pytest.mark.parametrize(
+    ("statement", "may_pass"), [("SELECT pg_terminate_backend(pg_backend_pid())", True), ("SELECT 1 / 0", False)]
+)
+def test_maintenance_that_the_server_ends_may_be_tried_again(
+    settings: Settings, statement: str, may_pass: bool
+) -> None:
+    with open_database(settings, create=True) as database, pytest.raises(DatabaseError) as raised:
+        database.maintain([statement])
+    assert raised.value.transient == may_pass

@@ -6,11 +6,13 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
+import obstore
 import polars as pl
 import pyarrow as pa
 import pytest
 
 from genbank_assets.errors import IntegrityError
+from genbank_assets.objects.requests import Outgoing, Stored
 from genbank_assets.objects.send_file import WANTED, FileSender
 from genbank_assets.objects.store import open_objects
 from genbank_assets.objects.upload import Uploader
@@ -54,3 +56,24 @@ def test_a_wanted_sequence_that_the_table_lacks_stops_the_publication(
     uploader = Uploader(store, retrying_store=store, concurrency=2)
     with pytest.raises(IntegrityError, match="holds 2 of 3 sequences that are to be sent"):
         FileSender(uploader, packing=packing, refget=False).send(path, wanted)
+
+
+@pytest.mark.parametrize("there", [b"TATTACA" * 9, b"GATTACA" * 8, None], ids=["other bytes", "cut off", "none"])
+@pytest.mark.parametrize("is_long", [False, True])
+def test_what_is_there_is_believed_by_its_digest_alone(
+    settings: Settings, tmp_path: Path, there: bytes | None, *, is_long: bool
+) -> None:
+    store = open_objects(dataclasses.replace(settings, objects=(tmp_path / "set").as_uri()), retries=0)
+    residues, key = RESIDUES[2].encode(), "nucleotide/ab/any"
+    if there is not None:
+        obstore.put(store, key, there)
+    for found in (0, 1):  # it is sent, then found
+        uploader = Uploader(store, retrying_store=store, concurrency=2)
+        stored: list[Stored] = []
+        if is_long:
+            pieces = iter([residues[:30], residues[30:]])
+            stored.append(uploader.send_long(key, pieces, length=len(residues), sha256=digest(2)))
+        else:
+            uploader.send_all(iter([Outgoing(key, residues, digest(2), stored.append)]))
+        assert (uploader.counts.put, uploader.counts.found, stored[0].bytes) == (1 - found, found, len(residues))
+        assert bytes(obstore.get(store, key).bytes()) == residues
