@@ -45,7 +45,7 @@ def parts_of(url: str) -> tuple[str | None, ...]:
 
 
 @given(PASSWORDS, SCHEMES)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @example("p@ss/w?rd#1", "postgresql://")
 @example("50%off", "postgresql+psycopg2://")
 @example("a@b?x=1", "postgres://")
@@ -59,6 +59,7 @@ def test_a_password_written_as_it_is_arrives_as_it_is(password: str, scheme: str
 
 
 @given(PASSWORDS, SCHEMES, st.sampled_from(["h", "h:1", "[::1]:1", "a:1,b:2", "%2Ftmp%2Fs", ""]))
+@settings(deadline=None)
 def test_an_encoded_password_arrives_decoded(password: str, scheme: str, host: str) -> None:
     url = normalised_postgres_url(f"{scheme}u:{quote(password, safe='')}@{host}/db?sslmode=require", variable="V")
     assert conninfo_to_dict(url)["password"] == password
@@ -68,6 +69,7 @@ def test_an_encoded_password_arrives_decoded(password: str, scheme: str, host: s
 
 
 @given(PASSWORDS, st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
+@settings(deadline=None)
 def test_keywords_are_an_address_too(password: str, user: str) -> None:
     text = make_conninfo(host="/tmp/a b", port=1, user=user, dbname="d'b", password=password)
     assert parts_of(normalised_postgres_url(text, variable="V")) == (user, password, "/tmp/a b", "1", "d'b")
@@ -106,6 +108,7 @@ def test_no_password_is_in_what_a_real_error_says(password: str) -> None:
 
 
 @given(LONG_PASSWORDS)
+@settings(deadline=None)
 def test_what_libpq_repeats_of_an_address_it_cannot_read_is_hidden(password: str) -> None:
     redaction._remembered.clear()
     remember(password)
@@ -118,6 +121,7 @@ def test_what_libpq_repeats_of_an_address_it_cannot_read_is_hidden(password: str
 
 
 @given(LONG_PASSWORDS)
+@settings(deadline=None)
 def test_every_spelling_is_hidden(password: str) -> None:
     redaction._remembered.clear()
     remember(password)
