@@ -2,7 +2,7 @@
 
 import sys
 
-from genbank_assets.cli.app import main
+from genbank_assets.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -25,6 +25,28 @@ Then add the command to the table in ``README.md``; tests compare the two and pa
 import each other; shared code belongs to ``cli.commands`` or the core.
 """
 
-from genbank_assets.cli.app import main
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
 
 __all__ = ["main"]
+STOPPED = "stopped; run it again to resume"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: the command line; None for that of this process.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        from genbank_assets.cli.app import main as run  # takes a moment, in which Ctrl-C may be pressed
+
+        return run(arguments)
+    except KeyboardInterrupt:  # before the command handles signals, or after it has ended
+        sys.stderr.write(f"genbank-assets: {STOPPED}\n")
+        return 130

@@ -2,6 +2,6 @@
 
 import sys
 
-from genbank_assets.cli.app import main
+from genbank_assets.cli import main
 
 sys.exit(main())

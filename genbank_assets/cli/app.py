@@ -19,6 +19,7 @@ from typing import Any
 
 import genbank_assets
 from genbank_assets.cli import (
+    STOPPED,
     blast,
     catalog,
     cite,
@@ -68,7 +69,6 @@ GROUPS = (
 )
 DEBUG_VARIABLE = "GENBANK_ASSETS_DEBUG"
 DISK_FULL = "53100"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
-STOPPED = "stopped; run it again to resume"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from genbank_assets.cli import main
 from genbank_assets.cli.progress import exit_code, report_outcomes
 
 
@@ -45,3 +46,14 @@ def test_a_failure_that_is_a_stop_is_not_called_one(signalled: bool, capsys: pyt
     else:
         assert (len(begun), len(done)) == (3, 3)
         assert said == "genbank-assets: genbank/phg failed: interrupted (Dagster run 1)\n"
+
+
+def test_ctrl_c_before_signals_are_handled_is_a_stop(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("genbank_assets.cli.app.main", interrupted)
+    assert main(["status"]) == 130
+    assert capsys.readouterr().err == "genbank-assets: stopped; run it again to resume\n"
