@@ -1,10 +1,10 @@
 """A division of very many small files: events in Dagster's log, manifests, and memory.
 
-    python benchmarks/small_files.py [--files 10000] [--division una]
+    python benchmarks/small_files.py [--files 1000 3000 10000] [--division una]
 
-The division goes through all five stages like ``genbank-assets materialize``, from a local folder to an embedded
-PostgreSQL; first with a tenth of the files, to show growth. Memory is the peak resident set of the process that submits
-the tasks, without its workers.
+Divisions of each number of files go through all five stages like ``genbank-assets materialize``, from a local folder to
+an embedded PostgreSQL, which shows how cost grows with files. Memory is the peak resident set of the process that
+submits the tasks, without its workers.
 """
 
 from __future__ import annotations
@@ -113,17 +113,17 @@ def resident_bytes(pid: int) -> int:
 def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--files", type=int, nargs="+", default=[1_000, 3_000, 10_000])
     parser.add_argument("--division", default="una")
     options = parser.parse_args()
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    sizes = [max(1, options.files // 10), options.files]
     columns = []
-    for files in sizes:
+    for files in options.files:
         with tempfile.TemporaryDirectory() as folder:
             columns.append(run(Path(folder), files=files, division=options.division))
         print(files, {name: round(value, 1) for name, value in columns[-1].items()}, file=sys.stderr, flush=True)
-    print(f"| figure (open files: {soft}) | {' | '.join(f'{files:,} files' for files in sizes)} |\n|---|---|---|")
+    print(f"| figure (open files: {soft}) | {' | '.join(f'{files:,} files' for files in options.files)} |")
+    print("|---" * (1 + len(columns)) + "|")
     for name in columns[0]:
         print(f"| {name} | {' | '.join(f'{column[name]:,.1f}' for column in columns)} |")
 

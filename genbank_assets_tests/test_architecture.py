@@ -32,8 +32,6 @@ ORDER = [
 ]
 LONG_MODULES = {
     "flatfile/features.pxi": "one function per part of the feature table",
-    "catalog/bucket.py": "a bucket answers for a store: what a release and its files are in it belongs together",
-    "lookup/fetch.py": "names, texts and residues go through one batch and one spool",
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -160,6 +158,19 @@ def test_the_files_that_the_documents_name_exist() -> None:
     assert "postgres/sql/merge.sql" in named
     places = (PACKAGE, PACKAGE / "flatfile", ROOT, ROOT / "genbank_assets_tests")
     assert not [name for name in named if not any((place / name).is_file() for place in places)]
+
+
+def test_tasks_are_named_by_their_file() -> None:
+    """Messages about lost workers name tasks; a task's own representation is all of its fields."""
+    tasks = [
+        node
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Task")
+    ]
+    assert len(tasks) > 4
+    named = {node.name for node in tasks for part in node.body if getattr(part, "name", "") == "__str__"}
+    assert named == {node.name for node in tasks}
 
 
 def test_long_modules_have_a_reason() -> None:

@@ -32,6 +32,9 @@ class _Task:
     out: Path
     stem: str
 
+    def __str__(self) -> str:
+        return self.path.name
+
 
 def add_commands(commands: Commands) -> None:
     """Add ``parse``."""

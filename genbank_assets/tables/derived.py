@@ -58,6 +58,9 @@ class DerivedTask:
     out: Path
     section: str
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def receipt(self) -> Path:
         """Path of the file's manifest entry, written once its table is complete."""

@@ -60,6 +60,9 @@ class ParseTask:
     run_id: str
     known: KnownTable | None = None
 
+    def __str__(self) -> str:
+        return self.raw_path.name
+
     @property
     def receipt(self) -> Path:
         """Path of the file's manifest entry, from the completion of its tables until the manifest is published."""
