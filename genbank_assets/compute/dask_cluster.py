@@ -7,12 +7,14 @@ if there are none, a semaphore of the scheduler does. See https://distributed.da
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import contextlib
+import functools
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from genbank_assets.compute.fitness import Demands, has_written, prove, worker_name
 from genbank_assets.errors import SettingsError, WorkerLostError, WorkerRefusedError
@@ -55,7 +57,6 @@ class DaskCluster:
 
     def __init__(self, client: distributed.Client, *, address: str, settings: Settings) -> None:
         self._client = client
-        self._executor = client.get_executor(pure=False)
         self._settings = settings
         self._chosen: list[str] | None = None  # None: any worker, including future ones
         self._refused: dict[str, str] = {}  # address → reason
@@ -125,8 +126,19 @@ class DaskCluster:
             chosen["resources"] = {resource: 1}
         elif resource is not None:
             arguments = (resource, self._settings.max_remote_tasks, function, *arguments)
-            return cast("Future[R]", self._executor.submit(_bounded, *arguments, **chosen))
-        return cast("Future[R]", self._executor.submit(function, *arguments, **chosen))
+            return self._begin(_bounded, *arguments, **chosen)
+        return self._begin(function, *arguments, **chosen)
+
+    def _begin(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
+        """Begin one call.
+
+        ``Client.get_executor`` would do, but its futures never end where a result that is finished cannot be fetched.
+        """
+        task = self._client.submit(function, *arguments, pure=False, **options)
+        ended: Future[Any] = Future()
+        ended.add_done_callback(lambda one: task.cancel() if one.cancelled() else None)
+        task.add_done_callback(functools.partial(_pass_on, ended))
+        return ended
 
     def loss(self, error: BaseException) -> str:
         """Describe the loss of a worker or the scheduler, after which tasks are repeated; "" for other errors."""
@@ -142,6 +154,18 @@ class DaskCluster:
         if isinstance(error, lost | TimeoutError | ConnectionError):  # other OSErrors are the task's own
             return "the scheduler was lost"
         return ""
+
+
+def _pass_on(ended: Future[Any], task: distributed.Future) -> None:
+    """Hand over what a task gave or raised, or why that cannot be fetched; runs in a thread of the client."""
+    try:
+        result = task.result()
+    except (Exception, asyncio.CancelledError, concurrent.futures.CancelledError) as error:
+        if ended.set_running_or_notify_cancel():
+            ended.set_exception(error)
+    else:
+        if ended.set_running_or_notify_cancel():
+            ended.set_result(result)
 
 
 def _proof(wanted: Demands) -> tuple[str, str]:

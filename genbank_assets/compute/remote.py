@@ -193,7 +193,9 @@ class _Run:
         except BaseException:
             for future in self._begun:
                 future.cancel()
-            concurrent.futures.wait(self._begun)  # running tasks must end before the caller releases its locks
+            # Running tasks of executors that know them end before the caller releases its locks. Those on Dask go on: what
+            # they write is complete and the same as another attempt writes, and loads notice that their lease is gone.
+            concurrent.futures.wait(self._begun)
             raise
         if self._lost:
             named = "; ".join(f"{self._tasks[number]} ({why})" for number, why in list(self._lost.items())[:MAX_NAMED])

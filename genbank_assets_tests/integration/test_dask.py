@@ -338,3 +338,24 @@ def test_deduplication_is_spread_to_the_same_bytes(
             found[where] = totals, files
         assert len(found["local"][1]) == 2
         assert found["local"] == found[dask_cluster.url]
+
+
+def test_a_result_that_cannot_be_fetched_is_a_loss_not_a_wait_without_end(
+    dask_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scheduler is lost between the end of a task and the fetching of its result."""
+    import distributed
+
+    dask_cluster.worker("one")
+    gather = distributed.Client._gather
+    lost: list[object] = []
+
+    async def broken(client: distributed.Client, futures: Any, *arguments: Any, **options: Any) -> Any:
+        if not lost:
+            lost.append(futures)
+            raise distributed.comm.CommClosedError("the stream is closed")
+        return await gather(client, futures, *arguments, **options)
+
+    monkeypatch.setattr(distributed.Client, "_gather", broken)
+    with pytest.raises(WorkerLostError, match=r"2 of 3 tasks are done; .* file\d \(the scheduler was lost\)"):
+        run_tasks(work, [Job(n, tmp_path) for n in range(3)], settings=on(dask_cluster, tmp_path))
