@@ -5,6 +5,7 @@ Footers are cached, and only the required columns of row groups are read. Select
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import obstore
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 from obstore.store import ObjectStore
 from polars.io.plugins import register_io_source
@@ -129,8 +131,23 @@ class BucketObjects:
 
     def _read_metadata(self, key: str) -> tuple[int, pq.FileMetaData]:
         size = self.size(key)
-        with pq.ParquetFile(RangeFile(self._store, key, size=size)) as file:
+        with self.reading(key), pq.ParquetFile(RangeFile(self._store, key, size=size)) as file:
             return size, file.metadata
+
+    @contextlib.contextmanager
+    def reading(self, key: str) -> Iterator[None]:
+        """Name the table that turns out to be damaged while the block reads it.
+
+        Raises:
+            IntegrityError: instead of what Arrow or Polars say of its bytes.
+        """
+        try:
+            yield
+        except (OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise IntegrityError(
+                f"{key} in {self.url} cannot be read ({reason}): genbank-assets tables verify says what is damaged"
+            ) from error
 
     def scan(self, keys: Sequence[str]) -> pl.LazyFrame:
         """Return tables of one schema as one lazy frame that reads the needed columns, a few row groups ahead."""
@@ -167,7 +184,7 @@ class BucketObjects:
                 pool.shutdown(cancel_futures=True)
 
     def _group(self, key: str, group: int, columns: list[str] | None) -> pl.DataFrame:
-        with self.open(key) as file:
+        with self.reading(key), self.open(key) as file:
             if columns == []:
                 return pl.DataFrame(height=file.metadata.row_group(group).num_rows)
             frame = pl.DataFrame(pl.from_arrow(file.read_row_group(group, columns=columns)))

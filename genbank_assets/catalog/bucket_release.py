@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -84,6 +85,10 @@ class BucketRelease(ReadableRelease):
     def memberships_named(self, accessions: Sequence[str]) -> pl.LazyFrame:
         found = self.rows_where(self.memberships, "accession", list(accessions))
         return found.lazy().filter(pl.col("accession").is_in(list(accessions)))
+
+    def rows_where(self, table: Path, column: str, values: Sequence[Any]) -> pl.DataFrame:
+        with self.bucket.reading(table.as_posix()):
+            return super().rows_where(table, column, values)
 
     def open(self, table: Path, *, footer: pq.FileMetaData | None = None) -> pq.ParquetFile:
         return self.bucket.open(table.as_posix())  # which caches footers

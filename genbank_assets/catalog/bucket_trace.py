@@ -8,7 +8,7 @@ database: the files are described by their digests, the database hop is omitted.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +68,15 @@ class _Hops:
 
     def all(self) -> Iterator[Hop]:
         yield self._raw_file()
-        yield self._text()
+        yield _hop("record text", self._text)
         if self._place.refusal is not None:
             facts = {n: self._place.refusal[n] for n in ("path", "record_ordinal", "line", "accession", "reason")}
             yield Hop("table row", "missing", facts, f"quarantined at line {facts['line']:,}: {facts['reason']}")
             return
-        yield self._table_row()
-        yield self._sequence()
+        yield _hop("table row", self._table_row)
+        yield _hop("sequence", self._sequence)
         yield Hop("database row", "none", {}, "a bucket has no database: ask a mirror's own")
-        yield self._object()
+        yield _hop("object", self._object)
 
     def _raw_file(self) -> Hop:
         name, made = self._row["source_file"], self._release.records.files[self._at]
@@ -199,6 +199,16 @@ class _Hops:
                 hasher.update(piece)
         same = hasher.hexdigest() == self._release.object_of(table).sha256
         return "" if same else f"{table.as_posix()} is not what its manifest says"
+
+
+def _hop(stage: str, make: Callable[[], Hop]) -> Hop:
+    """Return a hop, or a mismatch where its table is damaged, even in the names of its columns."""
+    try:
+        return make()
+    except IntegrityError as error:
+        return Hop(stage, "mismatch", {}, str(error))
+    except (KeyError, pl.exceptions.PolarsError) as error:
+        return Hop(stage, "mismatch", {}, f"its table lacks a column: {error}")
 
 
 def _checked(stage: str, facts: dict[str, Any], *problems: str) -> Hop:
