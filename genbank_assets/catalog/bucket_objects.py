@@ -85,7 +85,11 @@ class BucketObjects:
         try:
             return retried(request, doing=f"read {key} in {self.url}", may_be_absent=True)
         except FileNotFoundError:
-            why = "no tables are published there" if key == INDEX_KEY else "it was replaced; open the mirror again"
+            why = (
+                "no tables are published there"
+                if key == INDEX_KEY
+                else "it was replaced: open the mirror again; or it is lost: genbank-assets tables verify tells"
+            )
             why = "no such bundle was made" if key.endswith(f"/{BUNDLE_MANIFEST}") else why
             raise NotFoundError(f"there is no {key} in {self.url}: {why}") from None
 

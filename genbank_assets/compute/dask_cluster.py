@@ -67,6 +67,7 @@ class DaskCluster:
         """Check every worker; those that fail are named and get no tasks.
 
         Raises:
+            WorkerLostError: there is none.
             WorkerRefusedError: none is suitable.
         """
         if not self._client.scheduler_info(n_workers=-1)["workers"]:
@@ -88,6 +89,7 @@ class DaskCluster:
         """Return the suitable workers with the scheduler's information about them; name each unsuitable one once.
 
         Raises:
+            WorkerLostError: there is none.
             WorkerRefusedError: none is suitable.
         """
         workers = self._client.scheduler_info(n_workers=-1)["workers"]
@@ -98,8 +100,13 @@ class DaskCluster:
                 self._refused[worker] = f"worker {name} at {worker} is refused: {why}"
                 progress(self._refused[worker])
         fit = sorted(set(answers) - set(self._refused))
+        if not fit and not self._refused:
+            raise WorkerLostError(
+                f"{self.title} has no worker: none came within {WORKERS_SECONDS} s, or those that were there are gone; "
+                "start some and run it again"
+            )
         if not fit:
-            first = next(iter(self._refused.values()), "no worker has come")
+            first = next(iter(self._refused.values()))
             raise WorkerRefusedError(f"{self.title} has no worker that is fit for the tasks: {first}")
         self._chosen = fit if self._refused else None
         return {worker: workers.get(worker, {}) for worker in fit}

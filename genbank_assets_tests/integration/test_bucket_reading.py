@@ -222,6 +222,14 @@ def test_trace_follows_a_record_to_its_objects(published: Settings, bucket: Buck
         assert bucket.listing()[key] == hops[stage]["facts"]["bytes"]
     sequences = hops["object"]["facts"]["object"].removeprefix(f"{published.tables}/")
     assert (b"object_set" in json.dumps(hops["object"]).encode()) == str(published.tables).startswith("file:")
+    records = hops["table row"]["facts"]["object"].removeprefix(f"{published.tables}/")
+    content = bucket.get(records)
+    bucket.put(records, content[:4] + bytes(len(content) // 2) + content[4 + len(content) // 2 :])
+    assert main(["trace", row["accession"], "--store", str(published.tables)]) == 1
+    told = capfdbinary.readouterr().out
+    assert b"table row     MISMATCH" in told
+    assert f"{records} in".encode() in told
+    bucket.put(records, content)
     content = bucket.get(sequences)
     bucket.put(sequences, content[:60] + bytes([content[60] ^ 1]) + content[61:])
     assert main(["trace", row["accession"], "--verify", "--store", str(published.tables)]) == 1
