@@ -193,8 +193,8 @@ class _Run:
         except BaseException:
             for future in self._begun:
                 future.cancel()
-            # Running tasks of executors that know them end before the caller releases its locks. Those on Dask go on: what
-            # they write is complete and the same as another attempt writes, and loads notice that their lease is gone.
+            # Tasks that an executor knows to be running end before the caller releases its locks. Those on Dask go on:
+            # what they write is complete and equals what another attempt writes, and loads notice a lost lease.
             concurrent.futures.wait(self._begun)
             raise
         if self._lost:
