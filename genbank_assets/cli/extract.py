@@ -159,6 +159,7 @@ def _extract(options: argparse.Namespace, settings: Settings) -> int:
     with _quick_start():
         from genbank_assets.extract.formats import FormatOptions
         from genbank_assets.extract.manifest import counted_entries
+        from genbank_assets.extract.markers import notes_of
         from genbank_assets.extract.output import check_shard_size
         from genbank_assets.extract.run import extract
 
@@ -167,7 +168,7 @@ def _extract(options: argparse.Namespace, settings: Settings) -> int:
         selection,
         settings=settings,
         to=sys.stdout.buffer if str(options.out or "-") == "-" else options.out,
-        format_=options.format or ("feature" if selection.asks_for_features else "fasta"),
+        format_=options.format,
         options=FormatOptions(
             header=options.header,
             width=options.width,
@@ -182,6 +183,8 @@ def _extract(options: argparse.Namespace, settings: Settings) -> int:
         metadata=tuple(options.metadata),
     )
     if not options.quiet:
+        for note in notes_of(selection.genes):
+            say(note)
         say(f"{counted_entries(found.entries)}{'; excluded:' if found.excluded else ''}")
         for reason, count in found.excluded.items():
             say(f"  {count:,}: {reason}", prefix="")

@@ -16,6 +16,7 @@ from genbank_assets.defs.resources import MirrorResource
 from genbank_assets.errors import SettingsError
 from genbank_assets.extract.formats import FormatOptions
 from genbank_assets.extract.manifest import Extract, manifest_path
+from genbank_assets.extract.markers import notes_of
 from genbank_assets.extract.names import FORMAT_NAMES, METADATA_NAMES, ORDERS
 from genbank_assets.extract.output import check_shard_size
 from genbank_assets.extract.overview import Overview, overview
@@ -31,7 +32,10 @@ class ExtractConfig(dg.Config):
     out: str = Field(
         description="Output path on the machine that executes the run; compressed if it ends in .gz or .zst."
     )
-    format: str = Field(default="fasta", description=f"One of {', '.join(FORMAT_NAMES)}.")
+    format: str = Field(
+        default="",
+        description=f"One of {', '.join(FORMAT_NAMES)}; empty means feature if features are selected, otherwise fasta.",
+    )
     partitions: list[str] = Field(default=[], description="Such as genbank/phg; empty means all in the store.")
     release: str = Field(default="", description="Release to use instead of the newest of each partition.")
     taxa: list[str] = Field(default=[], description="Names or IDs of taxa, including their descendants.")
@@ -126,11 +130,13 @@ def write_extract(
         if not config.out.strip():
             raise SettingsError("out is empty: set it to the path of the file to write")
         settings, selection, path = mirror.settings(), config.selection(), Path(config.out)
+        for note in notes_of(selection.genes):
+            context.log.info(note)
         found = extract(
             selection,
             settings=settings,
             to=path,
-            format_=config.format,
+            format_=config.format or None,
             options=config.options(),
             order=config.order,
             shard_bytes=check_shard_size(config.shard_mb) if config.shard_mb else None,

@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genbank_assets.extract.choice import NO_FEATURE, FeatureChoice
 from genbank_assets.extract.selection import Selection
+from genbank_assets.tables.feature_arrays import KEY_COLUMN, QUALIFIER_COLUMNS, FeatureArrays, Flags
 
 if TYPE_CHECKING:
     from genbank_assets.tables.clades import Taxon, Taxonomy
-
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +40,13 @@ class Condition:
 _SAMPLE_COLUMNS = ("features.list.element.key", "features.list.element.qualifiers")
 
 
-def conditions_of(selection: Selection, taxonomy: Taxonomy | None) -> list[Condition]:
+def conditions_of(selection: Selection, taxonomy: Taxonomy | None, *, have_features: bool = False) -> list[Condition]:
     """Return the conditions of a selection, cheapest first.
+
+    Args:
+        selection: the selection.
+        taxonomy: required if taxa are selected.
+        have_features: whether a record must have one of the selected features.
 
     Raises:
         NotFoundError: a taxon is not in the taxonomy.
@@ -61,6 +66,8 @@ def conditions_of(selection: Selection, taxonomy: Taxonomy | None) -> list[Condi
         found.append(_not_in_clades(taxonomy, [taxonomy.find(name) for name in selection.not_taxa]))
     if selection.countries or selection.collected_from or selection.collected_to:
         found.append(_sampled(selection))
+    if have_features and selection.asks_for_features:
+        found.append(_with_features(selection))
     return found
 
 
@@ -139,6 +146,19 @@ def _sampled(selection: Selection) -> Condition:
         return found
 
     return Condition("sampled elsewhere, at another time, or nobody says", _SAMPLE_COLUMNS, holds)
+
+
+def _with_features(selection: Selection) -> Condition:
+    """Return the condition that a record has at least one of the selected features."""
+    choice = FeatureChoice(selection)
+
+    def holds(batch: pa.RecordBatch) -> Flags:
+        features = FeatureArrays(batch)
+        found = np.zeros(batch.num_rows, np.bool_)
+        found[features.record[choice.wanted(features, batch)]] = True
+        return found
+
+    return Condition(NO_FEATURE, (*choice.columns, KEY_COLUMN, *QUALIFIER_COLUMNS), holds)
 
 
 def _flags(values: pa.Array) -> Flags:

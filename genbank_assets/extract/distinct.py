@@ -29,7 +29,8 @@ def choose_distinct(plan: Plan, conditions: list[Condition], *, scratch: Path | 
     Raises:
         SettingsError: the format does not write whole records.
     """
-    if format_.selection.asks_for_features or format_.name in {"protein", "cds", "feature", "gff3"}:
+    of_features = format_.chooses_features and (format_.selection.asks_for_features or not format_.needs_taxonomy)
+    if of_features:
         raise SettingsError(f"distinct sequences are of whole records; {format_.name} of features cannot be asked for")
     with scratch_folder(scratch, prefix="distinct-") as folder:
         return _chosen(plan, conditions, folder)

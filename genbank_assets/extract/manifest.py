@@ -30,7 +30,10 @@ class Extract:
         query: selection, format and options, as given.
         inputs: partitions with releases and digests of the tables that were read.
         taxonomy: date of the taxonomy, or None.
-        entries: number of entries written.
+        records: number of records examined: all records of the partitions, or the requested accessions.
+        features: number of features selected in them, including protein records if these are written; None for formats
+            that write whole records.
+        entries: number of entries written: records or features.
         excluded: numbers of excluded records and features by reason.
         not_found: requested accessions that no table has.
         files: the files in order; standard output is named ``-``.
@@ -40,6 +43,8 @@ class Extract:
     query: dict[str, Any]
     inputs: tuple[dict[str, Any], ...]
     taxonomy: str | None
+    records: int
+    features: int | None
     entries: int
     excluded: dict[str, int]
     not_found: tuple[str, ...]
@@ -65,6 +70,8 @@ class Extract:
                 query=dict(content["query"]),
                 inputs=tuple(content["inputs"]),
                 taxonomy=content["taxonomy"],
+                records=int(content["records"]),
+                features=content["features"],
                 entries=int(content["entries"]),
                 excluded=dict(content["excluded"]),
                 not_found=tuple(content["not_found"]),

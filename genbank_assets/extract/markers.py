@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterable
 
 MITOCHONDRION, NO_ORGANELLE, ANY = "mitochondrion", "none", "any"
 
@@ -22,6 +23,7 @@ class Marker:
         products: values of ``/product`` that identify it in any record.
         ambiguous: values of either that identify it in records of ``organelle`` only.
         organelle: the organelle in which ambiguous names count.
+        note: message for users if another marker has the same name.
     """
 
     names: tuple[str, ...]
@@ -29,6 +31,7 @@ class Marker:
     products: tuple[str, ...] = ()
     ambiguous: tuple[str, ...] = ()
     organelle: str = ANY
+    note: str = ""
 
 
 MARKERS: tuple[Marker, ...] = (
@@ -73,6 +76,7 @@ MARKERS: tuple[Marker, ...] = (
             "large ribosomal RNA", "ribosomal RNA large subunit", "rrnL", "rnl", "RNR2",
         ),
         organelle=MITOCHONDRION,
+        note="16S is the gene of mitochondria here; that of bacteria and archaea is 16S-bacteria",
     ),
     Marker(
         names=("16S bacteria", "16S-bacteria", "bacterial 16S", "rrs"),
@@ -135,3 +139,9 @@ def marker_named(name: str) -> Marker | None:
     """Return the marker with a name, or None."""
     wanted = folded(name)
     return next((m for m in MARKERS if any(folded(known) == wanted for known in m.names)), None)
+
+
+def notes_of(genes: Iterable[str]) -> list[str]:
+    """Return the messages for users who select these genes or markers."""
+    found = (marker_named(name) for name in genes)
+    return list(dict.fromkeys(marker.note for marker in found if marker is not None and marker.note))

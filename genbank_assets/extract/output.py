@@ -159,6 +159,7 @@ class Shards(Output):
         self._preamble = preamble
         self._shard_bytes = shard_bytes
         self._note = path.with_name(f".{path.name}.shards.json")
+        sweep_temporaries(path.parent, name=self._note.name)
         self._query_digest = query_digest
         self._files: list[WrittenFile] = []
         self._current: FileOutput | None = None

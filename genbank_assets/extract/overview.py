@@ -64,7 +64,7 @@ def overview(selection: Selection, *, settings: Settings) -> Overview:
     """
     inputs = find_inputs(settings.store, partitions=selection.partitions, release=selection.release)
     taxonomy = open_taxonomy(settings.store) if selection.taxa or selection.not_taxa else None
-    conditions = conditions_of(selection, taxonomy)
+    conditions = conditions_of(selection, taxonomy, have_features=True)
     found = Overview(0, Counter(), Counter(), Counter())
     records = 0
     for stretch in stretches(make_plan(inputs, selection).files, whole_files=True):

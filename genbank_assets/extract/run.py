@@ -27,7 +27,7 @@ from genbank_assets.extract.manifest import Extract, manifest_path
 from genbank_assets.extract.names import ORDERS
 from genbank_assets.extract.output import FileOutput, Output, ParquetOutput, Shards, StreamOutput, WrittenFile
 from genbank_assets.extract.plan import Plan, make_plan
-from genbank_assets.extract.scan import Stretch, stretches
+from genbank_assets.extract.scan import FEATURES, Stretch, stretches
 from genbank_assets.extract.selection import Selection
 from genbank_assets.settings import Settings
 from genbank_assets.store import write_atomically
@@ -49,7 +49,7 @@ def extract(
     *,
     settings: Settings,
     to: Path | BinaryIO,
-    format_: str = "fasta",
+    format_: str | None = None,
     options: FormatOptions | None = None,
     order: str = "ncbi",
     shard_bytes: int | None = None,
@@ -67,7 +67,8 @@ def extract(
         selection: what is wanted.
         settings: where the store is, and how many threads work.
         to: path of the file, or a binary stream. A name that ends in ``.gz`` or ``.zst`` is packed.
-        format_: one of :data:`genbank_assets.extract.names.FORMAT_NAMES`.
+        format_: one of :data:`genbank_assets.extract.names.FORMAT_NAMES`; by default ``feature`` if features are
+            selected, otherwise ``fasta``.
         options: how entries are written.
         order: ``ncbi`` (partitions, files and records as NCBI has them) or ``accession``.
         shard_bytes: write shards of so much text instead of one file.
@@ -81,7 +82,10 @@ def extract(
         NotFoundError: a partition, release, taxon or taxonomy is not in the store.
         IntegrityError: a table is damaged; nothing is published but shards that were finished.
     """
+    format_ = format_ or ("feature" if selection.asks_for_features else "fasta")
     kind = format_named(format_)
+    if isinstance(to, Path) and to.is_dir():
+        raise SettingsError(f"{to} is a folder: specify a file in it")
     if order not in ORDERS:
         raise SettingsError(f"entries come in the order {' or '.join(ORDERS)}, not {order!r}")
     if metadata:
@@ -97,7 +101,7 @@ def extract(
     query = _query(selection, format_, options, order)
     digest = _digest(query, inputs, taxonomy)
     plan = make_plan(inputs, selection)
-    conditions = conditions_of(selection, taxonomy)
+    conditions = conditions_of(selection, taxonomy, have_features=not kind.chooses_features)
     scratch = None if tables else settings.store / "extract"
     if selection.distinct:
         from genbank_assets.extract.distinct import choose_distinct
@@ -112,10 +116,13 @@ def extract(
         except BaseException:
             output.abandon()
             raise
+    features = counts.pop(FEATURES, None)
     found = Extract(
         query=query,
         inputs=tuple(one.as_dict() for one in inputs),
         taxonomy=taxonomy.date if taxonomy else None,
+        records=sum(one.file.rows if one.wanted is None else len(one.wanted) for one in plan.files),
+        features=features,
         entries=sum(file.entries for file in files),
         excluded=dict(sorted((reason, count) for reason, count in counts.items() if count)),
         not_found=plan.not_found,

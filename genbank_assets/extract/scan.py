@@ -17,10 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genbank_assets.errors import IntegrityError
-from genbank_assets.extract.conditions import Condition, Flags
+from genbank_assets.extract.conditions import Condition
 from genbank_assets.extract.plan import FilePlan, Ints
+from genbank_assets.tables.feature_arrays import Flags
 from genbank_assets.tables.residues import ResidueReader
 
+#: Key of the number of selected features in the counts of a scan; all others are numbers of exclusions by reason.
+FEATURES = "selected features"
 # Approximate size of a stretch, in bytes of uncompressed residues or records.
 STRETCH_BYTES = 48 * 1024 * 1024
 

@@ -61,7 +61,7 @@ class FeatureArrays:
     # ---- qualifiers ------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _qualifiers(self) -> tuple[Ints, Ints, list[str], pa.Array]:
+    def qualifiers(self) -> tuple[Ints, Ints, list[str], pa.Array]:
         """Feature index, key number, keys and values of all qualifiers."""
         column = self._fields["qualifiers"]
         feature = np.repeat(np.arange(self.count), _lengths(column))
@@ -71,7 +71,7 @@ class FeatureArrays:
 
     def qualifier_rows(self, name: str) -> tuple[Ints, pa.Array]:
         """Return the feature indices (ascending) and values (null if none) of all qualifiers with this name."""
-        feature, code, keys, values = self._qualifiers
+        feature, code, keys, values = self.qualifiers
         if name not in keys:
             return np.zeros(0, np.int64), values.slice(0, 0)
         rows = np.flatnonzero(code == keys.index(name))

@@ -229,6 +229,86 @@ def test_a_child_has_the_gene_that_it_lies_in(store_of: StoreOf) -> None:
     ]
 
 
+def gff3_of(settings: Settings, selection: Selection | None = None) -> list[tuple[list[str], dict[str, str]]]:
+    """The lines of features, each with its attributes; no attribute may stand twice or be empty."""
+    found = []
+    for line in text_of(settings, selection, format_="gff3").splitlines():
+        if not line.startswith("#"):
+            *columns, last = line.split("\t")
+            pairs = [pair.split("=") for pair in last.split(";")]
+            assert len({name for name, _ in pairs}) == len(pairs)
+            assert all(value for _, value in pairs), line
+            found.append((columns, dict(pairs)))
+    return found
+
+
+def test_gff3_is_what_strict_readers_take(store_of: StoreOf) -> None:
+    bare = '                     /partial\n                     /replace=""\n                     /pseudo=""\n'
+    features = (
+        feature("variation", "3^4", note="a=b; c, 50% & d|\u00e9")
+        + feature("variation", "60^1")
+        + feature("gene", "<1..30", gene="g", EC_number="1.1.1.1")
+        + bare
+        + feature("CDS", "1..30", gene="g")
+        + feature("mat_peptide", "4..12", gene="g")
+        + feature("misc_feature", "4..12", gene="g")
+        + feature("gene", "join(58..60,1..4)", gene="o")
+    )
+    settings = store_of(phg=record("AB000001", "acgt" * 15, features, topology="circular"))
+    lines = gff3_of(settings)
+    assert [(c[2], c[3], c[4]) for c, _ in lines] == [
+        ("region", "1", "60"), ("sequence_alteration", "3", "3"), ("sequence_alteration", "60", "60"),
+        ("gene", "1", "30"), ("CDS", "1", "30"), ("mature_protein_region", "4", "12"),
+        ("sequence_feature", "4", "12"), ("gene", "58", "64"),
+    ]  # fmt: skip
+    attributes = [at for _, at in lines]
+    assert attributes[0]["Is_circular"] == "true"
+    assert attributes[1]["Note"] == "a%3Db%3B c%2C 50%25 %26 d|\u00e9"
+    gene = {key: attributes[3].get(key) for key in ("ec_number", "partial", "pseudo", "replace")}
+    assert gene == {"ec_number": "1.1.1.1", "partial": "true", "pseudo": "true", "replace": None}
+    related = [(at.get("Parent"), at.get("Derives_from")) for at in attributes[4:7]]
+    assert related == [("AB000001.1_4", None), (None, "AB000001.1_5"), (None, None)]
+
+
+def test_a_line_over_the_origin_stands_with_its_circle(store_of: StoreOf) -> None:
+    over = record("AB000001", "acgt" * 15, feature("gene", "join(58..60,1..4)", gene="o"), topology="circular")
+    settings = store_of(phg=over + record("AB000002", "acgt"))
+    text = text_of(settings, Selection(genes=("o",), features=("gene",)), format_="gff3")
+    assert text.splitlines()[1:] == [
+        "##sequence-region AB000001.1 1 60",
+        "AB000001.1\tGenbank\tregion\t1\t60\t.\t+\t.\tID=AB000001.1:1..60;Is_circular=true",
+        "AB000001.1\tGenbank\tgene\t58\t64\t.\t+\t.\tID=AB000001.1_2;Name=o;gbkey=gene;gene=o",
+    ]
+
+
+@pytest.mark.parametrize("format_", ["fasta", "genbank", "tsv", "accession2taxid"])
+def test_formats_of_records_take_those_that_have_such_a_feature(store_of: StoreOf, format_: str) -> None:
+    text = record("AB000001", "acgt" * 3, feature("CDS", "1..9", gene="MT-CO1")) + record(
+        "AB000002", "acgt" * 3, feature("CDS", "1..9", gene="g") + feature("gene", "1..9", gene="COI")
+    )
+    settings = store_of(phg=text)
+    out = io.BytesIO()
+    found = extract(Selection(genes=("cox1",), distinct=format_ == "fasta"), settings=settings, to=out, format_=format_)
+    assert (found.entries, found.excluded) == (1, {"no such feature": 1})
+    assert b"AB000001" in out.getvalue()
+    assert b"AB000002" not in out.getvalue()
+
+
+def test_counts_of_a_manifest_add_up(store_of: StoreOf) -> None:
+    features = feature("CDS", "1..6", gene="a") + feature("CDS", "3^4", gene="b") + feature("CDS", "XX1.1:1..9")
+    settings = store_of(
+        phg=record("AB000001", "acgtac", features) + record("AB000002", "acgt") + record("AB000003", "acg")
+    )
+    for format_ in ("fasta", "gff3", "tsv", "genbank"):
+        found = extract(Selection(min_length=4), settings=settings, to=io.BytesIO(), format_=format_)
+        of_features = sum(count for reason, count in found.excluded.items() if reason.startswith("feature: "))
+        assert found.records == 3 == found.entries + sum(found.excluded.values()) - of_features
+    found = extract(Selection(), settings=settings, to=io.BytesIO(), format_="cds")
+    assert (found.records, found.features, found.entries) == (3, 3, 1)
+    assert found.excluded.pop("no such feature") == 2
+    assert sum(found.excluded.values()) == 2
+
+
 def test_what_a_killed_run_left_goes_and_nothing_else(store_of: StoreOf, tmp_path: Path) -> None:
     settings = store_of(phg=record("AB000001", "acgt"))
     done = subprocess.run([sys.executable, "-c", f"""if True:
@@ -304,6 +384,13 @@ def test_impossible_requests_are_rejected_before_anything_is_written(store_of: S
         with pytest.raises(error):
             run(settings, tmp_path / "out" / "x", selection, **options)
         assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_a_folder_is_no_file_to_write(store_of: StoreOf, tmp_path: Path) -> None:
+    settings = store_of(phg=record("AB000001", "acgt"))
+    (tmp_path / "out").mkdir()
+    with pytest.raises(SettingsError, match="out is a folder: specify a file in it"):
+        run(settings, tmp_path / "out")
 
 
 def test_a_damaged_table_publishes_nothing(store_of: StoreOf, tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ class Format(abc.ABC):
         suffix: suffix of its files.
         whole_files: whether all records of a file must be processed together.
         needs_taxonomy: whether it requires a taxonomy.
+        chooses_features: whether it writes the selected features; other formats write the records that have any.
         schema: schema of a tabular format; None for text.
     """
 
@@ -77,6 +78,7 @@ class Format(abc.ABC):
     suffix: ClassVar[str]
     whole_files: ClassVar[bool] = False
     needs_taxonomy: ClassVar[bool] = False
+    chooses_features: ClassVar[bool] = False
     schema: pa.Schema | None = None
     #: The fields of :class:`FormatOptions` that it supports.
     supports: ClassVar[frozenset[str]] = frozenset()

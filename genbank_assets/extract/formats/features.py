@@ -15,13 +15,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genbank_assets.extract.choice import NO_FEATURE, FeatureChoice
 from genbank_assets.extract.formats.base import Block, Format, FormatOptions
-from genbank_assets.extract.formats.choice import FeatureChoice
 from genbank_assets.extract.formats.fasta import FIELDS
 from genbank_assets.extract.formats.words import fit_for_a_word, with_kraken
 from genbank_assets.extract.headers import Header
 from genbank_assets.extract.plan import Ints
-from genbank_assets.extract.scan import Scan
+from genbank_assets.extract.scan import FEATURES, Scan
 from genbank_assets.extract.selection import Selection
 from genbank_assets.tables.clades import Taxonomy
 from genbank_assets.tables.cutting import Cut, cut
@@ -29,7 +29,6 @@ from genbank_assets.tables.feature_arrays import KEY_COLUMN, LOCATION_COLUMNS, Q
 from genbank_assets.tables.residue_text import fasta_text
 from genbank_assets.tables.splicing import NO_RESIDUES, REASONS, Spans, spans_of
 
-NO_FEATURE = "no such feature"
 EMPTY = "feature: a place between residues"
 FEATURE_FIELDS = ("key", "location", "gene", "locus_tag", "product", "protein_id", "partial", "number", "tags")
 _TAGS = ("gene", "locus_tag", "product", "protein_id", "partial", "location")
@@ -42,6 +41,7 @@ class FeatureFasta(Format):
     name = "feature"
     suffix = "fasta"
     supports = frozenset({"header", "width", "kraken"})
+    chooses_features = True
     keys: tuple[str, ...] = ()
     template = "{tags}"
     #: Fields used in the first word, besides record, key and number.
@@ -67,6 +67,7 @@ class FeatureFasta(Format):
         features = FeatureArrays(batch)
         chosen = np.flatnonzero(self._choice.wanted(features, batch))
         scan.counts[NO_FEATURE] += batch.num_rows - len(np.unique(features.record[chosen]))
+        scan.counts[FEATURES] += len(chosen)
         spans = spans_of(
             features,
             record_length=batch.column("length").to_numpy(),

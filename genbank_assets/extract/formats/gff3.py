@@ -2,47 +2,34 @@
 
 https://github.com/The-Sequence-Ontology/Specifications: feature keys are converted to Sequence Ontology types if there
 are any, and kept as ``gbkey``. A feature across the origin of a circular record ends beyond its length, as the format
-requires. Features with a span in another record are excluded and counted.
+requires. Features with a span in another record are excluded and counted. Lines are built from whole columns, without
+a Python object per feature or qualifier.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
-from typing import Any
-from urllib.parse import quote
+from functools import cached_property
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from genbank_assets.extract.choice import NO_FEATURE, FeatureChoice
 from genbank_assets.extract.formats.base import Block, Format, FormatOptions
-from genbank_assets.extract.formats.choice import FeatureChoice
-from genbank_assets.extract.scan import Scan
+from genbank_assets.extract.formats.features import flags_of
+from genbank_assets.extract.formats.gff3_attributes import attributes_of, seqids, text_series
+from genbank_assets.extract.formats.ontology import TYPES
+from genbank_assets.extract.plan import Ints
+from genbank_assets.extract.scan import FEATURES, Scan
 from genbank_assets.extract.selection import Selection
+from genbank_assets.tables.arrow_text import text_buffer
 from genbank_assets.tables.clades import Taxonomy
 from genbank_assets.tables.feature_arrays import FeatureArrays, Flags
 from genbank_assets.tables.splicing import REASONS, Spans, spans_of
 
-#: Feature keys with a different name in the Sequence Ontology; keys in neither list become ``sequence_feature``.
-ONTOLOGY = {
-    "source": "region", "misc_feature": "sequence_feature", "5'UTR": "five_prime_UTR", "3'UTR": "three_prime_UTR",
-    "rep_origin": "origin_of_replication", "sig_peptide": "signal_peptide", "mat_peptide": "mature_protein_region",
-    "misc_RNA": "transcript", "D-loop": "D_loop", "variation": "sequence_alteration", "regulatory": "regulatory_region",
-    "misc_difference": "sequence_difference", "assembly_gap": "gap", "protein_bind": "protein_binding_site",
-    "misc_binding": "binding_site", "primer_bind": "primer_binding_site", "misc_recomb": "recombination_feature",
-    "modified_base": "modified_DNA_base", "prim_transcript": "primary_transcript", "polyA_site": "polyA_site",
-    "precursor_RNA": "primary_transcript", "unsure": "sequence_uncertainty", "V_region": "V_gene_segment",
-    "misc_structure": "sequence_secondary_structure", "V_segment": "V_gene_segment", "D_segment": "D_gene_segment",
-    "J_segment": "J_gene_segment", "C_region": "C_gene_segment", "transit_peptide": "transit_peptide",
-    "propeptide": "propeptide", "Protein": "polypeptide",
-}  # fmt: skip
-SAME_IN_ONTOLOGY = frozenset(
-    {
-        "gene", "CDS", "mRNA", "tRNA", "rRNA", "ncRNA", "tmRNA", "exon", "intron", "gap", "operon", "repeat_region",
-        "stem_loop", "STS", "centromere", "telomere", "mobile_genetic_element", "oriT", "iDNA",
-    }
-)  # fmt: skip
-_NAMED = {"db_xref": "Dbxref", "note": "Note"}
-_LEFT_OUT = frozenset({"translation"})
 _COLUMNS = (
     "accession_version", "length", "topology", "features.list.element.key", "features.list.element.location",
     "features.list.element.operator", "features.list.element.strand", "features.list.element.partial_start",
@@ -51,14 +38,12 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-_Gene = tuple[str, tuple[int, int]]  # its ID, first and last residue
-
-
 class Gff3(Format):
-    """``NC_001422.1  RefSeq  CDS  51  221  .  +  0  ID=…;Parent=…;gbkey=CDS;gene=K;…``."""
+    """``NC_001422.1  RefSeq  CDS  51  221  .  +  0  ID=…;Parent=…;gbkey=CDS;gene=K;…``. An entry is a record."""
 
     name = "gff3"
     suffix = "gff3"
+    chooses_features = True
 
     def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
         super().__init__(selection, options, taxonomy)
@@ -73,114 +58,155 @@ class Gff3(Format):
         for batch in scan.batches([*_COLUMNS, *self._choice.columns]):
             features = FeatureArrays(batch)
             wanted = self._choice.wanted(features, batch)
-            circular = np.array([text == "circular" for text in batch.column("topology").to_pylist()], np.bool_)
-            spans = spans_of(features, record_length=batch.column("length").to_numpy(), is_circular=circular)
+            spans = spans_of(
+                features, record_length=batch.column("length").to_numpy(), is_circular=_are_circular(batch)
+            )
             for number, count in zip(*np.unique(spans.refused[wanted], return_counts=True), strict=True):
                 if number:
                     scan.counts[f"feature: {REASONS[number]}"] += int(count)
-            texts = _records(batch, features, spans, wanted & (spans.refused == 0), circular, source=source)
-            sizes = [len(text) for text in texts]
-            starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if sizes else np.zeros(0, np.int64)
-            yield Block(b"".join(texts), starts.astype(np.int64), batch.column("accession_version"))
+            scan.counts[FEATURES] += int(wanted.sum())
+            rows = np.arange(batch.num_rows)
+            if self.selection.asks_for_features:
+                rows = np.unique(features.record[wanted])
+                scan.counts[NO_FEATURE] += batch.num_rows - len(rows)
+            if len(rows):
+                written = _Features(batch, features, spans, np.flatnonzero(wanted & (spans.refused == 0)))
+                yield _block(batch, rows, written.lines(source=source), source=source)
 
 
-def _records(
-    batch: pa.RecordBatch, features: FeatureArrays, spans: Spans, wanted: Flags, circular: Flags, *, source: str
-) -> list[bytes]:
-    """Return the GFF3 text of each record of a batch."""
-    keys = features.field("key").to_pylist()
-    strands = features.field("strand").to_pylist()
-    low, high = features.flags("partial_start").tolist(), features.flags("partial_end").tolist()
-    qualifiers = features.field("qualifiers").to_pylist()
-    names, lengths = batch.column("accession_version").to_pylist(), batch.column("length").to_pylist()
-    bounds = np.searchsorted(features.record, np.arange(batch.num_rows + 1)).tolist()
-    extents = _extents(spans)
-    found = []
-    for row, name in enumerate(names):
-        lines = [f"##sequence-region {_seqid(name)} 1 {lengths[row]}"]
-        genes: dict[str, list[_Gene]] = {}
-        for feature in range(bounds[row], bounds[row + 1]):
-            if not wanted[feature]:
-                continue
-            key, given = keys[feature], qualifiers[feature]
-            identity = f"{_seqid(name)}_{feature - bounds[row] + 1}"
-            attributes = [f"ID={identity}"]
-            label = next((q["value"] for q in given if q["key"] in {"locus_tag", "gene"} and q["value"]), None)
-            extent = extents[feature]
-            if key == "gene" and label:
-                genes.setdefault(label, []).append((identity, extent))
-            elif label in genes and (parent := _parent(genes[label], extent)):
-                attributes.append(f"Parent={parent}")
-            attributes += _attributes(given, key=key)
-            if key == "source" and circular[row]:
-                attributes.append("Is_circular=true")
-            if low[feature] or high[feature]:
-                attributes.append("partial=true")
-            lines += _lines(
-                spans, feature, key=key, strand=strands[feature], seqid=_seqid(name), source=source,
-                attributes=";".join(attributes), given=given, length=lengths[row],
-            )  # fmt: skip
-        found.append(("\n".join(lines) + "\n").encode())
-    return found
+@dataclasses.dataclass(frozen=True)
+class _Lines:
+    """The lines of the features of a batch.
+
+    Attributes:
+        row: row of the record of each line, (lines,).
+        text: the lines without line ends, (lines,).
+        circles: rows of records with a line across the origin, but without a line that has ``Is_circular``.
+    """
+
+    row: Ints
+    text: pl.Series
+    circles: Ints
 
 
-def _extents(spans: Spans) -> list[tuple[int, int]]:
-    """Return first and last residue of each feature that can be extracted; undefined for others."""
-    if not len(spans.start):
-        return [(0, 0)] * len(spans.refused)
-    firsts = np.minimum(spans.offsets[:-1], len(spans.start) - 1)
-    low, high = np.minimum.reduceat(spans.start, firsts), np.maximum.reduceat(spans.end, firsts)
-    return list(zip(low.tolist(), high.tolist(), strict=True))
+class _Features:
+    """The features to write.
+
+    Args:
+        batch: the records.
+        features: their features.
+        spans: the spans of all features.
+        chosen: indices of the features to write (ascending).
+    """
+
+    def __init__(self, batch: pa.RecordBatch, features: FeatureArrays, spans: Spans, chosen: Ints) -> None:
+        self._features, self._spans, self._chosen = features, spans.take(chosen), chosen
+        self.row = features.record[chosen]
+        self._length = batch.column("length").to_numpy()[self.row]
+        self._circular = _are_circular(batch)[self.row]
+        self._names = seqids(batch.column("accession_version")).gather(self.row)
+        self._key = text_series(features.field("key").take(pa.array(chosen)))
+
+    def lines(self, *, source: str) -> _Lines:
+        """Return one line per span; a span across the origin is one line that ends beyond the length."""
+        attributes = attributes_of(
+            self._features, self._chosen, spans=self._spans, names=self._names, key=self._key, is_circle=self._is_circle
+        )
+        spans, count = self._spans, len(self._chosen)
+        owner = np.repeat(np.arange(count), np.diff(spans.offsets))
+        length = self._length[owner]
+        start, end, joined = _over_origin(owner, spans, length)
+        is_site = spans.end < spans.start  # a position between residues: to the right of the named one
+        end = np.where(is_site, start, end)
+        sizes = np.maximum(spans.end - spans.start + 1, 0)
+        before = np.cumsum(sizes) - sizes
+        before -= before[spans.offsets[:-1]][owner] if count else 0
+        phase = pl.Series(((self._skipped()[owner] - before) % 3).astype(np.int8)).cast(pl.String)
+        frame = pl.DataFrame({"owner": owner, "start": start, "end": end, "phase": phase}).with_columns(
+            strand=pl.Series(np.where(spans.reverse, 1, 0)).replace_strict([0, 1], ["+", "-"], return_dtype=pl.String)
+        )
+        frame = frame.filter(~pl.Series(joined))
+        kept = frame["owner"].to_numpy()
+        line = frame.select(
+            pl.concat_str(
+                self._names.gather(kept),
+                pl.lit(source),
+                self._key.replace_strict(TYPES, default="sequence_feature", return_dtype=pl.String).gather(kept),
+                "start",
+                "end",
+                pl.lit("."),
+                "strand",
+                pl.when((self._key == "CDS").gather(kept)).then("phase").otherwise(pl.lit(".")),
+                attributes.gather(kept),
+                separator="\t",
+            )
+        ).to_series()
+        crossing = self.row[owner[np.flatnonzero(joined)]]
+        return _Lines(self.row[kept], line, np.setdiff1d(crossing, self.row[self._is_circle]))
+
+    def _skipped(self) -> Ints:
+        """Return the number of residues of each feature before its first complete codon, (n,)."""
+        given = text_series(self._features.first("codon_start").take(pa.array(self._chosen)))
+        number = given.str.strip_chars().cast(pl.Int64, strict=False).fill_null(1)
+        return (number.clip(1, 3) - 1).to_numpy()
+
+    @cached_property
+    def _is_circle(self) -> Flags:
+        """Flags of the features that have ``Is_circular``: the first source of a whole circular record, (n,)."""
+        first = self._spans.offsets[:-1]
+        found: Flags = self._circular & (self._key == "source").to_numpy() & (np.diff(self._spans.offsets) == 1)
+        at = np.flatnonzero(found)
+        found[at] = (self._spans.start[first[at]] == 1) & (self._spans.end[first[at]] == self._length[at])
+        at = np.flatnonzero(found)
+        found[at[np.r_[False, self.row[at[1:]] == self.row[at[:-1]]]] if len(at) else at] = False
+        return found
 
 
-def _parent(genes: list[_Gene], extent: tuple[int, int]) -> str | None:
-    """Return the gene with the feature's name that encloses it; if there is only one, it need not enclose it."""
-    around = [name for name, (low, high) in genes if low <= extent[0] and extent[1] <= high]
-    return around[-1] if around else genes[0][0] if len(genes) == 1 else None
+def _block(batch: pa.RecordBatch, rows: Ints, lines: _Lines, *, source: str) -> Block:
+    """Return the text of some records of a batch."""
+    names = batch.column("accession_version").take(pa.array(rows))
+    heads = pl.DataFrame(
+        {
+            "name": seqids(names),
+            "length": batch.column("length").to_numpy()[rows],
+            "is_circle": np.isin(rows, lines.circles),
+        }
+    )
+    # Lines that end beyond the length of a record require a line with Is_circular.
+    circle = pl.format(
+        f"\n{{}}\t{source}\tregion\t1\t{{}}\t.\t+\t.\tID={{}}:1..{{}};Is_circular=true", *["name", "length"] * 2
+    )
+    head = heads.select(
+        pl.format("##sequence-region {} 1 {}", "name", "length")
+        + pl.when("is_circle").then(circle).otherwise(pl.lit(""))
+    ).to_series()
+    order = np.argsort(np.concatenate([rows, lines.row]), kind="stable")  # the head of a record precedes its lines
+    text = pl.concat([head, lines.text.alias(head.name)]).gather(order) + "\n"
+    data, offsets = text_buffer(text.to_arrow())
+    return Block(memoryview(data), offsets[:-1][order < len(rows)], names)
 
 
-def _lines(
-    spans: Spans, feature: int, *, key: str, strand: int | None, seqid: str, source: str, attributes: str,
-    given: list[dict[str, Any]], length: int,
-) -> Iterator[str]:  # fmt: skip
-    """Yield a line per span; the two parts of a span across the origin become one line, as GFF3 requires."""
-    first, last = int(spans.offsets[feature]), int(spans.offsets[feature + 1])
-    parts = [[int(spans.start[span]), int(spans.end[span]), bool(spans.reverse[span])] for span in range(first, last)]
-    joined: list[list[Any]] = []
-    for start, end, reverse in parts:
-        before = joined[-1] if joined else None
-        if before is not None and not reverse and not before[2] and before[1] == length and start == 1:
-            before[1] = length + end
-        elif before is not None and reverse and before[2] and before[0] == 1 and end == length:
-            before[0], before[1] = start, length + before[1]
+def _over_origin(owner: Ints, spans: Spans, length: Ints) -> tuple[Ints, Ints, Flags]:
+    """Return first and last residue of each span, and flags of spans merged into the preceding one."""
+    start, end = spans.start.copy(), spans.end.copy()
+    joined = np.zeros(len(start), np.bool_)
+    if len(start) < 2:
+        return start, end, joined
+    same = (owner[1:] == owner[:-1]) & (spans.reverse[1:] == spans.reverse[:-1])
+    forward = same & ~spans.reverse[1:] & (end[:-1] == length[:-1]) & (start[1:] == 1)
+    backward = same & spans.reverse[1:] & (start[:-1] == 1) & (end[1:] == length[1:])
+    filled = (end >= start)[1:] & (end >= start)[:-1]
+    for span in (np.flatnonzero((forward | backward) & filled) + 1).tolist():  # few
+        if joined[span - 1]:
+            continue
+        joined[span] = True
+        if spans.reverse[span]:
+            start[span - 1], end[span - 1] = start[span], length[span] + end[span - 1]
         else:
-            joined.append([start, end, reverse])
-    type_ = key if key in SAME_IN_ONTOLOGY else ONTOLOGY.get(key, "sequence_feature")
-    skip = next((int(q["value"]) - 1 for q in given if q["key"] == "codon_start" and (q["value"] or "").isdigit()), 0)
-    done = 0
-    for start, end, reverse in joined:
-        phase = str((skip - done) % 3) if key == "CDS" else "."
-        done += max(0, end - start + 1)
-        sign = "." if strand is None and last == first else "-" if reverse else "+"
-        begin, stop = (start, end) if end >= start else (start - 1 or 1, start - 1 or 1)  # position between residues
-        yield "\t".join([seqid, source, type_, str(begin), str(stop), ".", sign, phase, attributes])
+            end[span - 1] = length[span] + end[span]
+    return start, end, joined
 
 
-def _attributes(given: list[dict[str, Any]], *, key: str) -> list[str]:
-    """Return qualifiers as attributes, combining values of the same name."""
-    values: dict[str, list[str]] = {}
-    for qualifier in given:
-        if qualifier["key"] not in _LEFT_OUT:
-            value = "true" if qualifier["value"] is None else qualifier["value"]
-            values.setdefault(_NAMED.get(qualifier["key"], qualifier["key"]), []).append(_escaped(value))
-    label = next((values[name][0] for name in ("gene", "locus_tag", "product") if name in values), None)
-    head = [f"Name={label}"] if label else []
-    return [*head, f"gbkey={_escaped(key)}", *(f"{name}={','.join(listed)}" for name, listed in values.items())]
-
-
-def _escaped(text: str) -> str:
-    return quote(text, safe=" !\"#$'()*+-./:<>?@[\\]^_`{|}~")
-
-
-def _seqid(name: str) -> str:
-    return quote(name, safe=".:^*$@!+_?-|")
+def _are_circular(batch: pa.RecordBatch) -> Flags:
+    """Return whether each record is circular, (records,)."""
+    return flags_of(pc.equal(batch.column("topology"), "circular"))

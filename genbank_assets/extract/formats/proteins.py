@@ -17,12 +17,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genbank_assets.errors import IntegrityError
+from genbank_assets.extract.choice import NO_FEATURE
 from genbank_assets.extract.formats.base import Block, FormatOptions
-from genbank_assets.extract.formats.fasta import FIELDS, first_word, record_blocks
-from genbank_assets.extract.formats.features import NO_FEATURE, CdsFasta, flags_of, text_block
+from genbank_assets.extract.formats.fasta import FIELDS, NO_RESIDUES, first_word, record_blocks
+from genbank_assets.extract.formats.features import CdsFasta, flags_of, text_block
 from genbank_assets.extract.headers import Header
 from genbank_assets.extract.plan import Ints
-from genbank_assets.extract.scan import Scan
+from genbank_assets.extract.scan import FEATURES, Scan
 from genbank_assets.extract.selection import Selection
 from genbank_assets.tables.arrow_text import text_buffer
 from genbank_assets.tables.clades import Taxonomy
@@ -122,6 +123,7 @@ class ProteinFasta(CdsFasta):
         found = reader.of(batch.column("record_ordinal").to_numpy())
         owner = found.column("record_ordinal").to_numpy()
         scan.counts[NO_FEATURE] += batch.num_rows - len(np.unique(owner))
+        scan.counts[FEATURES] += len(owner)
         scan.counts[NO_TRANSLATION] += found.column("translation").null_count
         found = found.filter(found.column("translation").is_valid())
         kept = _first_of_its_protein(
@@ -155,6 +157,7 @@ class ProteinFasta(CdsFasta):
         features = FeatureArrays(batch)
         chosen = np.flatnonzero(self._choice.wanted(features, batch))
         scan.counts[NO_FEATURE] += batch.num_rows - len(np.unique(features.record[chosen]))
+        scan.counts[FEATURES] += len(chosen)
         given = features.first("translation").take(pa.array(chosen))
         without = given.null_count
         if without:
@@ -175,7 +178,10 @@ class ProteinFasta(CdsFasta):
             yield text_block(text, offsets, lines, names, width=self.options.width)
 
     def _proteins(self, batch: pa.RecordBatch, scan: Scan) -> Iterator[Block]:
-        batch = batch.filter(batch.column("sequence_sha256").is_valid())
+        filled = batch.column("sequence_sha256").is_valid()
+        scan.counts[NO_RESIDUES] += filled.false_count
+        batch = batch.filter(filled)
+        scan.counts[FEATURES] += batch.num_rows
         if not batch.num_rows:
             return
         # The definition of a protein record already ends with the organism.

@@ -15,6 +15,8 @@ from genbank_assets.extract.markers import ANY, MITOCHONDRION, Marker, folded, m
 from genbank_assets.extract.selection import Selection
 from genbank_assets.tables.feature_arrays import FeatureArrays, Flags
 
+#: Why a record is excluded that has none of the selected features.
+NO_FEATURE = "no such feature"
 #: Feature keys searched if a gene or product is given without a key.
 DEFAULT_KEYS = ("CDS", "rRNA", "tRNA", "tmRNA", "ncRNA", "misc_RNA")
 _ORGANELLES = ("mitochondrion", "chloroplast", "plastid", "kinetoplast", "apicoplast", "chromatophore", "hydrogenosome",
