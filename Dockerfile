@@ -1,4 +1,4 @@
-# The image of webserver, daemon, code server and runs; compose.yaml starts them. Built from the checkout:
+# Image of webserver, daemon, code server and runs; compose.yaml starts them. Build it in a checkout:
 #   docker build --tag genbank-assets .
 #   docker build --tag genbank-assets --build-arg EXTRAS=dask,k8s .    # for a cluster: docs/kubernetes.md
 FROM python:3.11-slim-bookworm AS build
@@ -14,7 +14,7 @@ COPY constraints.txt /tmp/constraints.txt
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     pip install --no-cache-dir --constraint /tmp/constraints.txt "$(echo /wheels/*.whl)${EXTRAS:+[$EXTRAS]}" \
     && rm /tmp/constraints.txt
-# Never root: files in the store belong to this account.
+# Not root: files in the store belong to this account.
 RUN useradd --uid 1000 --create-home genbank \
     && install --directory --owner genbank /store /opt/dagster/home /opt/dagster/home/storage
 COPY --chown=genbank dagster.yaml /opt/dagster/home/dagster.yaml
