@@ -5,7 +5,8 @@ of fifty changed; days on top of it. The same of a division of a tenth of the fi
 
 * the last files of the first load with its first ones, per MB of text (goal at most 1.2);
 * the same of the update's files, and the whole update with the small division's, per MB (goal 1.2);
-* a day of the same size on top of both (goal 1.2);
+* the last of twenty days on top of it with the first (goal 1.2), and a day with the same one on top of the small
+  division, whose indexes lie in memory;
 * the first load of the small division with ``\copy`` of the same rows into the same tables without indexes and the same
   indexes built one after the other (goal at least 0.85 as fast), and two workers with one (goal 1.7).
 
@@ -16,8 +17,8 @@ of fifty changed; days on top of it. The same of a division of a tenth of the fi
 
 ``--kind skewed`` has the records of ``vrl`` with one product on 60 % of the features, one taxon for 90 % of them, and
 values of 5,000 and 200,000 characters. ``--kind uneven`` has one product on 60 % of all features, 3,000 organisms of
-which few are frequent, empty names, names that no B-tree takes, and a file in the middle with a hundred times the
-features a record.
+which few are frequent, empty names, names that no B-tree takes, and, among more than five files, one in the middle
+with a hundred times the features a record.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ ROOT = Path(__file__).parent.parent
 KINDS = {"vrl": ("vrl", "pln", "est", "rod", "vrt"), "bct": ("bct",)}
 KINDS["skewed"] = KINDS["uneven"] = KINDS["vrl"]
 KEY = PartitionKey("genbank", "vrl")
-DAYS = [dt.date(2026, 11, 1) + dt.timedelta(days=n) for n in range(7)]
+DAYS = [dt.date(2026, 11, 1) + dt.timedelta(days=n) for n in range(20)]
 _FILE = re.compile(r"loaded (\S+): .* in ([\d.]+) s,")
 
 
@@ -211,7 +212,8 @@ class Case:
         entries = []
         for number in range(self._files):
             path = partition.stage_folder("raw_files") / f"gb{KEY.division}{number + 1}.seq.gz"
-            text = (crowded if number == self._files // 2 else mould).cast(first=number * mould.records)
+            is_crowded = self._files > 5 and number == self._files // 2
+            text = (crowded if is_crowded else mould).cast(first=number * mould.records)
             entries.append(raw_file(path, text))
         dates = {"273.0": "August 15 2026", "274.0": "October 15 2026"}
         publish(partition, entries, release_date=dates[release])
@@ -308,6 +310,7 @@ def ratios(results: dict[str, Any]) -> dict[str, float]:
         "first_load_to_small_per_mb": results["first_load_seconds"] / results["small_first_load_seconds"] / share,
         "update_to_small_per_mb": results["update_seconds"] / results["small_update_seconds"] / share,
         "update_to_first_load": results["update_seconds"] / results["first_load_seconds"],
+        "last_day_to_first": grows(results["days"]),
         "day_to_small": results["day_seconds"] / results["small_day_seconds"],
         "speed_of_copy_and_index": results["copy_and_index_seconds"] / results["small_first_load_seconds"],
         "two_workers": results["small_first_load_seconds"] / results["two_workers_seconds"],
@@ -321,7 +324,7 @@ def note(line: str) -> None:
 def show(results: dict[str, Any]) -> None:
     goals: dict[str, Callable[[float], bool]] = {
         "last_file_to_first": lambda x: x <= 1.2, "last_updated_file_to_first": lambda x: x <= 1.2,
-        "update_to_small_per_mb": lambda x: x <= 1.2, "day_to_small": lambda x: x <= 1.2,
+        "update_to_small_per_mb": lambda x: x <= 1.2, "last_day_to_first": lambda x: x <= 1.2,
         "speed_of_copy_and_index": lambda x: x >= 0.85, "two_workers": lambda x: x >= 1.7,
     }  # fmt: skip
     text = results["megabytes_a_file"] * results["files"]

@@ -1,15 +1,15 @@
 """Rate and output size of each stage: writes ``planning/rates.json``, which is used by the command ``plan``.
 
 A release of two divisions whose files resemble ``vrl`` and ``bct`` of release 273.0 (records of the bundled sample,
-repeated) goes through the five stages like ``materialize``: one worker, each stage in a separate process; source,
-store, PostgreSQL and objects are on the local disk. Rates are for both divisions together, with half of the text each.
-The bandwidth to NCBI cannot be measured here, and the compression of NCBI's files is known from the release notes: both
-are kept.
+repeated) goes through the five stages like ``materialize``: one worker, each stage in a separate process, then the load
+again with two workers; source, store, PostgreSQL and objects are on the local disk. Rates are for both divisions
+together, with half of the text each. The bandwidth to NCBI cannot be measured here, and the compression of NCBI's files
+is known from the release notes: both are kept.
 
 Residues are generated randomly, so that repetition does not make them compressible; annotation is repeated, so tables
 of real files may be somewhat larger.
 
-    python benchmarks/rates.py [--megabytes 300]
+    python benchmarks/rates.py [--megabytes 600]
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ import os
 import re
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 from grown_sample import grown
 from isal import igzip
 
@@ -35,7 +37,7 @@ from genbank_assets.planning.rates import RATES_FILE, Rates, measured_rates
 from genbank_assets.postgres.connection import open_database
 from genbank_assets.postgres.load import load_division
 from genbank_assets.postgres.versions import ensure_schema
-from genbank_assets.postgres_server.server import remove_server
+from genbank_assets.postgres_server.server import ensure_server, remove_server
 from genbank_assets.reports import StageReport
 from genbank_assets.settings import Settings
 from genbank_assets.store import STAGES, PartitionKey, PartitionRelease, Stage
@@ -49,7 +51,7 @@ _SIZE = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = '
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--megabytes", type=int, default=300, help="of text in each division")
+    parser.add_argument("--megabytes", type=int, default=600, help="of text in each division")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="genbank-assets-rates-") as folder:
         Path(folder).chmod(0o755)
@@ -64,7 +66,7 @@ def main() -> None:
 def measured(folder: Path, *, megabytes: int) -> Rates:
     """Run both divisions through all stages."""
     text_bytes = make_release(folder / "ncbi" / "genbank", megabytes=megabytes)
-    settings = Settings(store=folder / "store", source=(folder / "ncbi").as_uri(), workers=1)
+    settings = Settings(store=folder / "store", source=(folder / "ncbi").as_uri(), workers=1, object_layout="record")
     with open_database(settings, create=True) as database:
         ensure_schema(database)  # made once, not with every load
     reports: dict[str, list[StageReport]] = {stage: [] for stage in STAGES}
@@ -75,12 +77,14 @@ def measured(folder: Path, *, megabytes: int) -> Rates:
             reports[stage].append(apart(stage, key, settings))
         elsewhere = dataclasses.replace(settings, objects=(folder / "packs").as_uri(), object_layout="pack")
         packed.append(apart("object_set", key, elsewhere))
+    in_twos = twice(settings)
+    side_by_side = [apart("postgres_table", PartitionKey("genbank", division), in_twos) for division in KINDS]
 
     def total(name: str, found: list[StageReport]) -> float:
         return float(sum(getattr(report, name) for report in found))
 
-    def rate(amount: float, found: list[StageReport]) -> float:
-        return float(f"{amount / total('seconds', found):.3g}")
+    def rate(amount: float, found: list[StageReport], *, by: str = "seconds") -> float:
+        return float(f"{amount / total(by, found):.3g}")
 
     def share(amount: float) -> float:
         return float(f"{amount / text_bytes:.2g}")
@@ -92,18 +96,36 @@ def measured(folder: Path, *, megabytes: int) -> Rates:
         measured_rates(),
         measured_on=f"{dt.date.today()}, {os.cpu_count()} cores of {processor()}",
         verify_bytes_per_second=rate(total("bytes_in", reports["raw_files"]), reports["raw_files"]),
-        parse_text_bytes_per_second=rate(text_bytes, reports["records"]),
+        parse_text_bytes_per_second=rate(text_bytes, reports["records"], by="cpu_seconds"),
         deduplicate_records_per_second=rate(total("records", reports["unique_records"]), reports["unique_records"]),
         load_text_bytes_per_second=rate(text_bytes, reports["postgres_table"]),
+        load_gain_of_a_worker=round(
+            max(0.0, total("seconds", reports["postgres_table"]) / total("seconds", side_by_side) - 1), 2
+        ),
         objects_per_second=rate(total("objects_put", reports["object_set"]), reports["object_set"]),
-        object_bytes_per_second=rate(total("bytes_now", packed), packed),
+        object_bytes_per_second=rate(total("bytes_out", reports["object_set"]), packed),
         table_bytes_per_text_byte=share(tables),
         postgres_bytes_per_text_byte=share(postgres_bytes),
         object_bytes_per_text_byte=share(total("bytes_out", reports["object_set"])),
+        pack_bytes_per_object_byte=float(
+            f"{total('bytes_out', packed) / total('bytes_out', reports['object_set']):.2g}"
+        ),
         peak_memory_bytes={
             stage: round(max(report.peak_memory_bytes or 0 for report in reports[stage]), -6) for stage in STAGES
         },
     )
+
+
+def twice(settings: Settings) -> Settings:
+    """Two workers and an empty database on the same server."""
+    server = ensure_server(settings.store)
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS twice WITH (FORCE)")
+        connection.execute("CREATE DATABASE twice")
+    found = dataclasses.replace(settings, workers=2, postgres_url=server.url("twice"))
+    with open_database(found) as database:
+        ensure_schema(database)
+    return found
 
 
 def make_release(folder: Path, *, megabytes: int) -> int:
@@ -146,8 +168,8 @@ def with_other_residues(text: bytes, *, seed: int) -> bytes:
 
 def apart(stage: Stage, key: PartitionKey, settings: Settings) -> StageReport:
     """Run a stage in a process of its own, whose peak memory is the stage's."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        report = pool.apply(run_stage, (stage, key, settings))
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        report = pool.submit(run_stage, stage, key, settings).result()
     print(f"{key} {stage}: {report.as_dict()}", file=sys.stderr)
     return report
 

@@ -38,6 +38,8 @@ def rates_table(rates: Rates) -> str:
         lines.append(f"| {title} | {getattr(rates, name) / unit:,.0f} | {peak} |")
     lines += [
         "",
+        f"A second worker adds {rates.load_gain_of_a_worker:.0%} to the load on two cores shared with the server.",
+        "",
         f"Disk per MB of text: raw files {1 / rates.text_bytes_per_raw_byte:.2f}, tables "
         f"{rates.table_bytes_per_text_byte:.2f}, objects {rates.object_bytes_per_text_byte:.2f}, PostgreSQL "
         f"{rates.postgres_bytes_per_text_byte:.2f} with indexes.",

@@ -142,18 +142,21 @@ def plan_partition(
     """
     records = round(text_bytes / rates.text_bytes_per_record) if records is None else records
     residues = _has_residues(COLLECTIONS[key.collection], key.division)
-    object_bytes = round(text_bytes * rates.object_bytes_per_text_byte) if residues else 0
-    packed = is_packed(settings.object_layout, rows=records, residues=object_bytes)
-    objects = -(-object_bytes // PACK_BYTES) if packed else records if residues else 0
+    residue_bytes = round(text_bytes * rates.object_bytes_per_text_byte) if residues else 0
+    packed = is_packed(settings.object_layout, rows=records, residues=residue_bytes)
+    object_bytes = round(residue_bytes * rates.pack_bytes_per_object_byte) if packed else residue_bytes
+    # A pack has sequences of one raw file.
+    objects = max(files, -(-object_bytes // PACK_BYTES)) if packed else records if residues else 0
     cpu_seconds = text_bytes / rates.parse_text_bytes_per_second
     side_by_side = max(1, min(workers, files))
     seconds: dict[Stage, float] = {
         "raw_files": raw_bytes / rates.download_bytes_per_second,
         "records": cpu_seconds / side_by_side,
         "unique_records": records / rates.deduplicate_records_per_second,
-        "postgres_table": text_bytes / rates.load_text_bytes_per_second / side_by_side,
+        "postgres_table": text_bytes
+        / (rates.load_text_bytes_per_second * (1 + rates.load_gain_of_a_worker * (side_by_side - 1))),
         "object_set": max(
-            0 if packed else objects / rates.objects_per_second, object_bytes / rates.object_bytes_per_second
+            0 if packed else objects / rates.objects_per_second, residue_bytes / rates.object_bytes_per_second
         ),
     }
     return PartitionPlan(

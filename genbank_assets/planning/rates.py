@@ -25,13 +25,15 @@ class Rates:
         parse_text_bytes_per_second: text parsed to tables, on one core.
         deduplicate_records_per_second: records deduplicated by one process.
         load_text_bytes_per_second: text whose tables are loaded, by one connection.
+        load_gain_of_a_worker: what each further connection adds to that rate, as a share of it.
         objects_per_second: objects sent by all connections of a process.
-        object_bytes_per_second: bytes of packs sent by all connections of a process.
+        object_bytes_per_second: residues sent in packs by all connections of a process.
         text_bytes_per_raw_byte: expansion of NCBI's .gz files, for releases whose notes list no sizes.
         text_bytes_per_record: mean record size, for RefSeq, whose notes list no counts.
         table_bytes_per_text_byte: size of record tables, sequences and memberships.
         postgres_bytes_per_text_byte: size of database tables with indexes.
         object_bytes_per_text_byte: size of distinct residues.
+        pack_bytes_per_object_byte: size of packs, as a share of the residues in them.
         peak_memory_bytes: stage → peak memory of its process.
     """
 
@@ -41,6 +43,7 @@ class Rates:
     parse_text_bytes_per_second: float
     deduplicate_records_per_second: float
     load_text_bytes_per_second: float
+    load_gain_of_a_worker: float
     objects_per_second: float
     object_bytes_per_second: float
     text_bytes_per_raw_byte: float
@@ -48,6 +51,7 @@ class Rates:
     table_bytes_per_text_byte: float
     postgres_bytes_per_text_byte: float
     object_bytes_per_text_byte: float
+    pack_bytes_per_object_byte: float
     peak_memory_bytes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:

@@ -27,12 +27,14 @@ RATES = Rates(
     parse_text_bytes_per_second=100,
     deduplicate_records_per_second=10,
     load_text_bytes_per_second=50,
+    load_gain_of_a_worker=0.5,
     objects_per_second=5,
     object_bytes_per_second=1000,
     text_bytes_per_raw_byte=4,
     text_bytes_per_record=1000,
     table_bytes_per_text_byte=0.5,
     postgres_bytes_per_text_byte=2,
+    pack_bytes_per_object_byte=0.25,
     object_bytes_per_text_byte=0.25,
 )
 
