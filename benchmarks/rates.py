@@ -6,8 +6,8 @@ again with two workers; source, store, PostgreSQL and objects are on the local d
 together, with half of the text each. The bandwidth to NCBI cannot be measured here, and the compression of NCBI's files
 is known from the release notes: both are kept.
 
-Residues are generated randomly, so that repetition does not make them compressible; annotation is repeated, so tables
-of real files may be somewhat larger.
+Residues and translations are generated randomly, so that repetition does not make them compressible; other annotation
+is repeated, so tables of real files may be somewhat larger.
 
     python benchmarks/rates.py [--megabytes 600]
 """
@@ -46,6 +46,11 @@ from genbank_assets.tables.records import build_records
 
 KINDS = {"vrl": ("vrl", "pln", "est", "rod", "vrt"), "bct": ("bct",)}
 FILES = 2  # of each division
+# What is drawn at random, as the pattern's group, and from which letters.
+REDRAWN = (
+    (rb"(?ms)^ORIGIN.*?$(.+?)^//$", b"acgt"),
+    (rb'(?m)^ {21}/translation="([^"]+)"', b"ACDEFGHIKLMNPQRSTVWY"),
+)
 _SIZE = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relname LIKE '%%\\_genbank\\_%%'"
 
 
@@ -157,12 +162,14 @@ def make_release(folder: Path, *, megabytes: int) -> int:
 
 
 def with_other_residues(text: bytes, *, seed: int) -> bytes:
-    """The same records with residues drawn at random, in place of every letter between ORIGIN and //."""
-    letters, acgt = np.frombuffer(text, np.uint8).copy(), np.frombuffer(b"acgt", np.uint8)
-    for origin in re.finditer(rb"(?ms)^ORIGIN.*?$(.+?)^//$", text):
-        span = letters[origin.start(1) : origin.end(1)]
-        places = np.flatnonzero(span >= ord("a"))
-        span[places] = acgt[np.random.default_rng(seed + origin.start()).integers(0, 4, len(places))]
+    """Return the records with random residues between ORIGIN and //, and random letters in translations."""
+    letters, draw = np.frombuffer(text, np.uint8).copy(), np.random.default_rng(seed)
+    for pattern, alphabet in REDRAWN:
+        lowest, choice = min(alphabet), np.frombuffer(alphabet, np.uint8)
+        for match in re.finditer(pattern, text):
+            span = letters[match.start(1) : match.end(1)]
+            places = np.flatnonzero(span >= lowest)
+            span[places] = choice[draw.integers(0, len(choice), len(places))]
     return letters.tobytes()
 
 
