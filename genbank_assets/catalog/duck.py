@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from genbank_assets.catalog.bucket import TableBucket
 
-_INSTALL = 'install them: pip install "genbank-assets[catalog]"'
+_INSTALL = "install them: pip install genbank-assets"
 
 
 def connect() -> duckdb.DuckDBPyConnection:

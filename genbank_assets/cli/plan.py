@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from genbank_assets.cli.commands import Commands, add_source_option
+from genbank_assets.cli.progress import show_progress
 from genbank_assets.settings import Settings
+from genbank_assets.waits import announced
 
 if TYPE_CHECKING:
     from genbank_assets.planning.plan import PartitionPlan
@@ -43,6 +45,7 @@ def _plan(options: argparse.Namespace, settings: Settings) -> int:
     from genbank_assets.ncbi.catalog import COLLECTIONS, parse_partition
     from genbank_assets.planning.plan import plan_release
     from genbank_assets.planning.rates import measured_rates
+    from genbank_assets.readiness import check_source
     from genbank_assets.store import PartitionKey
 
     keys = [parse_partition(name) for name in options.partitions] or [
@@ -53,7 +56,11 @@ def _plan(options: argparse.Namespace, settings: Settings) -> int:
     rates = measured_rates()
     if options.megabytes_per_second:
         rates = dataclasses.replace(rates, download_bytes_per_second=options.megabytes_per_second * 1e6)
-    plans, unknown = plan_release(keys, settings=settings, rates=rates, workers=options.workers or settings.workers)
+    progress = show_progress(options)
+    for name in dict.fromkeys(key.collection for key in keys):
+        check_source(settings, name, progress=progress)  # quick to give up, unlike the listings
+    with announced("the source", progress):
+        plans, unknown = plan_release(keys, settings=settings, rates=rates, workers=options.workers or settings.workers)
     if options.json:
         print(json.dumps([_as_dict(plan) for plan in plans], indent=1))
         return 0

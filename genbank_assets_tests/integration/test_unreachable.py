@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from obstore.exceptions import GenericError, PermissionDeniedError
 
-from genbank_assets import waits
-from genbank_assets.cli import main
+from genbank_assets import readiness, waits
+from genbank_assets.cli import main, progress
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.objects import contact
 from genbank_assets.objects.retry import retried
@@ -86,9 +86,34 @@ def test_a_server_that_never_answers_is_announced_and_given_up(
     assert said[-1].endswith(f"http://127.0.0.1:{silent_port} failed: no answer in time")
 
 
+@pytest.mark.parametrize("source", ["http://127.0.0.1:{}", "s3://b/p?endpoint=http://127.0.0.1:{}&unsigned=true"])
+@pytest.mark.parametrize("command", ["plan genbank/phg", "materialize genbank/phg", "taxonomy --update"])
+def test_a_source_that_never_answers_is_announced_and_given_up(
+    command: str,
+    source: str,
+    silent_port: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GENBANK_ASSETS_STORE", str(tmp_path))
+    monkeypatch.setenv("GENBANK_ASSETS_SOURCE", source.format(silent_port))
+    monkeypatch.setattr("genbank_assets.readiness.TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(waits, "ANNOUNCE_SECONDS", 0.1)
+    monkeypatch.setattr(progress.LOGGER, "handlers", [])  # those of earlier tests write to what was captured then
+    begun = time.monotonic()
+    assert main(command.split()) == 1
+    assert time.monotonic() - begun < 30
+    said = capsys.readouterr().err.splitlines()
+    assert "still waiting for the source" in said[0]
+    assert said[-1].startswith("genbank-assets: nothing was begun, because the source cannot be used: ")
+    assert said[-1].endswith("no answer in time") or "the source answers too slowly" in said[-1]
+
+
 def test_the_limits_are_such_as_people_wait() -> None:
     assert waits.ANNOUNCE_SECONDS < 5
     assert contact.TIMEOUT.total_seconds() <= 10
+    assert readiness.TIMEOUT_SECONDS <= 10
 
 
 def test_a_wait_without_a_progress_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -122,6 +122,7 @@ def _opened(bucket: str, prefix: str, options: dict[str, str], timeout_seconds: 
         chosen["skip_signature"] = True
     client: dict[str, Any] = {"timeout": timedelta(seconds=timeout_seconds * 10)}
     client |= {"connect_timeout": timedelta(seconds=min(30.0, timeout_seconds))}
+    client |= {"read_timeout": timedelta(seconds=timeout_seconds)}  # of silence; the timeout is that of a whole request
     if endpoint and endpoint.startswith("http://"):
         client["allow_http"] = True
     if (authorities := own_authorities()) is not None:
