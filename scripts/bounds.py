@@ -1,6 +1,6 @@
-"""Prints constraints for pip: ``lowest`` pins each dependency of setup.py to its lower bound, ``newest`` pins nothing.
+"""Print constraints for pip: ``lowest`` pins each dependency of setup.py to its lower bound, ``newest`` pins nothing.
 
-They are read from the installed package's metadata, so that setup.py is the only source.
+The bounds are read from the installed package's metadata, so setup.py remains the only source.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 
 def lowest() -> list[str]:
-    """Yield ``name==bound`` for every dependency that is installed without an extra."""
+    """Yield ``name==bound`` for every dependency without an extra."""
     lines = []
     for text in requires("genbank-assets") or []:
         requirement = Requirement(text)

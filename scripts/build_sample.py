@@ -1,12 +1,12 @@
-"""Builds the bundled sample: genuine records cut from packages, laid out as NCBI lays out a release.
+"""Build the bundled sample: genuine records from packages, in the layout of NCBI's releases.
 
     build_sample.py OUT NAME=FOLDER [NAME=FOLDER ...]
 
-Each FOLDER is an unpacked package (its NAME goes into ORIGIN.tsv): Biopython's source distribution, Debian's
-emboss-test, BioPerl's source. Only whole records that the reader takes without a note are used, each accession once,
-the package named first wins. What NCBI leaves out of a release stays out: third-party annotation (BK...), WGS contigs,
-master records. The same input gives the same bytes. What is made for the sample is the layout alone: division headers,
-gbrel.txt, lists.
+Each FOLDER is an unpacked package (its NAME is written to ORIGIN.tsv): Biopython's source distribution, Debian's
+emboss-test, BioPerl's source. Only complete records that the reader accepts without a note are used, each accession
+once, with precedence by the order of packages. Records that NCBI excludes from releases are excluded: third-party
+annotation (BK...), WGS contigs, master records. The output is reproducible. Only the layout is created for the sample:
+division headers, gbrel.txt, lists.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main(out: Path, packages: list[tuple[str, Path]]) -> None:
 
 
 def cut_records(data: bytes, *, package: str, name: str) -> list[Cut]:
-    """The records of a file that can be used as they are."""
+    """Return the records of a file that can be used unchanged."""
     if b"\r" in data or any(byte > 126 for byte in data):
         return []
     scanner = Scanner(source_file=name)
@@ -112,7 +112,7 @@ def cut_records(data: bytes, *, package: str, name: str) -> list[Cut]:
 
 
 def place_of(row: dict) -> tuple[str, ...] | None:
-    """Division of a GenBank record, section and molecule of a RefSeq one; None when it fits neither."""
+    """Return the division of a GenBank record, or section and molecule of a RefSeq record; None for other records."""
     accession, division = row["accession"], (row["division"] or "").lower()
     if row["length_unit"] == "rc" or (row["sequence_sha256"] is None and not row["contig"]):
         return None
@@ -126,7 +126,7 @@ def place_of(row: dict) -> tuple[str, ...] | None:
 
 
 def section_of(row: dict) -> str:
-    """RefSeq's section for a lineage (RefSeq release README)."""
+    """Return RefSeq's section for a lineage (RefSeq release README)."""
     lineage, source = set(row["taxonomy"]), (row["source"] or "").lower()
     if source.startswith("mitochondrion"):
         return "mitochondrion"
@@ -143,12 +143,12 @@ def section_of(row: dict) -> str:
 
 
 def refseq_name(place: tuple[str, ...]) -> str:
-    """``viral.1.genomic.gbff.gz``."""
+    """Return a file name such as ``viral.1.genomic.gbff.gz``."""
     return f"{place[0]}.1.{place[1]}.{'gpff' if place[1] == 'protein' else 'gbff'}.gz"
 
 
 def write_genbank(folder: Path, divisions: dict[str, list[Cut]]) -> None:
-    """Division files with their headers, and the release notes that list them."""
+    """Write division files with headers, and the release notes that list them."""
     folder.mkdir(parents=True)
     sizes, stats, loci, bases = [], [], 0, 0
     for division in sorted(divisions):
@@ -211,7 +211,7 @@ Division     Entries    Bases
 
 
 def write_refseq(folder: Path, places: dict[tuple[str, ...], list[Cut]]) -> None:
-    """Section files, the release number, and the list of what is installed with its MD5."""
+    """Write section files, the release number, and the list of installed files with their MD5."""
     installed = []
     for place in sorted(places):
         name = refseq_name(place)

