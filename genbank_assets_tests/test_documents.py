@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from genbank_assets.alerts import AlertSettings
 from genbank_assets.cli.app import build_parser
@@ -106,10 +107,23 @@ def test_the_guide_says_what_to_do_for_every_check() -> None:
     } == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
 
 
-def test_anchors_within_the_guide_exist() -> None:
-    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
-    headings = {re.sub(r"[^a-z -]", "", h.lower()).replace(" ", "-") for h in re.findall(r"(?m)^#+ (.+)$", text)}
-    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= headings
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"(?m)^#+ (.+)$", text)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_linked_anchors_exist(page: Path) -> None:
+    for file, anchor in re.findall(r"\]\((?!https?://)([^)#]*\.md)?#([^)]+)\)", page.read_text(encoding="utf-8")):
+        assert anchor in anchors(page.parent / file if file else page), f"{file}#{anchor}"
+
+
+def test_issue_forms_and_workflows_are_valid_yaml() -> None:
+    paths = [*(ROOT / ".github").rglob("*.yml"), ROOT / "CITATION.cff", ROOT / ".pre-commit-config.yaml"]
+    assert len(paths) > 5
+    for path in paths:
+        assert yaml.safe_load(path.read_text(encoding="utf-8")), path
 
 
 def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
