@@ -119,7 +119,7 @@ class Round:
         # Drawn in advance, so that a seed always gives the same disturbances.
         size, pause = self._draw.choice([0, 4, 16, 64, 128, 256, 512, 1024]), self._draw.uniform(0, 1.5)
         off = self._draw.choice([-1, 1]) * 10 ** self._draw.uniform(1, 7)
-        number = self._draw.choice(range(1, 40))
+        number = 1 + int(39 * pause / 1.5)
         more = {"FAULTS_RENAME": f"{way.split()[0]} {number}"} if way.endswith("at a name") else {}
         if way == "read-only":
             self._world.remount("ro")

@@ -17,7 +17,7 @@ from genbank_assets.objects.prune import prune_objects
 from genbank_assets.objects.requests import is_transient
 from genbank_assets.settings import Settings
 from genbank_assets_tests.faults.end_state import differences
-from genbank_assets_tests.faults.suite import run_suite
+from genbank_assets_tests.faults.suite import WAYS, run_suite
 from genbank_assets_tests.fix_s3 import S3Server, free_port
 
 
@@ -31,7 +31,8 @@ def short_folder() -> Iterator[Path]:
 @pytest.mark.slow
 def test_a_killed_run_ends_like_an_undisturbed_one(short_folder: Path) -> None:
     lines: list[str] = []
-    result = run_suite(short_folder, points=4, seed=4, tell=lines.append)
+    ways = [way for way in WAYS if not way.endswith("at a name")]  # those are for the long form
+    result = run_suite(short_folder, points=4, seed=4, ways=ways, tell=lines.append)
     assert result.problems == [], "\n".join(lines)
     assert result.points == 4
     assert result.outcomes["done"] < 4, "nothing was disturbed"
