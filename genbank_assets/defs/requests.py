@@ -25,7 +25,7 @@ from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, curre
 STATE_TAG = "ncbi/state"  # digest of the division's file list as polled
 MAX_REQUESTS = 5  # for one state of a division, as long as none succeeds
 MAX_WAIT_SECONDS = 24 * 3600.0
-_RUNS_LOOKED_AT = 50
+_MAX_RUNS = 50
 # Dagster retries a failed run within this time or not at all.
 _RETRY_IS_DUE = dt.timedelta(minutes=10)
 
@@ -64,64 +64,62 @@ def decide(
         instance: the Dagster instance with earlier runs.
         now: current time in UTC.
     """
-    here = current_release(settings.store, key=PartitionKey(collection.name, division), stage="raw_files")
-    mark = state.fingerprints.get(division, "")
-    if here is None and not mark:
+    stored = current_release(settings.store, key=PartitionKey(collection.name, division), stage="raw_files")
+    fingerprint = state.fingerprints.get(division, "")
+    if stored is None and not fingerprint:
         return Decision(division, reason="has no files")
-    if here is not None and release_sort_key(here.release) > release_sort_key(state.number):
-        return Decision(division, reason=f"is already at {here.release}")
+    if stored is not None and release_sort_key(stored.release) > release_sort_key(state.number):
+        return Decision(division, reason=f"is already at {stored.release}")
     runs = _requested(instance, division=division, collection=collection)
     last = runs[0] if runs else None
     if last is not None and _is_under_way(last, now=now):
         return Decision(division, reason="is being loaded")
     try:
-        if here is not None and same_number(here.release, state.number) and _is_in_place(here, state, mark, last):
+        if (
+            stored is not None
+            and same_number(stored.release, state.number)
+            and _is_up_to_date(stored, state, fingerprint, last)
+        ):
             return Decision(division, reason="is up to date")
     except IntegrityError as error:
         return Decision(division, reason=f"has a damaged manifest ({error}): remove it, or its stage's folder")
-    vain = [run for run in _same_request(runs, state, mark) if run.dagster_run.parent_run_id is None]
-    if len(vain) >= MAX_REQUESTS:
-        return Decision(
-            division,
-            reason=f"was requested {len(vain)} times without success: inspect its runs, then start one manually",
-        )
-    if vain and last is not None:
-        wait = min(settings.poll_seconds * 2.0 ** (len(vain) - 1), MAX_WAIT_SECONDS)
+    unsuccessful = [run for run in _same_request(runs, state, fingerprint) if run.dagster_run.parent_run_id is None]
+    failed = f"was requested {len(unsuccessful)} times without success"
+    if len(unsuccessful) >= MAX_REQUESTS:
+        return Decision(division, reason=f"{failed}: inspect its runs, then start one manually")
+    if unsuccessful and last is not None:
+        wait = min(settings.poll_seconds * 2.0 ** (len(unsuccessful) - 1), MAX_WAIT_SECONDS)
         next_try = _ended(last, now=now) + dt.timedelta(seconds=wait)
         if next_try > now:
-            return Decision(
-                division,
-                reason=f"was requested {len(vain)} times without success: next attempt after {next_try:%Y-%m-%d %H:%M} "
-                "UTC",
-            )
+            return Decision(division, reason=f"{failed}: next attempt after {next_try:%Y-%m-%d %H:%M} UTC")
     after = f"after-{last.dagster_run.run_id[:8]}" if last is not None else "first"
     return Decision(
         division,
         dg.RunRequest(
-            run_key=f"{collection.name}-{state.number}-{division}-{mark or 'empty'}-{after}",
+            run_key=f"{collection.name}-{state.number}-{division}-{fingerprint or 'empty'}-{after}",
             partition_key=division,
-            tags={RELEASE_TAG: state.number, STATE_TAG: mark or "empty"},
+            tags={RELEASE_TAG: state.number, STATE_TAG: fingerprint or "empty"},
         ),
     )
 
 
-def _is_in_place(here: PartitionRelease, state: ReleaseState, mark: str, last: dg.RunRecord | None) -> bool:
+def _is_up_to_date(stored: PartitionRelease, state: ReleaseState, fingerprint: str, last: dg.RunRecord | None) -> bool:
     """Return whether the release in the store is completely loaded from the files that the source offers.
 
     A listing with rounded sizes cannot distinguish all states. If the last requested run fetched a different state of
     this release, and no later run fetched the files, an ambiguous listing therefore counts as a change. If it fetched
     the offered state, that only counts as long as no later run has fetched the files again.
     """
-    raw = here.manifest("raw_files")
-    if raw is None or not is_whole(here):
+    raw = stored.manifest("raw_files")
+    if raw is None or not is_whole(stored):
         return False
     if last is not None and same_number(last.dagster_run.tags.get(RELEASE_TAG, "0"), state.number):
-        if last.dagster_run.tags[STATE_TAG] == (mark or "empty"):
-            brought = last.dagster_run.status == dg.DagsterRunStatus.SUCCESS and not _is_after(raw, last)
-            return brought or _shows(raw, state, here.key.division)
+        if last.dagster_run.tags[STATE_TAG] == (fingerprint or "empty"):
+            succeeded = last.dagster_run.status == dg.DagsterRunStatus.SUCCESS and not _is_after(raw, last)
+            return succeeded or _shows(raw, state, stored.key.division)
         if raw.run_id == last.dagster_run.run_id:
             return False
-    return _shows(raw, state, here.key.division)
+    return _shows(raw, state, stored.key.division)
 
 
 def _is_after(raw: Manifest, last: dg.RunRecord) -> bool:
@@ -139,17 +137,17 @@ def _requested(instance: dg.DagsterInstance, *, division: str, collection: Colle
     """Return the runs of a division that a release sensor requested, newest first."""
     records = instance.get_run_records(
         dg.RunsFilter(job_name=mirror_job_name(collection.name), tags={"dagster/partition": division}),
-        limit=_RUNS_LOOKED_AT,
+        limit=_MAX_RUNS,
     )
     return [record for record in records if STATE_TAG in record.dagster_run.tags]
 
 
-def _same_request(runs: list[dg.RunRecord], state: ReleaseState, mark: str) -> list[dg.RunRecord]:
+def _same_request(runs: list[dg.RunRecord], state: ReleaseState, fingerprint: str) -> list[dg.RunRecord]:
     """Return the most recent consecutive runs requested for this state."""
     found = []
     for record in runs:
         tags = record.dagster_run.tags
-        if (tags.get(RELEASE_TAG), tags[STATE_TAG]) != (state.number, mark or "empty"):
+        if (tags.get(RELEASE_TAG), tags[STATE_TAG]) != (state.number, fingerprint or "empty"):
             break
         found.append(record)
     return found

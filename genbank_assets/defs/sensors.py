@@ -69,13 +69,13 @@ def _build(collection: Collection) -> dg.SensorDefinition:
                 f"The next poll for {collection.title} is due at {due:%Y-%m-%d %H:%M:%S} UTC "
                 f"(GENBANK_ASSETS_POLL_SECONDS is {settings.poll_seconds})."
             )
-        look = _Look(context, collection, settings=settings, cursor=cursor | {"looked": int(now.timestamp())}, now=now)
-        return look.result(wanted)
+        poll = _Poll(context, collection, settings=settings, cursor=cursor | {"looked": int(now.timestamp())}, now=now)
+        return poll.result(wanted)
 
     return release_sensor
 
 
-class _Look:
+class _Poll:
     """One poll of the source, and the resulting requests."""
 
     def __init__(
@@ -114,11 +114,11 @@ class _Look:
             if division in wanted
         ]  # fmt: skip
         requests = [decision.request for decision in decisions if decision.request is not None]
-        stands_still = self._cursor.get("seen") == state.fingerprint
+        is_stable = self._cursor.get("seen") == state.fingerprint
         self._cursor["seen"] = state.fingerprint
         if not requests:
             return self._skip(f"Release {state.number}: {_by_reason(decisions)}.")
-        if not stands_still:
+        if not is_stable:
             return self._skip(
                 f"Release {state.number} appears complete; waiting for a second poll to confirm, before requesting "
                 f"{len(requests)} of its divisions."
