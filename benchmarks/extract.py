@@ -115,15 +115,13 @@ def commands(file: Path, folder: Path, store: Path) -> dict[str, dict[str, str]]
         },
         "protein": {
             "genbank-assets": f"{own} --format protein",
-            "coderet": f"{records} > {folder}/text.gb && cd {folder} && coderet genbank::text.gb -outfile list -auto "
-            f"-translationoutseq {out} -cdsoutseq /dev/null -mrnaoutseq /dev/null -restoutseq /dev/null",
             "gb-io": f"{records} | {python} {folder}/gb-io-protein.py {out}",
             "Biopython": f"{records} | {python} -W ignore {folder}/biopython-protein.py {out}",
         },
     }
     for format_ in ("cds", "feature", "gff3", "genbank", "tsv", "accession2taxid"):
         found[format_] = {"genbank-assets": f"{own} --format {format_}"}
-    needed = {"any2fasta": "any2fasta", "seqret": "seqret", "coderet": "coderet"}
+    needed = {"any2fasta": "any2fasta", "seqret": "seqret"}
     return {
         what: {name: text for name, text in programs.items() if name not in needed or shutil.which(needed[name])}
         for what, programs in found.items()
