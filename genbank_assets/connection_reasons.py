@@ -14,32 +14,32 @@ from genbank_assets.errors import causes
 _REASONS: tuple[tuple[str, str], ...] = (
     (
         r"Name or service not known|nodename nor servname|name resolution|No address associated|dns error",
-        "there is no such name: look at the spelling, the network and the name server",
+        "the host name cannot be resolved: check its spelling, the network and the DNS server",
     ),
     (
         r"Hostname mismatch|doesn't match|NotValidForName|not valid for '",
-        "its certificate is for another name: look at the address",
+        "its certificate is for a different name: check the address",
     ),
     (
         r"certificate has expired|not yet valid|\bExpired|NotValidYet",
-        "its certificate has expired or is not valid yet: look at the clock of this machine, too",
+        "its certificate has expired or is not valid yet: check this machine's clock, too",
     ),
     (
         r"CERTIFICATE_VERIFY_FAILED|UnknownIssuer|InvalidCertificate|UnsupportedCertVersion",
-        "its certificate is of no authority that this machine trusts: name the file of yours in {authorities}",
+        "its certificate is not signed by a trusted authority: set {authorities} to the file of your CA",
     ),
     (
         r"WRONG_VERSION_NUMBER|InvalidContentType|UNKNOWN_PROTOCOL|RECORD_LAYER|InvalidMessage",
-        "it does not speak TLS there: is it http:// and not https://?",
+        "it does not use TLS: should the address start with http:// instead of https://?",
     ),
-    (r"Connection refused|ConnectionRefused", "nothing listens there, or it is not let through: look at host and port"),
-    (r"Network is unreachable|No route to host|NetworkUnreachable|HostUnreachable", "there is no way to it from here"),
+    (r"Connection refused|ConnectionRefused", "the connection was refused: check host, port and firewall"),
+    (r"Network is unreachable|No route to host|NetworkUnreachable|HostUnreachable", "there is no network route to it"),
     (
         r"reset by peer|ConnectionReset|without sending a response|Broken pipe|UnexpectedEof|IncompleteMessage"
         r"|EOF occurred",
         "the server ended the connection",
     ),
-    (r"redirect without LOCATION", "the bucket is in another region: set AWS_REGION"),
+    (r"redirect without LOCATION", "the bucket is in a different region: set AWS_REGION"),
     (r"timed out|TimedOut|Timeout", "no answer in time"),
 )
 # Failures that a retry cannot cure.

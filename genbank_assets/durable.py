@@ -91,7 +91,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def store_errors(path: Path, *, what: str = "the store cannot go on at") -> Iterator[None]:
+def store_errors(path: Path, *, what: str = "the store cannot continue at") -> Iterator[None]:
     """Translate file-system errors into a sentence naming the path and the reason.
 
     Raises:

@@ -48,11 +48,11 @@ def file_lock(store: Path, name: str, *, progress: Callable[[str], None], run_id
             path.parent.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context(path.open("a+"))
         _wait(file, name, progress=progress)
-        _sign(file, run_id=run_id)
+        _write_holder(file, run_id=run_id)
         yield
 
 
-def _sign(file: IO[str], *, run_id: str) -> None:
+def _write_holder(file: IO[str], *, run_id: str) -> None:
     """Write the holder's identity into the lock file; on a full disk the lock is held without it."""
     since = f"{dt.datetime.now():%Y-%m-%d %H:%M:%S}"
     holder = {"pid": os.getpid(), "host": socket.gethostname(), "run_id": run_id, "since": since}
@@ -66,12 +66,12 @@ def _wait(file: IO[str], name: str, *, progress: Callable[[str], None]) -> None:
         name, progress=progress, announce_seconds=ANNOUNCE_SECONDS, pause_seconds=0.05,
         max_pause_seconds=_MAX_POLL_SECONDS,
     )  # fmt: skip
-    while not _taken(file):
+    while not _try_lock(file):
         turn.wait(lambda: _holder(file))
-    turn.has_come()
+    turn.finish()
 
 
-def _taken(file: IO[str]) -> bool:
+def _try_lock(file: IO[str]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

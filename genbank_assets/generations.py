@@ -125,7 +125,7 @@ def damaged_files(manifest: Manifest, *, partition: PartitionRelease, recheck: b
     return [file.name for file in listed_files(manifest) if not file.is_whole(folder, recheck=recheck)]
 
 
-def made_before(
+def find_intact_output(
     partition: PartitionRelease, stage: Stage, same: Callable[[Manifest], bool], *, recheck: bool
 ) -> Manifest | None:
     """Find intact existing output that satisfies ``same``, and publish it again if it had been replaced.

@@ -32,7 +32,7 @@ def http_client(url: str, **options: Any) -> httpx.Client:
         return httpx.Client(proxy=proxy, trust_env=False, **options)
     except ImportError:
         raise SettingsError(
-            "the proxy of the environment speaks SOCKS, which needs another package: pip install 'httpx[socks]', or "
+            "the proxy of the environment uses SOCKS, which needs another package: pip install 'httpx[socks]', or "
             "set NO_PROXY"
         ) from None
     except (ValueError, httpx.InvalidURL) as error:

@@ -68,7 +68,7 @@ def _from_url(rest: str, *, variable: str) -> str:
     parameters = []
     for pair in filter(None, (after[3] or "").split("&")):
         if not _PARAMETER.fullmatch(pair):
-            raise SettingsError(f"{variable} has a parameter without a value: write ?NAME=VALUE&NAME=VALUE behind it")
+            raise SettingsError(f"{variable} has a parameter without a value: append ?NAME=VALUE&NAME=VALUE")
         name, _, value = pair.partition("=")
         if name == "password":
             password, colon = password or value, ":"

@@ -136,7 +136,7 @@ def _asked(settings: Settings, ask: Callable[[Source], str], *, progress: Callab
         try:
             return ask(source)
         except SourceError as error:
-            raise type(error)(f"nothing was begun, because the source cannot be used: {error}") from error
+            raise type(error)(f"nothing was started because the source cannot be used: {error}") from error
 
 
 def check_database(settings: Settings) -> None:
@@ -163,7 +163,7 @@ def check_database(settings: Settings) -> None:
             f"PostgreSQL at {shown} is version {version // 10_000} with {encoding}: 14 or later with UTF8 is needed"
         )
     if not is_writable:
-        raise DatabaseError(f"PostgreSQL at {shown} is read-only: name the server that it follows")
+        raise DatabaseError(f"PostgreSQL at {shown} is read-only: use the address of its primary server")
     if not may_create:
         raise DatabaseError(
             f"the role of {shown} may not load there: make it the owner of the database, or GRANT it CREATE "
@@ -195,7 +195,7 @@ def _check_wanted(settings: Settings, keys: Sequence[PartitionKey], wanted: str,
     title = COLLECTIONS[keys[0].collection].title
     if release_sort_key(offered) != release_sort_key(wanted):
         raise ReleaseError(
-            f"{title} {wanted} is wanted, but the source offers {offered}: NCBI keeps the current release only, an "
+            f"{title} {wanted} was requested, but the source offers {offered}: NCBI keeps the current release only, an "
             f"older one needs --source with a copy of it"
         )
     for key in keys:

@@ -154,7 +154,7 @@ class Settings:
             value = getattr(self, field.name)
             if isinstance(value, str | Path) and re.search(r"[\ud800-\udfff\x00]", str(value)):
                 raise SettingsError(
-                    f"{_variable(field.name)} holds bytes that are no text in this environment's encoding: set "
+                    f"{_variable(field.name)} contains bytes that are invalid in this environment's encoding: set "
                     "LC_ALL=C.UTF-8, or choose another"
                 )
 
@@ -198,7 +198,7 @@ class Settings:
                     f"{shortened(url)!r}"
                 )
         if self.tables and self.tables.rstrip("/") == self.objects_url.rstrip("/"):
-            raise SettingsError(f"{_variable('tables')} and {_variable('objects')} must be different places")
+            raise SettingsError(f"{_variable('tables')} and {_variable('objects')} must be different locations")
 
     def run_url(self, run_id: str) -> str:
         """Return the URL of a run in Dagster's UI; "" for runs not started by Dagster."""

@@ -49,7 +49,7 @@ class Turn:
         time.sleep(self._pause_seconds)
         self._pause_seconds = min(self._pause_seconds * _LONGER, self._max_pause_seconds)
 
-    def has_come(self) -> None:
+    def finish(self) -> None:
         """Announce the end of the wait, if the wait was announced."""
         if self._announced_at is not None:
             self._progress(f"{self._name} is free after {time.monotonic() - self._begun:,.0f} s of waiting")

@@ -19,12 +19,7 @@ import pytest
 
 from genbank_assets_tests.fix_networks import Network, why_no_networks
 from genbank_assets_tests.paths import ROOT
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
+from genbank_assets_tests.processes import free_port
 
 
 class Cluster:

@@ -30,6 +30,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from genbank_assets_tests.processes import free_port
+
 KEY, SECRET = "test-key", "test-secret-0123456789"
 ENDPOINT_VARIABLE = "GENBANK_ASSETS_TEST_OBJECTS_ENDPOINT"
 
@@ -82,13 +84,6 @@ def remove_bucket(client, bucket: str) -> None:
         for found in page.get("Contents", []):
             client.delete_object(Bucket=bucket, Key=found["Key"])
     client.delete_bucket(Bucket=bucket)
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from obstore.store import ObjectStore
 
 from genbank_assets.errors import NotFoundError, ObjectStoreError
-from genbank_assets.objects.contact import TIMEOUT, meet
+from genbank_assets.objects.contact import TIMEOUT, require_response
 from genbank_assets.objects.store import open_objects
 from genbank_assets.settings import Settings
 
@@ -39,7 +39,7 @@ def open_address(url: str) -> ObjectStore:
     is_wrong = bool(set(options) - {"bundle"}) if parts.scheme == "file" else not parts.netloc
     if set(options) - _OPTIONS or parts.fragment or is_wrong:
         raise ObjectStoreError(
-            f"tables are at s3://bucket/prefix, with ?endpoint=, &region= and &unsigned=true behind it, or at "
+            f"tables are at s3://bucket/prefix, optionally followed by ?endpoint=, &region= and &unsigned=true, or at "
             f"file:///folder, not at {url}"
         )
     address = url.partition("?")[0]
@@ -58,5 +58,5 @@ def open_address(url: str) -> ObjectStore:
         if credentials is None:
             chosen["skip_signature"] = "true"
     opened = functools.partial(open_objects, Settings(objects=address), options=chosen, credentials=credentials)
-    meet(lambda: opened(retries=1, timeout=TIMEOUT), shown=address)
+    require_response(lambda: opened(retries=1, timeout=TIMEOUT), shown=address)
     return opened(retries=2)

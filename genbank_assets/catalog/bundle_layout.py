@@ -84,7 +84,7 @@ class Bundle:
             content["files"] = {name: (int(size), str(digest)) for name, (size, digest) in content["files"].items()}
             return cls(**content)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise IntegrityError(f"{key} is no manifest of a bundle: {error}") from error
+            raise IntegrityError(f"{key} is not the manifest of a bundle: {error}") from error
 
 
 def is_changes_key(key: str) -> bool:

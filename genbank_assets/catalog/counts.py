@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _There = Mapping[PartitionKey, Sequence[ReadableRelease]]
 
 
-def prove(connection: duckdb.DuckDBPyConnection, there: _There) -> tuple[int, int]:
+def check_counts(connection: duckdb.DuckDBPyConnection, there: _There) -> tuple[int, int]:
     """Compare each division's counts with its manifest; return files and records of the newest state.
 
     Raises:

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from genbank_assets.catalog.bucket import TableBucket
 from genbank_assets.catalog.changes import CHANGE_SCHEMA, changes_frame
-from genbank_assets.catalog.counts import counted_by_manifests, prove
+from genbank_assets.catalog.counts import check_counts, counted_by_manifests
 from genbank_assets.catalog.divisions import ReadableRelease, readable_releases
 from genbank_assets.catalog.duck import connect, connect_bucket, literal, transaction
 from genbank_assets.catalog.steps import Step, is_current_layout, steps_of
@@ -125,7 +125,7 @@ def build_catalog(
                 _apply(connection, step)
             for group in _groups(there, todo):
                 _apply_changes(connection, group, folder=path.parent / "changes", keep=keep_changes)
-            files, records = prove(connection, there)
+            files, records = check_counts(connection, there)
         with new.open("rb") as written:
             os.fsync(written.fileno())
         new.replace(path)

@@ -131,7 +131,7 @@ def _snapshot_of(connection: duckdb.DuckDBPyConnection, release: str) -> int:
     }
     if not found:
         there = ", ".join(f"{collection} {known}" for collection, known in last)
-        raise NotFoundError(f"the catalog does not know release {release}; it has {there}")
+        raise NotFoundError(f"the catalog does not contain release {release}; it has {there}")
     if len(found) > 1:
         raise NotFoundError(
             f"release {release} is one of {' and '.join(found)}: say which, as in {min(found)} {number}"

@@ -127,7 +127,7 @@ class TablesManifest:
             content["stages"] = {name: Manifest.from_json(json.dumps(one)) for name, one in content["stages"].items()}
             manifest = cls(**content)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise IntegrityError(f"{key} is no manifest of tables: {error}") from error
+            raise IntegrityError(f"{key} is not a manifest of tables: {error}") from error
         own = f"{TABLES_PREFIX}{manifest.collection}/{manifest.release}/{manifest.section}/"
         strange = [t.key for t in manifest.tables if not (is_table_key(t.key) and t.key.startswith(own))]
         if manifest.key != key or strange:
@@ -206,7 +206,7 @@ class PublishedTaxonomy:
             tables = {name: TableObject(**table) for name, table in content["tables"].items()}
             found = cls(date=content["date"], manifest=content["manifest"], tables=tables)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise IntegrityError(f"{key} is no manifest of a taxonomy: {error}") from error
+            raise IntegrityError(f"{key} is not the manifest of a taxonomy: {error}") from error
         own = f"{TAXONOMY_PREFIX}{found.date}/"
         if found.key != key or not all(is_table_key(t.key) and t.key.startswith(own) for t in tables.values()):
             raise IntegrityError(f"{key} names what is not its own")
@@ -271,5 +271,5 @@ def read_index(text: str | bytes) -> list[Published]:
             raise IntegrityError(f"{INDEX_KEY} has format {content['format']}, which this version does not read")
         found = [Published(one["collection"], one["section"], one["release"]) for one in content["divisions"]]
     except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{INDEX_KEY} is no index of tables: {error}") from error
+        raise IntegrityError(f"{INDEX_KEY} is not an index of tables: {error}") from error
     return sorted(found, key=lambda one: (one.collection, one.section, release_sort_key(one.release)))

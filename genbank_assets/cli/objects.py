@@ -64,10 +64,10 @@ def add_commands(commands: Commands) -> None:
 
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.objects.contact import meet_objects
+    from genbank_assets.objects.contact import require_objects
     from genbank_assets.objects.verify import verify_objects
 
-    meet_objects(settings)
+    require_objects(settings)
     keys = chosen_partitions(options.partitions)
     found = verify_objects(settings, partitions=keys, sample=options.sample, progress=show_progress(options))
     if options.json:
@@ -86,10 +86,10 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _repair(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.objects.contact import meet_objects
+    from genbank_assets.objects.contact import require_objects
     from genbank_assets.objects.repair import repair_objects
 
-    meet_objects(settings)
+    require_objects(settings)
     keys = chosen_partitions(options.partitions)
     done = repair_objects(settings, partitions=keys, sample=options.sample, progress=show_progress(options))
     if options.json:
@@ -108,10 +108,10 @@ def _repair(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _prune(options: argparse.Namespace, settings: Settings) -> int:
-    from genbank_assets.objects.contact import meet_objects
+    from genbank_assets.objects.contact import require_objects
     from genbank_assets.objects.prune import prune_objects
 
-    meet_objects(settings)
+    require_objects(settings)
     return run_prune(options, settings, prune=prune_objects, what="objects")
 
 

@@ -196,7 +196,7 @@ def _prune(options: argparse.Namespace, settings: Settings) -> int:
 
 def _meet(settings: Settings) -> None:
     """Fail early if the object store does not respond, instead of waiting as during a run."""
-    from genbank_assets.objects.contact import meet_objects
+    from genbank_assets.objects.contact import require_objects
     from genbank_assets.table_set.manifests import tables_settings
 
-    meet_objects(tables_settings(settings))
+    require_objects(tables_settings(settings))

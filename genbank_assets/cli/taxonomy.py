@@ -49,7 +49,7 @@ def _taxonomy(options: argparse.Namespace, settings: Settings) -> int:
     shown = []
     for name in options.taxa:
         taxon = taxonomy.find(name)
-        lineage = [f"{above.rank} {above.scientific_name}" for above in taxonomy.above(taxon)]
+        lineage = [f"{above.rank} {above.scientific_name}" for above in taxonomy.ancestors(taxon)]
         shown.append({**dataclasses.asdict(taxon), "taxa_in_clade": len(taxonomy.clade(taxon)), "lineage": lineage})
     if options.json:
         print(json.dumps({"date": taxonomy.date, "taxa": shown}, indent=1))

@@ -96,9 +96,9 @@ def _repair(options: argparse.Namespace, settings: Settings) -> int:
 
 def _meet(settings: Settings) -> None:
     """Fail early if the object store does not respond, before hours of reading."""
-    from genbank_assets.objects.contact import meet_objects
+    from genbank_assets.objects.contact import require_objects
 
-    meet_objects(settings)
+    require_objects(settings)
 
 
 def _print(check: StoreCheck) -> None:

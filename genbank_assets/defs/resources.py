@@ -18,7 +18,7 @@ import pydantic
 from dagster_aws.s3 import S3Resource
 from obstore.store import ObjectStore
 
-from genbank_assets.objects.store import explaining_aws, open_objects
+from genbank_assets.objects.store import open_objects, translate_aws_errors
 from genbank_assets.setting_values import expanded
 from genbank_assets.settings import Settings, settings_from_environment
 
@@ -111,7 +111,7 @@ def object_store(s3: S3Resource, settings: Settings, *, retries: int) -> ObjectS
     options: dict[str, str] = {}
     credentials = None
     if settings.objects_url.startswith("s3://"):
-        with explaining_aws():
+        with translate_aws_errors():
             client = s3.get_client()
         if s3.endpoint_url:
             options["endpoint"] = s3.endpoint_url

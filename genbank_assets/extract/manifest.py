@@ -81,7 +81,7 @@ class Extract:
         except OSError as error:
             raise NotFoundError(f"the manifest {path} cannot be read: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SettingsError(f"{path} is no manifest of an extract; name a file NAME{SUFFIX}") from error
+            raise SettingsError(f"{path} is not the manifest of an extract; name a file NAME{SUFFIX}") from error
 
 
 def manifest_path(file: Path) -> Path:

@@ -29,7 +29,7 @@ def check_metadata(names: tuple[str, ...], to: Path | None) -> None:
     if unknown := [name for name in names if name not in METADATA_NAMES]:
         raise SettingsError(f"there are no metadata {unknown[0]!r}: there are {', '.join(METADATA_NAMES)}")
     if names and to is None:
-        raise SettingsError("metadata lie beside a file: name it with --out")
+        raise SettingsError("metadata are written beside a file: name it with --out")
     if "ro-crate" in names and to is not None:
         described = _described(to.with_name(CRATE_NAME))
         if described is not None and described != manifest_path(to).name:

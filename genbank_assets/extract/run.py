@@ -60,40 +60,34 @@ def extract(
 ) -> Extract:
     """Write the entries of a selection to a file, to shards or to a stream.
 
-    Readers see a file once it is whole, a shard once it is finished. Beside a file lies its manifest,
-    ``NAME.manifest.json``, written last, before metadata that are made of it.
+    Files and shards appear when they are complete. The manifest ``NAME.manifest.json`` beside a file is written last,
+    except for metadata, which refer to it.
 
     Args:
-        selection: what is wanted.
-        settings: where the store is, and how many threads work.
-        to: path of the file, or a binary stream. A name that ends in ``.gz`` or ``.zst`` is packed.
+        selection: the query.
+        settings: name the store and the number of threads.
+        to: path of the file, or a binary stream; suffixes ``.gz`` and ``.zst`` select compression.
         format_: one of :data:`genbank_assets.extract.names.FORMAT_NAMES`; by default ``feature`` if features are
             selected, otherwise ``fasta``.
-        options: how entries are written.
-        order: ``ncbi`` (partitions, files and records as NCBI has them) or ``accession``.
-        shard_bytes: write shards of so much text instead of one file.
-        manifest: where the manifest goes; beside the file by default, nowhere for a stream.
-        metadata: ``croissant``, ``ro-crate``: metadata to write beside the file, behind its manifest.
-        progress: called with lines for people.
-        tables: where tables are published, to read from there instead of the store.
+        options: how to write entries.
+        order: ``ncbi`` (NCBI's order of partitions, files and records) or ``accession``.
+        shard_bytes: size of text per shard; None writes a single file.
+        manifest: path of the manifest; by default beside the file, and none for a stream.
+        metadata: metadata to write beside the file: ``croissant``, ``ro-crate``.
+        progress: called with messages for the user.
+        tables: published tables to read instead of the store.
+
+    Returns:
+        The extract, as described by its manifest.
 
     Raises:
-        SettingsError: the format cannot do what is asked for.
-        NotFoundError: a partition, release, taxon or taxonomy is not in the store.
-        IntegrityError: a table is damaged; nothing is published but shards that were finished.
+        SettingsError: the format does not support the query or the options.
+        NotFoundError: a partition, release, taxon or taxonomy does not exist.
+        IntegrityError: a table is damaged; nothing is published except for finished shards.
     """
     format_ = format_ or ("feature" if selection.asks_for_features else "fasta")
     kind = format_named(format_)
-    if isinstance(to, Path) and to.is_dir():
-        raise SettingsError(f"{to} is a folder: specify a file in it")
-    if order not in ORDERS:
-        raise SettingsError(f"entries come in the order {' or '.join(ORDERS)}, not {order!r}")
-    if metadata:
-        from genbank_assets.extract.metadata import check_metadata
-
-        check_metadata(metadata, to if isinstance(to, Path) else None)
-    if metadata and manifest is not None and isinstance(to, Path) and manifest.resolve() != manifest_path(to).resolve():
-        raise SettingsError("metadata name the manifest beside the file: leave out --manifest")
+    _check_output(to, order=order, manifest=manifest, metadata=metadata)
     options = options or FormatOptions()
     inputs = find_inputs(tables or settings.store, partitions=selection.partitions, release=selection.release)
     taxonomy = _taxonomy(tables or settings.store, selection, kind, progress)
@@ -128,6 +122,26 @@ def extract(
         not_found=plan.not_found,
         files=files,
     )
+    _write_manifest(found, to, manifest=manifest, metadata=metadata)
+    return found
+
+
+def _check_output(to: Path | BinaryIO, *, order: str, manifest: Path | None, metadata: tuple[str, ...]) -> None:
+    """Check the order and the destinations of the file, manifest and metadata before anything is read."""
+    if isinstance(to, Path) and to.is_dir():
+        raise SettingsError(f"{to} is a folder: specify a file in it")
+    if order not in ORDERS:
+        raise SettingsError(f"entries come in the order {' or '.join(ORDERS)}, not {order!r}")
+    if metadata:
+        from genbank_assets.extract.metadata import check_metadata
+
+        check_metadata(metadata, to if isinstance(to, Path) else None)
+    if metadata and manifest is not None and isinstance(to, Path) and manifest.resolve() != manifest_path(to).resolve():
+        raise SettingsError("metadata name the manifest beside the file: leave out --manifest")
+
+
+def _write_manifest(found: Extract, to: Path | BinaryIO, *, manifest: Path | None, metadata: tuple[str, ...]) -> None:
+    """Write the manifest, beside the file unless another path is given, and then metadata that refer to it."""
     if manifest is None and isinstance(to, Path):
         manifest = manifest_path(to)
     if manifest is not None:
@@ -136,7 +150,6 @@ def extract(
         from genbank_assets.extract.metadata import write_metadata
 
         write_metadata(found, to=to, names=metadata)
-    return found
 
 
 def _each_protein_once(
@@ -244,7 +257,7 @@ def _output(
         if not isinstance(to, Path):
             raise SettingsError("shards are files: name them with --out")
         if order != "ncbi":
-            raise SettingsError("shards come in NCBI's order")
+            raise SettingsError("shards are always in NCBI's order")
         return Shards(to, preamble=writer.preamble, shard_bytes=shard_bytes, query_digest=digest)
     output: Output
     if isinstance(to, Path):

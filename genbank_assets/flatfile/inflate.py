@@ -42,6 +42,7 @@ def inflated(path: Path, *, buffer_bytes: int = BUFFER_BYTES) -> Iterator[memory
 
 
 def _gunzipped(file: BinaryIO, *, path: Path, buffer_bytes: int) -> Iterator[memoryview]:
+    # The reader inside of the public IGzipFile, which would add a buffered layer and a copy.
     reader = isal_zlib._GzipReader(file, 512 * 1024)
     free = collections.deque(memoryview(bytearray(buffer_bytes)) for _ in range(BUFFERS))
     waiting: collections.deque[tuple[memoryview, Future[int]]] = collections.deque()

@@ -164,7 +164,7 @@ def repair_store(
                 with exclusive(settings, str(partition.key), progress=progress, run_id=run_id):
                     build(partition, settings=settings, progress=progress, run_id=run_id, recheck=True)
             except GenbankAssetsError as error:
-                progress(f"{name}: {stage} cannot be made again: {error}")
+                progress(f"{name}: {stage} cannot be rebuilt: {error}")
                 continue
             done.append(f"{name}: {len(problems):,} table(s) of {stage} made again")
     database = DatabaseCheck(settings)
@@ -175,7 +175,7 @@ def repair_store(
         try:
             load_again(partition, settings=settings, run_id=run_id, progress=progress)
         except GenbankAssetsError as error:
-            progress(f"{name}: the database cannot be made right: {error}")
+            progress(f"{name}: the database cannot be repaired: {error}")
             continue
         done.append(f"{name}: {len({one.name for one in found}):,} file(s) compared with PostgreSQL and mended")
     repaired = repair_objects(settings, partitions=partitions, sample=sample, run_id=run_id, progress=progress)

@@ -18,7 +18,7 @@ import polars as pl
 from genbank_assets.errors import GenbankAssetsError, NotFoundError
 from genbank_assets.lookup.names import Missing, is_digest, is_sha256, named_records, refget_of
 from genbank_assets.lookup.records import Found, Lookup
-from genbank_assets.objects.contact import open_met_objects
+from genbank_assets.objects.contact import open_required_objects
 from genbank_assets.objects.keys import MOLECULE_CLASSES
 from genbank_assets.objects.object_index import locate, locate_all, locate_refget
 from genbank_assets.objects.read import residues
@@ -102,7 +102,7 @@ class SequenceReader:
         self._is_fasta = is_fasta
         self._start = start
         self._end = end
-        self._store = open_met_objects(settings)
+        self._store = open_required_objects(settings)
 
     def read(self, wanted: list[tuple[str, str, dict[str, Any]]]) -> Iterator[bytes]:
         """Yield the formatted sequences in order."""

@@ -216,7 +216,7 @@ def _write(out: FileIO, piece: bytes, *, folder: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        raise SourceError(f"the disk of {folder} is full; what arrived is kept and is not fetched again") from error
+        raise SourceError(f"the disk of {folder} is full; the part already fetched is kept") from error
 
 
 def _journal(part: Path) -> Path:

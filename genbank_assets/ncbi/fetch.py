@@ -68,19 +68,9 @@ def fetch_division(
         stack.enter_context(store_errors(settings.store))
         watch, limiter = stack.enter_context(Stopwatch()), Limiter.of(settings)
         source = stack.enter_context(open_source(settings.source, limiter=limiter, progress=progress))
-        current = read_release(source, collection=collection)
-        if release is not None and not same_number(current.number, release):
-            raise ReleaseError(f"{collection.title} {release} is wanted, but the source offers {current.number}")
-        refuse_older(settings, key, offered=current.number)
+        current = _current_release(source, key, settings=settings, expected=release)
         partition = PartitionRelease(settings.store, key, current.number)
-        listing = listed_division(source, release=current, collection=collection, division=key.division)
-        note_unknown(settings.store, listing.unknown, collection=collection)
-        if said := unknown_sentence(listing.unknown, collection=collection):
-            progress(f"warning: {said}")
-        files = _files(listing, collection=collection, release=current, division=key.division)
-        what = f"{len(files)} file(s) of {key.division}"
-        empty = f"its release notes list no file of {key.division}: it is empty"
-        progress(f"{collection.title} {current.number}: {what if files else empty}")
+        files = _listed_files(source, key, settings=settings, release=current, progress=progress)
         job = Transfers(
             partition, collection=collection, release=current, settings=settings, limiter=limiter, recheck=recheck
         )
@@ -113,6 +103,32 @@ def fetch_division(
         run_id=run_id,
     )
     return _published(manifest, partition=partition, incoming=job.incoming, settings=settings, progress=progress)
+
+
+def _current_release(source: Source, key: PartitionKey, *, settings: Settings, expected: str | None) -> Release:
+    """Return the source's release, which must be the expected one, if any, and not older than the store's."""
+    collection = COLLECTIONS[key.collection]
+    current = read_release(source, collection=collection)
+    if expected is not None and not same_number(current.number, expected):
+        raise ReleaseError(f"{collection.title} {expected} was requested, but the source offers {current.number}")
+    refuse_older(settings, key, offered=current.number)
+    return current
+
+
+def _listed_files(
+    source: Source, key: PartitionKey, *, settings: Settings, release: Release, progress: Callable[[str], None]
+) -> list[RemoteFile]:
+    """List the division's files, and report and record content that this version does not support."""
+    collection = COLLECTIONS[key.collection]
+    listing = listed_division(source, release=release, collection=collection, division=key.division)
+    note_unknown(settings.store, listing.unknown, collection=collection)
+    if warning := unknown_sentence(listing.unknown, collection=collection):
+        progress(f"warning: {warning}")
+    files = _files(listing, collection=collection, release=release, division=key.division)
+    what = f"{len(files)} file(s) of {key.division}"
+    empty = f"its release notes list no file of {key.division}: it is empty"
+    progress(f"{collection.title} {release.number}: {what if files else empty}")
+    return files
 
 
 def _extra(

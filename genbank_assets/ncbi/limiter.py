@@ -88,7 +88,7 @@ class Limiter:
         )
 
     def wait_for_turn(self, url: str = "the source") -> float:
-        """Wait until a request may be sent; return that time, to pass to :meth:`slow_down` or :meth:`went_well`.
+        """Wait until a request may be sent; return that time, to pass to :meth:`slow_down` or :meth:`record_success`.
 
         Raises:
             SourceBusyError: the source asked for a pause longer than the maximum.
@@ -103,7 +103,7 @@ class Limiter:
             state["next"] = turn + self._gap_seconds
         if turn - now > ANNOUNCED_SECONDS:
             why = "the source asked for a pause" if turn == paused_until else "other processes asked first"
-            self.progress(f"{url}: waits {turn - now:.0f} s, because {why}")
+            self.progress(f"{url}: waiting {turn - now:.0f} s because {why}")
         self._sleep(max(0.0, turn - now))
         return turn
 
@@ -114,7 +114,7 @@ class Limiter:
             SourceBusyError: it is exceeded.
         """
         if self._until is not None and (time.time() if at is None else at) > self._until:
-            raise SourceBusyError(f"{url}: the source answers too slowly, or asked to slow down; try again later")
+            raise SourceBusyError(f"{url}: the source responds too slowly, or asked to slow down; try again later")
 
     @contextmanager
     def download_slot(self, on_wait: Callable[[], None]) -> Iterator[None]:
@@ -166,7 +166,7 @@ class Limiter:
             if pause > self._max_pause_seconds:
                 raise SourceBusyError(_pause_sentence(url, state["paused_until"]))
 
-    def went_well(self, *, sent: float) -> None:
+    def record_success(self, *, sent: float) -> None:
         """Record a successful response: pauses before its request no longer count as consecutive with later ones."""
         with self._state() as state:
             if sent > state.get("paused_at", 0.0):

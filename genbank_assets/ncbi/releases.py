@@ -66,7 +66,7 @@ def read_number(source: Source, *, collection: Collection) -> str:
     text = source.read_text(path)
     match = _NUMBER.fullmatch(text)
     if match is None:
-        raise SourceError(f"{source.url(path)} holds no release number but {text[:40]!r}")
+        raise SourceError(f"{source.url(path)} contains no release number, but {text[:40]!r}")
     return match[1]
 
 

@@ -86,7 +86,7 @@ def archive_date(path: Path) -> dt.date:
         if FIRST_DAY <= day <= latest:
             days.append(day)
     if not days:
-        raise IntegrityError(f"{path.name}: none of its members says of which day it is")
+        raise IntegrityError(f"{path.name}: no member has a plausible date")
     return max(days)
 
 

@@ -147,7 +147,7 @@ class GzipCheck:
             if self.head.startswith(b"\x1f\x8b"):
                 raise IntegrityError(f"{self._name} is compressed twice: the server compressed it again in transit")
         if self.inflated_bytes > MAX_INFLATED_TIMES * self._taken + ALLOWED_INFLATED_BYTES:
-            raise IntegrityError(f"{self._name} inflates more than {MAX_INFLATED_TIMES} times: refused")
+            raise IntegrityError(f"{self._name} expands more than {MAX_INFLATED_TIMES} times: refused")
 
     def finish(self) -> None:
         """Complete the check at the end of the stream.
@@ -162,8 +162,8 @@ class GzipCheck:
             self._take(piece)
         if not (self._complete or self._inflater.eof):
             raise IntegrityError(
-                f"{self._name} ends before its gzip stream does: the source's copy is cut off; nothing was published, "
-                "try again when it is whole"
+                f"{self._name} ends before its gzip stream does: the source's copy is truncated; nothing was "
+                "published, try again when it is complete"
             )
 
 

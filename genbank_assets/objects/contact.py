@@ -22,7 +22,7 @@ TIMEOUT = timedelta(seconds=10)
 _ANY_KEY = "index.json"  # any response will do, including "not found" and "forbidden"
 
 
-def meet_objects(settings: Settings, *, progress: Callable[[str], None] = log_wait) -> None:
+def require_objects(settings: Settings, *, progress: Callable[[str], None] = log_wait) -> None:
     """Check within about twenty seconds that the object store of the settings responds.
 
     Args:
@@ -33,20 +33,24 @@ def meet_objects(settings: Settings, *, progress: Callable[[str], None] = log_wa
         ObjectStoreError: it cannot be used or does not respond; ``transient`` if it may do so later.
     """
     if settings.objects_url.startswith("s3:"):
-        meet(lambda: open_objects(settings, retries=1, timeout=TIMEOUT), shown=settings.objects_url, progress=progress)
+        require_response(
+            lambda: open_objects(settings, retries=1, timeout=TIMEOUT), shown=settings.objects_url, progress=progress
+        )
 
 
-def open_met_objects(settings: Settings) -> ObjectStore:
+def open_required_objects(settings: Settings) -> ObjectStore:
     """Open the object store after checking that it responds.
 
     Raises:
         ObjectStoreError: it cannot be used or does not respond.
     """
-    meet_objects(settings)
+    require_objects(settings)
     return open_objects(settings)
 
 
-def meet(opened: Callable[[], ObjectStore], *, shown: str, progress: Callable[[str], None] = log_wait) -> None:
+def require_response(
+    opened: Callable[[], ObjectStore], *, shown: str, progress: Callable[[str], None] = log_wait
+) -> None:
     """Check that a store opened by the caller, with :data:`TIMEOUT` and few retries, responds.
 
     Raises:

@@ -126,7 +126,8 @@ def put_file(store: ObjectStore, key: str, path: Path, *, sha256: bytes, at_once
 
     Raises:
         IntegrityError: the file does not have its digest; nothing is stored.
-        GenericError: the store kept different bytes. obstore.exceptions.BaseError: the store failed.
+        GenericError: the store kept different bytes.
+        obstore.exceptions.BaseError: the store failed.
     """
     length = path.stat().st_size
 

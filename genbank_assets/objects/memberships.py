@@ -22,7 +22,8 @@ def about(table: Path) -> dict[str, Any]:
 
     Raises:
         ValueError: it cannot be parsed.
-        OSError: it cannot be read. pyarrow.ArrowException: it cannot be read.
+        OSError: it cannot be read.
+        pyarrow.ArrowException: it cannot be read.
     """
     text = (pq.read_metadata(table).metadata or {}).get(METADATA.encode())
     found: dict[str, Any] = json.loads(text) if text else {}

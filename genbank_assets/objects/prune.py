@@ -91,7 +91,7 @@ def prune_objects(
         plan = Plan(scratch / "plan.arrows")
         before = datetime.now(UTC) - older_than
         plan.write(_orphans(settings, store, before=before, scratch=scratch, progress=progress))
-        plan.tell("objects", dry_run=dry_run, announce=announce, announced=announced, progress=progress)
+        plan.announce("objects", dry_run=dry_run, announce=announce, announced=announced, progress=progress)
         if plan.objects and not dry_run:
             forget_sent(settings.store)
             carry_out(settings, store, plan, lease=lease, progress=progress)

@@ -79,7 +79,7 @@ class Plan:
                 self.bytes += sum(row.bytes for row in batch)
                 writer.write_batch(pa.RecordBatch.from_pylist([dataclasses.asdict(row) for row in batch], _PLAN))
 
-    def tell(
+    def announce(
         self,
         what: str,
         *,

@@ -20,6 +20,7 @@ from genbank_assets.objects import object_index
 from genbank_assets.objects.division_objects import DivisionObjects
 from genbank_assets.objects.lease import leased
 from genbank_assets.objects.object_index import CODE_VERSION, Compared
+from genbank_assets.objects.requests import Counts
 from genbank_assets.objects.spread import MULTIPART_RETRIES
 from genbank_assets.objects.store import lock_objects, open_objects
 from genbank_assets.reports import ObjectSetReport
@@ -72,14 +73,11 @@ def publish_division(
         if (
             compared is None
             and previous is not None
-            and _still_good(previous, unique, settings)
+            and _is_current(previous, unique, settings)
             and object_index.is_published(store, partition, previous, progress=progress)
         ):
             progress("nothing changed: every object and the manifest are in place")
-            now = {"files_now": 0, "bytes_now": 0, "objects_put": 0, "cpu_seconds": watch.cpu_seconds}
-            uploads = {"upload_attempts": 0, "upload_errors": 0, "upload_retries": 0, "upload_slow_downs": 0}
-            report = dataclasses.replace(previous.report, seconds=watch.seconds, **now, **uploads)  # type: ignore[arg-type]
-            return dataclasses.replace(previous, report=report)
+            return _unchanged(previous, watch=watch)
         with leased(store, purpose="publish", work=work, progress=progress) as lease:
             job = DivisionObjects(partition, unique, settings=settings, progress=progress, compared=compared)
             tables = (
@@ -108,23 +106,7 @@ def publish_division(
             "manifest_key": job.tables.manifest_key,
             "memberships": job.tables.memberships,
         },
-        report=ObjectSetReport(
-            files=1,
-            files_now=1,
-            records=unique.report.records,
-            distinct_sequences=job.rows,
-            objects=job.objects,
-            bytes_out=job.bytes,
-            bytes_now=counts.bytes,
-            objects_put=counts.put,
-            upload_attempts=counts.attempts,
-            upload_errors=counts.errors,
-            upload_retries=counts.retries,
-            upload_slow_downs=counts.slow_downs,
-            seconds=watch.seconds,
-            cpu_seconds=watch.cpu_seconds,
-            peak_memory_bytes=peak_memory_bytes(),
-        ),
+        report=_report(job, counts, records=unique.report.records, watch=watch),
         run_id=run_id,
     )
     published = publish_manifest(manifest, partition=partition)
@@ -134,7 +116,44 @@ def publish_division(
     return published
 
 
-def _still_good(previous: Manifest, unique: Manifest, settings: Settings) -> bool:
+def _unchanged(previous: Manifest, *, watch: Stopwatch) -> Manifest:
+    """Return the published manifest with the figures of a run that sent nothing."""
+    report = dataclasses.replace(
+        previous.report_as(ObjectSetReport),
+        files_now=0,
+        bytes_now=0,
+        objects_put=0,
+        upload_attempts=0,
+        upload_errors=0,
+        upload_retries=0,
+        upload_slow_downs=0,
+        seconds=watch.seconds,
+        cpu_seconds=watch.cpu_seconds,
+    )
+    return dataclasses.replace(previous, report=report)
+
+
+def _report(job: DivisionObjects, counts: Counts, *, records: int | None, watch: Stopwatch) -> ObjectSetReport:
+    return ObjectSetReport(
+        files=1,
+        files_now=1,
+        records=records,
+        distinct_sequences=job.rows,
+        objects=job.objects,
+        bytes_out=job.bytes,
+        bytes_now=counts.bytes,
+        objects_put=counts.put,
+        upload_attempts=counts.attempts,
+        upload_errors=counts.errors,
+        upload_retries=counts.retries,
+        upload_slow_downs=counts.slow_downs,
+        seconds=watch.seconds,
+        cpu_seconds=watch.cpu_seconds,
+        peak_memory_bytes=peak_memory_bytes(),
+    )
+
+
+def _is_current(previous: Manifest, unique: Manifest, settings: Settings) -> bool:
     return (
         previous.input_digest == unique.digest
         and previous.code_version == CODE_VERSION

@@ -76,10 +76,40 @@ def repair_objects(
     restored = _restore_tables(settings, partitions=partitions, run_id=run_id, progress=progress)
     before = Comparison(settings, partitions=partitions, progress=progress)
     before.run(sample=sample)
+    repaired, failed, put = _publish_again(
+        before, settings=settings, run_id=run_id, progress=progress, open_store=open_store
+    )
+    after = before
+    if repaired:
+        after = Comparison(settings, partitions=[p.key for p, keys in before.broken.items() if keys], progress=progress)
+        after.run(sample=sample)
+    return Repair(
+        partitions=len(before.chosen),
+        problem_count=before.problem_count + len(restored),
+        objects_put=put,
+        repaired=tuple(dict.fromkeys([*restored, *repaired])),
+        failed=tuple(failed),
+        problems=tuple(after.problems),
+    )
+
+
+def _publish_again(
+    found: Comparison,
+    *,
+    settings: Settings,
+    run_id: str,
+    progress: Callable[[str], None],
+    open_store: OpenStore | None,
+) -> tuple[list[str], list[str], int]:
+    """Publish every division with broken objects again.
+
+    Returns:
+        The divisions that were repaired, messages about those that could not be, and the number of objects sent.
+    """
     repaired, failed, put = [], [], 0
-    broken = {key for keys in before.broken.values() for key in keys}
-    tables = {partition: table_path(partition) for partition in before.readable}
-    for partition, keys in before.broken.items():
+    broken = {key for keys in found.broken.values() for key in keys}
+    tables = {partition: table_path(partition) for partition in found.readable}
+    for partition, keys in found.broken.items():
         if broken.isdisjoint(keys):  # no problem, or already fixed by another division
             continue
         name = f"{partition.key} {partition.release}"
@@ -103,18 +133,7 @@ def repair_objects(
         broken -= {manifest.extra["manifest_key"], manifest.extra["memberships"]["key"]}
         broken.difference_update(in_place)
         repaired.append(name)
-    after = before
-    if repaired:
-        after = Comparison(settings, partitions=[p.key for p, keys in before.broken.items() if keys], progress=progress)
-        after.run(sample=sample)
-    return Repair(
-        partitions=len(before.chosen),
-        problem_count=before.problem_count + len(restored),
-        objects_put=put,
-        repaired=tuple(dict.fromkeys([*restored, *repaired])),
-        failed=tuple(failed),
-        problems=tuple(after.problems),
-    )
+    return repaired, failed, put
 
 
 def _restore_tables(

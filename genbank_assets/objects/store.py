@@ -82,7 +82,7 @@ def open_objects(
     checksum = {"checksum_algorithm": "SHA256"} if settings.object_checksum == "sha256" else {}
     chosen: dict[str, Any] = {**checksum, **(options or {})}
     if credentials is None and "skip_signature" not in chosen and not os.environ.get("AWS_ACCESS_KEY_ID"):
-        with explaining_aws():
+        with translate_aws_errors():
             credentials = _from_boto3(chosen)
     endpoint = chosen.get("endpoint") or endpoint_variable()
     if endpoint:
@@ -115,7 +115,7 @@ def open_objects(
 
 
 @contextlib.contextmanager
-def explaining_aws() -> Iterator[None]:
+def translate_aws_errors() -> Iterator[None]:
     """Translate boto3's errors about AWS_* variables and files.
 
     Raises:
@@ -145,7 +145,7 @@ def _provider(credentials: Any) -> Callable[[], dict[str, Any]]:
     """Return botocore credentials for obstore, refreshed before they expire."""
 
     def current() -> dict[str, Any]:
-        with explaining_aws():
+        with translate_aws_errors():
             frozen = credentials.get_frozen_credentials()
         for secret in (frozen.access_key, frozen.secret_key, frozen.token):
             remember(secret)
@@ -187,7 +187,7 @@ def open_boto3(settings: Settings) -> tuple[Any, str, str]:
     parts = urlsplit(settings.objects_url)
     prefix = parts.path.strip("/")
     endpoint = endpoint_variable()
-    with explaining_aws():
+    with translate_aws_errors():
         client = boto3.Session().client(
             "s3",
             endpoint_url=endpoint.replace(f"://{parts.netloc}.", "://") if endpoint else None,

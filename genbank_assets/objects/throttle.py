@@ -109,7 +109,7 @@ class Outage:
         with self._lock:
             self._last_success, self._announced = time.monotonic(), 0.0
 
-    def goes_on(self, reason: str, *, since: float) -> bool:
+    def should_wait(self, reason: str, *, since: float) -> bool:
         """Return whether to wait for the store, after an upload failed since ``since`` with transient errors.
 
         Only if no other upload succeeded meanwhile is the store considered unavailable.

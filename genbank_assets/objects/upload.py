@@ -198,7 +198,7 @@ class Uploader:
                     raise ObjectStoreError(reason) from error
                 # If no upload succeeds, the store is considered unavailable: wait for it.
                 first_failure = first_failure or time.monotonic()
-                is_away = self._outage.goes_on(reason, since=first_failure)
+                is_away = self._outage.should_wait(reason, since=first_failure)
                 if self._throttle.stopped or (number >= TRIES and not is_away):
                     raise ObjectStoreBusyError(reason) from error
                 self._count(retries=1)

@@ -71,7 +71,7 @@ def restore(session: Session, views: Sequence[DroppedView], *, progress: Callabl
                 "INSERT INTO genbank.view_aside (name, definition, reason) VALUES (%s, %s, %s)",
                 [f"{view.schema}.{view.name}", view.definition, reason],
             )
-            progress(f"the view {view.schema}.{view.name} cannot be made again ({reason}): see genbank.view_aside")
+            progress(f"the view {view.schema}.{view.name} cannot be recreated ({reason}): see genbank.view_aside")
 
 
 def _create(session: Session, view: DroppedView) -> None:

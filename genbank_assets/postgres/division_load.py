@@ -108,7 +108,7 @@ class DivisionLoad:
         if not is_attached:
             return self._first(tasks, found, unique=unique, run_id=run_id)
         todo = tasks if recheck else self._todo(tasks)
-        if finished and finished[0][0] == unique.digest and not todo and self._holds(found):
+        if finished and finished[0][0] == unique.digest and not todo and self._is_unchanged(found):
             self._progress("nothing to do: the ledger has every file")
             return []
         return self._update(tasks, todo, found, unique=unique, run_id=run_id)
@@ -163,7 +163,7 @@ class DivisionLoad:
         sent = sum(result.value.sent for result in results)
         vacuumed = PARTITIONED if sent > _VACUUMED_FRACTION * self._rows else ("record",)
         workers = self._settings.workers
-        self._totals.add(partitions.leave_in_order(self._database, **self._name, vacuumed=vacuumed, workers=workers))
+        self._totals.add(partitions.vacuum_tables(self._database, **self._name, vacuumed=vacuumed, workers=workers))
         return results
 
     def _begin(self, unique: Manifest) -> None:
@@ -176,7 +176,7 @@ class DivisionLoad:
                 raise DatabaseError(f"{self._partition.key} went on to a later release than {self._partition.release}")
         self._totals.add(session.totals)
 
-    def _holds(self, found: Preflight) -> bool:
+    def _is_unchanged(self, found: Preflight) -> bool:
         """Return whether the division is unchanged since it was completed."""
         with self._database.transaction() as session:
             totals = loaded_totals(session, **self._name, point=self._point)

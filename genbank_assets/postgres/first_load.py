@@ -71,7 +71,7 @@ class FirstLoad:
             memory=INDEX_MEMORY, check=lambda session: assert_held(session, self._lease),
         )  # fmt: skip
         workers = 1 if small else settings.workers
-        self._totals.add(partitions.leave_in_order(self._database, **self._name, vacuumed=PARTITIONED, workers=workers))
+        self._totals.add(partitions.vacuum_tables(self._database, **self._name, vacuumed=PARTITIONED, workers=workers))
 
     def attach(self, session: Session, found: Preflight, *, progress: Callable[[str], None]) -> int:
         """Verify the tables and attach them, within the caller's transaction.

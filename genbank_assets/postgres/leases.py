@@ -137,7 +137,7 @@ def _wait(database: Database, name: str, *, progress: Callable[[str], None], run
     while True:
         token, other = _try(database, name, run_id=run_id, totals=totals)
         if token is not None:
-            turn.has_come()
+            turn.finish()
             return Lease(name, token)
         turn.wait(functools.partial(str, other or "it is just ending"))
 

@@ -142,7 +142,7 @@ def attach_tables(session: Session, *, collection: str, section: str) -> None:
     _run(session, statements)
 
 
-def leave_in_order(
+def vacuum_tables(
     database: Database, *, collection: str, section: str, vacuumed: Sequence[str], workers: int
 ) -> SqlTotals:
     """Update planner statistics after a load, and vacuum some tables.

@@ -69,7 +69,7 @@ def make_paths(store: Path) -> ClusterPaths:
         home = _home(store, account)
         socket_folder = _socket_folder(home, account)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise DatabaseError(f"the embedded PostgreSQL cannot have its files in {store}: {error}") from None
+        raise DatabaseError(f"the embedded PostgreSQL cannot store its files in {store}: {error}") from None
     return ClusterPaths(_store_file(store), home, home / "data", socket_folder, account)
 
 
@@ -176,7 +176,7 @@ def _adopted(folder: Path, home: Path) -> Path:
 
 def _own(folder: Path) -> Path:
     if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
-        raise DatabaseError(f"{folder} belongs to somebody else; set GENBANK_ASSETS_STORE to another folder")
+        raise DatabaseError(f"{folder} belongs to another user; set GENBANK_ASSETS_STORE to another folder")
     folder.chmod(0o711)
     return folder
 
@@ -194,7 +194,7 @@ def _socket_folder(home: Path, account: pwd.struct_passwd | None) -> Path:
     owner = account.pw_uid if account else os.geteuid()
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid not in {owner, os.geteuid()}:
-        raise DatabaseError(f"{folder} belongs to somebody else; set GENBANK_ASSETS_STORE to another folder")
+        raise DatabaseError(f"{folder} belongs to another user; set GENBANK_ASSETS_STORE to another folder")
     folder.chmod(0o700)
     if account is not None:
         os.chown(folder, account.pw_uid, account.pw_gid)

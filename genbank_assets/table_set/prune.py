@@ -65,7 +65,7 @@ def prune_tables(
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="genbank-assets-")))
         plan = Plan(scratch / "plan.arrows")
         plan.write(_orphans(store, tables, before=before, progress=progress))
-        plan.tell("tables", dry_run=dry_run, announce=announce, announced=announced, progress=progress)
+        plan.announce("tables", dry_run=dry_run, announce=announce, announced=announced, progress=progress)
         if not dry_run:
             if plan.objects:
                 carry_out(tables, store, plan, lease=lease, progress=progress)

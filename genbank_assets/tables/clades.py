@@ -151,7 +151,7 @@ class Taxonomy:
         inside = pl.col("left_value").is_between(taxon.left_value, taxon.right_value)
         return self._scan("nodes").filter(inside).select("taxon_id").collect()["taxon_id"].sort().to_numpy()
 
-    def above(self, taxon: Taxon) -> list[Taxon]:
+    def ancestors(self, taxon: Taxon) -> list[Taxon]:
         """Return the ancestors of a taxon, root first, without the taxon itself."""
         inside = (pl.col("left_value") < taxon.left_value) & (pl.col("right_value") > taxon.right_value)
         return self._taxa(inside)

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from genbank_assets.durable import file_sha256, store_errors
 from genbank_assets.errors import IntegrityError, NotFoundError
-from genbank_assets.generations import made_before, new_generation, prune_generations
+from genbank_assets.generations import find_intact_output, new_generation, prune_generations
 from genbank_assets.measure import Stopwatch, peak_memory_bytes
 from genbank_assets.reports import UniqueRecordsReport
 from genbank_assets.schema.tables import MEMBERSHIP_SCHEMA, UNIQUE_SEQUENCE_SCHEMA
@@ -89,12 +89,12 @@ def build_unique_records(
     """
     records = partition.manifest("records")
     if records is None:
-        raise NotFoundError(f"{partition.key} {partition.release}: records are not there yet; materialize them first")
+        raise NotFoundError(f"{partition.key} {partition.release}: records do not exist yet; materialize them first")
 
     def same(manifest: Manifest) -> bool:
         return (manifest.input_digest, manifest.code_version) == (records.digest, CODE_VERSION)
 
-    manifest = made_before(partition, "unique_records", same, recheck=recheck)
+    manifest = find_intact_output(partition, "unique_records", same, recheck=recheck)
     if manifest is not None:
         progress("nothing changed: the same records were deduplicated before")
         now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0, cpu_seconds=0.0)
@@ -129,7 +129,7 @@ def _built(
             settings=settings,
             progress=progress,
         )
-        _prove(totals, records)
+        _check_totals(totals, records)
     progress(
         f"{totals.members:,} records, {totals.distinct_sequences:,} distinct sequences, "
         f"{totals.members - totals.without_sequence - totals.distinct_sequences:,} duplicates"
@@ -185,13 +185,20 @@ def deduplicate(
     if settings is not None and settings.executor != "local" and count >= MIN_SPREAD_BUCKETS:
         spread = spread_rows(paths, scratch=scratch, count=count, settings=settings, progress=progress)
         _written(spread.sequences, out / UNIQUE_SEQUENCES, UNIQUE_SEQUENCE_SCHEMA, "sequence_sha256", where)
-        written = _written(spread.members, out / MEMBERSHIPS, MEMBERSHIP_SCHEMA, "accession", where)
-        shutil.rmtree(scratch, ignore_errors=True)
-        return Totals(
-            members=written,
+        members = _written(spread.members, out / MEMBERSHIPS, MEMBERSHIP_SCHEMA, "accession", where)
+        totals = Totals(
+            members=members,
             without_sequence=spread.without_sequence,
             distinct_sequences=spread.distinct_sequences,
         )
+    else:
+        totals = _deduplicate_here(paths, out=out, count=count, scratch=scratch, where=where)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return totals
+
+
+def _deduplicate_here(paths: list[Path], *, out: Path, count: int, scratch: Path, where: dict[str, pl.Expr]) -> Totals:
+    """Deduplicate in this process, with ``count`` buckets in the scratch folder."""
     by_digest = Buckets(scratch / "digest", count=count)
     without = 0
     sample: list[pl.Series] = []
@@ -222,7 +229,6 @@ def deduplicate(
         by_accession.add(bucket, range_bucket(bucket["accession"], splits=splits))
     by_accession.close()
     written = _written(map(in_order, by_accession.frames()), out / MEMBERSHIPS, MEMBERSHIP_SCHEMA, "accession", where)
-    shutil.rmtree(scratch, ignore_errors=True)
     return Totals(members=written, without_sequence=without, distinct_sequences=distinct)
 
 
@@ -251,7 +257,7 @@ def _entry(folder: Path, name: str) -> dict[str, Any]:
     }
 
 
-def _prove(totals: Totals, records: Manifest) -> None:
+def _check_totals(totals: Totals, records: Manifest) -> None:
     """Check that every record is a member, and every member a record."""
     expected = sum(entry["records"] for entry in records.files)
     with_sequence = sum(entry["with_sequence"] for entry in records.files)

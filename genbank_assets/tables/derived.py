@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from genbank_assets.compute.tasks import run_tasks
 from genbank_assets.durable import file_sha256
 from genbank_assets.errors import IntegrityError, NotFoundError
-from genbank_assets.generations import made_before, new_generation, prune_generations
+from genbank_assets.generations import find_intact_output, new_generation, prune_generations
 from genbank_assets.measure import Stopwatch, peak_memory_bytes
 from genbank_assets.reports import DerivedReport
 from genbank_assets.schema.derived import CDS_SCHEMA, SAMPLE_SCHEMA
@@ -83,12 +83,12 @@ def build_derived(
     """
     records = partition.manifest("records")
     if records is None:
-        raise NotFoundError(f"{partition.key} {partition.release}: records are not there yet; materialize them first")
+        raise NotFoundError(f"{partition.key} {partition.release}: records do not exist yet; materialize them first")
 
     def same(manifest: Manifest) -> bool:
         return (manifest.input_digest, manifest.code_version) == (records.digest, CODE_VERSIONS[stage])
 
-    manifest = made_before(partition, stage, same, recheck=False)
+    manifest = find_intact_output(partition, stage, same, recheck=False)
     if manifest is not None:
         progress("nothing changed: the table was made from the same records before")
         now = dataclasses.replace(manifest.report, files_now=0, bytes_now=0, seconds=0.0, cpu_seconds=0.0)
@@ -127,7 +127,7 @@ def _built(
         for entry in records.files
     ]
     with Stopwatch() as watch:
-        done = {task: entry for task in tasks if (entry := _made_before(task)) is not None}
+        done = {task: entry for task in tasks if (entry := _intact_table(task)) is not None}
         todo = [task for task in tasks if task not in done]
         results = run_tasks(
             make_table, todo, settings=settings, progress=progress,
@@ -205,7 +205,7 @@ def _tables(task: DerivedTask) -> Iterator[pa.Table]:
             reader.close()
 
 
-def _made_before(task: DerivedTask) -> dict[str, Any] | None:
+def _intact_table(task: DerivedTask) -> dict[str, Any] | None:
     """Return the entry of a table of this generation that is in place, if it is whole."""
     try:
         entry: dict[str, Any] = json.loads(task.receipt.read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ from typing import Any
 
 from genbank_assets.compute.tasks import TaskResult, run_tasks
 from genbank_assets.errors import IntegrityError, NotFoundError
-from genbank_assets.generations import RECEIPTS, made_before, new_generation, prune_generations
+from genbank_assets.generations import RECEIPTS, find_intact_output, new_generation, prune_generations
 from genbank_assets.measure import Pace, Stopwatch, peak_memory_bytes
 from genbank_assets.reports import RecordsReport
 from genbank_assets.settings import Settings
@@ -97,13 +97,13 @@ def build_records(
     """
     raw = partition.manifest("raw_files")
     if raw is None:
-        raise NotFoundError(f"{partition.key} {partition.release}: raw files are not there yet; materialize them first")
+        raise NotFoundError(f"{partition.key} {partition.release}: raw files do not exist yet; materialize them first")
     with Stopwatch() as watch:
 
         def same(manifest: Manifest) -> bool:
             return (manifest.input_digest, manifest.code_version) == (raw.digest, CODE_VERSION)
 
-        manifest = made_before(partition, "records", same, recheck=recheck)
+        manifest = find_intact_output(partition, "records", same, recheck=recheck)
         if manifest is not None:
             progress(f"{len(manifest.files)} file(s) already parsed from the same bytes")
             report = _report(manifest.files, [], watch=watch, files_now=0)

@@ -137,7 +137,7 @@ def parse_file(
             sequences_path = renames.enter_context(temporary_beside(out / names["sequences"]))
             written = _write_tables(reader, records_path=records_path, sequences_path=sequences_path)
             totals = reader.totals
-            _prove(reader, records_path=records_path)
+            _check_totals(reader, records_path=records_path)
             if totals["quarantined"]:
                 quarantine.write(reader.quarantine())
         if not totals["quarantined"]:
@@ -214,7 +214,7 @@ def _without_records(path: Path, ordinals: list[int]) -> TableFile:
     return table
 
 
-def _prove(reader: FlatFileReader, *, records_path: Path) -> None:
+def _check_totals(reader: FlatFileReader, *, records_path: Path) -> None:
     """Check the written tables against the reader's totals before they get their final names."""
     totals = reader.totals
     if totals["locus_lines"] == 0 and reader.header is None:

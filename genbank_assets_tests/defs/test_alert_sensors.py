@@ -11,10 +11,11 @@ from genbank_assets.definitions import build_defs
 from genbank_assets.defs.alerts import NOTHING_SET, build_alert_sensors
 from genbank_assets.defs.resources import MirrorResource
 from genbank_assets_tests.defs.test_runs import QUIET
-from genbank_assets_tests.fix_alerts import SECRET_PATH, StartMail, Webhook, free_port
+from genbank_assets_tests.fix_alerts import SECRET_PATH, StartMail, Webhook
 from genbank_assets_tests.fix_postgres import Divisions
 from genbank_assets_tests.integration.test_postgres_changes import many
 from genbank_assets_tests.paths import SAMPLE
+from genbank_assets_tests.processes import free_port
 
 FILE = "gbbct1.seq.gz"
 

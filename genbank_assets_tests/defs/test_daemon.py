@@ -25,8 +25,8 @@ from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets_tests.fix_ncbi import HttpMirror
 from genbank_assets_tests.fix_postgres import stopped_where_files_are_noted, waiting_there
-from genbank_assets_tests.fix_s3 import free_port
 from genbank_assets_tests.paths import MIRROR_273, MIRROR_274, ROOT
+from genbank_assets_tests.processes import free_port
 
 SCRIPTS = Path(sys.executable).parent
 pytestmark = [

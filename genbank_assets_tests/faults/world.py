@@ -26,8 +26,9 @@ from genbank_assets.postgres_server.cluster_paths import existing_paths, postmas
 from genbank_assets.postgres_server.server import EmbeddedServer, ensure_server, stop_server
 from genbank_assets_tests.faults.end_state import State, end_state
 from genbank_assets_tests.faults.source import Source
-from genbank_assets_tests.fix_s3 import KEY, SECRET, S3Server, free_port
+from genbank_assets_tests.fix_s3 import KEY, SECRET, S3Server
 from genbank_assets_tests.paths import ROOT
+from genbank_assets_tests.processes import free_port
 
 STEP_SECONDS = 600.0
 MARK = "FAULTS_WORLD"

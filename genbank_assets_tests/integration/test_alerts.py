@@ -12,7 +12,8 @@ import trustme
 
 from genbank_assets.alerts import Alert, AlertSettings, alert_settings_from_environment, deliver
 from genbank_assets.errors import SettingsError
-from genbank_assets_tests.fix_alerts import SECRET_PATH, StartMail, Webhook, free_port
+from genbank_assets_tests.fix_alerts import SECRET_PATH, StartMail, Webhook
+from genbank_assets_tests.processes import free_port
 
 ALERT = Alert("genbank-assets: mirror_genbank of phg failed", ("raw_files: 1 < 2 & so on", "Dagster run abc"))
 HERE = AlertSettings(smtp_host="127.0.0.1", smtp_from="mirror@example.org")

@@ -103,7 +103,7 @@ def test_it_is_brought_forward_or_made_anew(store: Path, tmp_path: Path) -> None
     third = build_catalog(copy)
     assert (third.steps, third.steps_now) == (4, 4)
     assert rows(copy, query) == rows(store, query)
-    with pytest.raises(NotFoundError, match=r"does not know release genbank 1\.0; it has genbank 2\.0, refseq 1"):
+    with pytest.raises(NotFoundError, match=r"does not contain release genbank 1\.0; it has genbank 2\.0, refseq 1"):
         rows(copy, query, release="genbank 1.0")
 
 

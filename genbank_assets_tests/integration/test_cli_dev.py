@@ -9,14 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from genbank_assets.cli.services import noted_address
 from genbank_assets.postgres_server.server import stop_server
-from genbank_assets_tests.fix_s3 import free_port
+from genbank_assets_tests.processes import free_port, wait_until
 
 COMMAND = str(Path(sys.executable).parent / "genbank-assets")
 pytestmark = pytest.mark.slow
@@ -33,15 +33,6 @@ def processes_with(text: str) -> dict[int, str]:
         except OSError:
             continue
     return found
-
-
-def wait_until(true: Callable[[], object], seconds: float = 60) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if true():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 _DAEMON_IS_UP = "Instance is configured with the following daemons"  # which it says when the graph is loaded
@@ -94,20 +85,22 @@ def test_a_signal_leaves_nothing_behind(dev: Dev, number: signal.Signals) -> Non
     assert len(dev.left_behind()) >= 3
     dev.process.send_signal(number)
     assert dev.process.wait(90) == 128 + number, dev.text()
-    assert wait_until(lambda: not dev.left_behind(), 5), dev.left_behind()
+    assert wait_until(lambda: not dev.left_behind(), seconds=5), dev.left_behind()
     assert "Dagster's UI and daemon are stopped" in dev.text()
     assert "Traceback" not in dev.text()
 
 
 def test_a_killed_command_takes_its_services_along(dev: Dev) -> None:
     dev.process.kill()
-    assert wait_until(lambda: not dev.left_behind(), 90), dev.left_behind()
+    assert wait_until(lambda: not dev.left_behind(), seconds=90), dev.left_behind()
 
 
 def test_a_service_that_dies_is_restarted_and_reported(dev: Dev) -> None:
     for name in ("dagster-daemon", "dagster-webserver"):
         os.kill(dev.service(name), signal.SIGKILL)
-        assert wait_until(lambda name=name: f"{name} was terminated by SIGKILL and is restarted" in dev.text(), 20)
+        assert wait_until(
+            lambda name=name: f"{name} was terminated by SIGKILL and is restarted" in dev.text(), seconds=20
+        )
     assert wait_until(dev.answers)
 
 

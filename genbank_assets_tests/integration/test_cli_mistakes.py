@@ -96,8 +96,8 @@ def check_one_line(done: subprocess.CompletedProcess[str], *, code: int, says: s
         ({"GENBANK_ASSETS_MAX_ABSENT_FRACTION": "nan"}, 1, "must be between 0 and 1, not nan"),
         ({"GENBANK_ASSETS_SOURCE": "gopher://u:very-secret@x/"}, 1, "GENBANK_ASSETS_SOURCE must start with https://"),
         ({"GENBANK_ASSETS_SOURCE": "http://[::1/"}, 1, "GENBANK_ASSETS_SOURCE is not a valid URL"),
-        ({"GENBANK_ASSETS_SOURCE": "http://127.0.0.1:1/"}, 1, "nothing was begun, because the source cannot be used"),
-        ({"GENBANK_ASSETS_SOURCE": "ftp://127.0.0.1:1/"}, 1, "nothing was begun, because the source cannot be used"),
+        ({"GENBANK_ASSETS_SOURCE": "http://127.0.0.1:1/"}, 1, "nothing was started because the source cannot be used"),
+        ({"GENBANK_ASSETS_SOURCE": "ftp://127.0.0.1:1/"}, 1, "nothing was started because the source cannot be used"),
         ({"GENBANK_ASSETS_SOURCE": "file:///nowhere"}, 1, "no such folder: /nowhere"),
         ({"GENBANK_ASSETS_OBJECTS": "s3://bucket", "AWS_ENDPOINT_URL": "localhost:9000", "AWS_ACCESS_KEY_ID": "k",
           "AWS_SECRET_ACCESS_KEY": "very-secret"}, 1, "AWS_ENDPOINT_URL[)] is 'localhost:9000': write https://HOST"),
@@ -109,10 +109,10 @@ def check_one_line(done: subprocess.CompletedProcess[str], *, code: int, says: s
         ({"GENBANK_ASSETS_SOURCE": "http://127.0.0.1:1/", "http_proxy": "socks5://u:very-secret@x:1"}, 1, "SOCKS"),
         ({"GENBANK_ASSETS_SOURCE": "http://127.0.0.1:1/", "http_proxy": "nonsense://u:very-secret@x"}, 1, "the proxy"),
         ({"GENBANK_ASSETS_SOURCE": "http://127.0.0.1:1/", "http_proxy": "http://127.0.0.1:2",
-          "NO_PROXY": "::1/128,fe80::/10,127.0.0.0/8"}, 1, "127.0.0.1:1/genbank/GB_.*: cannot be reached: nothing"),
+          "NO_PROXY": "::1/128,fe80::/10,127.0.0.0/8"}, 1, "127.0.0.1:1/genbank/GB_.*: cannot be reached: the"),
         ({"GENBANK_ASSETS_SOURCE": "http://example.org/", "http_proxy": "http://u:very-secret@127.0.0.1:2"}, 1,
-         "via the proxy http://127.0.0.1:2 cannot be reached: nothing listens there"),
-        ({"GENBANK_ASSETS_SOURCE": "http://nowhere.invalid/"}, 1, "cannot be reached: there is no such name"),
+         "via the proxy http://127.0.0.1:2 cannot be reached: the connection was refused"),
+        ({"GENBANK_ASSETS_SOURCE": "http://nowhere.invalid/"}, 1, "the host name cannot be resolved"),
         ({"GENBANK_ASSETS_OBJECTS": "gs://bucket"}, 1, "GENBANK_ASSETS_OBJECTS must be s3://bucket/prefix"),
         ({"GENBANK_ASSETS_TABLES": "s3:/bucket"}, 1, "GENBANK_ASSETS_TABLES must be s3://bucket/prefix"),
         ({"GENBANK_ASSETS_STORE": "~no-such-person/store"}, 1, "nobody's home is known by that name"),
@@ -140,7 +140,7 @@ def check_one_line(done: subprocess.CompletedProcess[str], *, code: int, says: s
           "AWS_CA_BUNDLE": "/etc/passwd"}, 1, "/etc/passwd, in which there is no certificate"),
         ({"GENBANK_ASSETS_OBJECTS": "s3://b", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "very-secret",
           "AWS_ENDPOINT_URL": "http://example.org", "http_proxy": "http://u:very-secret@127.0.0.1:2"}, 1,
-         "http://example.org via the proxy http://127.0.0.1:2 failed: nothing listens there"),
+         "http://example.org via the proxy http://127.0.0.1:2 failed: the connection was refused"),
         ({"GENBANK_ASSETS_POSTGRES_URL": "host=127.0.0.1 port=1 user=u options='-c a.b=very-secret'"}, 1,
          r"postgresql://u@/[?]host=127.0.0.1&port=1: connection failed"),
         ({"GENBANK_ASSETS_POSTGRES_URL": "postgres://u@127.0.0.1:1/d?sslpassword=very-secret&sslkey=/very-secret"}, 1,
@@ -185,7 +185,7 @@ def test_wrong_usage_ends_with_2(tmp_path: Path, here: Here, arguments: list[str
 
 def test_a_release_that_is_not_offered_is_an_error_before_a_run(tmp_path: Path) -> None:
     done = call("materialize", "GenBank/PHG", "--release", "99", store=tmp_path / "store")
-    check_one_line(done, code=1, says="GenBank 99 is wanted, but the source offers 1.0")
+    check_one_line(done, code=1, says="GenBank 99 was requested, but the source offers 1.0")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give up its rights")

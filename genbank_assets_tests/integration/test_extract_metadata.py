@@ -187,7 +187,7 @@ def test_an_extract_is_cited_by_its_manifest(
 
 def test_other_objects_than_manifests_are_not_cited(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"query": 3}')
-    with pytest.raises(SettingsError, match="no manifest of an extract"):
+    with pytest.raises(SettingsError, match="not the manifest of an extract"):
         Extract.read(tmp_path / "x.json")
     with pytest.raises(NotFoundError):
         Extract.read(tmp_path / "y.json")

@@ -18,7 +18,8 @@ from genbank_assets.objects.requests import is_transient
 from genbank_assets.settings import Settings
 from genbank_assets_tests.faults.end_state import differences
 from genbank_assets_tests.faults.suite import WAYS, run_suite
-from genbank_assets_tests.fix_s3 import S3Server, free_port
+from genbank_assets_tests.fix_s3 import S3Server
+from genbank_assets_tests.processes import free_port
 
 
 @pytest.fixture

@@ -215,7 +215,7 @@ def test_nothing_is_written_after_a_lost_lease(divisions: Divisions, monkeypatch
             (load, "_begin"), (division_load, "load_file"), (load, "_finish"))),
         *((f"{new}, {name}", owner, name) for owner, name in (
             (FirstLoad, "begin"), (division_load, "load_file"), (FirstLoad, "build_indexes"),
-            (partitions, "leave_in_order"), (FirstLoad, "discard"))),
+            (partitions, "vacuum_tables"), (FirstLoad, "discard"))),
     ]  # fmt: skip
 
     def unlike(self: Any, *arguments: Any, **options: Any) -> None:

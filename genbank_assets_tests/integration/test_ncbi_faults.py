@@ -208,7 +208,7 @@ def test_a_gzip_that_never_ends_is_stopped(over_http: Settings, http_mirror: Htt
     release(http_mirror.folder, "1.0")
     bomb = gzip.compress(bytes(400_000_000), compresslevel=9)
     (http_mirror.folder / "genbank" / "gbphg3.seq.gz").write_bytes(bomb)
-    with pytest.raises(IntegrityError, match="inflates more than"):
+    with pytest.raises(IntegrityError, match="expands more than"):
         fetch(over_http)
     assert current_release(over_http.store, key=PHG, stage="raw_files") is None
 

@@ -415,7 +415,7 @@ def test_a_source_with_an_older_release_is_recognised_before_anything_is_fetched
 
 
 @pytest.mark.parametrize(
-    ("wanted", "told"), [("273.0", ""), ("273", ""), ("272.0", "272.0 is wanted"), ("274", "274 is")]
+    ("wanted", "told"), [("273.0", ""), ("273", ""), ("272.0", "272.0 was requested"), ("274", "274 was")]
 )
 def test_only_the_release_that_is_wanted_is_fetched(from_site: Settings, site: Site, wanted: str, told: str) -> None:
     genbank_release(site.folder, "273.0")

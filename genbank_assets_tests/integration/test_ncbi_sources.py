@@ -186,7 +186,7 @@ def test_the_next_mirror_takes_over_in_the_middle_of_a_file(tmp_path: Path, http
     alone = dataclasses.replace(settings, store=tmp_path / "alone", source=SAMPLE.as_uri())
     expected = fetch_division(key, settings=alone, progress=lines.append, run_id="test")
     assert [entry["sha256"] for entry in manifest.files] == [entry["sha256"] for entry in expected.files]
-    assert any("the next source is used from here on" in line for line in lines), lines
+    assert any("switching to the next source" in line for line in lines), lines
 
 
 def test_a_mirror_of_another_release_does_not_take_over(

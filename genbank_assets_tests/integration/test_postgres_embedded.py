@@ -11,7 +11,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +29,7 @@ from genbank_assets.postgres_server.programs import PACKAGE
 from genbank_assets.postgres_server.server import ensure_server, remove_server, stop_server
 from genbank_assets.settings import Settings
 from genbank_assets_tests.paths import ROOT
+from genbank_assets_tests.processes import wait_until
 
 pytestmark = pytest.mark.slow  # a server of its own in each; all tests of the database use one
 
@@ -128,15 +129,6 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_password() -> None
         pass
     assert "very-secret" not in str(raised.value)
     assert "postgresql://user:***@127.0.0.1:1/x" in str(raised.value)
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float = 15.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def is_alive(process: int) -> bool:

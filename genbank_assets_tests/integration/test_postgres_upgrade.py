@@ -138,7 +138,7 @@ def test_what_others_made_stays(old: str) -> None:
         assert [(name, "release_changes" in text, "division" in why) for name, text, why in aside] == [
             ("public.old_name", True, True)
         ]
-        assert any("public.old_name cannot be made again" in line for line in lines)
+        assert any("public.old_name cannot be recreated" in line for line in lines)
     finally:
         with psycopg.connect(old) as connection:
             connection.execute("DROP OWNED BY gba_other; DROP ROLE gba_other")

@@ -32,9 +32,10 @@ from genbank_assets.table_set.prune import prune_tables
 from genbank_assets.table_set.publish import PublishedTables, publish_tables
 from genbank_assets.table_set.verify import verify_tables
 from genbank_assets.tables.derived import build_derived
-from genbank_assets_tests.fix_s3 import Asked, Fault, FaultyProxy, S3Server, free_port
+from genbank_assets_tests.fix_s3 import Asked, Fault, FaultyProxy, S3Server
 from genbank_assets_tests.fix_two_releases import PARTITIONS
 from genbank_assets_tests.integration.test_objects import Bucket, bucket
+from genbank_assets_tests.processes import free_port
 
 __all__ = ["bucket"]  # a fixture
 VRL = PartitionKey("genbank", "vrl")
@@ -166,7 +167,7 @@ def test_nothing_is_pruned_beside_a_manifest_that_cannot_be_read(mirrored: Setti
     manifest = published(mirrored).manifest
     there = bucket.listing()
     bucket.put(manifest.key, b"{}")
-    with pytest.raises(IntegrityError, match="no manifest of tables"):
+    with pytest.raises(IntegrityError, match="not a manifest of tables"):
         prune_tables(mirrored, older_than=AT_ONCE)
     assert set(bucket.listing()) - {manifest.key} == set(there) - {manifest.key}
 
@@ -252,7 +253,7 @@ def test_addresses_that_cannot_be_read(url: str) -> None:
 def test_the_place_has_to_be_named_and_differ_from_the_object_set(two_releases: Settings) -> None:
     with pytest.raises(SettingsError, match="GENBANK_ASSETS_TABLES is not set"):
         published(two_releases)
-    with pytest.raises(SettingsError, match="different places"):
+    with pytest.raises(SettingsError, match="different locations"):
         dataclasses.replace(two_releases, objects="s3://bucket/a", tables="s3://bucket/a/")
     with pytest.raises(SettingsError, match="holds credentials"):
         dataclasses.replace(two_releases, tables="s3://me:secret@bucket/a")

@@ -66,7 +66,8 @@ def test_nothing_listens_there(
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1, said
     said_of = (
-        r"the object store s3://bucket/(objects|tables) cannot be reached: http://127.0.0.1:1 failed: nothing listens"
+        r"the object store s3://bucket/(objects|tables) cannot be reached: "
+        r"http://127\.0\.0\.1:1 failed: the connection was refused"
     )
     assert re.search(said_of, said[0])
 
@@ -107,7 +108,7 @@ def test_a_source_that_never_answers_is_announced_and_given_up(
     said = capsys.readouterr().err.splitlines()
     assert "still waiting for the source" in said[0]
     assert said[-1].startswith("genbank-assets: nothing was begun, because the source cannot be used: ")
-    assert said[-1].endswith("no answer in time") or "the source answers too slowly" in said[-1]
+    assert said[-1].endswith("no answer in time") or "the source responds too slowly" in said[-1]
 
 
 def test_the_limits_are_such_as_people_wait() -> None:
@@ -130,7 +131,7 @@ def test_a_wait_without_a_progress_is_logged(monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setattr(waits.LOGGER, "disabled", False)
     waits.LOGGER.setLevel("WARNING")
     assert retried(request, doing="read a") == "there"
-    assert "cannot read a: http://127.0.0.1:1 failed: nothing listens there" in caplog.text
+    assert "cannot read a: http://127.0.0.1:1 failed: the connection was refused" in caplog.text
 
 
 @pytest.mark.parametrize(

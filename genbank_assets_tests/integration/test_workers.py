@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -22,6 +21,7 @@ from genbank_assets.errors import WorkerLostError
 from genbank_assets_tests.fix_postgres import Divisions, stopped_where_files_are_noted, waiting_there
 from genbank_assets_tests.integration.test_postgres_faults import SPAWN, load_in_process, records
 from genbank_assets_tests.paths import ROOT
+from genbank_assets_tests.processes import wait_until
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,15 +55,6 @@ def hold_the_interpreter(task: Task) -> None:
         pass
 
 
-def wait_for(true: Callable[[], bool], *, seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def is_running(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
@@ -72,7 +63,7 @@ def is_running(pid: int) -> bool:
 
 def pids(folder: Path, number: int) -> list[int]:
     """Of the workers, as soon as so many have begun."""
-    assert wait_for(lambda: len(list(folder.glob("*.pid"))) >= number)
+    assert wait_until(lambda: len(list(folder.glob("*.pid"))) >= number)
     return [int(path.read_text()) for path in folder.glob("*.pid")]
 
 
@@ -102,7 +93,7 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path, function: str)
     assert all(map(is_running, workers))
     parent.kill()
     parent.wait()
-    gone = wait_for(lambda: not any(map(is_running, workers)), seconds=10)
+    gone = wait_until(lambda: not any(map(is_running, workers)), seconds=10)
     for pid in filter(is_running, workers):
         os.kill(pid, signal.SIGKILL)
     assert gone
@@ -125,7 +116,7 @@ def test_without_the_kernel_a_thread_notices(tmp_path: Path) -> None:
     (child,) = pids(tmp_path, 1)
     parent.kill()
     parent.join()
-    assert wait_for(lambda: not is_running(child), seconds=10)
+    assert wait_until(lambda: not is_running(child), seconds=10)
 
 
 def test_a_killed_load_leaves_no_worker_in_the_database(divisions: Divisions) -> None:
@@ -137,7 +128,7 @@ def test_a_killed_load_leaves_no_worker_in_the_database(divisions: Divisions) ->
     with stopped_where_files_are_noted(url) as blocker:
         process = SPAWN.Process(target=load_in_process, args=(settings, partition))
         process.start()
-        assert wait_for(lambda: waiting_there(blocker) == 2, seconds=120)
+        assert wait_until(lambda: waiting_there(blocker) == 2, seconds=120)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()
@@ -146,7 +137,7 @@ def test_a_killed_load_leaves_no_worker_in_the_database(divisions: Divisions) ->
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
             "AND application_name = 'genbank-assets'"
         )
-        assert wait_for(lambda: connection.execute(others).fetchone() == (0,), seconds=10)
+        assert wait_until(lambda: connection.execute(others).fetchone() == (0,), seconds=10)
         loaded = connection.execute("SELECT count(*) FROM genbank.source_file WHERE section = 'bct'").fetchone()
     assert loaded == (0,), "nothing is loaded by workers whose run is gone"
 

@@ -9,10 +9,8 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -24,6 +22,7 @@ import yaml
 from genbank_assets.postgres_server.server import EmbeddedServer
 from genbank_assets.settings import OTHER_VARIABLES, Settings
 from genbank_assets_tests.paths import ROOT
+from genbank_assets_tests.processes import free_port, wait_until
 
 BIN = Path(sys.executable).parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
@@ -160,7 +159,7 @@ def test_the_services_work_together_with_the_commands_of_compose(
             )
             if name == "code":
                 check = [replaced.get(word, word) for word in SERVICES[name]["healthcheck"]["test"][1:]]
-                wait_until(lambda check=check: succeeds(check, environment))
+                wait_until(lambda check=check: succeeds(check, environment), seconds=120)
         query = """{
             workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename } } } }
             instance { daemonHealth { allDaemonStatuses { daemonType healthy required } } }
@@ -182,7 +181,7 @@ def test_the_services_work_together_with_the_commands_of_compose(
                 and all(daemon["healthy"] for daemon in daemons)
             )
 
-        wait_until(is_up)
+        wait_until(is_up, seconds=120)
         assert is_up(), {name: Path(log.name).read_text()[-1500:] for name, log in logs.items()}
     finally:
         for process in reversed(running):
@@ -195,15 +194,3 @@ def test_the_services_work_together_with_the_commands_of_compose(
 
 def succeeds(command: list[str], environment: dict[str, str]) -> bool:
     return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(condition: Any, *, seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.5)

@@ -23,12 +23,12 @@ from genbank_assets.objects.requests import is_transient
 from genbank_assets.objects.store import open_objects, reason_of
 from genbank_assets.settings import Settings
 
-OTHERS_NAME = "its certificate is for another name: look at the address"
-UNKNOWN = "its certificate is of no authority that this machine trusts: name the file of yours in "
+OTHERS_NAME = "its certificate is for a different name: check the address"
+UNKNOWN = "its certificate is not signed by a trusted authority: set "
 EXPIRED = "its certificate has expired or is not valid yet"
-NO_TLS = "it does not speak TLS there: is it http:// and not https://?"
-NOTHING = "nothing listens there"
-NO_NAME = "there is no such name"
+NO_TLS = "it does not use TLS: should the address start with http:// instead of https://?"
+NOTHING = "the connection was refused"
+NO_NAME = "the host name cannot be resolved"
 ENDED = "the server ended the connection"
 
 

@@ -89,8 +89,8 @@ def test_a_wait_is_announced_before_it_begins(tmp_path: Path) -> None:
     limiter.wait_for_turn("https://x/4")
     assert [round(seconds) for seconds in slept[-2:]] == [60, 60]
     assert said == [
-        "https://x/3: waits 60 s, because the source asked for a pause",
-        "https://x/4: waits 60 s, because other processes asked first",
+        "https://x/3: waiting 60 s because the source asked for a pause",
+        "https://x/4: waiting 60 s because other processes asked first",
     ]
 
 
@@ -113,11 +113,11 @@ def test_answers_of_one_storm_count_once_and_success_ends_a_row(tmp_path: Path) 
     limiter.slow_down(None, url="x", sent=time.time())
     assert state(tmp_path)["pauses"] == 2
     between = (state(tmp_path)["paused_before"] + state(tmp_path)["paused_at"]) / 2
-    limiter.went_well(sent=between)  # sent after the first pause, answered after the second
+    limiter.record_success(sent=between)  # sent after the first pause, answered after the second
     assert state(tmp_path)["pauses"] == 1
-    limiter.went_well(sent=0.0)
+    limiter.record_success(sent=0.0)
     assert state(tmp_path)["pauses"] == 1
-    limiter.went_well(sent=time.time())
+    limiter.record_success(sent=time.time())
     assert state(tmp_path)["pauses"] == 0
     for _ in range(2):
         limiter.slow_down(None, url="x", sent=time.time())

@@ -107,7 +107,7 @@ def test_documents_that_disagree(source: Source, root: Path) -> None:
 @pytest.mark.parametrize("text", ["", "<html>", "273.0.1", "1234567", "273.0 274.0", "x273"])
 def test_invalid_release_numbers(source: Source, root: Path, text: str) -> None:
     (root / "genbank" / "GB_Release_Number").write_text(text)
-    with pytest.raises(SourceError, match="holds no release number but"):
+    with pytest.raises(SourceError, match="contains no release number, but"):
         read_number(source, collection=GENBANK)
 
 

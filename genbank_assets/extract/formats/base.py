@@ -86,7 +86,7 @@ class Format(abc.ABC):
     def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
         for field in dataclasses.fields(options):
             if getattr(options, field.name) != field.default and field.name not in self.supports:
-                raise SettingsError(f"the format {self.name} has no use for --{field.name}")
+                raise SettingsError(f"the format {self.name} does not support --{field.name}")
         self.selection = selection
         self.options = options
         self.taxonomy = taxonomy

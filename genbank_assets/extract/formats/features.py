@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from genbank_assets.extract.choice import NO_FEATURE, FeatureChoice
 from genbank_assets.extract.formats.base import Block, Format, FormatOptions
 from genbank_assets.extract.formats.fasta import FIELDS
-from genbank_assets.extract.formats.words import fit_for_a_word, with_kraken
+from genbank_assets.extract.formats.words import as_word, with_kraken
 from genbank_assets.extract.headers import Header
 from genbank_assets.extract.plan import Ints
 from genbank_assets.extract.scan import FEATURES, Scan
@@ -113,7 +113,7 @@ class FeatureFasta(Format):
 
     def first_word(self) -> pl.Expr:
         """Return the parts of an entry's identifier: record, key, and position in the record's feature table."""
-        return pl.concat_str([fit_for_a_word("accession_version"), fit_for_a_word("key"), "number"], separator="_")
+        return pl.concat_str([as_word("accession_version"), as_word("key"), "number"], separator="_")
 
     def _frame(self, features: FeatureArrays, chosen: Ints, batch: pa.RecordBatch) -> pl.DataFrame:
         """Return the header fields of some features."""
@@ -160,7 +160,7 @@ class CdsFasta(FeatureFasta):
     named_by = ("protein_id",)
 
     def first_word(self) -> pl.Expr:
-        return pl.coalesce(fit_for_a_word("protein_id"), super().first_word())
+        return pl.coalesce(as_word("protein_id"), super().first_word())
 
 
 def text_block(text: Any, offsets: Ints, lines: tuple[Any, Ints], names: pa.Array, *, width: int) -> Block:

@@ -42,7 +42,7 @@ class Columns(Format):
         if unknown := [name for name in self.columns if name not in known]:
             raise SettingsError(f"there is no column {', '.join(unknown)}: there are {', '.join(sorted(known))}")
         if len(set(self.columns)) < len(self.columns):
-            raise SettingsError("a column is asked for twice")
+            raise SettingsError("a column is listed twice")
         self._of_samples = [name for name in self.columns if name in _SAMPLE]
         needs = [name for name in self.columns if name in _RECORD and name != "section"]
         if self._of_samples:

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 
-def fit_for_a_word(column: str) -> pl.Expr:
+def as_word(column: str) -> pl.Expr:
     """Replace white space in a column, for use as the first word of a header."""
     return pl.col(column).str.replace_all(r"\s+", "_")
 

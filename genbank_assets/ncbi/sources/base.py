@@ -159,7 +159,7 @@ class Source(abc.ABC):
                 return ask()
             except (SourceInterruptedError, RemoteFileChangedError) as error:
                 self._limiter.check_time(str(error))
-                self.progress(f"{error}; try {attempt + 1} of {SMALL_FILE_ATTEMPTS} follows")
+                self.progress(f"{error}; attempt {attempt + 1} of {SMALL_FILE_ATTEMPTS} follows")
                 time.sleep(RETRY_SECONDS * attempt)
         return ask()
 
@@ -181,7 +181,7 @@ def safe_name(name: str) -> str:
         SourceError: the name has separators, ``..`` or control characters.
     """
     if not name or ".." in name or _HOSTILE.search(name):
-        raise SourceError(f"the listing holds a name that is refused: {name[:80]!r}")
+        raise SourceError(f"the listing contains an invalid name: {name[:80]!r}")
     return name
 
 

@@ -49,7 +49,7 @@ class BucketSource(Source):
         if not parts.netloc or parts.fragment or set(options) - _OPTIONS:
             unknown = f"; {', '.join(sorted(set(options) - _OPTIONS))} is unknown" if set(options) - _OPTIONS else ""
             raise SourceError(
-                "a bucket is s3://bucket/prefix, with ?endpoint=, &region= and &unsigned=true behind it, not "
+                "a bucket is s3://bucket/prefix, optionally followed by ?endpoint=, &region= and &unsigned=true, not "
                 f"{root.partition('?')[0]}{unknown}"
             )
         super().__init__(root.partition("?")[0], limiter=limiter, timeout_seconds=timeout_seconds)
@@ -103,7 +103,7 @@ class BucketSource(Source):
         except PreconditionError as error:
             raise RemoteFileChangedError(f"{url} changed while it was fetched") from error
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
-            raise SourceError(f"{url}: the store does not allow it; are keys needed, or unsigned=true?") from error
+            raise SourceError(f"{url}: access denied; does it need credentials, or unsigned=true?") from error
         except GenericError as error:
             kind = SourceError if is_lasting(error) else SourceInterruptedError
             raise kind(f"{url}: the store failed: {connection_reason(error, authorities='AWS_CA_BUNDLE')}") from error

@@ -29,7 +29,7 @@ class FolderSource(Source):
         parts = urlsplit(root)
         if parts.netloc not in {"", "localhost"}:
             raise SourceError(
-                f"{root} names the machine {parts.netloc!r}: a folder on this machine is written file:///folder"
+                f"{root} names the host {parts.netloc!r}: write a folder on this machine as file:///folder"
             )
         self._folder = Path(unquote(parts.path))
         if not self._folder.is_dir():

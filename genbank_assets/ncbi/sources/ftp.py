@@ -77,7 +77,7 @@ class FtpSource(Source):
                     continue
                 kind = SourceError if isinstance(error, ftplib.error_perm) else SourceInterruptedError
                 raise kind(f"cannot reach {self._root}: {connection_reason(error)}") from error
-            self._limiter.went_well(sent=sent)
+            self._limiter.record_success(sent=sent)
         return self._connection
 
     def _logged_in(self) -> ftplib.FTP:
@@ -190,7 +190,7 @@ def _optional(connection: ftplib.FTP, command: str) -> str | None:
             return None
         raise
     if not answer.startswith("213 "):
-        raise ValueError(f"the server's answers are out of step: {answer[:80]}")
+        raise ValueError(f"the server's replies are out of sync: {answer[:80]}")
     return answer[4:].strip()
 
 

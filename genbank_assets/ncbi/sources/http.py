@@ -123,7 +123,7 @@ class HttpSource(Source):
         if response.status_code == 206:
             part = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
             if part is None or int(part[1]) != offset or not offset:
-                raise RemoteFileChangedError(f"{url}: the server sent another range than was asked for")
+                raise RemoteFileChangedError(f"{url}: the server sent a different range than requested")
             whole = None if part[3] == "*" else size_of(part[3], what=url)
             check_same_file(RemoteFile(now.name, whole, now.modified, now.etag), expected, url=url)
             return 0
@@ -148,7 +148,7 @@ class HttpSource(Source):
             response.close()
             self._limiter.slow_down(_seconds(response.headers.get("Retry-After")), url=self.url(path), sent=sent)
         try:
-            self._limiter.went_well(sent=sent)
+            self._limiter.record_success(sent=sent)
             yield response
         finally:
             response.close()
@@ -167,11 +167,11 @@ class HttpSource(Source):
         try:
             yield
         except httpx.TooManyRedirects as error:
-            raise SourceError(f"{self.url(path)} redirects more than {MAX_REDIRECTS} times: look at the URL") from error
+            raise SourceError(f"{self.url(path)} redirects more than {MAX_REDIRECTS} times: check the URL") from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise SourceError(f"{self.url(path)} redirects to what is no https:// address: {error}") from error
+            raise SourceError(f"{self.url(path)} redirects to an address that is not https://: {error}") from error
         except httpx.DecodingError as error:
-            raise SourceError(f"{self.url(path)} is not packed as the server says: {error}") from error
+            raise SourceError(f"{self.url(path)} is not encoded as the server says: {error}") from error
         except httpx.HTTPError as error:
             kind = SourceError if is_lasting(error) else SourceInterruptedError
             unmade = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)

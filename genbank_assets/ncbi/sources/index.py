@@ -77,12 +77,12 @@ def html_index(page: str, *, url: str) -> list[RemoteFile]:
 def _name(href: str, *, url: str) -> str | None:
     """Return the name of the file a link refers to, or None if it is not a file in this folder."""
     if re.search(r"[\x00-\x1f\\]", href):
-        raise SourceError(f"the listing holds a name that is refused: {href[:80]!r}")
+        raise SourceError(f"the listing contains an invalid name: {href[:80]!r}")
     here = urlsplit(url)
     try:
         link = urlsplit(href)
     except ValueError as error:
-        raise SourceError(f"the listing holds a name that is refused: {href[:80]!r}") from error
+        raise SourceError(f"the listing contains an invalid name: {href[:80]!r}") from error
     if link.query or link.fragment or not link.path or (link.scheme, link.netloc) not in _same_server(here):
         return None  # links for sorting, footers, other servers
     path = link.path

@@ -102,7 +102,7 @@ class MirrorsSource(Source):
                 reason = str(error)
             reasons.append(reason)
             if self._waiting:
-                self.progress(f"{reason}; the next source is tried")
+                self.progress(f"{reason}; trying the next source")
         return self._current
 
     def _go_on(self, failed: Source, error: SourceError) -> None:
@@ -115,7 +115,7 @@ class MirrorsSource(Source):
             return
         if not self._waiting:
             raise error
-        self.progress(f"{error}; the next source is used from here on")
+        self.progress(f"{error}; switching to the next source")
         with contextlib.suppress(Exception):
             failed.close()
         self._current = None

@@ -1,18 +1,18 @@
--- Functions that people ask with.
+-- Functions for users.
 CREATE OR REPLACE FUNCTION genbank.release_key(release text) RETURNS integer[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN string_to_array(release, '.')::integer[];
 CREATE OR REPLACE FUNCTION genbank.daily_date(release text) RETURNS date LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN release ~ '\.[0-9]{8}$' THEN make_date(
         substr(right(release, 8), 1, 4)::integer, substr(right(release, 8), 5, 2)::integer, right(release, 2)::integer)
     END;
--- The order of states: by date; on one date a day comes before a release, of two releases the lower number first.
+-- The order of states: by date; on the same date days come before releases, and releases are ordered by number.
 CREATE OR REPLACE FUNCTION genbank.point_of(on_date date, release_major integer, release_minor integer) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((on_date - date '1970-01-01')::bigint * 2 + (release_major IS NOT NULL)::integer) * 2147483648
            + coalesce(release_major, 0)::bigint * 1000 + coalesce(release_minor, 0);
 CREATE OR REPLACE FUNCTION genbank.date_of_point(point bigint) RETURNS date LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN date '1970-01-01' + (point / 4294967296)::integer;
--- Where a release, or a day on top of one, stands in the order of states; one that was never loaded is an error.
+-- Position of a release, or of a day based on one, in the order of states; an error if it was never loaded.
 CREATE OR REPLACE FUNCTION genbank.release_point(wanted_collection text, wanted_release text) RETURNS bigint
     LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
@@ -44,7 +44,7 @@ CREATE OR REPLACE FUNCTION genbank.features_with(qualifier text, wanted text) RE
             WHERE qualifier IN ('gene', 'locus_tag', 'product') AND f.further_names @> ARRAY[qualifier || '=' || wanted]
               AND CASE qualifier WHEN 'gene' THEN f.gene WHEN 'locus_tag' THEN f.locus_tag ELSE f.product END
                   IS DISTINCT FROM wanted
-        -- The other qualifiers have no index, values too long for one neither: all features are read.
+        -- Other qualifiers, and values too long for an index, are not indexed: all features are read.
         UNION ALL SELECT f.* FROM genbank.feature f
             WHERE (qualifier NOT IN ('gene', 'locus_tag', 'product', 'db_xref')
                    OR octet_length(wanted) > {max_indexed_bytes})
@@ -62,7 +62,7 @@ CREATE OR REPLACE FUNCTION genbank.features_in(wanted_record bigint, from_positi
 CREATE OR REPLACE FUNCTION genbank.records_of_organism(wanted text) RETURNS SETOF genbank.record
     LANGUAGE sql STABLE AS $$
         SELECT r.* FROM genbank.record r WHERE left(r.organism, 255) = left(wanted, 255) AND r.organism = wanted $$;
--- No rows, or an error: asked beside every question about a release, because one without any row would not look.
+-- No rows, or an error; part of every query about a release, because a query without rows would not evaluate it.
 CREATE OR REPLACE FUNCTION genbank.check_release(wanted_collection text, wanted_release text)
     RETURNS TABLE (record_id bigint, section text, accession text, accession_version text, state text,
                    since_release text, record_sha256 bytea, sequence_sha256 bytea)
@@ -70,7 +70,7 @@ CREATE OR REPLACE FUNCTION genbank.check_release(wanted_collection text, wanted_
 BEGIN
     PERFORM genbank.release_point(wanted_collection, wanted_release);
 END $$;
--- One SELECT without DISTINCT, so that a condition on accession reaches the index of the events.
+-- A single SELECT without DISTINCT, so that a condition on accession can use the index of the events.
 CREATE OR REPLACE FUNCTION genbank.records_as_of(wanted_collection text, wanted_release text)
     RETURNS TABLE (record_id bigint, section text, accession text, accession_version text, state text,
                    since_release text, record_sha256 bytea, sequence_sha256 bytea)
@@ -85,8 +85,8 @@ CREATE OR REPLACE FUNCTION genbank.records_as_of(wanted_collection text, wanted_
                             AND l.point <= (SELECT genbank.release_point(wanted_collection, wanted_release))
                             AND (l.point, l.at) > (e.point, e.at))
         UNION ALL SELECT * FROM genbank.check_release(wanted_collection, wanted_release) $$;
--- How many current records of a division are of a release or before it, and the XOR of their record_sha256: what has to
--- agree with the record tables. A later daily update's records are left out.
+-- Number of a division's current records up to a release, and the XOR of their record_sha256, for comparison with the
+-- record tables. Records of later daily updates are excluded.
 CREATE OR REPLACE FUNCTION genbank.totals(
         in_collection text, in_section text, in_point bigint, OUT records bigint, OUT record_digest text)
     LANGUAGE sql STABLE AS $$

@@ -1,8 +1,8 @@
--- Functions of the load. Everything of a file runs in its one transaction and takes a fixed number of statements; rows are
--- locked in order of their numbers, so that loads of different divisions cannot deadlock.
+-- Functions for loading. A file is loaded in one transaction with a fixed number of statements; rows are locked in order of
+-- their ids, so that loads of different divisions cannot deadlock.
 
--- Notes a release, or a day on top of one, and answers where it stands in the order of states. A release without a date of
--- its own stands where it was first fetched; whatever the dates say, of two releases the one with the lower number is earlier.
+-- Records a release, or a day based on one, and returns its position in the order of states. A release without a date is placed
+-- where it was first fetched; whatever their dates, releases are ordered by number.
 CREATE OR REPLACE FUNCTION genbank.note_release(
         in_collection text, in_release text, in_major integer, in_minor integer, in_date date, in_fetched date,
         OUT noted bigint)
@@ -34,8 +34,8 @@ BEGIN
     SELECT r.point INTO noted FROM genbank.release r WHERE r.collection = in_collection AND r.release = in_release;
 END $$;
 
--- From here on the division is on its way to this release: days and releases before it change nothing any more. Waits for
--- transactions that are changing the division. Answers false, and changes nothing, where the division is past it.
+-- Marks the division as being loaded with this release, after which earlier days and releases change nothing. Waits for
+-- transactions that are changing the division. Returns false, changing nothing, if the division has a later release.
 CREATE OR REPLACE FUNCTION genbank.begin_release(
         in_collection text, in_section text, in_release text, in_point bigint, in_input_digest text)
     RETURNS boolean LANGUAGE plpgsql AS $$
@@ -49,8 +49,8 @@ BEGIN
                    AND d.point = in_point);
 END $$;
 
--- What a division is on the way to, held until the transaction ends; an error where it is not what the caller believes. The
--- answer is false for a day that is not later than the division's release.
+-- Locks the division's loading state until the transaction ends; an error if it is not what the caller expects. Returns false
+-- for a day that is not later than the division's release.
 CREATE OR REPLACE FUNCTION genbank.enter_division(
         in_collection text, in_section text, in_release text, in_point bigint, in_attached boolean)
     RETURNS boolean LANGUAGE plpgsql AS $$
@@ -69,8 +69,8 @@ BEGIN
     RETURN true;
 END $$;
 
--- The number of a loaded file. A file that is loaded again from the same bytes keeps it, because rows name it; one that was
--- issued anew gets another, and the entry of before stays for the rows that came from it.
+-- The id of a loaded file. A file that is loaded again from the same bytes keeps its id, because rows refer to it; one that was
+-- issued again gets a new id, and the previous entry is kept for the rows that refer to it.
 CREATE OR REPLACE FUNCTION genbank.enter_file(
         in_collection text, in_section text, in_release text, in_name text, in_raw_sha256 text)
     RETURNS bigint LANGUAGE plpgsql AS $$
@@ -83,8 +83,8 @@ BEGIN
     RETURN coalesce(file_id, nextval(pg_get_serial_sequence('genbank.source_file', 'source_file_id')));
 END $$;
 
--- A first load's file: its number and the numbers of its records, 8 bytes each; nothing where it is loaded already, by a worker
--- that was taken for lost. Whoever loads the same file at the same moment comes after the other.
+-- A file of a first load: its id and the ids of its records, 8 bytes each; nothing if it is already loaded, by a worker that was
+-- considered lost. Concurrent loads of the same file are serialised.
 CREATE OR REPLACE FUNCTION genbank.plan_first_file(
         in_collection text, in_section text, in_release text, in_point bigint, in_name text, in_raw_sha256 text,
         in_records bigint, OUT file_id bigint, OUT record_ids bytea)
@@ -102,8 +102,8 @@ BEGIN
                    FROM (SELECT nextval('genbank.record_number') AS n FROM generate_series(1, in_records)) numbers);
 END $$;
 
--- Rows that are about to be replaced. Never by a sequential scan: of tables that have just grown the planner knows too
--- little, and would read all features of the division for a handful of records.
+-- Deletes rows that are about to be replaced. Sequential scans are disabled: for tables that have just grown, the planner lacks
+-- statistics and would read all features of the division for a few records.
 CREATE OR REPLACE FUNCTION genbank.remove_records(ids bigint[], in_collection text, in_section text) RETURNS void
     LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
@@ -115,8 +115,8 @@ BEGIN
         WHERE r.record_id = ANY (ids) AND r.collection = in_collection AND r.section = in_section;
 END $$;
 
--- The other divisions in which a record may have been that is new in this one, as a list for IN: those whose current
--- records are of another release, and those with absent records.
+-- The other divisions that may have had a record which is new in this one, as a list for IN: those whose current records are
+-- from another release, and those with absent records.
 CREATE OR REPLACE FUNCTION genbank.moved_from_where(in_collection text, in_section text, in_point bigint) RETURNS text
     LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -133,11 +133,11 @@ BEGIN
                   in_collection, in_point, coalesce('r.is_current AND r.section IN (' || behind || ')', 'false'), others);
 END $$;
 
--- What each staged record means for what is loaded. Answers with (record_ordinal, record_id) of the records to send, both as
--- 8 bytes; file_id is null where the whole file is of a day that a release has overtaken. in_disjoint: a record is in one
--- division of the collection at a time, so that one which turns up in another has moved there, with its history.
--- A row yields only to a state at its own point or a later one: what a later day or release brought is "kept". Of most
--- records of an update nothing changed: they are counted, and all that follows looks at stage_change, which has the others.
+-- Compares each staged record with the loaded one. Returns (record_ordinal, record_id) of the records to send, 8 bytes each;
+-- file_id is null if the file is from a day that a release has superseded. in_disjoint: a record is in only one division of the
+-- collection at a time, so one that appears in another has moved there, with its history.
+-- A row is replaced only by a state at the same or a later point; later states are "kept". Most records of an update are
+-- unchanged: they are only counted, and all further steps use stage_change, which has the others.
 CREATE OR REPLACE FUNCTION genbank.plan_file(
         in_collection text, in_section text, in_release text, in_point bigint, in_name text, in_raw_sha256 text,
         in_code_version text, in_disjoint boolean, OUT wanted bytea, OUT file_id bigint, OUT unchanged bigint)
@@ -188,7 +188,7 @@ BEGIN
     END IF;
     UPDATE stage_change SET record_id = nextval('genbank.record_number') WHERE record_id IS NULL;
 
-    -- Locks in order of record_id; what another load committed meanwhile is seen from here on.
+    -- Lock in order of record_id; changes committed meanwhile by other loads are visible from here on.
     PERFORM 1 FROM genbank.record r JOIN stage_change c ON r.record_id = c.record_id
         WHERE r.collection = in_collection AND r.section = coalesce(c.moved_from, in_section)
           AND c.state NOT IN ('new', 'kept')
@@ -219,7 +219,7 @@ BEGIN
                FROM stage_change WHERE differs);
 END $$;
 
--- The ledger's entry and the history of a file that was planned and sent; answers how many rows were written.
+-- Writes the ledger entry and the history of a file whose records were sent; returns the number of rows written.
 CREATE OR REPLACE FUNCTION genbank.finish_file(
         in_collection text, in_section text, in_release text, in_point bigint, in_entry jsonb, in_unchanged bigint,
         OUT merged bigint)
@@ -235,7 +235,7 @@ BEGIN
         again := genbank.issued_again(ARRAY(SELECT record_id FROM stage_change WHERE state NOT IN ('unchanged', 'kept')),
                                       in_collection, in_point);
     END IF;
-    -- A division that was loaded before this one may have called a record absent that had only moved here.
+    -- A division loaded earlier may have marked a record absent that had only moved here.
     DELETE FROM genbank.record_event e USING stage_change c
         WHERE c.moved_from IS NOT NULL AND e.collection = in_collection AND e.record_id = c.record_id
           AND e.release = in_release AND e.state = 'absent';
@@ -256,7 +256,7 @@ BEGIN
         PERFORM genbank.retell(again, in_collection);
     END IF;
     IF cardinality(kept) > 0 THEN
-        -- What the later day repeated left no event, but changes what comes in before it.
+        -- A state repeated by a later day has no event, but affects states inserted before it.
         INSERT INTO genbank.record_event (record_id, release, state, collection, section, accession, version,
                                           accession_version, record_sha256, sequence_sha256, run_id, at, point)
             SELECT r.record_id, f.release, 'annotation_changed', r.collection, r.section, r.accession, r.version,
@@ -307,8 +307,8 @@ BEGIN
             record_digest = excluded.record_digest;
 END $$;
 
--- Those of some records that have events of this point already, because the release or day was issued before. What is
--- noted of them from here on is the last word, whatever the clock said then: it may have been set back meanwhile.
+-- Of some records, those that already have events at this point, because the release or day was issued before. Events recorded
+-- from here on take precedence, whatever the time of the earlier ones, because the clock may have been set back.
 CREATE OR REPLACE FUNCTION genbank.issued_again(ids bigint[], in_collection text, in_point bigint) RETURNS bigint[]
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -321,9 +321,9 @@ BEGIN
     RETURN again;
 END $$;
 
--- The history of records told anew in the order of states: a day or a release that came in late belongs between others,
--- and what followed it has to be compared with it. Of a release that was issued more than once the last issue counts: what
--- an earlier one changed and it does not is no change. Only a record that no other release has keeps that it was there.
+-- Recomputes the history of records in the order of states: a day or release that was loaded late belongs between others, and
+-- later states must be compared with it. If a release was issued more than once, the last issue counts: changes of an earlier
+-- issue that it does not contain are removed. Only for a record that no other release has is its existence kept.
 CREATE OR REPLACE FUNCTION genbank.retell(ids bigint[], in_collection text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     WITH taken AS (
@@ -361,8 +361,8 @@ BEGIN
         ORDER BY record_id, release, state_now, section, at DESC;
 END $$;
 
--- Records of a division that no file of the release has become absent: those whose accession is not in stage_accession, but
--- not those of a later daily update.
+-- Marks records of a division that no file of the release has as absent: those whose accession is not in stage_accession,
+-- except those of a later daily update.
 CREATE OR REPLACE FUNCTION genbank.mark_absent(
         in_collection text, in_section text, in_release text, in_point bigint, in_run_id text)
     RETURNS bigint LANGUAGE plpgsql AS $$
@@ -405,7 +405,7 @@ BEGIN
     RETURN gone;
 END $$;
 
--- After a first load: records that were in another division before have moved here, with their number and their history.
+-- After a first load: records that were in another division have moved here, with their id and history.
 CREATE OR REPLACE FUNCTION genbank.adopt_moved(
         in_collection text, in_section text, in_release text, in_point bigint, OUT adopted bigint)
     LANGUAGE plpgsql AS $$
@@ -472,8 +472,8 @@ BEGIN
         WHERE f.source_file_id = c.source_file_id;
 END $$;
 
--- NCBI's own lists, staged, beside the changes they explain: gbnew a new or returned record, gbchg a changed one, gbdel
--- and removed-records an absent one.
+-- Adds NCBI's staged lists to the changes they confirm: gbnew to new or returned records, gbchg to changed ones, gbdel and
+-- removed-records to absent ones.
 CREATE OR REPLACE FUNCTION genbank.attach_evidence(in_collection text, in_section text, in_release text)
     RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,7 +1,7 @@
--- The tables of the schema; what stands in braces is what the table record takes from the one column list.
--- record, feature, reference and record_event are partitioned by collection and section: a division is loaded, indexed,
--- vacuumed and dropped by itself (partitions.py). There are no foreign keys: a load would pay for them per row, and mappers
--- that name a relation after its table, as SQLAlchemy's automap does, would trip over columns called release.
+-- The tables of the schema; braces are replaced by the columns of the record table.
+-- record, feature, reference and record_event are partitioned by collection and section, so that a division can be loaded,
+-- indexed, vacuumed and dropped separately (partitions.py). There are no foreign keys: they would cost time per loaded row,
+-- and mappers that name a relationship after its table, such as SQLAlchemy's automap, would clash with columns called release.
 CREATE TABLE genbank.release (
     collection text NOT NULL, release text NOT NULL, release_major integer NOT NULL, release_minor integer NOT NULL,
     first_loaded_at timestamptz NOT NULL DEFAULT now(), release_date date, point bigint NOT NULL,

@@ -1,5 +1,5 @@
--- The taxonomy of one date. Tables are made once; functions are made anew with every change of this file.
--- A clade is a range: left_value between the taxon's own two values.
+-- The taxonomy of one date. Tables are created once, functions are recreated whenever this file changes.
+-- A clade is a range: left_value lies between the two values of its taxon.
 
 CREATE TABLE IF NOT EXISTS genbank.taxonomy_release (
     date date PRIMARY KEY, digest text NOT NULL, archive_sha256 text NOT NULL, taxa bigint NOT NULL,
@@ -19,7 +19,7 @@ CREATE INDEX IF NOT EXISTS taxon_left ON genbank.taxon (left_value);
 CREATE INDEX IF NOT EXISTS taxon_parent ON genbank.taxon (parent_id);
 CREATE INDEX IF NOT EXISTS taxon_name_key ON genbank.taxon_name (name_key);
 
-COMMENT ON TABLE genbank.taxonomy_release IS 'The taxonomies that were loaded; the newest date is the one that is here';
+COMMENT ON TABLE genbank.taxonomy_release IS 'Taxonomies that were loaded; the newest date is the current one';
 COMMENT ON TABLE genbank.taxon IS 'NCBI''s taxa with their parents, ranks and nested-set values';
 COMMENT ON TABLE genbank.taxon_name IS 'All names of the taxa; name_key is the name in lower case';
 COMMENT ON TABLE genbank.merged_taxon IS 'Taxa that NCBI merged into others';

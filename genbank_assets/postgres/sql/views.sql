@@ -1,5 +1,5 @@
--- Views, made by CREATE OR REPLACE: columns are only ever added at their end, so that views of other people on them stay.
--- What stands in braces are the columns of the table record that come from the record tables, but for release.
+-- Views, created by CREATE OR REPLACE: columns are only appended, so that users' views on them are kept.
+-- Braces are replaced by the columns of the record table, except for release.
 CREATE OR REPLACE VIEW genbank.current_record AS
     SELECT r.record_id, r.section, r.molecule_class, {current_record_columns},
            d.finished_release AS release_loaded, r.release AS release_of_last_change,
@@ -35,7 +35,7 @@ CREATE OR REPLACE VIEW genbank.record_lineage AS
            r.record_offset, r.record_bytes, r.record_ordinal, f.release AS last_file_release
     FROM genbank.record r LEFT JOIN genbank.division d USING (collection, section)
          LEFT JOIN genbank.source_file f USING (source_file_id);
--- Tables of earlier versions, as views of what took their place.
+-- Views that replace tables of earlier versions.
 CREATE OR REPLACE VIEW genbank.record_presence AS
     SELECT record_id, first_release, last_release, source_file_id, record_offset, record_bytes, record_ordinal,
            collection, section

@@ -13,8 +13,8 @@ FROM genbank.source_file
 WHERE collection = %(collection)s AND section = %(section)s AND release = %(release)s AND replaced_at IS NULL;
 
 -- name: rows
--- Of each file, records that are not current and those of another digest. One that another division has at a later
--- release has moved there.
+-- For each file, records that are not current and those with another digest. Records that another division has at a later
+-- release have moved there.
 SELECT e.file,
        count(*) FILTER (WHERE r.is_current IS NOT TRUE AND NOT EXISTS (
            SELECT FROM genbank.record o

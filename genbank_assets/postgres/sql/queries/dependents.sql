@@ -22,4 +22,4 @@ FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = %s::regclass AND a.grantee
 -- name: aside
 CREATE TABLE IF NOT EXISTS genbank.view_aside (
     name text NOT NULL, definition text NOT NULL, reason text NOT NULL, at timestamptz NOT NULL DEFAULT now());
-COMMENT ON TABLE genbank.view_aside IS 'Views of other people that an upgrade could not make again, with the reason';
+COMMENT ON TABLE genbank.view_aside IS 'Users'' views that an upgrade could not recreate, with the reason';

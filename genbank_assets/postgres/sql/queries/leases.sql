@@ -10,8 +10,7 @@ SELECT token, is_held, host, process, run_id, taken_at, extract(epoch FROM clock
 FROM genbank.lease WHERE name = %s;
 
 -- name: free_row
--- Whoever writes under the lease holds FOR KEY SHARE on the row: one that is busy writing is skipped, never waited
--- for.
+-- A transaction that writes under the lease holds FOR KEY SHARE on its row; such rows are skipped instead of waited for.
 SELECT token, is_held, host, process, run_id, taken_at, extract(epoch FROM clock_timestamp() - heartbeat_at)::float8
 FROM genbank.lease WHERE name = %s FOR UPDATE SKIP LOCKED;
 
@@ -26,7 +25,7 @@ UPDATE genbank.lease SET heartbeat_at = clock_timestamp() WHERE name = %s AND to
 UPDATE genbank.lease SET is_held = false WHERE name = %s AND token = %s AND is_held RETURNING token;
 
 -- name: assert_held
--- A client whose host is gone must not keep its transaction, and with it the row, for the two hours of TCP's default.
+-- A client whose host has failed must not keep its transaction, and the row, for TCP's default of two hours.
 SELECT set_config('tcp_keepalives_idle', '30', true), set_config('tcp_keepalives_interval', '10', true),
        set_config('tcp_keepalives_count', '3', true), l.token
 FROM genbank.lease l WHERE l.name = %s AND l.token = %s AND l.is_held FOR KEY SHARE;

@@ -3,8 +3,8 @@ SELECT r.accession FROM genbank.record r
 WHERE collection = %s AND section = %s AND is_current AND r.point > %s ORDER BY 1;
 
 -- name: loaded_and_absent
--- By set difference, not by a join: of a table that has just grown the planner may expect one row, and compare every
--- loaded accession with every one of the release. A later day's record is not in the release yet.
+-- A set difference instead of a join: for a table that has just grown the planner may estimate one row, and choose a nested
+-- loop over all accessions. Records of later days are not in the release yet.
 SELECT (SELECT count(*) FROM genbank.record
         WHERE collection = %(collection)s AND section = %(section)s AND is_current),
        count(*)

@@ -1,6 +1,6 @@
 -- name: points
--- The order of the releases that are there: those without a date stand where they were first loaded, and of two the
--- one with the lower number is the earlier (see genbank.note_release).
+-- The order of the existing releases: those without a date are placed where they were first loaded, and lower numbers come
+-- first (see genbank.note_release).
 CREATE TABLE genbank_next.old_point AS
 SELECT r.*, CASE WHEN r.release ~ '\.[0-9]{8}$' THEN (coalesce(r.release_date, r.first_loaded_at::date)
                                                      - date '1970-01-01')::bigint * 4294967296
@@ -12,7 +12,7 @@ SELECT r.*, CASE WHEN r.release ~ '\.[0-9]{8}$' THEN (coalesce(r.release_date, r
 FROM genbank.release r;
 
 -- name: record
--- A state stands where the newest release that has it stands; an absent one, where the release that lacked it does.
+-- A state is at the position of the newest release that has it; an absent one, at that of the release that lacks it.
 SELECT {columns}, coalesce(greatest(o.point, a.point), 0), coalesce(p.source_file_id, 0), coalesce(p.record_offset,
     0),
        coalesce(p.record_bytes, 0), coalesce(p.record_ordinal, 0), CASE WHEN NOT r.is_current THEN p.last_release END
