@@ -77,6 +77,7 @@ def publish_division(
             and object_index.is_published(store, partition, previous, progress=progress)
         ):
             progress("nothing changed: every object and the manifest are in place")
+            prune_generations(partition, "object_set", grace_seconds=settings.keep_replaced_seconds)
             return _unchanged(previous, watch=watch)
         with leased(store, purpose="publish", work=work, progress=progress) as lease:
             job = DivisionObjects(partition, unique, settings=settings, progress=progress, compared=compared)

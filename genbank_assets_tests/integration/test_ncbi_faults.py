@@ -171,7 +171,7 @@ def test_hostile_names_in_an_index_are_refused(http_mirror: HttpMirror, tmp_path
     http_mirror.page = f'<pre><a href="{name}">x</a> 2026-08-15 10:00 1K\n</pre>'
     with (
         open_source(http_mirror.url, limiter=Limiter(tmp_path, requests_per_second=1000)) as source,
-        pytest.raises(SourceError, match="refused"),
+        pytest.raises(SourceError, match="contains an invalid name"),
     ):
         source.listing("genbank")
 

@@ -278,7 +278,7 @@ def test_a_link_out_of_the_folder_is_refused(from_site: Settings, site: Site, hr
     genbank_release(site.folder, "5.0", files=1)
     page = f'<a href="gbphg1.seq.gz">x</a><a href="{href}">y</a>'.encode()
     site.rule = lambda ask: Reply(body=page) if ask.path == "genbank/" else None
-    with pytest.raises(SourceError, match="refused"):
+    with pytest.raises(SourceError, match="contains an invalid name"):
         fetch(from_site)
     assert nothing_published(from_site)
 

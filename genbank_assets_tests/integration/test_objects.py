@@ -196,6 +196,16 @@ def test_a_re_run_sends_nothing_and_a_lost_manifest_object_is_sent_again(sampled
     assert "manifests/genbank/1.0/vrl.parquet" in bucket.listing()
 
 
+def test_a_re_run_removes_what_version_0_1_0_left_beside_the_manifest(sampled: Settings, bucket: Bucket) -> None:
+    mirror(VRL, sampled)
+    left = PartitionRelease(sampled.store, VRL, "1.0").stage_folder("object_set") / "objects.parquet"
+    left.write_bytes(b"PAR1")
+    republish(sampled, VRL)
+    assert left.exists()  # its readers have time
+    republish(dataclasses.replace(sampled, keep_replaced_seconds=0), VRL)
+    assert not left.exists()
+
+
 def test_what_another_division_has_is_not_sent_again(sampled: Settings, bucket: Bucket, tmp_path: Path) -> None:
     first = dataclasses.replace(sampled, object_layout="pack")
     mirror(VRL, first)

@@ -107,7 +107,7 @@ def test_a_source_that_never_answers_is_announced_and_given_up(
     assert time.monotonic() - begun < 30
     said = capsys.readouterr().err.splitlines()
     assert "still waiting for the source" in said[0]
-    assert said[-1].startswith("genbank-assets: nothing was begun, because the source cannot be used: ")
+    assert said[-1].startswith("genbank-assets: nothing was started because the source cannot be used: ")
     assert said[-1].endswith("no answer in time") or "the source responds too slowly" in said[-1]
 
 
