@@ -20,10 +20,11 @@ BESIDE_LOG := build/test-beside.log
 PYTEST := -n $(WORKERS) --dist loadscope
 MAJORS ?=
 BIN := .venv/bin
+FAST := unit differential test_*.py
 # Files that affect the built environment; all others are used in place.
 BUILT_FROM := setup.py pyproject.toml constraints.txt scripts/setup-venv $(wildcard $(addprefix genbank_assets/*/*.,pyx pxi h))
 
-.PHONY: help setup demo dev test test-fast test-wheel test-versions test-ceph test-slurm test-postgres test-readers test-faults mutate test-packages \
+.PHONY: help setup demo dev test test-fast test-most test-wheel test-versions test-ceph test-slurm test-postgres test-readers test-faults mutate test-packages \
 	lint type docs \
 	bench fuzz dictionary tables lock clean
 
@@ -49,7 +50,10 @@ test: lint type test-packages  ## lint, types and all tests (WORKERS=0: in one p
 		wait $$beside || code=$$?; cat $(BESIDE_LOG); exit $$code
 	@$(BIN)/python -m pytest $(PYTEST) $(ALONE)
 
-test-fast: setup  ## the quick tests: two minutes on two cores
+test-fast: setup  ## the tests without servers: under two minutes on two cores
+	@$(BIN)/python -m pytest $(PYTEST) -q -m "not slow and not browser" $(wildcard $(FAST:%=genbank_assets_tests/%))
+
+test-most: setup  ## all tests but the slow ones and the browser's
 	@$(BIN)/python -m pytest $(PYTEST) -q -m "not slow and not browser"
 
 test-wheel: setup  ## build wheels and test them in fresh environments outside of the repository (BORROW=1: with .venv's packages; WITH=python3.13)
