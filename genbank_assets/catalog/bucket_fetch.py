@@ -20,10 +20,10 @@ import numpy as np
 from genbank_assets.catalog.bucket_lookup import Place, There, find, find_digest, not_found
 from genbank_assets.catalog.bucket_text import texts
 from genbank_assets.catalog.divisions import ReadableRelease
-from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError
+from genbank_assets.errors import IntegrityError, NotFoundError
 from genbank_assets.lookup.fetch import BATCH_NAMES
 from genbank_assets.lookup.names import Missing, is_digest
-from genbank_assets.lookup.sequences import as_fasta
+from genbank_assets.lookup.sequences import formatted, ranged_title
 from genbank_assets.tables.residues import ResidueReader
 
 MAX_GATHERED_RESIDUES = 1024 * 1024
@@ -158,27 +158,24 @@ def _given(
     start: int,
     end: int | None,
 ) -> Iterator[bytes]:
-    """Yield one sequence in its format, from the spool or from its table."""
-    row, begun = place.row, False
-    last = int(row["length"]) if end is None else end
-    try:
-        key = id(place.release), row["source_file"], row["record_ordinal"]
-        if key in gathered:
-            spool.seek(gathered[key])
-            text = spool.read(int(row["length"]))
-            if hashlib.sha256(text).digest() != row["sequence_sha256"]:
-                raise IntegrityError(f"the residues of {row['accession_version']} are not those of its digest")
-            pieces = iter([text[start - 1 : last]])
-        else:
-            pieces = residues_in_pieces(place, start=start, end=last)
-        if format_ == "fasta":
-            part = "" if (start, end) == (1, None) else f":{start}-{last}"
-            title = name if is_digest(name) else row["accession_version"]
-            pieces = as_fasta(f"{title}{part}", pieces)
-        for piece in pieces:
-            begun = True
-            yield piece
-    except GenbankAssetsError as error:
-        if begun or error.transient:
-            raise
-        missing(name, error)
+    """Return the pieces of one sequence in its format, from the spool or from its table."""
+    row = place.row
+    key = id(place.release), row["source_file"], row["record_ordinal"]
+    if key in gathered:
+        pieces = _from_spool(place, spool, at=gathered[key], start=start, end=end)
+    else:
+        pieces = residues_in_pieces(place, start=start, end=end)
+    heading = None
+    if format_ == "fasta":
+        title = name if is_digest(name) else row["accession_version"]
+        heading = ranged_title(title, start=start, end=end, length=row["length"])
+    return formatted(name, pieces, title=heading, missing=missing)
+
+
+def _from_spool(place: Place, spool: IO[bytes], *, at: int, start: int, end: int | None) -> Iterator[bytes]:
+    """Yield a range of a sequence in the spool after verifying all of it."""
+    spool.seek(at)
+    text = spool.read(int(place.row["length"]))
+    if hashlib.sha256(text).digest() != place.row["sequence_sha256"]:
+        raise IntegrityError(f"the residues of {place.row['accession_version']} are not those of its digest")
+    yield text[start - 1 : end]

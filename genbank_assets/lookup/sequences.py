@@ -44,6 +44,27 @@ def as_fasta(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield rest + b"\n"
 
 
+def ranged_title(title: str, *, start: int, end: int | None, length: int) -> str:
+    """Return a FASTA header's first word: the title, followed by the range unless all residues are meant."""
+    return title if (start, end) == (1, None) else f"{title}:{start}-{length if end is None else end}"
+
+
+def formatted(name: str, pieces: Iterator[bytes], *, title: str | None, missing: Missing) -> Iterator[bytes]:
+    """Yield a sequence as FASTA, or without a header if there is no title.
+
+    An error before anything was yielded is passed to ``missing`` with the name, unless it is transient.
+    """
+    begun = False
+    try:
+        for piece in pieces if title is None else as_fasta(title, pieces):
+            begun = True
+            yield piece
+    except GenbankAssetsError as error:
+        if begun or error.transient:
+            raise
+        missing(name, error)
+
+
 def located(
     settings: Settings, lookup: Lookup, names: list[str], missing: Missing
 ) -> list[tuple[str, str, dict[str, Any]]]:
@@ -126,20 +147,11 @@ class SequenceReader:
         return b"".join(self._pieces(row))
 
     def _formatted(self, name: str, title: str, row: dict[str, Any], read: Future[bytes] | None) -> Iterator[bytes]:
-        begun = False
-        try:
-            pieces = self._pieces(row) if read is None else iter([read.result()])
-            if self._is_fasta:
-                end = row["length"] if self._end is None else self._end
-                part = "" if (self._start, self._end) == (1, None) else f":{self._start}-{end}"
-                pieces = as_fasta(f"{title}{part}", pieces)
-            for piece in pieces:
-                begun = True
-                yield piece
-        except GenbankAssetsError as error:
-            if begun or error.transient:
-                raise
-            self._missing(name, error)
+        pieces = self._pieces(row) if read is None else (future.result() for future in [read])
+        heading = (
+            ranged_title(title, start=self._start, end=self._end, length=row["length"]) if self._is_fasta else None
+        )
+        return formatted(name, pieces, title=heading, missing=self._missing)
 
 
 def object_row(settings: Settings, found: Found) -> dict[str, Any] | None:
