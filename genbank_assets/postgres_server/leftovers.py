@@ -100,7 +100,11 @@ def watch(store_file: Path, home: Path, data: Path, socket_folder: Path, *, watc
     file = StoreFile(store_file, twin=home / TWIN)
     is_outside = store_file.parent != home
     postmaster = postmaster_of(data)
-    with (home / "lock").open("a") as home_lock:
+    try:
+        home_lock = (home / "lock").open("r+")  # not created: the folder may be in the middle of its removal
+    except FileNotFoundError:
+        return
+    with home_lock:
         while True:
             time.sleep(POLL_SECONDS)
             if file.is_deleted():

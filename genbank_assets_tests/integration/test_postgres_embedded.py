@@ -24,7 +24,7 @@ from genbank_assets.postgres.connection import Database, open_database
 from genbank_assets.postgres.lookup import changes, last_states, record_row
 from genbank_assets.postgres_server.account import run_as
 from genbank_assets.postgres_server.cluster_paths import TWIN, processes_in
-from genbank_assets.postgres_server.leftovers import POLL_SECONDS
+from genbank_assets.postgres_server.leftovers import POLL_SECONDS, watch
 from genbank_assets.postgres_server.programs import PACKAGE
 from genbank_assets.postgres_server.server import ensure_server, remove_server, stop_server
 from genbank_assets.settings import Settings
@@ -206,6 +206,14 @@ def test_data_elsewhere_of_a_store_that_was_deleted_while_its_server_was_down_ar
     finally:
         remove_server(moved)
         remove_server(other)
+
+
+def test_a_watcher_that_starts_while_its_folder_is_removed_adds_nothing_to_it(tmp_path: Path) -> None:
+    home, store_file = tmp_path / "home", tmp_path / "store.json"
+    home.mkdir()
+    store_file.touch()
+    watch(store_file, home, home / "data", tmp_path / "socket", watcher_lock=-1)
+    assert not list(home.iterdir())
 
 
 @pytest.mark.slow
