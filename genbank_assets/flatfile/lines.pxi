@@ -61,11 +61,11 @@ cdef int take_line(
     if is_end(p, n):
         s.tail = s.span
         s.tail_n = after - s.span
-        if s.bad:
-            hash_span(s, after, False)
-        else:
-            take_both(s, after, False)
-        return end_record(s, s.at + <int64_t> total)
+        if not s.bad:
+            take_last(s, after)
+        end_record(s, s.at + <int64_t> total, after)
+        s.span = after
+        return 0
     if s.bad:
         return 0
     if not s.plain and n and memchr(p, 0, n) != NULL:
@@ -116,14 +116,14 @@ cdef int locus_found(
         fail(s, b"the next LOCUS line comes before //", NULL, 0)
         s.tail = s.span
         s.tail_n = 0 if carried else p - s.mark - s.span
-        end_record(s, s.at)
+        end_record(s, s.at, p)
     begin_record(s, p, n)
     if not s.bad and not s.plain and memchr(p, 0, n) != NULL:
         fail(s, b"binary data in the record", NULL, 0)
     s.span = p
     if carried:
         s.span = p
-        hash_span(s, s.carry.data + s.carry.n, True)
+        hash_span(s, s.carry.data + s.carry.n)
         s.span = after - 1        # the line's end is the first byte of this buffer that is not hashed
     return 0
 
@@ -133,6 +133,7 @@ cdef int scan(Scan* s, const uint8_t* p, size_t size) except -1 nogil:
     cdef const uint8_t* end = p + size
     cdef const uint8_t* found
     cdef size_t n, total
+    s.unhashed.text = NULL            # set only where an error broke off the buffer before
     s.plain = text_is_clean(p, size) and (s.carry.n == 0 or text_is_clean(s.carry.data, s.carry.n))
     s.has_cr = not s.plain
     if not s.plain:
@@ -163,9 +164,7 @@ cdef int scan(Scan* s, const uint8_t* p, size_t size) except -1 nogil:
         p = found + 1
     if p < end:
         keep_rest(s, p, end - p)
-    if s.in_record:
-        hash_span(s, end, True)
-    return 0
+    return hash_rest(s, end)
 
 
 cdef int keep_rest(Scan* s, const uint8_t* p, size_t n) except -1 nogil:
@@ -224,6 +223,7 @@ cdef int watch_annotation(Scan* s) except -1 nogil:
 
 cdef int finish_scan(Scan* s) except -1 nogil:
     cdef size_t total = s.carry.n + s.consumed
+    s.unhashed.text = NULL
     if s.carry.n:
         s.plain = text_is_plain(s.carry.data, s.carry.n)
         s.has_cr = has_byte(s.carry.data, s.carry.n, 13)
@@ -237,5 +237,5 @@ cdef int finish_scan(Scan* s) except -1 nogil:
     if s.in_record:
         fail(s, b"the file ends before //", NULL, 0)
         s.tail_n = 0
-        end_record(s, s.at)
+        end_record(s, s.at, s.span)
     return 0

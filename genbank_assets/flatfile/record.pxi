@@ -23,6 +23,12 @@ cdef struct Breaks:
     size_t least_column, last_column    # between which the former end
     int64_t in_last, before_last  # how many of them end in the last column, and in the one before
 
+cdef struct Unhashed:             # a finished record whose text is not hashed to its end (digests.pxi)
+    sha256_t hash
+    const uint8_t* text           # what is left to hash; NULL where there is no such record
+    size_t n
+    size_t at                     # where its digest goes in the column
+
 cdef struct Scan:
     Col cols[ALL_COLS]
     # input
@@ -103,6 +109,7 @@ cdef struct Scan:
     int64_t stray_lines, stray_line, stray_at
     uint8_t sequence_xor[32]
     uint8_t record_xor[32]
+    Unhashed unhashed
     const uint8_t* collection
     size_t collection_n
     const uint8_t* partition

@@ -16,15 +16,27 @@ cdef void count_residues(Scan* s) noexcept nogil:
     s.hashed = c.n
 
 
-cdef int take_both(Scan* s, const uint8_t* upto, bint keep) except -1 nogil:
+cdef int take_both(Scan* s, const uint8_t* upto) except -1 nogil:
     """Hash the residues of the open chunk and the record's text up to here side by side."""
     cdef Col* c = &s.cols[C_RESIDUES]
     cdef size_t n = c.n - s.hashed
     sha256_update_pair(&s.record_hash, s.span, upto - s.span, &s.sequence_hash, c.data + s.hashed, n)
-    if keep:
-        keep_raw(s, upto)
+    keep_raw(s, upto)
     s.span = upto
     count_residues(s)
+    return 0
+
+
+cdef int take_last(Scan* s, const uint8_t* upto) except -1 nogil:
+    """Hash a record's last residues beside its text. What is left of the text begins at `span`: see digests.pxi."""
+    cdef Col* c = &s.cols[C_RESIDUES]
+    cdef const uint8_t* residues = c.data + s.hashed
+    cdef size_t n = upto - s.span
+    cdef size_t m = c.n - s.hashed
+    if m:
+        sha256_side_by_side(&s.record_hash, &s.span, &n, &s.sequence_hash, &residues, &m)
+        sha256_update(&s.sequence_hash, residues, m)
+        count_residues(s)
     return 0
 
 
@@ -149,5 +161,5 @@ cdef const uint8_t* whole_lines(Scan* s, const uint8_t* p, const uint8_t* end) e
         s.at += width + 67
         p += width + 67
         if c.n - s.hashed >= RESIDUE_STEP:
-            take_both(s, p, True)
+            take_both(s, p)
     return p

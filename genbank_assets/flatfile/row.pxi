@@ -1,16 +1,7 @@
 # The end of a record: a row, or a quarantined block. How it is begun, noted about and given up is in record.pxi.
 
-cdef int hash_span(Scan* s, const uint8_t* upto, bint keep) except -1 nogil:
-    """Hash the record's text in this buffer up to `upto`; keep its beginning for quarantine where asked."""
-    sha256_update(&s.record_hash, s.span, upto - s.span)
-    if keep:
-        keep_raw(s, upto)
-    s.span = upto
-    return 0
-
-
-cdef int end_record(Scan* s, int64_t end_at) except -1 nogil:
-    """Turn the record into a row, or into a quarantined block."""
+cdef int end_record(Scan* s, int64_t end_at, const uint8_t* after) except -1 nogil:
+    """Turn the record into a row, or into a quarantined block. `after` is the byte behind it in this buffer."""
     cdef uint8_t digest[32]
     cdef int i
     cdef double gc
@@ -41,10 +32,7 @@ cdef int end_record(Scan* s, int64_t end_at) except -1 nogil:
         fixed_put(&s.cols[C_GC_FRACTION], &gc)
     else:
         fixed_null(&s.cols[C_GC_FRACTION])
-    sha256_final(&s.record_hash, digest)
-    fixed_put(&s.cols[C_RECORD_SHA256], digest)
-    for i in range(32):
-        s.record_xor[i] ^= digest[i]
+    put_record_digest(s, after)
     if s.unit != UNIT_RC:
         s.total_residues += s.length
     s.features += s.cols[C_FEATURE_KEY].rows - s.cols[C_FEATURE_KEY].mark_rows

@@ -7,7 +7,7 @@ into chunks of at most ``chunk_bytes``, and both digests are taken while the byt
 is made per record. A block that cannot be a row is taken back and reported; scanning goes on.
 
 Order of the parts: columns < arrow (how they are handed over) < text < locations < record (its state) < joins (of
-lines) < locus, other_lines, keywords, header, fields < features < residues < row (the end of a record) < lines (the
+lines) < locus, other_lines, keywords, header, fields < features < residues < digests (of records) < row (the end of a record) < lines (the
 loop) < this file (batches, totals, quarantine). Opening and inflating files belongs to ``reader``.
 """
 
@@ -49,6 +49,7 @@ cdef extern from "sha256.h" nogil:
     void sha256_init(sha256_t* h)
     void sha256_update(sha256_t* h, const uint8_t* p, size_t n)
     void sha256_update_pair(sha256_t* h, const uint8_t* p, size_t n, sha256_t* g, const uint8_t* q, size_t m)
+    void sha256_side_by_side(sha256_t* h, const uint8_t** p, size_t* n, sha256_t* g, const uint8_t** q, size_t* m)
     void sha256_final(sha256_t* h, uint8_t* out)
 
 cdef extern from "residues.h" nogil:
@@ -78,6 +79,7 @@ include "header.pxi"
 include "fields.pxi"
 include "features.pxi"
 include "residues.pxi"
+include "digests.pxi"
 include "row.pxi"
 include "lines.pxi"
 
@@ -271,6 +273,7 @@ cdef class Scanner:
 
     cdef int _emit_records(self) except -1:
         cdef int at = 0
+        finish_digests(&self.s)
         cdef Col* cols = self.s.cols
         arrays = [take_array(cols, &at, field.type, self.pool, 0) for field in RECORD_SCHEMA]
         self.out.append(("records", pa.RecordBatch.from_arrays(arrays, schema=RECORD_SCHEMA)))

@@ -198,22 +198,28 @@ static size_t sha256_align(sha256_t *h, const uint8_t *p, size_t n) {
     return want;
 }
 
+/* Update two streams side by side as far as both go, and advance their pointers and sizes by what that took. */
+static void sha256_side_by_side(sha256_t *left, const uint8_t **p, size_t *n, sha256_t *right, const uint8_t **q,
+                                size_t *m) {
+#if SHA256_HAVE_NI
+    if (sha256_accelerated && *n >= 256 && *m >= 256) {
+        size_t taken = sha256_align(left, *p, *n);
+        *p += taken, *n -= taken;
+        taken = sha256_align(right, *q, *m);
+        *q += taken, *m -= taken;
+        size_t blocks = (*n < *m ? *n : *m) >> 6;
+        sha256_pair_ni(left->state, *p, right->state, *q, blocks);
+        left->bytes += blocks << 6, right->bytes += blocks << 6;
+        *p += blocks << 6, *n -= blocks << 6;
+        *q += blocks << 6, *m -= blocks << 6;
+    }
+#endif
+}
+
 /* Update two streams; the same result as two updates. */
 static void sha256_update_pair(sha256_t *left, const uint8_t *p, size_t n, sha256_t *right, const uint8_t *q,
                                size_t m) {
-#if SHA256_HAVE_NI
-    if (sha256_accelerated && n >= 256 && m >= 256) {
-        size_t taken = sha256_align(left, p, n);
-        p += taken, n -= taken;
-        taken = sha256_align(right, q, m);
-        q += taken, m -= taken;
-        size_t blocks = (n < m ? n : m) >> 6;
-        sha256_pair_ni(left->state, p, right->state, q, blocks);
-        left->bytes += blocks << 6, right->bytes += blocks << 6;
-        p += blocks << 6, n -= blocks << 6;
-        q += blocks << 6, m -= blocks << 6;
-    }
-#endif
+    sha256_side_by_side(left, &p, &n, right, &q, &m);
     sha256_update(left, p, n);
     sha256_update(right, q, m);
 }
