@@ -204,7 +204,7 @@ class _Job:
         known = rows.join(there, on="accession", how="inner")
         fresh = rows.join(there, on="accession", how="anti")
         sections = [
-            section_of_record(self._collection, division=division, taxonomy=[*(taxonomy or ()), organism or ""])
+            section_of_record(self._collection, division=division, taxonomy=[*taxonomy, organism or ""])
             for division, taxonomy, organism in fresh.select("division", "taxonomy", "organism").iter_rows()
         ]
         placed = fresh.with_columns(section=pl.Series("section", sections, dtype=pl.String))

@@ -70,8 +70,6 @@ def _taxa(features: FeatureArrays) -> Ints:
     """Return the taxon of each feature's first ``taxon:`` cross-reference; 0 if it has none, (features,)."""
     owner, values = features.qualifier_rows("db_xref")
     found = np.zeros(features.count, np.int64)
-    if not len(owner):
-        return found
     taxa = _series("taxon", values).str.extract(r"^taxon:(\d{1,18})$").cast(pl.Int64).fill_null(0).to_numpy()
     named = taxa > 0
     found[owner[named][::-1]] = taxa[named][::-1]  # the first one wins

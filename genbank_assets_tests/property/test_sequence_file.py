@@ -16,7 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genbank_assets.errors import IntegrityError
 from genbank_assets.schema.tables import CHUNK_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
+from genbank_assets.tables.residues import MAX_CACHED_GROUPS, ResidueReader
 from genbank_assets.tables.sequence_file import SequenceFileWriter
 from genbank_assets.tables.table_file import TableFile
 
@@ -196,3 +198,28 @@ def test_the_bytes_do_not_depend_on_which_thread_is_quicker(tmp_path: Path, monk
                 keys_are_here.release()
         digests.add(table.sha256)
     assert len(digests) == 1
+
+
+def test_any_part_of_a_record_is_read_from_its_row_groups(tmp_path: Path) -> None:
+    """A record of more row groups than are kept in memory, between two others."""
+    draw = random.Random(13)
+    pieces = ["".join(draw.choices("ACGT", k=7)) for _ in range(MAX_CACHED_GROUPS + 2)]
+    groups = [[(6, number, piece)] for number, piece in enumerate(pieces)]
+    groups[0].insert(0, (5, 0, "TTTT"))
+    groups[-1].append((7, 0, "GGGG"))
+    path = tmp_path / "sequences.parquet"
+    path.write_bytes(file_of([batch_of(rows) for rows in groups]).getvalue())
+    whole = "".join(pieces)
+    reader = ResidueReader(path)
+    for start, end in [(1, len(whole)), (8, 8), (7, 8), (15, 21), (14, 36), (50, len(whole)), (1, 3)]:
+        residues = whole[start - 1 : end]
+        assert b"".join(reader.part(6, start=start, end=end, reverse=False)).decode() == residues
+        reverse = b"".join(reader.part(6, start=start, end=end, reverse=True)).decode()
+        assert reverse == residues.translate(str.maketrans("ACGT", "TGCA"))[::-1]
+    assert [len(piece) for piece in reader.part(6, start=6, end=16, reverse=False)] == [2, 7, 2]
+    assert b"".join(reader.part(5, start=1, end=4, reverse=False)) == b"TTTT"
+    assert b"".join(reader.part(7, start=2, end=3, reverse=False)) == b"GG"
+    for ordinal, end in ((6, len(whole) + 1), (7, 5), (8, 1)):
+        with pytest.raises(IntegrityError, match="are not all in its table"):
+            list(reader.part(ordinal, start=1, end=end, reverse=False))
+    reader.close()

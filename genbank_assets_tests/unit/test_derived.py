@@ -187,3 +187,46 @@ def test_translations_are_compared(
     again = build_derived(partition, stage="cds", settings=settings, progress=lambda line: None, run_id="u")
     assert (again.digest, again.report.files_now, again.report.bytes_now) == (made.digest, 0, 0)
     assert made.report.bytes_now == path.stat().st_size
+
+
+def test_samples_say_what_the_source_features_say(store_of: Callable[..., Settings]) -> None:
+    def sampled(name: str, **qualifiers: str) -> str:
+        lines = "".join(f'                     /{key}="{value}"\n' for key, value in qualifiers.items())
+        return record(name, "acgt" * 5).replace('                     /db_xref="taxon:10847"\n', lines)
+
+    first = sampled(
+        "AB000001", mol_type="genomic DNA", strain="K-12", isolate="i7", host="Homo sapiens",
+        isolation_source="missing", geo_loc_name="Italy:Lazio , Rome, centre", lat_lon="41.9 n 12.5 W",
+        collection_date="2019/2021-06",
+        specimen_voucher="V1", culture_collection="DSM:1", organelle="mitochondrion", environmental_sample="",
+    )  # fmt: skip
+    both = sampled("AB000002", db_xref="BOLD:1", country="Sea: North", lat_lon="91 S 181 E").replace(
+        "FEATURES             Location/Qualifiers\n",
+        "FEATURES             Location/Qualifiers\n"
+        '     source          1..4\n                     /db_xref="taxon:7"\n                     /db_xref="taxon:8"\n'
+        '                     /lat_lon="3.5 S 4 E"\n                     /collection_date="once"\n',
+    )
+    settings = store_of(phg=first, bct=first + both)  # the first has no cross-reference at all
+    made = {}
+    for division in ("phg", "bct"):
+        partition = PartitionRelease(settings.store, PartitionKey("genbank", division), "9.0")
+        manifest = build_derived(partition, stage="samples", settings=settings, progress=print, run_id="t")
+        made[division] = pq.read_table(partition.folder_of(manifest) / manifest.files[0]["name"]).to_pylist()
+    (one,) = made["phg"]
+    assert one == made["bct"][0] | {"section": "phg", "source_file": one["source_file"]}
+    assert {name: value for name, value in one.items() if value is not None} == {
+        "accession": "AB000001", "accession_version": "AB000001.1", "collection": "genbank", "section": "phg",
+        "release": "9.0", "source_file": "gbphg1.seq.gz", "record_ordinal": 0, "feature_ordinal": 0,
+        "location": "1..20", "organism": "Some phage", "organelle": "mitochondrion", "molecule_type": "genomic DNA",
+        "strain": "K-12", "isolate": "i7", "host": "Homo sapiens", "country": "Italy", "region": "Lazio",
+        "locality": "Rome, centre", "latitude": 41.9, "longitude": -12.5, "collected_from": day("2019-01-01"),
+        "collected_to": day("2021-06-30"), "collection_precision": "year", "specimen_voucher": "V1",
+        "culture_collection": "DSM:1", "is_environmental": True, "geo_loc_name": "Italy:Lazio , Rome, centre",
+        "lat_lon": "41.9 n 12.5 W", "collection_date": "2019/2021-06", "isolation_source_missing": "missing",
+    }  # fmt: skip
+    names = ("feature_ordinal", "location", "taxon_id", "country", "region", "latitude", "longitude", "collected_from",
+             "is_environmental")  # fmt: skip
+    assert [tuple(row[name] for name in names) for row in made["bct"][1:]] == [
+        (0, "1..4", 7, None, None, -3.5, 4.0, None, False),
+        (1, "1..20", None, "Sea", "North", None, None, None, False),
+    ]
