@@ -185,7 +185,7 @@ class Lease:
             return None if _has_ended(holder) else str(holder["who"])
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return "an unknown program"
 
 

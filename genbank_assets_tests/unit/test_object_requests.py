@@ -1,0 +1,375 @@
+"""The object set request by request: what is retried, how many are in flight, what a kill leaves, who holds a lease."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import obstore
+import polars as pl
+import pytest
+from obstore.exceptions import GenericError
+from obstore.store import LocalStore, MemoryStore
+
+from genbank_assets.errors import GenbankAssetsError, ObjectStoreError
+from genbank_assets.objects import lease, object_index, publish, requests, store, throttle
+from genbank_assets.objects.etags import Parts
+from genbank_assets.objects.resume import SentFiles
+from genbank_assets.objects.retry import retried
+from genbank_assets.settings import Settings
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
+
+PHG = PartitionKey("genbank", "phg")
+
+
+def manifest_of(stage: Any, **more: Any) -> Manifest:
+    content = {"code_version": object_index.CODE_VERSION, "input_digest": "", "files": (), **more}
+    return Manifest(stage=stage, collection="genbank", release="1.0", division="phg", **content)
+
+
+# ---- retries
+
+
+@pytest.mark.parametrize("seconds", [1.0, 1000.0])
+def test_a_request_is_repeated_with_growing_pauses_until_its_time_is_up(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    now, pauses = [100.0], list[float]()
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+
+    def sleep(pause: float) -> None:
+        pauses.append(pause)
+        now[0] += pause
+
+    monkeypatch.setattr("time.sleep", sleep)
+    asked: list[float] = []
+
+    def request() -> str:
+        asked.append(now[0])
+        if len(asked) == 12:
+            return "there"
+        raise GenericError("status code: 503 Service Unavailable")
+
+    if seconds < 10:
+        with pytest.raises(ObjectStoreError, match="cannot read a: 503") as caught:
+            retried(request, doing="read a", seconds=seconds)
+        assert caught.value.transient
+        assert asked[-1] == pytest.approx(100 + seconds)  # once more at the very end
+    else:
+        assert retried(request, doing="read a", seconds=seconds) == "there"
+        assert all(0.25 * 2**n <= pause <= 0.5 * 2**n for n, pause in enumerate(pauses[:5]))
+        assert 10 <= max(pauses[6:]) <= 20
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("status code: 404"), GenericError("status code: 403")])
+def test_a_lasting_failure_is_not_repeated(error: Exception) -> None:
+    asked: list[int] = []
+
+    def request() -> None:
+        asked.append(1)
+        raise error
+
+    with pytest.raises(ObjectStoreError) as caught:
+        retried(request, doing="read a")
+    assert not caught.value.transient
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("read", "there", "taken"), [(2, 8, True), (2, 7, False), (1, 8, False), (2, None, False)])
+def test_a_lost_answer_to_the_last_part_is_looked_up(
+    monkeypatch: pytest.MonkeyPatch, read: int, there: int | None, taken: bool
+) -> None:
+    """Only what was sent to its end and is there in full counts as sent."""
+    bucket = MemoryStore()
+    if there is not None:
+        obstore.put(bucket, "key", b"x" * there)
+
+    def put(*arguments: object, **options: object) -> None:
+        for _ in range(read + (read == 2)):  # the last call finds the end
+            next(parts, None)
+        raise GenericError("the connection ended")
+
+    parts = Parts(iter([b"ACGT", b"ACGT"]))
+    monkeypatch.setattr(obstore, "put", put)
+    if taken:
+        assert requests.put_parts(bucket, "key", parts, length=8, at_once=1).bytes == 8
+    else:
+        with pytest.raises(GenericError, match="the connection ended"):
+            requests.put_parts(bucket, "key", parts, length=8, at_once=1)
+
+
+# ---- requests in flight
+
+
+def test_requests_and_bytes_in_flight_have_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "MAX_BYTES_IN_FLIGHT", 100)
+    slots = throttle.Throttle(concurrency=2)
+
+    def is_free(size: int) -> bool:
+        """Whether a request would not wait now."""
+        waited: list[bool] = []
+        monkeypatch.setattr(slots._changed, "wait_for", lambda free: waited.append(free()))
+        slots.wait(size)
+        return waited[0]
+
+    assert is_free(1000)  # alone, anything goes
+    slots.enter(60)
+    assert is_free(40)
+    assert not is_free(41)
+    slots.enter(1)
+    assert not is_free(1)
+    slots.leave(60)
+    assert is_free(41)
+
+
+def test_the_limit_is_halved_once_a_second_and_grows_back_to_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    slots = throttle.Throttle(concurrency=10)
+    slots.slower()
+    slots.slower()  # a request that was in flight already
+    assert slots.allowed == 5
+    for _ in range(5):
+        now[0] += 1.01
+        slots.slower()
+    assert slots.allowed == 1
+    slots.faster()
+    assert slots.allowed == 2
+    for _ in range(100):
+        slots.faster()
+    assert slots.allowed == 10
+
+
+def test_a_store_is_away_only_if_nothing_was_stored_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, lines = [100.0], list[str]()
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr(store, "RETRY_SECONDS", 60.0)
+    outage = throttle.Outage(lines.append)
+    now[0] = 120.0
+    assert outage.should_wait("503", since=110.0)
+    assert lines == []
+    now[0] = 126.0
+    assert outage.should_wait("503", since=110.0)
+    assert outage.should_wait("503", since=110.0)
+    assert lines == ["503; nothing was stored for 16 s, trying again for 44 s at most"]
+    now[0] = 171.0
+    assert not outage.should_wait("503", since=110.0)
+    outage.ended()
+    assert not outage.should_wait("503", since=170.0)
+    now[0] = 187.0
+    assert outage.should_wait("500", since=171.5)
+    assert len(lines) == 2
+
+
+# ---- what a killed run sent
+
+
+def test_records_of_what_was_sent_are_of_one_input_one_set_and_one_choice_of_digests(tmp_path: Path) -> None:
+    settings = Settings(store=tmp_path, objects="file:///one")
+    row = object_index.EMPTY.clear(1)
+    SentFiles(tmp_path, input_digest="a", settings=settings).add("gbphg1.seq.gz", row)
+
+    def found(digest: str = "a", **more: Any) -> int:
+        sent = SentFiles(tmp_path, input_digest=digest, settings=dataclasses.replace(settings, **more))
+        return len(sent.tables("gbphg1.seq.gz"))
+
+    assert (found(), found("b"), found(refget=True), found(objects="file:///two")) == (1, 0, 0, 0)
+
+
+OTHER: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "nothing": ({}, {}),
+    "the sequences": ({"input_digest": "0"}, {}),
+    "the code": ({"code_version": "2"}, {}),
+    "the set": ({"extra": {"url": "file:///two", "refget": True}}, {}),
+    "digests that are there already": ({"extra": {"url": "file:///one", "refget": True}}, {"refget": True}),
+    "digests that are lacking": ({"extra": {"url": "file:///one", "refget": False}}, {"refget": True}),
+}
+
+
+@pytest.mark.parametrize("other", OTHER)
+def test_a_publication_is_current_unless_something_is_another(other: str, tmp_path: Path) -> None:
+    changed, chosen = OTHER[other]
+    unique = manifest_of("unique_records")
+    content = {"input_digest": unique.digest, "extra": {"url": "file:///one", "refget": False}} | changed
+    settings = Settings(store=tmp_path, objects="file:///one", **chosen)
+    is_current = bool(publish._is_current(manifest_of("object_set", **content), unique, settings))
+    assert is_current == (other in {"nothing", "digests that are there already"})
+
+
+def test_a_table_is_used_only_while_its_manifest_object_is_this_stores(tmp_path: Path) -> None:
+    """Another store may publish the same release to the set: of another size, or of the same with other bytes."""
+    settings = Settings(store=tmp_path / "store", objects=(tmp_path / "set").as_uri())
+    (tmp_path / "set").mkdir()
+    bucket = LocalStore(tmp_path / "set")
+    partition = PartitionRelease(settings.store, PHG, "1.0")
+    key = "manifests/genbank/1.0/phg.parquet"
+    folder = partition.generation_folder("object_set", "0" * 16)
+    folder.mkdir(parents=True)
+    object_index.EMPTY.write_parquet(folder / object_index.TABLE)
+    mine = (folder / object_index.TABLE).read_bytes()
+    obstore.put(bucket, key, mine)
+    extra = {"url": settings.objects_url, "manifest_key": key}
+    entry = {"name": object_index.TABLE, "bytes": len(mine)}
+    manifest = manifest_of("object_set", files=(entry,), extra=extra, generation="0" * 16)
+    publish_manifest(manifest, partition=partition)
+
+    def tables() -> list[Path]:
+        return object_index.published_tables(settings, bucket)
+
+    def is_published() -> bool:
+        return object_index.is_published(bucket, partition, manifest)
+
+    assert (tables(), is_published()) == ([folder / object_index.TABLE], True)
+    path = tmp_path / "set" / key
+    for content in (mine[:-5] + b"other", mine + b"more", mine[1:]):
+        path.write_bytes(content)
+        os.utime(path, (2e9, 2e9))  # later than this store's manifest
+        assert (tables(), is_published()) == ([], False)
+    path.write_bytes(mine)
+    os.utime(path, (2e9, 2e9))
+    assert (tables(), is_published()) == ([folder / object_index.TABLE], True)
+    path.write_bytes(mine[1:])
+    os.utime(path, (1e9, 1e9))
+    assert tables() == []
+    path.unlink()
+    assert (tables(), is_published()) == ([], False)
+    path.write_bytes(mine)
+    (folder / object_index.TABLE).unlink()
+    assert (tables(), is_published()) == ([], False)
+
+
+# ---- leases
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> LocalStore:
+    (tmp_path / "set").mkdir()
+    return LocalStore(tmp_path / "set")
+
+
+HOLDERS: dict[str, tuple[Callable[[dict[str, Any]], object], bool]] = {
+    "this process": (lambda mine: mine, True),
+    "a later process of the same number": (lambda mine: mine | {"started": "1"}, False),
+    "a process that is none": (lambda mine: mine | {"pid": 2**22 + 1}, False),
+    "a process of another host": (lambda mine: mine | {"pid": 2**22 + 1, "space": "other"}, True),
+    "a program that writes something else": (lambda mine: [1], True),
+    "nobody any more": (lambda mine: None, False),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("purpose", ["publish", "prune"])
+def test_whose_lease_is_waited_for(bucket: LocalStore, holder: str, purpose: lease.Purpose) -> None:
+    written, counts = HOLDERS[holder]
+    content = written({"who": "a run", **lease._process()})
+    other = f"leases/{'prune' if purpose == 'publish' else 'publish'}/{'a' * 32}"
+    # A holder that may not delete truncates its lease.
+    obstore.put(bucket, other, b"" if content is None else json.dumps(content).encode())
+    mine = lease.Lease(bucket, purpose=purpose, work="x")
+    mine._write()
+    found = mine._others("prune" if purpose == "publish" else "publish")
+    assert [one.key for one in found] == ([other] if counts else [])
+    assert (requests.stored_as(bucket, other) is not None) == counts
+    mine.check()
+
+
+def test_a_lease_is_renewed_until_it_was_taken(bucket: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = lease.Lease(bucket, purpose="publish", work="x")
+    held._write()
+    written: list[int] = []
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        if len(waits) == 3:
+            bucket_path = Path(str(bucket.prefix), held.key)
+            bucket_path.write_bytes(b"")  # taken by a run that may not delete
+        return len(waits) > 5
+
+    write = held._write
+    monkeypatch.setattr(held, "_write", lambda: (written.append(1), write()))
+    monkeypatch.setattr(held._ended, "wait", wait)
+    held._renew()
+    assert (len(written), waits) == (2, [lease.RENEW_SECONDS] * 3)
+    assert not held.is_fresh()
+    with pytest.raises(ObjectStoreError, match="run it again"):
+        held.check()
+
+
+def test_a_lease_that_may_not_be_deleted_is_emptied(bucket: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*arguments: object) -> None:
+        raise GenericError("status code: 403")
+
+    held = lease.Lease(bucket, purpose="prune", work="x")
+    held._write()
+    monkeypatch.setattr(obstore, "delete", refused)
+    held.release()
+    there = requests.stored_as(bucket, held.key)
+    assert there is not None
+    assert there.bytes == 0
+    other = lease.Lease(bucket, purpose="publish", work="x")
+    other._write()
+    assert other._others("prune") == []
+
+
+def test_a_prune_that_waits_does_not_hold_publications_up(bucket: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    publication = lease.Lease(bucket, purpose="publish", work="publication")
+    publication._write()
+    prune = lease.Lease(bucket, purpose="prune", work="prune")
+    there: list[bool] = []
+
+    def sleep(seconds: float) -> None:
+        there.append(requests.stored_as(bucket, prune.key) is not None)
+        publication._remove()
+
+    monkeypatch.setattr("time.sleep", sleep)
+    prune.acquire()
+    prune.check()
+    prune.release()
+    assert there == [False]
+
+
+def test_a_frame_is_read_again_with_its_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A store that fails for the moment is no damage of a sequence."""
+    from genbank_assets.objects import verify
+
+    settings = Settings(store=tmp_path / "store", objects=(tmp_path / "set").as_uri())
+    found = verify.Comparison(settings)
+    partition = PartitionRelease(settings.store, PHG, "1.0")
+    found.broken[partition] = []
+    monkeypatch.setattr(verify, "_sample", lambda table, count: [{"key": "nucleotide/ab"}])
+    monkeypatch.setattr(verify, "table_path", lambda partition: tmp_path)
+    for transient in (True, False):
+        monkeypatch.setattr(verify, "residues", _failing(ObjectStoreError("503", transient=transient)))
+        if transient:
+            with pytest.raises(ObjectStoreError, match="503"):
+                found._read_sample(partition, 1)
+        else:
+            found._read_sample(partition, 1)
+    assert [problem.what for problem in found.problems] == ["503"]
+
+
+def _failing(error: GenbankAssetsError) -> Callable[..., None]:
+    def failing(*arguments: object, **options: object) -> None:
+        raise error
+
+    return failing
+
+
+def test_a_set_is_compared_with_each_table_in_any_order(tmp_path: Path) -> None:
+    """A sequence whose object is damaged in one table is taken from the next."""
+    columns = {"sequence_sha256": [b"a" * 32], "molecule_class": ["nucleotide"], "key": ["nucleotide/aa"]}
+    rows = pl.DataFrame(columns)
+    frame = pl.concat([object_index.EMPTY, rows], how="diagonal")
+    for number, key in enumerate(("broken", "whole")):
+        frame.with_columns(key=pl.lit(key)).write_parquet(tmp_path / f"{number}.parquet", statistics=True)
+    tables = [object_index._Table(tmp_path / f"{number}.parquet") for number in range(2)]
+    wanted = rows.select(object_index.IDENTITY)
+    assert object_index.rows_in(tables, wanted)["key"].to_list() == ["broken"]
+    broken = pl.Series("key", ["broken"])
+    assert object_index.rows_in(tables, wanted, broken=broken)["key"].to_list() == ["whole"]
+    assert object_index.rows_in(tables[:1], wanted, broken=broken)["key"].to_list() == []
