@@ -293,6 +293,20 @@ def test_what_cannot_be_repaired_is_named_with_what_to_do(sampled: Settings, buc
     assert len(done.problems) == 1
 
 
+def test_damaged_memberships_are_found_and_sent_again(settings: Settings, tmp_path: Path) -> None:
+    settings = dataclasses.replace(settings, source=SAMPLE.as_uri(), objects=(tmp_path / "set").as_uri())
+    mirror(VRL, settings)
+    (path,) = (tmp_path / "set" / "memberships").rglob("*.parquet")
+    whole = path.read_bytes()
+    for content, what in ((whole[:-1], "bytes, not"), (whole[:-1] + b"*", "its digest has changed")):
+        path.write_bytes(content)
+        (problem,) = verify_objects(settings, sample=0).problems
+        assert what in problem.what
+        done = repair_objects(settings, sample=0)
+        assert (done.problem_count, done.objects_put, done.problems) == (1, 0, ())
+        assert path.read_bytes() == whole
+
+
 def test_a_publication_that_fails_leaves_the_old_table_and_manifest(
     sampled: Settings, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,6 +352,7 @@ def test_memberships_that_no_manifest_names_are_pruned(sampled: Settings, bucket
     left = f"memberships/genbank/1.0/vrl/{'ab' * 32}.parquet"
     bucket.put(left, b"x")
     bucket.put("memberships/notes.txt", b"x")
+    assert pruned(sampled) == []  # too young
     assert [orphan.key for orphan in pruned(sampled, older_than=AT_ONCE)] == [left]
     assert verify_objects(sampled, sample=0).problems == ()
 
