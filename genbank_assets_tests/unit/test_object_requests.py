@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,13 @@ import pytest
 from obstore.exceptions import GenericError
 from obstore.store import LocalStore, MemoryStore
 
-from genbank_assets.errors import GenbankAssetsError, ObjectStoreError
+from genbank_assets.errors import GenbankAssetsError, ObjectStoreError, SettingsError
 from genbank_assets.objects import lease, object_index, publish, requests, store, throttle
 from genbank_assets.objects.etags import Parts
 from genbank_assets.objects.resume import SentFiles
 from genbank_assets.objects.retry import retried
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest
+from genbank_assets.store import Manifest, PartitionKey, PartitionRelease, publish_manifest, write_atomically
 
 PHG = PartitionKey("genbank", "phg")
 
@@ -29,6 +30,21 @@ PHG = PartitionKey("genbank", "phg")
 def manifest_of(stage: Any, **more: Any) -> Manifest:
     content = {"code_version": object_index.CODE_VERSION, "input_digest": "", "files": (), **more}
     return Manifest(stage=stage, collection="genbank", release="1.0", division="phg", **content)
+
+
+# ---- addresses
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://mirror/a?b", "s3://mirror/a#b", "s3://mirror/a//b", "s3://mirror/../b", "s3:///b", "ftp://mirror/b"]
+)
+def test_a_prefix_that_would_lead_elsewhere_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+        monkeypatch.setenv(name, "x")
+    with pytest.raises((ObjectStoreError, SettingsError), match=re.escape(url)):
+        store.open_objects(Settings(store=tmp_path, objects=url))
 
 
 # ---- retries
@@ -232,6 +248,9 @@ def test_a_table_is_used_only_while_its_manifest_object_is_this_stores(tmp_path:
     path.write_bytes(mine)
     os.utime(path, (2e9, 2e9))
     assert (tables(), is_published()) == ([folder / object_index.TABLE], True)
+    write_atomically(partition.manifest_path("object_set"), manifest.to_json().encode())  # version 0.1.0 gave no time
+    assert tables() == [folder / object_index.TABLE]
+    publish_manifest(manifest, partition=partition)
     path.write_bytes(mine[1:])
     os.utime(path, (1e9, 1e9))
     assert tables() == []
