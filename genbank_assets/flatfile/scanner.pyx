@@ -1,14 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """The native scanner: bytes of a flat file in, Arrow record batches out, in constant memory.
 
-Bytes are pushed in buffers of any size; the state between two buffers is kept, so any split of the input gives the
-same batches. Lines are looked at once, where they lie; text goes straight into Arrow column buffers, residues
-into chunks of at most ``chunk_bytes``, and both digests are taken while the bytes are in cache. No Python object
-is made per record. A block that cannot be a row is taken back and reported; scanning goes on.
-
-Order of the parts: columns < arrow (how they are handed over) < text < locations < record (its state) < joins (of
-lines) < locus, other_lines, keywords, header, fields < features < residues < digests (of records) < row (the end of a record) < lines (the
-loop) < this file (batches, totals, quarantine). Opening and inflating files belongs to ``reader``.
+Any split of the input gives the same batches. Lines are looked at once, where they lie; text goes straight into Arrow
+column buffers, residues into chunks of at most ``chunk_bytes``. No Python object is made per record. A block that
+cannot be a row is taken back and reported; scanning goes on. Opening and inflating files belongs to ``reader``.
+Order of the parts: columns < arrow (hand-over) < text < locations < record (its state) < joins (of lines) < locus,
+other_lines, keywords, header, fields < features < residues < digests < row < lines < this file (batches, quarantine).
 """
 
 import pyarrow as pa
