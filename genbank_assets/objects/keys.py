@@ -11,6 +11,7 @@ import re
 from genbank_assets.errors import NotFoundError
 
 MOLECULE_CLASSES = ("nucleotide", "protein")
+PACKS = "packs/"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 # Development versions used two folder levels, ab/cd/, and their manifests still contain such keys.
 _SEQUENCE_KEY = re.compile(r"(nucleotide|protein)/([0-9a-f]{2})/(([0-9a-f]{2})/\2\4[0-9a-f]{60}|\2[0-9a-f]{62})")

@@ -106,7 +106,7 @@ def _orphans(
     named = {about["key"] for about in map(memberships_of, tables) if about is not None}
     rows = sum(pq.read_metadata(table).num_rows for table in tables)
     for span in ranges(rows):
-        there = objects_under(store, span.prefix, progress=progress)
+        there = objects_under(store, span.prefixes, progress=progress)
         for table in tables:
             if not len(there):
                 break

@@ -21,6 +21,7 @@ from genbank_assets.objects.division_objects import DivisionObjects
 from genbank_assets.objects.lease import leased
 from genbank_assets.objects.object_index import CODE_VERSION, Compared
 from genbank_assets.objects.requests import Counts
+from genbank_assets.objects.resume import SentFiles
 from genbank_assets.objects.spread import MULTIPART_RETRIES
 from genbank_assets.objects.store import lock_objects, open_objects
 from genbank_assets.reports import ObjectSetReport
@@ -77,6 +78,8 @@ def publish_division(
             and object_index.is_published(store, partition, previous, progress=progress)
         ):
             progress("nothing changed: every object and the manifest are in place")
+            # A run may have been killed after it had published its manifest.
+            SentFiles(partition.stage_folder("object_set"), input_digest=unique.digest, settings=settings).clear()
             prune_generations(partition, "object_set", grace_seconds=settings.keep_replaced_seconds)
             return _unchanged(previous, watch=watch)
         with leased(store, purpose="publish", work=work, progress=progress) as lease:

@@ -84,7 +84,7 @@ class SentFiles:
             there = _found(store, notes["key"].to_list(), concurrency=concurrency, progress=progress)
         else:
             spans = ranges(max(set_rows, len(notes)))
-            found = [objects_under(store, span.prefix, progress=progress) for span in spans]
+            found = (objects_under(store, span.prefixes, progress=progress) for span in spans)
             there = pl.concat([frame.join(notes, on="key", how="semi") for frame in found])
         same_etag = pl.col("etag").is_null() | pl.col("etag_now").is_null() | (pl.col("etag") == pl.col("etag_now"))
         kept = (

@@ -176,7 +176,7 @@ class Comparison:
         rows = sum(manifest.files[0]["rows"] for _, manifest in self._everything)
         unlisted = 0
         for span in ranges(rows):
-            there = objects_under(self._store, span.prefix, progress=self._progress)
+            there = objects_under(self._store, span.prefixes, progress=self._progress)
             nobodys = there.select("key")
             for partition, table in tables.items():
                 if (partition in self.broken and partition not in readable) or not table.is_file():

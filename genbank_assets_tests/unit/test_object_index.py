@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.objects import object_index
+from genbank_assets.objects.keys import MOLECULE_CLASSES, pack_key, sequence_key
+from genbank_assets.objects.listing import MAX_KEYS_IN_MEMORY, ranges
 from genbank_assets.objects.object_index import IDENTITY, PREFIXES, rows_in, write_prefixes
 from genbank_assets.schema.tables import OBJECT_SCHEMA
 
@@ -83,3 +85,18 @@ def test_prefixes_of_another_length_are_not_believed(table: Path) -> None:
     path.write_bytes(path.read_bytes()[:-8])
     asked = wanted(digests(range(ROWS)))
     assert len(rows_in([object_index._Table(table)], asked)) == ROWS
+
+
+@pytest.mark.parametrize("sequences", [0, 1_000_000, 1_000_001, 10_000_000, 300_000_000])
+def test_ranges_have_every_key_once_and_their_number_follows_the_set(sequences: int) -> None:
+    spans = ranges(sequences)
+    assert len(spans) <= 2 + 2 * sequences / MAX_KEYS_IN_MEMORY
+    assert len(spans) > min(256, sequences / MAX_KEYS_IN_MEMORY)
+    edges = [bytes([byte]) + end * 31 for byte in range(256) for end in (b"\x00", b"\xff")]
+    for digest in edges:
+        for kind in MOLECULE_CLASSES:
+            key = sequence_key(digest.hex(), molecule_class=kind)
+            holding = [span for span in spans if any(key.startswith(prefix) for prefix in span.prefixes)]
+            assert [span.digests for span in holding if span.digests and span.digests[0] <= digest <= span.digests[1]]
+            assert len(holding) == 1
+        assert sum(pack_key(digest.hex()).startswith(span.prefixes) for span in spans) == 1
