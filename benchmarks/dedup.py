@@ -1,20 +1,26 @@
 """Out-of-core deduplication: time and memory by number of rows.
 
     python benchmarks/dedup.py [--rows 1000000 10000000] [--engines buckets duckdb]
+    python benchmarks/dedup.py --rows 100000000 --folder /data/dedup --prepare    the record tables alone
+    python benchmarks/dedup.py --rows 100000000 --folder /data/dedup              what is measured
 
 Rows are synthetic (accessions in random order, one sequence in eight a duplicate), with the columns read by
 deduplication; each size and engine runs in a separate process. ``duckdb`` builds the same two tables in the same order
-with SQL, limited to 1 GB. The table is written to benchmarks/results/.
+with SQL, limited to 1 GB. The table is written to benchmarks/results/, beside the sizes measured before.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -114,10 +120,36 @@ def measure(engine: str, rows: int, folder: Path) -> dict[str, float]:
     """Deduplicate tables that are there; runs in a process of its own."""
     from genbank_assets.measure import peak_memory_bytes
 
+    paths = sorted(folder.glob("*.records.parquet"))
+    largest = Largest(folder / engine)
+    before = os.times()
     begun = time.perf_counter()
-    distinct = ENGINES[engine](sorted(folder.glob("*.records.parquet")), folder / engine, rows)
+    distinct = ENGINES[engine](paths, folder / engine, rows)
     seconds = time.perf_counter() - begun
-    return {"rows": rows, "seconds": seconds, "peak": peak_memory_bytes(), "distinct": distinct}
+    after = os.times()
+    shutil.rmtree(folder / engine)
+    return {
+        "rows": rows, "seconds": seconds, "cpu_seconds": after.user + after.system - before.user - before.system,
+        "peak": peak_memory_bytes(), "distinct": distinct, "scratch": largest.bytes,
+    }  # fmt: skip
+
+
+class Largest:
+    """The largest size that a folder had, looked at every second."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bytes = 0
+        self._folder = folder
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def _look(self) -> None:
+        while True:
+            sizes = 0
+            for path in self._folder.rglob("*"):
+                with contextlib.suppress(OSError):
+                    sizes += path.stat().st_size
+            self.bytes = max(self.bytes, sizes)
+            time.sleep(1)
 
 
 def main() -> None:
@@ -125,25 +157,46 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["buckets"])
+    parser.add_argument("--folder", type=Path, help="where the tables go, and are kept; a temporary folder by default")
+    parser.add_argument("--prepare", action="store_true", help="make the tables in the folder and end")
     parser.add_argument("--one", type=Path)
     options = parser.parse_args()
     if options.one:
         print(json.dumps(measure(options.engines[0], options.rows[0], options.one)))
         return
-    lines = ["| engine | rows | distinct | seconds | rows/s | peak MB |", "|---|--:|--:|--:|--:|--:|"]
+    found = {}
     for rows in options.rows:
         with tempfile.TemporaryDirectory() as name:
-            make_tables(Path(name), rows)
-            for engine in options.engines:
-                command = [sys.executable, __file__, "--rows", str(rows), "--engines", engine, "--one", name]
-                found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-                lines.append(
-                    f"| {engine} | {rows:,} | {found['distinct']:,} | {found['seconds']:.1f} "
-                    f"| {rows / found['seconds']:,.0f} | {found['peak'] / 1e6:,.0f} |"
+            folder = options.folder or Path(name)
+            folder.mkdir(parents=True, exist_ok=True)
+            if len(list(folder.glob("*.records.parquet"))) != -(-rows // FILE_ROWS):
+                make_tables(folder, rows)
+            for engine in () if options.prepare else options.engines:
+                command = [sys.executable, __file__, "--rows", str(rows), "--engines", engine, "--one", str(folder)]
+                one = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+                found[engine, rows] = (
+                    f"| {engine} | {rows:,} | {one['distinct']:,} | {one['seconds']:.1f} | {one['cpu_seconds']:.1f} "
+                    f"| {rows / one['seconds']:,.0f} | {one['peak'] / 1e6:,.0f} | {one['scratch'] / 1e9:,.1f} |"
                 )
-                print(lines[-1], flush=True)
-    text = "\n".join([f"# Deduplication, {dt.datetime.now(dt.UTC).date().isoformat()}", "", *lines, ""])
+                print(found[engine, rows], flush=True)
+    if found:
+        write(found)
+
+
+def write(found: dict[tuple[str, int], str]) -> None:
+    """Write the page of results, keeping what was measured of other sizes."""
     target = ROOT / "benchmarks" / "results" / f"dedup-{version('genbank-assets')}.md"
+    head = [
+        "| engine | rows | distinct | seconds | CPU seconds | rows/s | peak MB | largest GB of scratch |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    kept = {}
+    if target.exists() and head[0] in target.read_text():
+        lines = [line for line in target.read_text().splitlines() if line.startswith(("| buckets", "| duckdb"))]
+        cells = {line: [cell.strip() for cell in line.split("|")] for line in lines}
+        kept = {(c[1], int(c[2].replace(",", ""))): line for line, c in cells.items()}
+    lines = [line for _, line in sorted((kept | found).items())]
+    text = "\n".join([f"# Deduplication, {dt.datetime.now(dt.UTC).date().isoformat()}", "", *head, *lines, ""])
     target.parent.mkdir(exist_ok=True)
     target.write_text(text)
 

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 ROWS_PER_BUCKET = 250_000
 ROW_GROUP_ROWS = 100_000
 MAX_BUCKETS = 800  # each is an open file; the usual limit per process is 1,024
+_WRITE_BYTES = 64 * 1024  # buffered for each bucket
 
 
 def bucket_count(rows: int) -> int:
@@ -41,16 +43,19 @@ class Buckets:
 
     def add(self, frame: pl.DataFrame, bucket: pl.Series) -> None:
         """Append each row to the bucket with the given number."""
-        numbered = frame.with_columns(bucket.cast(pl.UInt32).alias("_bucket"))
-        for (number,), part in numbered.partition_by(
-            "_bucket", as_dict=True, include_key=False, maintain_order=True
-        ).items():
-            table = part.to_arrow()
-            index = int(number)
+        if frame.is_empty():
+            return
+        # Slices of one batch, because a frame per bucket took twice as long as everything else with 400 buckets.
+        numbered = frame.with_columns(bucket.cast(pl.UInt32).alias("_bucket")).sort("_bucket", maintain_order=True)
+        numbers, counts = np.unique(numbered["_bucket"].to_numpy(), return_counts=True)
+        (batch,) = numbered.drop("_bucket").to_arrow().combine_chunks().to_batches()
+        begin = 0
+        for index, rows in zip(numbers.tolist(), counts.tolist(), strict=True):
             if index not in self._writers:
-                file = self._open.enter_context((self._folder / f"{index}.arrows").open("wb"))
-                self._writers[index] = pa.ipc.new_stream(file, table.schema)
-            self._writers[index].write_table(table)
+                stream = pa.output_stream(self._folder / f"{index}.arrows", buffer_size=_WRITE_BYTES)
+                self._writers[index] = pa.ipc.new_stream(self._open.enter_context(stream), batch.schema)
+            self._writers[index].write_batch(batch.slice(begin, rows))
+            begin += rows
 
     def close(self) -> None:
         """Close the bucket files; no more rows can be added."""
