@@ -160,6 +160,14 @@ def records_of(text: bytes) -> list[bytes]:
     return re.findall(rb"(?ms)^LOCUS   .*?^//\n", text)
 
 
+def spread(text: bytes, *, among: int, seed: int) -> bytes:
+    """The same records under accessions drawn from the first ``among`` of a division."""
+    old = {int(m) for m in re.findall(rb"\bZZ(\d{8})\b", text)}
+    drawn = random.Random(seed).sample(range(1, among + 1), len(old))
+    new = dict(zip(sorted(old), drawn, strict=True))
+    return re.sub(rb"\bZZ(\d{8})\b", lambda m: b"ZZ%08d" % new[int(m[1])], text)
+
+
 def revised(text: bytes) -> bytes:
     """The next release: one of fifty records has another title.
 
