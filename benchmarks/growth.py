@@ -247,7 +247,7 @@ class Case:
         known = spread(grown(2, divisions=kinds), among=sum(e["records"] for e in first.files), seed=number)
         new = grown(2, divisions=kinds, first=50_000_000 + number * 10_000)
         text = known.replace(b"DEFINITION  ", b"DEFINITION  Daily ") + new
-        text = re.sub(rb"(?m)^(LOCUS .{50,60}) [A-Z]{3} ", rb"\1 VRL ", text)
+        text = re.sub(rb"(?m)^(LOCUS .* )[A-Z]{3}( +\d\d-[A-Z]{3}-\d{4})$", rb"\1VRL\2", text)
         publish(partition, [raw_file(partition.stage_folder("raw_files") / "nc1.flat.gz", text)], release_date=None)
         for stage in (build_records, build_unique_records):
             stage(partition, settings=self._settings, progress=note, run_id="bench")
