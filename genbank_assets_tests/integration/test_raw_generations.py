@@ -6,6 +6,7 @@ import dataclasses
 import gzip
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from genbank_assets.errors import StoreError
 from genbank_assets.ncbi.fetch import fetch_division
 from genbank_assets.ncbi.incoming import IncomingFiles
 from genbank_assets.settings import Settings
-from genbank_assets.store import Manifest, PartitionKey, PartitionRelease
+from genbank_assets.store import STAGES, Manifest, PartitionKey, PartitionRelease, publish_manifest
 from genbank_assets_tests.paths import SAMPLE
 
 PHG = PartitionKey("genbank", "phg")
@@ -210,6 +211,70 @@ def test_lists_that_say_something_else_are_a_new_generation_that_shares_its_file
     assert "evidence_file" not in last.extra
     names = {path.name for path in partition.files_folder("raw_files").iterdir()}
     assert names == {"manifest.json", NAME}
+
+
+def test_bytes_and_names_of_raw_files_are_on_the_disk_before_a_manifest_names_them(
+    settings: Settings, partition: PartitionRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        order.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        fsync(descriptor)
+
+    def replaced(source: Path, target: Path) -> None:
+        order.append(f"rename {Path(target).name}")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    made = fetch(settings)
+    named = order.index(f"rename {NAME}")
+    moved = order.index(f"rename {made.generation}")
+    published = max(at for at, what in enumerate(order) if what == "rename manifest.json")
+    assert f"sync {NAME}.part" in order[:named]
+    assert named < moved < order.index("sync raw_files", moved) < published
+
+
+def test_an_undated_release_keeps_the_time_it_was_first_fetched(settings: Settings) -> None:
+    """Its place among releases and days: another fetch must not move it."""
+    notes = settings.store.with_name("source") / "genbank" / "gbrel.txt"
+    dated = fetch(settings)
+    assert "first_fetched_at" not in dated.extra
+    undated = re.sub(r"(?m)^ {5,}[A-Z][a-z]+ \d{1,2},? \d{4}$", "", notes.read_text())
+    assert undated != notes.read_text()
+    notes.write_text(undated)
+    first = fetch(settings).extra["first_fetched_at"]
+    assert first == dated.published_at
+    change(settings, seconds=1)
+    again = fetch(settings)
+    assert (again.report.files_now, again.extra["first_fetched_at"]) == (1, first)
+
+
+def test_a_fetch_ends_what_only_earlier_releases_need(settings: Settings) -> None:
+    """Files that came of a release which went before it was whole, and releases that are not kept any more."""
+    key = settings.store / "genbank"
+    fetch(settings)
+    begun = PartitionRelease(settings.store, PHG, "0.5").stage_folder("raw_files") / "incoming"
+    here = PartitionRelease(settings.store, PHG, "0.9")
+    issued = here.stage_folder("raw_files") / "incoming"
+    other = key / "0.5" / "bct" / "raw_files" / "incoming"
+    for folder in (begun, issued, other):
+        folder.mkdir(parents=True)
+        (folder / f"{NAME}.part").write_bytes(b"x")
+    for release in ("0.8", "0.9"):
+        partition = PartitionRelease(settings.store, PHG, release)
+        for stage in STAGES:
+            earlier = Manifest(stage=stage, code_version="1", collection="genbank", release=release, division="phg",
+                               input_digest="", files=())  # fmt: skip
+            publish_manifest(earlier, partition=partition)
+    lines: list[str] = []
+    keeping = dataclasses.replace(settings, keep_releases=2, keep_replaced_seconds=0)
+    fetch_division(PHG, settings=keeping, progress=lines.append, run_id="test")
+    assert (begun.exists(), issued.exists(), other.exists()) == (False, True, True)
+    assert sorted(path.name for path in key.iterdir() if (path / "phg" / "raw_files").exists()) == ["0.5", "0.9", "1.0"]
+    assert any("release 0.8 is no longer kept" in line for line in lines)
 
 
 def test_a_store_that_is_a_file_is_a_sentence(settings: Settings) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -275,6 +276,7 @@ HOLDERS: dict[str, tuple[Callable[[dict[str, Any]], object], bool]] = {
     "a later process of the same number": (lambda mine: mine | {"started": "1"}, False),
     "a process that is none": (lambda mine: mine | {"pid": 2**22 + 1}, False),
     "a process of another host": (lambda mine: mine | {"pid": 2**22 + 1, "space": "other"}, True),
+    "a process of another host that fell silent": (lambda mine: mine | {"space": "other"}, False),
     "a program that writes something else": (lambda mine: [1], True),
     "nobody any more": (lambda mine: None, False),
 }
@@ -288,6 +290,8 @@ def test_whose_lease_is_waited_for(bucket: LocalStore, holder: str, purpose: lea
     other = f"leases/{'prune' if purpose == 'publish' else 'publish'}/{'a' * 32}"
     # A holder that may not delete truncates its lease.
     obstore.put(bucket, other, b"" if content is None else json.dumps(content).encode())
+    if "silent" in holder:
+        os.utime(Path(str(bucket.prefix), other), (time.time() - lease.EXPIRY_SECONDS - 60,) * 2)
     mine = lease.Lease(bucket, purpose=purpose, work="x")
     mine._write()
     found = mine._others("prune" if purpose == "publish" else "publish")
