@@ -13,6 +13,7 @@ import hashlib
 import os
 import secrets
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,10 +42,12 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     killed processes start with a dot and end in ``.tmp``; no reader looks at them.
 
     Raises:
-        StoreError: the file system refuses the write.
+        StoreError: the file system refuses the write, or the path is a device or a pipe.
     """
+    if is_special(path) and path.exists():
+        raise StoreError(f"cannot write {path}: it is a device or a pipe, and would be replaced; name a file")
     temporary = path.with_name(hidden_name(path.name, suffix=".tmp"))
-    with store_errors(path):
+    with store_errors(path, what="cannot write"):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
@@ -55,6 +58,21 @@ def temporary_beside(path: Path) -> Iterator[Path]:
         finally:
             with contextlib.suppress(OSError):  # must not mask the original error
                 temporary.unlink(missing_ok=True)
+
+
+def is_special(path: Path) -> bool:
+    """Return whether a path is a device, pipe, socket or open file (``/dev/stdout``), which is written in place.
+
+    Renaming a file to such a name would replace it: ``/dev/null`` for the whole machine.
+    """
+    if path.parent.resolve().is_relative_to("/proc"):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    in_devices = path.absolute().parent == Path("/dev")  # /dev/stdout may lead to an ordinary file
+    return not stat.S_ISDIR(mode) and (in_devices or not stat.S_ISREG(mode))
 
 
 def hidden_name(name: str, *, suffix: str) -> str:
@@ -103,7 +121,7 @@ def store_errors(path: Path, *, what: str = "the store cannot continue at") -> I
         reason = _REFUSALS.get(error.errno or 0)
         if reason is None:
             raise
-        raise StoreError(f"{what} {error.filename or path}: {reason}") from error
+        raise StoreError(f"{what} {error.filename2 or error.filename or path}: {reason}") from error
 
 
 _REFUSALS = {
@@ -114,6 +132,7 @@ _REFUSALS = {
     errno.EPERM: "this user may not write there",
     errno.ENOTDIR: "a part of the path is a file, not a folder",
     errno.EEXIST: "a part of the path is a file, not a folder",
+    errno.EISDIR: "it is a folder",
     errno.EIO: "the disk failed (input/output error)",
     errno.ENAMETOOLONG: "the name is too long for the file system",
 }

@@ -23,6 +23,11 @@ def one_line(text: str) -> str:
     return "".join(line + (" " if line.endswith(tuple(".:;,!?")) else "; ") for line in lines).rstrip("; ")
 
 
+def printable(name: str) -> str:
+    r"""Return a file name as valid text: bytes that were not decodable become escapes such as ``\udcff``."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def causes(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and its chain of causes; the root cause comes last."""
     one: BaseException | None = error

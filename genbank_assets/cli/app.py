@@ -42,7 +42,7 @@ from genbank_assets.cli.commands import PROGRAM, Commands, option_of
 from genbank_assets.cli.output import prepare_streams, say
 from genbank_assets.cli.progress import show_waits
 from genbank_assets.cli.services import noted_address
-from genbank_assets.errors import GenbankAssetsError, SettingsError, UsageError, causes, one_line
+from genbank_assets.errors import GenbankAssetsError, SettingsError, UsageError, causes, one_line, printable
 from genbank_assets.redaction import redacted
 from genbank_assets.settings import Settings, settings_from_environment, unknown_variables
 from genbank_assets.stopping import StopSignals
@@ -67,6 +67,7 @@ GROUPS = (
     server,
     completion,
 )
+_ANY_BYTES = {"files", "arguments"}  # files to parse; arguments of psql
 DEBUG_VARIABLE = "GENBANK_ASSETS_DEBUG"
 DISK_FULL = "53100"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show_waits(options)
     with StopSignals(say) as options.stop:
         try:
+            _check_encoding(options)
             code: int = options.run(options, _settings(options))
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -121,6 +123,22 @@ def build_parser() -> argparse.ArgumentParser:
     for group in GROUPS:
         group.add_commands(commands)
     return parser
+
+
+def _check_encoding(options: argparse.Namespace) -> None:
+    """Check that all arguments are valid text, except those that may be any bytes.
+
+    Raises:
+        UsageError: an argument contains bytes that are invalid in the environment's encoding.
+    """
+    for name, value in vars(options).items():
+        for one in value if isinstance(value, list) else [value]:
+            if name in _ANY_BYTES or not isinstance(one, str | Path) or printable(str(one)) == str(one):
+                continue
+            raise UsageError(
+                f"{printable(str(one))} contains bytes that are invalid in this environment's encoding: "
+                "set LC_ALL=C.UTF-8, or use another name"
+            )
 
 
 def _settings(options: argparse.Namespace) -> Settings:

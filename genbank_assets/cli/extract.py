@@ -32,7 +32,8 @@ def add_commands(commands: Commands) -> None:
         summary="write selected records, features or tables",
         description=(
             "Writes the records of the partitions (default: all) that meet all conditions to standard output, a file "
-            "or shards, with a manifest of their sources. The exit code is 1 if a requested accession does not exist."
+            "or shards, with a manifest of their sources. The exit code is 1 if a requested accession does not exist, "
+            "and 0 if the conditions select nothing, which is said."
         ),
         examples=[
             "extract genbank/phg --out phg.fasta.gz",
@@ -158,8 +159,8 @@ def _extract(options: argparse.Namespace, settings: Settings) -> int:
     show_progress(options)
     with _quick_start():
         from genbank_assets.extract.formats import FormatOptions
+        from genbank_assets.extract.hints import hints_of
         from genbank_assets.extract.manifest import counted_entries
-        from genbank_assets.extract.markers import notes_of
         from genbank_assets.extract.output import check_shard_size
         from genbank_assets.extract.run import extract
 
@@ -183,11 +184,11 @@ def _extract(options: argparse.Namespace, settings: Settings) -> int:
         metadata=tuple(options.metadata),
     )
     if not options.quiet:
-        for note in notes_of(selection.genes):
-            say(note)
         say(f"{counted_entries(found.entries)}{'; excluded:' if found.excluded else ''}")
         for reason, count in found.excluded.items():
             say(f"  {count:,}: {reason}", prefix="")
+        for hint in hints_of(selection, found):
+            say(hint)
     for name in found.not_found[:MAX_SHOWN]:
         say(f"not found: {name}")
     if len(found.not_found) > MAX_SHOWN:

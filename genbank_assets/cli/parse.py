@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genbank_assets.cli.commands import Commands
-from genbank_assets.errors import GenbankAssetsError
+from genbank_assets.errors import GenbankAssetsError, printable
 from genbank_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class _Task:
     stem: str
 
     def __str__(self) -> str:
-        return self.path.name
+        return printable(self.path.name)
 
 
 def add_commands(commands: Commands) -> None:
@@ -127,8 +127,10 @@ def _parsed(task: _Task) -> ParsedFile | str:
 
     try:
         return parse_file(task.path, out=task.out, stem=task.stem)
-    except (GenbankAssetsError, OSError) as error:
+    except GenbankAssetsError as error:
         return str(error)
+    except OSError as error:
+        return f"{printable(str(error.filename or task.path))}: {error.strerror}"
 
 
 def _report(task: _Task, parsed: ParsedFile | str, *, as_json: bool) -> None:
@@ -136,7 +138,7 @@ def _report(task: _Task, parsed: ParsedFile | str, *, as_json: bool) -> None:
     if isinstance(parsed, str):
         print(f"genbank-assets: {parsed}", file=sys.stderr)
         if as_json:
-            print(json.dumps({"file": task.path.name, "error": parsed}), flush=True)
+            print(json.dumps({"file": str(task), "error": parsed}), flush=True)
     elif as_json:
         print(json.dumps(dataclasses.asdict(parsed)), flush=True)
     else:

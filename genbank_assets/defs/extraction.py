@@ -13,10 +13,11 @@ from pydantic import Field
 
 from genbank_assets.defs.failures import failures
 from genbank_assets.defs.resources import MirrorResource
+from genbank_assets.durable import is_special
 from genbank_assets.errors import SettingsError
 from genbank_assets.extract.formats import FormatOptions
+from genbank_assets.extract.hints import hints_of
 from genbank_assets.extract.manifest import Extract, manifest_path
-from genbank_assets.extract.markers import notes_of
 from genbank_assets.extract.names import FORMAT_NAMES, METADATA_NAMES, ORDERS
 from genbank_assets.extract.output import check_shard_size
 from genbank_assets.extract.overview import Overview, overview
@@ -129,9 +130,9 @@ def write_extract(
     with failures(context):
         if not config.out.strip():
             raise SettingsError("out is empty: set it to the path of the file to write")
+        if is_special(Path(config.out)):
+            raise SettingsError(f"out is {config.out}, a device or a pipe: set it to the path of the file to write")
         settings, selection, path = mirror.settings(), config.selection(), Path(config.out)
-        for note in notes_of(selection.genes):
-            context.log.info(note)
         found = extract(
             selection,
             settings=settings,
@@ -143,6 +144,8 @@ def write_extract(
             metadata=tuple(config.metadata),
             progress=context.log.info,
         )
+        for hint in hints_of(selection, found):
+            context.log.info(hint)
         seen = overview(selection, settings=settings)
     manifest = manifest_path(path).resolve()
     metadata: dict[str, Any] = {

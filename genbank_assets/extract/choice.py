@@ -13,12 +13,14 @@ import pyarrow as pa
 
 from genbank_assets.extract.markers import ANY, MITOCHONDRION, Marker, folded, marker_named
 from genbank_assets.extract.selection import Selection
+from genbank_assets.flatfile.known import FEATURE_KEYS
 from genbank_assets.tables.feature_arrays import FeatureArrays, Flags
 
 #: Why a record is excluded that has none of the selected features.
 NO_FEATURE = "no such feature"
 #: Feature keys searched if a gene or product is given without a key.
 DEFAULT_KEYS = ("CDS", "rRNA", "tRNA", "tmRNA", "ncRNA", "misc_RNA")
+_SPELLING = {key.lower(): key for key in FEATURE_KEYS}
 _ORGANELLES = ("mitochondrion", "chloroplast", "plastid", "kinetoplast", "apicoplast", "chromatophore", "hydrogenosome",
                "chromoplast", "leucoplast", "proplastid", "cyanelle", "nucleomorph")  # fmt: skip
 
@@ -27,7 +29,9 @@ class FeatureChoice:
     """The features selected by a query."""
 
     def __init__(self, selection: Selection, *, keys: tuple[str, ...] = ()) -> None:
-        self._keys = selection.features or keys or (DEFAULT_KEYS if selection.asks_for_features else ())
+        self._keys = (
+            tuple(map(feature_key, selection.features)) or keys or (DEFAULT_KEYS if selection.asks_for_features else ())
+        )
         self._genes = [_matcher(name) for name in selection.genes if marker_named(name) is None]
         self._markers = [marker for name in selection.genes if (marker := marker_named(name)) is not None]
         self._products = [_matcher(name) for name in selection.products]
@@ -63,6 +67,11 @@ class FeatureChoice:
             named = _any_value(features, "gene", ambiguous) | _any_value(features, "product", ambiguous)
             found |= named & _in_organelle(batch, marker.organelle)[features.record]
         return found
+
+
+def feature_key(name: str) -> str:
+    """Return a feature key in NCBI's spelling: ``CDS`` for ``cds``; unknown keys are returned unchanged."""
+    return _SPELLING.get(name.lower(), name)
 
 
 def _in_organelle(batch: pa.RecordBatch, organelle: str) -> Flags:

@@ -10,15 +10,15 @@ import dataclasses
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from genbank_assets import __version__
 from genbank_assets.catalog.divisions import Published
-from genbank_assets.durable import store_errors
-from genbank_assets.errors import NotFoundError, SettingsError
+from genbank_assets.durable import is_special, store_errors
+from genbank_assets.errors import NotFoundError, SettingsError, StoreError
 from genbank_assets.extract.conditions import Condition, conditions_of
 from genbank_assets.extract.engine import Done, run_stretches
 from genbank_assets.extract.formats import Format, FormatOptions, format_named
@@ -66,7 +66,8 @@ def extract(
     Args:
         selection: the query.
         settings: name the store and the number of threads.
-        to: path of the file, or a binary stream; suffixes ``.gz`` and ``.zst`` select compression.
+        to: path of the file, or a binary stream; suffixes ``.gz`` and ``.zst`` select compression. A device or pipe
+            is written in place, like a stream.
         format_: one of :data:`genbank_assets.extract.names.FORMAT_NAMES`; by default ``feature`` if features are
             selected, otherwise ``fasta``.
         options: how to write entries.
@@ -84,7 +85,23 @@ def extract(
         SettingsError: the format does not support the query or the options.
         NotFoundError: a partition, release, taxon or taxonomy does not exist.
         IntegrityError: a table is damaged; nothing is published except for finished shards.
+        StoreError: the output cannot be written.
     """
+    if isinstance(to, Path) and is_special(to):
+        with _write_errors(to), to.open("wb") as stream:
+            return extract(
+                selection,
+                settings=settings,
+                to=stream,
+                format_=format_,
+                options=options,
+                order=order,
+                shard_bytes=shard_bytes,
+                manifest=manifest,
+                metadata=metadata,
+                progress=progress,
+                tables=tables,
+            )
     format_ = format_ or ("feature" if selection.asks_for_features else "fasta")
     kind = format_named(format_)
     _check_output(to, order=order, manifest=manifest, metadata=metadata)
@@ -200,9 +217,18 @@ def _written(
         return counts, output.finish()
 
 
-def _write_errors(to: Path | BinaryIO) -> AbstractContextManager[None]:
+@contextmanager
+def _write_errors(to: Path | BinaryIO) -> Iterator[None]:
     """Translate write errors to a message naming the file; broken pipes propagate unchanged."""
-    return store_errors(to if isinstance(to, Path) else Path("standard output"), what="cannot write")
+    name = str(to if isinstance(to, Path) else getattr(to, "name", ""))
+    place = Path("standard output" if name in {"", "<stdout>"} else name)
+    try:
+        with store_errors(place, what="cannot write"):
+            yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StoreError(f"cannot write {place}: {error.strerror}") from error
 
 
 def _from(every: Any, begin: int) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from genbank_assets.errors import CorruptGzipError
+from genbank_assets.errors import CorruptGzipError, printable
 from genbank_assets.flatfile.inflate import BUFFER_BYTES, inflated
 from genbank_assets.flatfile.scanner import Scanner
 from genbank_assets.schema.tables import QUARANTINE_SCHEMA
@@ -108,7 +108,7 @@ class FlatFileReader:
         self._quarantined = quarantined
         self._buffer_bytes = buffer_bytes
         self._scanner = Scanner(
-            source_file=path.name, collection=collection, section=section, release=release, **limits
+            source_file=printable(path.name), collection=collection, section=section, release=release, **limits
         )
 
     def __iter__(self) -> Iterator[tuple[Table, pa.RecordBatch]]:
@@ -151,7 +151,7 @@ class FlatFileReader:
         """Return the quarantined blocks not yet passed to ``quarantined``, with QUARANTINE_SCHEMA."""
         rows = [
             {
-                "source_file": self.path.name,
+                "source_file": printable(self.path.name),
                 "record_offset": offset,
                 "record_bytes": size,
                 "record_ordinal": ordinal,

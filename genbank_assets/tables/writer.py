@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from genbank_assets.durable import file_sha256
-from genbank_assets.errors import FlatFileError, IntegrityError, NotFoundError
+from genbank_assets.errors import FlatFileError, IntegrityError, NotFoundError, printable
 from genbank_assets.flatfile.reader import FlatFileReader
 from genbank_assets.measure import Stopwatch
 from genbank_assets.schema.tables import QUARANTINE_SCHEMA, RECORD_SCHEMA, SEQUENCE_SCHEMA
@@ -125,7 +125,7 @@ def parse_file(
     """
     if not path.is_file():
         raise NotFoundError(f"{'not a file' if path.exists() else 'no such file'}: {path}")
-    stem = stem or table_stem(path.name)
+    stem = printable(stem or table_stem(path.name))
     names = {table: f"{table}/{stem}.parquet" for table in ("records", "sequences", "quarantine")}
     with Stopwatch() as watch:
         with contextlib.ExitStack() as renames:
@@ -143,7 +143,7 @@ def parse_file(
         if not totals["quarantined"]:
             (out / names["quarantine"]).unlink(missing_ok=True)
     return ParsedFile(
-        file=path.name,
+        file=printable(path.name),
         records_file=names["records"],
         sequences_file=names["sequences"],
         quarantine_file=names["quarantine"] if totals["quarantined"] else None,

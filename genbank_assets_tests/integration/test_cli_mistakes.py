@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import pty
 import re
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.cli import main
@@ -309,6 +311,34 @@ def test_a_full_disk_behind_standard_output_is_named() -> None:
             [COMMAND, "completion", "bash"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (1, "genbank-assets: No space left on device: standard output\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["trace", "caf\udce9"],
+        ["extract", "--organism", "caf\udce9"],
+        ["parse", "x.gb", "--out", "caf\udce9"],
+        ["sql", "SELECT 'caf\udce9'"],
+    ],
+)
+def test_bytes_that_are_no_text_are_refused_in_arguments(tmp_path: Path, here: Here, arguments: list[str]) -> None:
+    done = here(*arguments, store=tmp_path)
+    check_one_line(done, code=2, says=r"udce9.* contains bytes that are invalid in this environment's encoding")
+
+
+def test_files_of_any_name_can_be_parsed(tmp_path: Path, here: Here) -> None:
+    names = [b"caf\xe9.gb", b"a b.gb", b"line\nbreak.gb"]
+    for name in names:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text(record())
+    files = [os.fsdecode(os.fsencode(tmp_path) + b"/" + name) for name in names]
+    done = here("parse", *files, "--out", str(tmp_path / "out"), "--workers", "1", "--json", store=tmp_path)
+    assert done.returncode == 0, done.stderr
+    parsed = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["file"] for one in parsed] == [r"caf\udce9.gb", "a b.gb", "line\nbreak.gb"]
+    for one in parsed:
+        table = pq.read_table(tmp_path / "out" / one["records_file"], columns=["source_file"])
+        assert table["source_file"].to_pylist() == [one["file"]]
 
 
 def test_records_and_names_cannot_send_terminal_commands(tmp_path: Path) -> None:

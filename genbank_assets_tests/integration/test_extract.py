@@ -12,14 +12,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from genbank_assets.durable import is_special
 from genbank_assets.errors import IntegrityError, NotFoundError, SettingsError, StoreError
 from genbank_assets.extract import Extract, FormatOptions, Selection, extract
 from genbank_assets.extract.citation import cite
+from genbank_assets.extract.hints import hints_of
 from genbank_assets.extract.output import Shards
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
@@ -328,7 +331,7 @@ def test_what_a_killed_run_left_goes_and_nothing_else(store_of: StoreOf, tmp_pat
 
 def test_a_full_disk_is_reported_with_the_file(store_of: StoreOf, tmp_path: Path) -> None:
     settings = store_of(phg=record("AB000001", "a" * 100_000))
-    with pytest.raises(StoreError, match="cannot write standard output: the disk is full"):  # noqa: SIM117
+    with pytest.raises(StoreError, match="cannot write /dev/full: the disk is full"):  # noqa: SIM117
         with Path("/dev/full").open("wb", buffering=0) as to:
             extract(Selection(), settings=settings, to=to)  # type: ignore[arg-type]
     (tmp_path / "file").write_text("")
@@ -391,6 +394,54 @@ def test_a_folder_is_no_file_to_write(store_of: StoreOf, tmp_path: Path) -> None
     (tmp_path / "out").mkdir()
     with pytest.raises(SettingsError, match="out is a folder: specify a file in it"):
         run(settings, tmp_path / "out")
+
+
+def test_a_pipe_is_written_in_place_and_never_replaced(store_of: StoreOf, tmp_path: Path) -> None:
+    settings = store_of(phg=record("AB000001", "acgt"))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        found = run(settings, pipe)
+        assert reader.communicate()[0] == b">AB000001.1 Record AB000001\nACGT\n"
+    assert (found.entries, found.files[0].name) == (1, "-")
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pipe", "source", "store"]
+    with pytest.raises(SettingsError, match="Parquet goes into one file"):
+        run(settings, Path("/dev/null"), format_="parquet")
+    with pytest.raises(StoreError, match="cannot write /dev/full: the disk is full"):
+        run(settings, Path("/dev/full"))
+    with pytest.raises(StoreError, match=r"cannot write /proc/x: .*is a device|cannot write /proc/x: No such file"):
+        run(settings, Path("/proc/x"))
+    with pytest.raises(StoreError, match="pipe: it is a device or a pipe, and would be replaced; name a file"):
+        run(settings, tmp_path / "out.fasta", manifest=pipe)
+
+
+def test_devices_and_open_files_are_special(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("file")
+    special = ["/dev/null", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
+    assert [path for path in special if not is_special(Path(path))] == []
+    ordinary = [tmp_path, tmp_path / "file", tmp_path / "link", tmp_path / "none", Path("/dev/shm/x")]
+    assert [path for path in ordinary if is_special(path)] == []
+
+
+def test_a_query_that_selects_nothing_says_why(store_of: StoreOf) -> None:
+    settings = store_of(phg=record("AB000001", "acgt" * 9, feature("CDS", "1..9", gene="known", product="a protein")))
+
+    def hints(**selection: Any) -> str:
+        chosen = Selection(**selection)
+        return "\n".join(hints_of(chosen, extract(chosen, settings=settings, to=io.BytesIO())))
+
+    assert hints(features=("cds",), genes=("KNOWN",)) == ""
+    assert "1 record(s) examined, none of which meets all conditions" in hints(organisms=("nobody",))
+    assert "has the gene 'unheard', and it is not one of the markers" in hints(genes=("unheard",))
+    assert "no CDS of these records has the gene 'matK' under any of its names" in hints(
+        features=("CDS",), genes=("matK",)
+    )
+    assert "product 'protein'; * matches anything, as in '*protein*'" in hints(products=("protein",))
+    assert "CDSS is not a feature key of NCBI's: did you mean CDS?" in hints(features=("CDSS",))
+    assert "has the gene" not in hints(genes=("known",), min_length=100)
+    assert "the list of accessions is empty" in hints(accessions=())
 
 
 def test_a_damaged_table_publishes_nothing(store_of: StoreOf, tmp_path: Path) -> None:
