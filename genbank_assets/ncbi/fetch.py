@@ -15,6 +15,7 @@ from collections.abc import Callable
 from genbank_assets.durable import store_errors
 from genbank_assets.errors import ReleaseError, ReleaseFlippedError
 from genbank_assets.file_lock import file_lock
+from genbank_assets.generations import readable_manifests
 from genbank_assets.measure import Stopwatch
 from genbank_assets.ncbi.catalog import COLLECTIONS, GENBANK, Collection
 from genbank_assets.ncbi.evidence import EVIDENCE_FILE, Evidence, fetch_evidence
@@ -145,7 +146,7 @@ def _extra(
 
 def _first_fetched_at(partition: PartitionRelease) -> str:
     """Return when an undated release was first fetched, which orders it among states; kept on re-issue."""
-    before = partition.manifest("raw_files")
+    before = next(readable_manifests(partition, "raw_files"), None)  # a stopped run may not have published its own
     known = (before.extra.get("first_fetched_at") or before.published_at) if before is not None else ""
     return str(known or dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
 

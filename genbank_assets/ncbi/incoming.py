@@ -15,13 +15,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from genbank_assets.durable import store_errors, sync_folder
+from genbank_assets.durable import file_sha256, store_errors, sync_folder
 from genbank_assets.errors import IntegrityError
 from genbank_assets.generations import (
     ListedFile,
     damaged_files,
     generation_name,
     link_or_copy,
+    listed_files,
     prune_generations,
     readable_manifests,
 )
@@ -105,7 +106,8 @@ class IncomingFiles:
     def publish(self, manifest: Manifest, *, grace_seconds: float) -> Manifest | None:
         """Turn the staged files into a generation and publish the manifest with it.
 
-        Readers see either the previous generation or this one. After a kill, the next run repeats this step.
+        Readers see either the previous generation or this one. After a kill, the next run repeats this step. An intact
+        generation with the same content is published again: one that a stopped run left, or that was replaced.
 
         Returns:
             The published manifest; None if nothing changed.
@@ -115,6 +117,12 @@ class IncomingFiles:
             self.discard()
             prune_generations(self._partition, "raw_files", grace_seconds=grace_seconds)
             return None
+        existing = self._existing(manifest)
+        if existing is not None:
+            publish_manifest(existing, partition=self._partition)
+            self.discard()
+            prune_generations(self._partition, "raw_files", grace_seconds=grace_seconds)
+            return dataclasses.replace(existing, report=manifest.report)
         with store_errors(self._stage_folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             for entry in manifest.files:
@@ -137,9 +145,27 @@ class IncomingFiles:
         prune_generations(self._partition, "raw_files", grace_seconds=grace_seconds)
         return manifest
 
+    def _existing(self, manifest: Manifest) -> Manifest | None:
+        """Return an intact generation with the content of ``manifest``, if there is one."""
+        for found in readable_manifests(self._partition, "raw_files"):
+            same = bool(found.generation) and found.digest == manifest.digest
+            if same and all(self._is_same(file, self._partition.folder_of(found)) for file in listed_files(found)):
+                return found
+        return None
+
+    def _is_same(self, file: ListedFile, folder: Path) -> bool:
+        """Return whether a generation has the file whole: verified when it was found, or now."""
+        if self._linked.get(file.name) == folder / file.name:
+            return True
+        if file.sha256 is None:  # made here rather than fetched: compared with what was made now
+            staged = self.folder / file.name
+            file = dataclasses.replace(file, sha256=file_sha256(staged) if staged.is_file() else "")
+        return file.is_whole(folder, recheck=True)
+
     def _is_whole(self, published: Manifest) -> bool:
         """Return whether the published generation is intact; a file that had to be fetched again was damaged."""
-        fetched = any((self.folder / str(entry["name"])).is_file() for entry in published.files)
+        names = [str(entry["name"]) for entry in published.files]
+        fetched = any(name not in self._linked and (self.folder / name).is_file() for name in names)
         damaged = fetched or damaged_files(published, partition=self._partition, recheck=False)
         return bool(published.generation) and not damaged
 

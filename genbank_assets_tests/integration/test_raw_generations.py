@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import gzip
 import json
 import os
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
 from genbank_assets.errors import StoreError
+from genbank_assets.ncbi import fetch as fetch_module
+from genbank_assets.ncbi import incoming
 from genbank_assets.ncbi.fetch import fetch_division
 from genbank_assets.ncbi.incoming import IncomingFiles
 from genbank_assets.settings import Settings
@@ -82,10 +86,10 @@ def test_a_file_is_the_one_that_is_here_only_if_all_that_the_source_says_is_the_
 def test_an_entry_whose_note_is_of_another_state_is_not_taken(settings: Settings, partition: PartitionRelease) -> None:
     fetch(settings)
     entry = dict(fetch(settings).files[0])
-    incoming = IncomingFiles(partition)
-    incoming.folder.mkdir()
-    shutil.copy(place(partition), incoming.folder / NAME)
-    incoming.note(entry | {"etag": "of another state"})
+    staged = IncomingFiles(partition)
+    staged.folder.mkdir()
+    shutil.copy(place(partition), staged.folder / NAME)
+    staged.note(entry | {"etag": "of another state"})
     published = partition.files_folder("raw_files")
     partition.manifest_path("raw_files").unlink()
     shutil.rmtree(published)
@@ -166,8 +170,8 @@ def test_a_file_that_0_1_0_moved_into_place_before_it_was_killed_is_taken_if_it_
         entry = dict(fetch(settings).files[0])
         content = place(partition).read_bytes()
         shutil.rmtree(partition.stage_folder("raw_files"))
-        incoming = IncomingFiles(partition)
-        incoming.note(entry)
+        staged = IncomingFiles(partition)
+        staged.note(entry)
         moved = partition.stage_folder("raw_files") / NAME
         moved.write_bytes(content[:4] + bytes([content[4] ^ wrong]) + content[5:])  # a time: it inflates all the same
         assert fetch(settings).report.files_now == int(wrong)
@@ -188,6 +192,91 @@ def test_a_release_that_is_issued_again_is_a_new_generation_and_the_old_one_stay
     assert path.read_bytes() == before
     fetch(dataclasses.replace(settings, keep_replaced_seconds=0))
     assert not path.exists()
+
+
+def stopped(settings: Settings, what: str) -> None:
+    """A fetch that a full disk stops at this function of the publication."""
+
+    def full(*_: object, **__: object) -> None:
+        raise StoreError("the disk is full")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(incoming, what, full)
+        with pytest.raises(StoreError, match="the disk is full"):
+            fetch(settings)
+
+
+def test_a_generation_that_was_not_published_before_a_stop_is_published_by_the_next_run(
+    settings: Settings, partition: PartitionRelease
+) -> None:
+    (settings.store.with_name("source") / "genbank" / "gbdel.txt").write_text("GBPHG|AB000001\n")
+    undisturbed = fetch(dataclasses.replace(settings, store=settings.store.with_name("other")))
+    stopped(settings, "publish_manifest")
+    again = fetch(settings)
+    assert (again.report.files_now, again.generation) == (0, undisturbed.generation)
+    assert {path.name for path in partition.stage_folder("raw_files").iterdir()} == {"manifest.json", again.generation}
+    assert {path.name for path in partition.files_folder("raw_files").iterdir()} == {
+        "manifest.json", "evidence.parquet", NAME,
+    }  # fmt: skip
+    assert partition.manifest("raw_files") is not None
+
+
+@pytest.mark.parametrize("damaged", ["", NAME, "evidence.parquet"])
+def test_an_issue_that_comes_back_is_the_generation_that_it_was_unless_that_is_damaged(
+    settings: Settings, partition: PartitionRelease, damaged: str
+) -> None:
+    (settings.store.with_name("source") / "genbank" / "gbdel.txt").write_text("GBPHG|AB000001\n")
+    path = source_file(settings)
+    issue, times = path.read_bytes(), path.stat().st_mtime_ns
+    first = fetch(settings)
+    change(settings, seconds=1)
+    assert fetch(settings).generation != first.generation
+    path.write_bytes(issue)
+    os.utime(path, ns=(times, times))
+    if damaged:
+        there = partition.folder_of(first) / damaged
+        content = there.read_bytes()
+        there.unlink()
+        there.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    again = fetch(settings)
+    assert again.digest == first.digest
+    assert (again.generation == first.generation) == (not damaged)
+    assert again.report.files_now == int(damaged == NAME)
+    assert place(partition).read_bytes() == issue
+
+
+def test_files_left_by_a_stopped_fetch_of_another_issue_change_nothing(
+    settings: Settings, partition: PartitionRelease
+) -> None:
+    path = source_file(settings)
+    issue, times = path.read_bytes(), path.stat().st_mtime_ns
+    first = fetch(settings)
+    change(settings, seconds=1)
+    stopped(settings, "generation_name")
+    path.write_bytes(issue)
+    os.utime(path, ns=(times, times))
+    again = fetch(settings)
+    assert (again.published_at, again.report.files_now) == (first.published_at, 0)
+    assert {path.name for path in partition.stage_folder("raw_files").iterdir()} == {"manifest.json", first.generation}
+
+
+def test_a_release_without_a_date_keeps_the_time_of_a_fetch_that_stopped_before_its_publication(
+    settings: Settings, partition: PartitionRelease
+) -> None:
+    notes = settings.store.with_name("source") / "genbank" / "gbrel.txt"
+    notes.write_text("\n".join(line for line in notes.read_text().splitlines() if "2026" not in line) + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fetch_module, "dt", SimpleNamespace(datetime=EarlierTime, UTC=dt.UTC))
+        stopped(settings, "publish_manifest")
+    assert fetch(settings).extra["first_fetched_at"] == "2026-01-01T00:00:00+00:00"
+
+
+class EarlierTime(dt.datetime):
+    """A clock that stands still."""
+
+    @classmethod
+    def now(cls, tz: dt.tzinfo | None = None) -> EarlierTime:
+        return cls(2026, 1, 1, tzinfo=tz)
 
 
 def test_lists_that_say_something_else_are_a_new_generation_that_shares_its_files(
