@@ -19,8 +19,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from genbank_assets.durable import file_sha256
+from genbank_assets.durable import file_sha256, hidden_name, store_errors
 from genbank_assets.errors import IntegrityError
+from genbank_assets.generations import remove_folder
 from genbank_assets.ncbi.taxonomy_files import ARCHIVE, FetchedTaxonomy, taxonomy_folder
 from genbank_assets.schema.taxonomy import SCHEMAS
 from genbank_assets.store import MANIFEST, write_atomically
@@ -29,6 +30,7 @@ from genbank_assets.tables.taxdump import taxonomy_frames
 # Increment when the content of the tables changes.
 CODE_VERSION = "1"
 ROW_GROUP_ROWS = 50_000
+_BUILDING = ".building."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,28 +76,58 @@ def build_taxonomy(
     """
     generation = hashlib.sha256(f"{fetched.sha256} {CODE_VERSION}".encode()).hexdigest()[:16]
     folder = taxonomy_folder(store) / fetched.date
+    for left in folder.glob(f"{_BUILDING}*"):  # by a killed run
+        shutil.rmtree(left, ignore_errors=True)
     previous = read_manifest(folder)
     if previous is not None and previous.generation == generation and _is_whole(folder, previous):
         progress(f"nothing changed: the taxonomy of {fetched.date} is in place")
         return previous, False
     out = folder / generation
-    shutil.rmtree(out, ignore_errors=True)  # left by a killed run
-    out.mkdir(parents=True)
-    _link(fetched.path, out / ARCHIVE)
-    entries = tuple(_write_tables(fetched.path, out))
-    manifest = TaxonomyManifest(
-        date=fetched.date,
-        generation=generation,
-        code_version=CODE_VERSION,
-        archive={"url": fetched.url, "md5": fetched.md5, "sha256": fetched.sha256, "bytes": fetched.bytes},
-        files=entries,
-    )
-    progress(", ".join(f"{entry['rows']:,} {entry['name'].removesuffix('.parquet')}" for entry in entries))
-    write_atomically(folder / MANIFEST, (json.dumps(dataclasses.asdict(manifest), indent=1) + "\n").encode())
+    manifest = _intact(folder, generation)
+    is_new = manifest is None
+    if manifest is None:
+        manifest = _built(fetched, out)
+    progress(", ".join(f"{entry['rows']:,} {entry['name'].removesuffix('.parquet')}" for entry in manifest.files))
+    _write_manifest(folder, manifest)
     for old in folder.iterdir():  # current readers may use the previous one
         if old.is_dir() and old.name not in {generation, previous.generation if previous else ""}:
             shutil.rmtree(old, ignore_errors=True)
-    return manifest, True
+    return manifest, is_new
+
+
+def _intact(folder: Path, generation: str) -> TaxonomyManifest | None:
+    """Return the manifest of a generation that was replaced, or not published before a stop, if it is whole."""
+    try:
+        manifest = read_manifest(folder / generation)
+    except IntegrityError:
+        return None
+    return manifest if manifest is not None and _is_whole(folder, manifest, recheck=True) else None
+
+
+def _built(fetched: FetchedTaxonomy, out: Path) -> TaxonomyManifest:
+    """Build the tables in a hidden folder, which becomes ``out`` when they are complete."""
+    building = out.with_name(hidden_name(f"{_BUILDING[1:]}{out.name}", suffix=""))
+    with store_errors(out):
+        try:
+            building.mkdir(parents=True)
+            _link(fetched.path, building / ARCHIVE)
+            manifest = TaxonomyManifest(
+                date=fetched.date,
+                generation=out.name,
+                code_version=CODE_VERSION,
+                archive={"url": fetched.url, "md5": fetched.md5, "sha256": fetched.sha256, "bytes": fetched.bytes},
+                files=tuple(_write_tables(fetched.path, building)),
+            )
+            _write_manifest(building, manifest)
+            remove_folder(out)  # if it is there, it is damaged or of an earlier version
+            building.replace(out)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    return manifest
+
+
+def _write_manifest(folder: Path, manifest: TaxonomyManifest) -> None:
+    write_atomically(folder / MANIFEST, (json.dumps(dataclasses.asdict(manifest), indent=1) + "\n").encode())
 
 
 def read_manifest(folder: Path) -> TaxonomyManifest | None:
@@ -113,10 +145,15 @@ def read_manifest(folder: Path) -> TaxonomyManifest | None:
         raise IntegrityError(f"{folder / MANIFEST} cannot be read: {error}") from error
 
 
-def _is_whole(folder: Path, manifest: TaxonomyManifest) -> bool:
-    """Return whether all tables exist with the right sizes."""
-    paths = [(folder / manifest.generation / entry["name"], entry["bytes"]) for entry in manifest.files]
-    return all(path.is_file() and path.stat().st_size == size for path, size in paths)
+def _is_whole(folder: Path, manifest: TaxonomyManifest, *, recheck: bool = False) -> bool:
+    """Return whether all tables exist with the right sizes and, with ``recheck``, the right digests."""
+    paths = [(folder / manifest.generation / entry["name"], entry) for entry in manifest.files]
+    return all(
+        path.is_file()
+        and path.stat().st_size == entry["bytes"]
+        and (not recheck or file_sha256(path) == entry["sha256"])
+        for path, entry in paths
+    )
 
 
 def _link(archive: Path, target: Path) -> None:

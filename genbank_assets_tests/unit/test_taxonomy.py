@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genbank_assets.errors import IntegrityError, NotFoundError
+from genbank_assets.errors import IntegrityError, NotFoundError, StoreError
 from genbank_assets.ncbi.tar_stream import members
 from genbank_assets.ncbi.taxonomy import archive_date
 from genbank_assets.ncbi.taxonomy_files import FetchedTaxonomy
+from genbank_assets.tables import taxonomy as taxonomy_tables
 from genbank_assets.tables.clades import Taxonomy, open_taxonomy
 from genbank_assets.tables.nested_set import nested_set
 from genbank_assets.tables.taxonomy import build_taxonomy, kept_dates, table_path
@@ -151,6 +152,33 @@ def test_a_later_archive_of_a_day_takes_its_place(tmp_path: Path) -> None:
     assert taxonomy.find("another").taxon_id == 21
     build(tmp_path, content(), date="2025-12-01")
     assert kept_dates(tmp_path / "store") == ["2025-12-01", "2026-01-01"]
+
+
+def test_an_archive_that_comes_back_has_the_tables_that_it_had_unless_they_are_damaged(tmp_path: Path) -> None:
+    first, other = build(tmp_path, content()), content(names=[*NAMES, (21, "another", "", "synonym")])
+    nodes = table_path(tmp_path / "store", first.manifest, "nodes")
+    inode, bytes_of_it = nodes.stat().st_ino, nodes.read_bytes()
+    build(tmp_path, other)
+    assert build(tmp_path, content()).manifest == first.manifest
+    assert nodes.stat().st_ino == inode
+    build(tmp_path, other)
+    nodes.write_bytes(bytes_of_it[:-5] + b"x" + bytes_of_it[-4:])
+    build(tmp_path, content())
+    assert nodes.read_bytes() == bytes_of_it
+
+
+def test_tables_are_not_touched_by_an_archive_that_fails(tmp_path: Path) -> None:
+    first = build(tmp_path, content())
+    nodes = table_path(tmp_path / "store", first.manifest, "nodes")
+    nodes.unlink()  # so that they are made again
+    (nodes.parents[1] / ".building.left").mkdir()  # by a killed run
+    before = {path.name for path in nodes.parent.iterdir()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(taxonomy_tables, "_write_tables", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        with pytest.raises(StoreError, match="the disk is full"):
+            build(tmp_path, content())
+    assert {path.name for path in nodes.parent.iterdir()} == before
+    assert {path.name for path in nodes.parents[1].iterdir()} == {"manifest.json", first.manifest.generation}
 
 
 @pytest.mark.parametrize(
