@@ -35,7 +35,7 @@ _REPORT = ("report", "run_id", "made_at", "created_at", "published_at")
 
 def end_state(store: Path, *, database: str, objects: Path) -> State:
     """Return files, rows and objects by name, for comparison."""
-    return {"files": dict(_files(store)), "rows": dict(_rows(database)), "objects": dict(_objects(objects))}
+    return {"files": dict(store_files(store)), "rows": dict(table_rows(database)), "objects": dict(_objects(objects))}
 
 
 def without_history(state: State) -> State:
@@ -71,7 +71,7 @@ def _first_difference(ours: Any, theirs: Any) -> str:
     return f"{len(ours)} instead of {len(theirs)} rows: {str(mine[:2])[:400]} instead of {str(other[:2])[:400]}"
 
 
-def _files(store: Path) -> Iterator[tuple[str, Any]]:
+def store_files(store: Path) -> Iterator[tuple[str, Any]]:
     """Return every path of the store with its content, if that depends on the data rather than the run."""
     for path in sorted(store.rglob("*")):
         name = str(path.relative_to(store))
@@ -105,7 +105,7 @@ def _objects(folder: Path) -> Iterator[tuple[str, Any]]:
             )
 
 
-def _rows(url: str) -> Iterator[tuple[str, Any]]:
+def table_rows(url: str) -> Iterator[tuple[str, Any]]:
     """Return the rows of each table in a stable order with ids replaced by names, the tables, and active sessions."""
     with psycopg.connect(url) as connection:
         tables = connection.execute(

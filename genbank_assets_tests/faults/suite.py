@@ -32,14 +32,16 @@ SCENARIO = (
     ("second", "release"), ("first_again", "refused"), ("second_again", "release"), ("second_again", LATER),
     ("second", "release"), ("second", "prune"),
 )  # fmt: skip
+NEEDED = {0, 5}  # the first issue of each release, without which later steps cannot run
 ONCE_MORE = ("release", OLDER, LATER, "prune")
 # Kind of disturbance and its weight; those that need a separate file system for the store are skipped without one.
 WAYS = {
     "run": 5, "all": 3, "worker": 3, "stop": 1, "postgres": 4, "backend": 2, "s3": 4, "both servers": 1, "full": 4,
-    "read-only": 1, "clock": 2, "full at a name": 3, "kill at a name": 3,
+    "read-only": 1, "clock": 2, "full at a name": 3, "kill at a name": 3, "full at a manifest": 2,
+    "kill at a manifest": 2,
 }  # fmt: skip
 # Applied before the step starts, rather than at some moment.
-BEFOREHAND = {"read-only", "full at a name", "kill at a name"}
+BEFOREHAND = {"read-only", *(way for way in WAYS if " at a " in way)}
 DATA_SEED = 11
 
 
@@ -79,7 +81,7 @@ class Round:
     def run(self, *, points: int) -> None:
         """Run all steps, with at most ``points`` disturbances."""
         done: list[str] = []
-        for offered, step in SCENARIO:
+        for place, (offered, step) in enumerate(SCENARIO):
             getattr(self._world.source, offered)()
             before = self._result.points
             for _ in range(min(self._draw.choice([1, 2, 3, 4, 5]), points)):
@@ -87,7 +89,7 @@ class Round:
                     break
             attempts = self._result.points - before
             points -= attempts
-            if not (attempts and self.skips and step != "release"):
+            if not (attempts and self.skips and place not in NEEDED):
                 self.undisturbed(step)
             if step not in {"release", "refused"}:
                 done.append(step)
@@ -119,8 +121,9 @@ class Round:
         # Drawn in advance, so that a seed always gives the same disturbances.
         size, pause = self._draw.choice([0, 4, 16, 64, 128, 256, 512, 1024]), self._draw.uniform(0, 1.5)
         off = self._draw.choice([-1, 1]) * 10 ** self._draw.uniform(1, 7)
-        number = 1 + int(39 * pause / 1.5)
-        more = {"FAULTS_RENAME": f"{way.split()[0]} {number}"} if way.endswith("at a name") else {}
+        how, _, what = way.partition(" at a ")
+        number = 1 + int({"name": 39, "manifest": 6}.get(what, 0) * pause / 1.5)
+        more = {"FAULTS_RENAME": f"{how} {number}{' manifest.json' * (what == 'manifest')}"} if what else {}
         if way == "read-only":
             self._world.remount("ro")
         step = self._world.start(name, **more)
