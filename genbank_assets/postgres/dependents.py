@@ -1,92 +1,96 @@
-"""Preserves users' views on this package's tables, while these are replaced.
+"""Preserves what users made on this package's tables, views and functions, while these are replaced.
 
-A view that cannot be recreated, because one of its columns is gone, does not block an upgrade: its definition is saved
-in the table ``genbank.view_aside``, with the reason.
+Views, functions, foreign keys, defaults, indexes, rules, triggers, policies, statistics, publications and grants are
+recreated. What cannot be recreated, because a column is gone for example, does not block an upgrade: its statements are
+saved in the table ``genbank.view_aside``, with the reason. Only what would take a user's rows along blocks it. Dropping
+belongs to the callers, with CASCADE, within the same transaction.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import LiteralString
 
 import psycopg
-from psycopg import sql
 
+from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres.connection import Session
 from genbank_assets.postgres.sql_files import query
 
 
 @dataclasses.dataclass(frozen=True)
-class DroppedView:
-    """A user's view that was dropped and will be recreated.
+class Dependent:
+    """An object of a user that goes with ours and will be recreated.
 
     Attributes:
-        schema: its schema.
-        name: its name.
-        is_materialized: whether it is a materialized view.
-        definition: its SELECT, as printed by PostgreSQL.
-        owner: the role that owns it.
-        comment: its comment, if any.
-        grants: (grantee, privilege, whether it is grantable).
+        kind: such as ``view``.
+        name: its name with schema.
+        statements: recreate it, with owner, comments and grants.
     """
 
-    schema: str
+    kind: str
     name: str
-    is_materialized: bool
-    definition: str
-    owner: str
-    comment: str | None
-    grants: tuple[tuple[str, str, bool], ...]
-
-    @property
-    def identifier(self) -> sql.Identifier:
-        """Quoted name with schema."""
-        return sql.Identifier(self.schema, self.name)
+    statements: tuple[str, ...]
 
 
-def drop_dependents(session: Session, ours: Sequence[str]) -> list[DroppedView]:
-    """Drop all direct and indirect users' views on these relations; return them in order of dependency."""
-    found = []
-    for schema, name, kind, definition, owner, comment in session.execute(
-        query("dependents.find"), {"ours": list(ours)}
-    ):
-        grants = tuple(session.execute(query("dependents.grants"), [f'"{schema}"."{name}"']))
-        found.append(DroppedView(schema, name, kind == "m", definition, owner, comment, grants))
-    for view in reversed(found):
-        kind = "MATERIALIZED VIEW" if view.is_materialized else "VIEW"
-        _run(session, sql.SQL(f"DROP {kind} {{}}").format(view.identifier))
-    return found
+def find_dependents(
+    session: Session, relations: Sequence[str], *, functions: Sequence[str] = (), indexes: Sequence[str] = ()
+) -> list[Dependent]:
+    """Return everything of users that depends on ours, in an order in which it can be recreated.
+
+    Args:
+        session: the transaction that replaces ours.
+        relations: our tables or views that will be dropped.
+        functions: our functions that will be dropped.
+        indexes: our indexes on these tables; others are users'.
+
+    Raises:
+        DatabaseError: an object cannot be dropped without a user's rows, or not be recreated.
+    """
+    names = {"relations": list(relations), "functions": list(functions), "indexes": list(indexes)}
+    found = [
+        *session.execute(_inserted("dependents.find"), names),
+        *session.execute(_inserted("dependents.on_ours"), names),
+    ]
+    for _, name, statements in found:
+        if statements is None:
+            raise DatabaseError(
+                f"the schema cannot be upgraded, because {name} depends on what is replaced and cannot be "
+                "recreated: drop it and run this again"
+            )
+    return [Dependent(kind, name, tuple(s for s in statements if s)) for kind, name, statements in found]
 
 
-def restore(session: Session, views: Sequence[DroppedView], *, progress: Callable[[str], None]) -> None:
-    """Recreate the views; save those that fail in ``genbank.view_aside``."""
-    for view in views:
+def restore(session: Session, dependents: Sequence[Dependent], *, progress: Callable[[str], None]) -> None:
+    """Recreate the objects; save those that fail in ``genbank.view_aside``."""
+    for one in dependents:
         try:
             with session.savepoint():
-                _create(session, view)
+                for statement in one.statements:
+                    _run(session, statement)
         except psycopg.Error as error:
             reason = str(error).strip().splitlines()[0]
             session.execute(query("dependents.aside"))
             session.execute(
                 "INSERT INTO genbank.view_aside (name, definition, reason) VALUES (%s, %s, %s)",
-                [f"{view.schema}.{view.name}", view.definition, reason],
+                [one.name, ";\n".join(one.statements), reason],
             )
-            progress(f"the view {view.schema}.{view.name} cannot be recreated ({reason}): see genbank.view_aside")
+            progress(f"the {one.kind} {one.name} cannot be recreated ({reason}): see genbank.view_aside")
 
 
-def _create(session: Session, view: DroppedView) -> None:
-    kind = "MATERIALIZED VIEW" if view.is_materialized else "VIEW"
-    text = f"CREATE {kind} {{}} AS {{}}"
-    _run(session, sql.SQL(text).format(view.identifier, sql.SQL(view.definition)))
-    _run(session, sql.SQL(f"ALTER {kind} {{}} OWNER TO {{}}").format(view.identifier, sql.Identifier(view.owner)))
-    for grantee, privilege, grantable in view.grants:
-        option = " WITH GRANT OPTION" if grantable else ""
-        text = f"GRANT {privilege} ON {{}} TO {grantee}{option}"
-        _run(session, sql.SQL(text).format(view.identifier))
-    if view.comment is not None:
-        comment = sql.SQL(f"COMMENT ON {kind} {{}} IS {{}}")
-        _run(session, comment.format(view.identifier, sql.Literal(view.comment)))
+def grant_defaults(session: Session, relation: str) -> None:
+    """Grant the schema's default privileges on a relation of ours that was created in another schema."""
+    for (statement,) in session.execute(query("dependents.default_grants"), {"relation": relation}):
+        _run(session, statement)
 
 
-def _run(session: Session, statement: sql.Composed) -> None:
-    session.execute(statement.as_string())
+def _inserted(name: LiteralString) -> LiteralString:
+    text = query(name)
+    for part in ("dependents.grants", "dependents.policies"):
+        text = text.replace("{" + part.split(".")[1] + "}", query(part))
+    return text
+
+
+def _run(session: Session, statement: str) -> None:
+    session.execute(statement)  # as PostgreSQL's own functions print it

@@ -8,13 +8,13 @@ decides when to migrate.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 
 from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.ddl import record_columns
-from genbank_assets.postgres.dependents import drop_dependents, restore
+from genbank_assets.postgres.dependents import find_dependents, grant_defaults, restore
 from genbank_assets.postgres.partitions import partition_name, table_statement
 from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.statements import PARTITIONED, indexes, table_statements
@@ -23,6 +23,14 @@ from genbank_assets.postgres.statements import PARTITIONED, indexes, table_state
 _LATER = frozenset({"other_lines"})
 _OLD = ("record_presence", "record_event", "feature", "reference", "record", "sequence", "division_release",
         "source_file", "release")  # fmt: skip
+_OLD_VIEWS = ("release_changes", "record_lineage")
+_OLD_INDEXES = ("feature_interval",)  # that are no longer made
+# Our own functions of all earlier versions, by name; what somebody else made in the schema stays.
+_OLD_FUNCTIONS = (
+    "attach_evidence", "begin_file", "daily_date", "features_in", "features_with", "finish_file", "is_elsewhere",
+    "mark_absent", "merge_file", "note_places", "only_daily", "plan_file", "records_as_of", "release_key",
+    "remove_records", "wanted_ordinals",
+)  # fmt: skip
 _SMALL = ("release", "division", "division_release", "source_file")
 _LEDGER = "SELECT coalesce(max(source_file_id), 0), count(*) FROM genbank.source_file"
 _MARK_COPIED = "INSERT INTO genbank_next.copied (name) VALUES (%s)"
@@ -140,10 +148,13 @@ def _swap(
             "an earlier version of this package has loaded while the schema was brought to version 5: stop it and run "
             "this again"
         )
-    dropped = drop_dependents(session, [*_OLD, "release_changes", "record_lineage"])
+    known = [*(index.name for index in indexes()), *_OLD_INDEXES]
+    dependents = find_dependents(session, [*_OLD, *_OLD_VIEWS], functions=_OLD_FUNCTIONS, indexes=known)
     _run(session, (files("genbank_assets.postgres") / "migrations" / "0005_partitions.sql").read_text("utf-8"))
+    drop_functions(session, _OLD_FUNCTIONS)
+    _run(session, f"DROP VIEW IF EXISTS {', '.join(f'genbank.{view}' for view in _OLD_VIEWS)} CASCADE")
     for table in _OLD:
-        _run(session, f"DROP TABLE genbank.{table}")
+        _run(session, f"DROP TABLE genbank.{table} CASCADE")
     for collection, section in divisions:
         for table in PARTITIONED:
             name = partition_name(table, collection=collection, section=section)
@@ -162,10 +173,21 @@ def _swap(
     ]
     for name in (*_SMALL, *collections):
         _run(session, f"ALTER TABLE genbank_next.{name} SET SCHEMA genbank")
+        grant_defaults(session, name)
     session.execute("ALTER SEQUENCE genbank_next.record_number SET SCHEMA genbank")
     session.execute("DROP SCHEMA genbank_next CASCADE")
     finish(session)
-    restore(session, dropped, progress=progress)
+    restore(session, dependents, progress=progress)
+
+
+def drop_functions(session: Session, names: Sequence[str]) -> None:
+    """Drop this package's functions of these names, with everything that depends on them."""
+    for (signature,) in session.execute(
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'genbank'::regnamespace "
+        "AND proname = ANY (%s)",
+        [list(names)],
+    ):
+        _run(session, f"DROP FUNCTION IF EXISTS {signature} CASCADE")
 
 
 def _run(session: Session, statement: str) -> None:

@@ -19,8 +19,8 @@ from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres import leases
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.ddl import comment_statement
-from genbank_assets.postgres.dependents import drop_dependents, restore
-from genbank_assets.postgres.repartition import repartition
+from genbank_assets.postgres.dependents import find_dependents, restore
+from genbank_assets.postgres.repartition import drop_functions, repartition
 from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.statements import REFRESHED, sql_text, table_statements
 
@@ -38,6 +38,7 @@ def migration_steps() -> dict[int, str]:
 SCHEMA_VERSION = max(migration_steps())
 _PARTITIONED_VERSION = 5
 _VIEW = re.compile(r"^CREATE OR REPLACE VIEW genbank\.(\w+)", re.MULTILINE)
+_FUNCTION = re.compile(r"^CREATE OR REPLACE FUNCTION genbank\.(\w+)", re.MULTILINE)
 
 
 def ensure_schema(database: Database, *, progress: Callable[[str], None] = lambda line: None) -> SqlTotals:
@@ -103,27 +104,29 @@ def _refresh(session: Session, described: str, progress: Callable[[str], None]) 
     """Recreate views, functions and comments that differ from this package's, and record the version."""
     if _code_description() not in described:
         for name in REFRESHED:
-            if name == "views":
-                _replace_views(session, progress)
-            else:
-                _run(session, sql_text(name))
+            _replace(session, sql_text(name), progress=progress)
     _run(session, comment_statement())
     _run(session, f"COMMENT ON SCHEMA genbank IS '{_description()}'")
     session.execute("INSERT INTO genbank.schema_version (version) VALUES (%s) ON CONFLICT DO NOTHING", [SCHEMA_VERSION])
 
 
-def _replace_views(session: Session, progress: Callable[[str], None]) -> None:
-    """Replace views in place, which keeps users' views; recreate those whose columns were removed or changed."""
+def _replace(session: Session, text: str, *, progress: Callable[[str], None]) -> None:
+    """Replace views and functions in place, which keeps what users made on them.
+
+    If columns, arguments or results were removed or changed, PostgreSQL refuses: then ours are dropped and created
+    again, and so is what users made on them.
+    """
     try:
         with session.savepoint():
-            _run(session, sql_text("views"))
-    except psycopg.errors.InvalidTableDefinition:
-        names = _VIEW.findall(sql_text("views"))
-        dropped = drop_dependents(session, names)
-        for name in reversed(names):
-            _run(session, f"DROP VIEW IF EXISTS genbank.{name}")
-        _run(session, sql_text("views"))
-        restore(session, dropped, progress=progress)
+            _run(session, text)
+    except (psycopg.errors.InvalidTableDefinition, psycopg.errors.InvalidFunctionDefinition):
+        views, functions = _VIEW.findall(text), _FUNCTION.findall(text)
+        dependents = find_dependents(session, views, functions=functions)
+        drop_functions(session, functions)
+        for name in reversed(views):
+            _run(session, f"DROP VIEW IF EXISTS genbank.{name} CASCADE")
+        _run(session, text)
+        restore(session, dependents, progress=progress)
 
 
 def _description() -> str:

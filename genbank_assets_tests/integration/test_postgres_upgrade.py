@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from genbank_assets.errors import DatabaseError
-from genbank_assets.postgres import repartition
+from genbank_assets.postgres import repartition, versions
 from genbank_assets.postgres.connection import Database
 from genbank_assets.postgres.versions import SCHEMA_VERSION, ensure_schema
 from genbank_assets.settings import Settings
@@ -142,6 +142,104 @@ def test_what_others_made_stays(old: str) -> None:
     finally:
         with psycopg.connect(old) as connection:
             connection.execute("DROP OWNED BY gba_other; DROP ROLE gba_other")
+
+
+THEIRS = [
+    "CREATE MATERIALIZED VIEW public.counts WITH (fillfactor = 90) AS SELECT accession, count(*) AS n "
+    "FROM genbank.record GROUP BY 1 WITH NO DATA",
+    "CREATE UNIQUE INDEX counts_accession ON public.counts (accession)",
+    "COMMENT ON COLUMN public.counts.n IS 'records'",
+    "CREATE VIEW public.guarded WITH (security_barrier) AS SELECT accession, version FROM genbank.record",
+    "CREATE FUNCTION public.on_insert() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    "CREATE TRIGGER instead INSTEAD OF INSERT ON public.guarded FOR EACH ROW EXECUTE FUNCTION public.on_insert()",
+    "CREATE TRIGGER mine AFTER INSERT ON genbank.record FOR EACH ROW EXECUTE FUNCTION public.on_insert()",
+    "CREATE FUNCTION public.number() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM genbank.record; END",
+    "CREATE FUNCTION genbank.mine(r genbank.record) RETURNS text LANGUAGE sql AS 'SELECT r.accession'",
+    "CREATE VIEW public.on_functions AS SELECT public.number(), accession, genbank.release_key('1.0') "
+    "FROM genbank.records_as_of('genbank', '1.0')",
+    "REVOKE ALL ON FUNCTION public.number() FROM PUBLIC",
+    "CREATE TABLE public.notes (collection text, release text, major integer[] DEFAULT genbank.release_key('1.0'), "
+    "CONSTRAINT known FOREIGN KEY (collection, release) REFERENCES genbank.release)",
+    "INSERT INTO public.notes VALUES ('genbank', '1.0', '{7}')",
+    "CREATE INDEX notes_key ON public.notes (genbank.release_key(release))",
+    "CREATE RULE counted AS ON DELETE TO public.notes DO ALSO SELECT count(*) FROM genbank.record",
+    "CREATE POLICY few ON genbank.reference FOR SELECT USING (ordinal < 9)",
+    "ALTER TABLE genbank.reference ENABLE ROW LEVEL SECURITY",
+    "CREATE STATISTICS public.together ON accession, organism FROM genbank.record",
+    "CREATE INDEX record_source ON genbank.record (source)",
+    "GRANT SELECT ON genbank.record, genbank.release_changes TO PUBLIC",
+    "GRANT SELECT (accession) ON genbank.record TO pg_monitor",
+    "ALTER DEFAULT PRIVILEGES IN SCHEMA genbank GRANT SELECT ON TABLES TO pg_monitor",
+]  # fmt: skip
+INVENTORY: LiteralString = """
+    SELECT pg_describe_object('pg_class'::regclass, oid, 0), relispopulated::text, reloptions::text, relacl::text
+    FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm', 'r', 'i')
+    UNION ALL SELECT oid::regprocedure::text, '', '', proacl::text FROM pg_proc
+    WHERE pronamespace = 'public'::regnamespace OR proname = 'mine'
+    UNION ALL SELECT tgname, tgrelid::regclass::text, '', '' FROM pg_trigger WHERE NOT tgisinternal AND tgparentid = 0
+    UNION ALL SELECT conname, conrelid::regclass::text, confrelid::regclass::text, '' FROM pg_constraint
+    WHERE conname = 'known'
+    UNION ALL SELECT rulename, pg_get_ruledef(oid), '', '' FROM pg_rewrite WHERE rulename = 'counted'
+    UNION ALL SELECT 'default', pg_get_expr(adbin, adrelid), '', '' FROM pg_attrdef
+    WHERE adrelid = 'public.notes'::regclass
+    UNION ALL SELECT polname, polrelid::regclass::text, '', '' FROM pg_policy
+    UNION ALL SELECT stxname, stxrelid::regclass::text, '', '' FROM pg_statistic_ext
+    UNION ALL SELECT 'rls', relname, relrowsecurity::text, '' FROM pg_class WHERE oid = 'genbank.reference'::regclass
+    UNION ALL SELECT 'index', to_regclass('genbank.record_source')::text, '', ''
+    UNION ALL SELECT 'comment', col_description('public.counts'::regclass, 2), '', ''
+    UNION ALL SELECT 'grant', c.relname, a.privilege_type, a.grantee::text FROM pg_class c, aclexplode(c.relacl) a
+    WHERE c.oid IN ('genbank.record'::regclass, 'genbank.release_changes'::regclass) AND a.grantee = 0
+    UNION ALL SELECT 'column grant', attname, attacl::text, '' FROM pg_attribute
+    WHERE attrelid = 'genbank.record'::regclass AND attacl IS NOT NULL
+    ORDER BY 1, 2, 3, 4"""
+
+
+def test_whatever_others_made_on_tables_views_and_functions_stays(old: str) -> None:
+    with psycopg.connect(old) as connection:
+        for statement in THEIRS:
+            connection.execute(statement.encode())
+        before = connection.execute(INVENTORY).fetchall()
+    assert not [line for line in upgrade(old) if "cannot be recreated" in line]
+    with psycopg.connect(old) as connection:
+        assert connection.execute(INVENTORY).fetchall() == before
+        assert connection.execute("SELECT major FROM public.notes").fetchall() == [([7],)]
+        readable = "SELECT has_table_privilege('pg_monitor', 'genbank.division', 'SELECT')"
+        assert connection.execute(readable).fetchone() == (True,)
+
+
+def test_rows_of_a_user_are_never_dropped_with_ours(old: str) -> None:
+    with psycopg.connect(old) as connection:
+        connection.execute("CREATE TABLE public.kept (mine genbank.record); INSERT INTO public.kept VALUES (NULL)")
+    with pytest.raises(DatabaseError, match=r"column mine of table kept depends on what is replaced.* drop it and run"):
+        upgrade(old)
+    with psycopg.connect(old) as connection:
+        connection.execute("CREATE TABLE public.theirs (record_id bigint CONSTRAINT there REFERENCES genbank.record)")
+        connection.execute("DROP TABLE public.kept")
+    assert any("there of theirs cannot be recreated" in line for line in upgrade(old))
+
+
+def test_a_function_whose_result_changes_is_replaced_with_what_others_made_on_it(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade(postgres_url)
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE VIEW public.keys AS SELECT genbank.release_key('1.0') AS key")
+        connection.execute("CREATE VIEW public.changes AS SELECT accession FROM genbank.release_changes")
+        connection.execute("GRANT SELECT ON genbank.release_changes TO PUBLIC")
+    text = versions.sql_text
+    changed = {
+        "functions": text("functions").replace("release_key(release text)", "release_key(named text)")
+        .replace("string_to_array(release, '.')", "string_to_array(named, '.')"),
+        "views": text("views").replace("SELECT accession, version,", "SELECT version, accession,"),
+    }  # fmt: skip
+    assert all(changed[name] != text(name) for name in changed)
+    monkeypatch.setattr(versions, "sql_text", lambda name: changed.get(name) or text(name))
+    assert upgrade(postgres_url) == []
+    with psycopg.connect(postgres_url) as connection:
+        assert connection.execute("SELECT key FROM public.keys").fetchall() == [([1, 0],)]
+        assert connection.execute("SELECT count(*) FROM public.changes").fetchall() == [(0,)]
+        granted = "SELECT has_table_privilege('pg_monitor', 'genbank.release_changes', 'SELECT')"
+        assert connection.execute(granted).fetchone() == (True,)
 
 
 def test_an_interrupted_migration_resumes(old: str, monkeypatch: pytest.MonkeyPatch) -> None:

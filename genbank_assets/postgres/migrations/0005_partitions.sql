@@ -31,13 +31,3 @@ INSERT INTO genbank_next.division (
 SELECT setval(pg_get_serial_sequence('genbank_next.source_file', 'source_file_id'),
               greatest((SELECT max(source_file_id) FROM genbank.source_file), 1));
 SELECT setval('genbank_next.record_number', greatest((SELECT max(record_id) FROM genbank.record), 1));
-DROP VIEW IF EXISTS genbank.release_changes, genbank.record_lineage;
--- Our own functions of all earlier versions, by name; what somebody else made here stays.
-DO $$ DECLARE ours regprocedure; BEGIN
-    FOR ours IN SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'genbank'::regnamespace
-            AND proname IN ('attach_evidence', 'begin_file', 'daily_date', 'features_in', 'features_with', 'finish_file',
-                            'is_elsewhere', 'mark_absent', 'merge_file', 'note_places', 'only_daily', 'plan_file',
-                            'records_as_of', 'release_key', 'remove_records', 'wanted_ordinals') LOOP
-        EXECUTE format('DROP FUNCTION %s', ours);
-    END LOOP;
-END $$;
