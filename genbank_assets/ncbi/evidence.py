@@ -23,9 +23,9 @@ import pyarrow.parquet as pq
 
 from genbank_assets.ncbi.catalog import GENBANK, Collection
 from genbank_assets.ncbi.download import fetch_file
-from genbank_assets.ncbi.sources import Source
+from genbank_assets.ncbi.sources import RemoteFile, Source
 from genbank_assets.schema.tables import EVIDENCE_SCHEMA
-from genbank_assets.store import temporary_beside
+from genbank_assets.store import temporary_beside, write_atomically
 
 EVIDENCE_FILE = "evidence.parquet"
 MAX_LINE_BYTES = 4096
@@ -84,8 +84,9 @@ def fetch_evidence(
         for path in paths:
             name = path.rsplit("/", 1)[-1]
             local = lists / name
-            if not local.is_file() or local.stat().st_size != source.look_up(path).bytes:
-                fetch_file(source, path, folder=lists, checksum=None, progress=progress)
+            if not _is_same(local, source.look_up(path)):
+                fetched = fetch_file(source, path, folder=lists, checksum=None, progress=progress)
+                write_atomically(_note(local), json.dumps(_version(fetched.remote)).encode())
             for batch in _batches(local, collection=collection, division=division, progress=progress):
                 if writer is None:
                     temporary = stack.enter_context(temporary_beside(out))
@@ -97,6 +98,23 @@ def fetch_evidence(
         out.unlink(missing_ok=True)
         return None
     return Evidence(rows, hasher.hexdigest())
+
+
+def _is_same(local: Path, remote: RemoteFile) -> bool:
+    """Return whether a list that was fetched before is the remote file's current version."""
+    try:
+        same = json.loads(_note(local).read_text(encoding="utf-8")) == _version(remote)
+    except (OSError, ValueError):
+        return False
+    return same and local.is_file()
+
+
+def _note(local: Path) -> Path:
+    return local.with_name(f"{local.name}.json")
+
+
+def _version(remote: RemoteFile) -> list[int | str | None]:
+    return [remote.bytes, remote.modified, remote.etag]
 
 
 def _paths(source: Source, *, collection: Collection, number: str) -> list[str]:

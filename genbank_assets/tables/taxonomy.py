@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from genbank_assets.durable import file_sha256, hidden_name, store_errors
 from genbank_assets.errors import IntegrityError
-from genbank_assets.generations import remove_folder
+from genbank_assets.generations import REMOVED, remove_folder
 from genbank_assets.ncbi.taxonomy_files import ARCHIVE, FetchedTaxonomy, taxonomy_folder
 from genbank_assets.schema.taxonomy import SCHEMAS
 from genbank_assets.store import MANIFEST, write_atomically
@@ -76,7 +76,7 @@ def build_taxonomy(
     """
     generation = hashlib.sha256(f"{fetched.sha256} {CODE_VERSION}".encode()).hexdigest()[:16]
     folder = taxonomy_folder(store) / fetched.date
-    for left in folder.glob(f"{_BUILDING}*"):  # by a killed run
+    for left in (*folder.glob(f"{_BUILDING}*"), *folder.glob(f"{REMOVED}*")):  # by a killed run
         shutil.rmtree(left, ignore_errors=True)
     previous = read_manifest(folder)
     if previous is not None and previous.generation == generation and _is_whole(folder, previous):

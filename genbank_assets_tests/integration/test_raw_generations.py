@@ -288,7 +288,6 @@ def test_lists_that_say_something_else_are_a_new_generation_that_shares_its_file
     inode = place(partition).stat().st_ino
     gone.write_text("GBPHG|AB000002\n")  # as many rows, of the same length
     os.utime(gone, (1, 1))
-    (settings.store / "genbank" / "1.0" / "lists" / "gbdel.txt").unlink()
     again = fetch(settings)
     assert again.report.files_now == 0
     assert again.digest != first.digest
