@@ -163,7 +163,9 @@ def check_database(settings: Settings) -> None:
             f"PostgreSQL at {shown} is version {version // 10_000} with {encoding}: 14 or later with UTF8 is needed"
         )
     if not is_writable:
-        raise DatabaseError(f"PostgreSQL at {shown} is read-only: use the address of its primary server")
+        raise DatabaseError(
+            f"PostgreSQL at {shown} is read-only: use the address of its primary server, or a role that may write"
+        )
     if not may_create:
         raise DatabaseError(
             f"the role of {shown} may not load there: make it the owner of the database, or GRANT it CREATE "

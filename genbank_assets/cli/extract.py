@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genbank_assets.cli.commands import Commands
-from genbank_assets.cli.output import say
+from genbank_assets.cli.output import binary_stdout, say
 from genbank_assets.cli.reading import add_place_option, published_tables
 from genbank_assets.errors import SettingsError
 from genbank_assets.settings import Settings
@@ -168,7 +168,7 @@ def _extract(options: argparse.Namespace, settings: Settings) -> int:
     found = extract(
         selection,
         settings=settings,
-        to=sys.stdout.buffer if str(options.out or "-") == "-" else options.out,
+        to=binary_stdout() if str(options.out or "-") == "-" else options.out,
         format_=options.format,
         options=FormatOptions(
             header=options.header,

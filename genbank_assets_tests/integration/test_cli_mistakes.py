@@ -313,6 +313,21 @@ def test_a_full_disk_behind_standard_output_is_named() -> None:
     assert (done.returncode, done.stderr) == (1, "genbank-assets: No space left on device: standard output\n")
 
 
+def test_closed_standard_streams(tmp_path: Path) -> None:
+    file = tmp_path / "a.gb"
+    file.write_text(record())
+
+    def closed(streams: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["sh", "-c", f'exec "$0" "$@" {streams}', COMMAND, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert closed("<&- >&- 2>&-", "parse", str(file), "--out", str(tmp_path / "out")).returncode == 0
+    assert pq.read_table(tmp_path / "out" / "records" / "a.parquet").num_rows == 1
+    check_one_line(closed(">&-", "extract"), code=2, says="standard output is closed: redirect it, or name a file")
+    done = closed("<&-", "sql", "--store", str(tmp_path))
+    check_one_line(done, code=1, says="there is no")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
