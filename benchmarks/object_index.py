@@ -172,6 +172,8 @@ def measure(folder: Path, *, divisions: int, rows: int, with_tables: bool) -> di
     spread = [accession(draw.randrange(rows), draw.randrange(divisions)) for _ in range(NAMES)]
     lookups = {
         "1 accession": apart(look_up, settings, names[:1]),
+        "10 accessions of all divisions": apart(look_up, settings, spread[:10]),
+        "100 accessions of all divisions": apart(look_up, settings, spread[:100]),
         "1,000 accessions of one division": apart(look_up, settings, names),
         "1,000 accessions of all divisions": apart(look_up, settings, spread),
     }
