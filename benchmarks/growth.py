@@ -36,7 +36,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from grown_sample import Mould, grown, revised, skewed, spread, uneven
@@ -144,10 +144,14 @@ class Growth:
             "small_update_seconds": small_update.seconds,
         }  # fmt: skip
         days = [(large.day(number), small.day(number)) for number in range(len(DAYS))]
-        results["days"], results["small_days"] = (list(each) for each in zip(*days, strict=True))
-        results["day_seconds"], results["small_day_seconds"] = (
-            statistics.median(results[name]) for name in ("days", "small_days")
-        )
+        for name, of_case in zip(("", "small_"), zip(*days, strict=True), strict=True):
+            results[f"{name}days"] = [day.seconds for day in of_case]
+            results[f"{name}day_seconds"] = statistics.median(day.seconds for day in of_case)
+            results[f"{name}day_pages"] = {
+                "logged": statistics.median(day.pages_logged for day in of_case),
+                "read": statistics.median(day.pages_read for day in of_case),
+                "found": statistics.median(day.pages_found for day in of_case),
+            }
         return results | ratios(results)
 
     def database(self, name: str) -> str:
@@ -197,6 +201,15 @@ class Load:
         self.files = [float(m[2]) / megabytes for line in lines if (m := _FILE.match(line))]
 
 
+class Day(NamedTuple):
+    """What a day took: seconds, and pages of tables and indexes logged as a whole, read, and found in the buffers."""
+
+    seconds: float
+    pages_logged: int
+    pages_read: int
+    pages_found: int
+
+
 class Case:
     """A division of so many files in a database of its own."""
 
@@ -243,8 +256,8 @@ class Case:
         load_division(partition, settings=settings, progress=progress, run_id="bench")
         return Load(time.perf_counter() - begun, lines, self._options.megabytes)
 
-    def day(self, number: int) -> float:
-        """Seconds of a day of four MB: half of its records are new, the others lie anywhere in the division."""
+    def day(self, number: int) -> Day:
+        """A day of four MB: half of its records are new, the others lie anywhere in the division."""
         partition = PartitionRelease(self.store, PartitionKey(KEY.collection, "daily"), f"{DAYS[number]:%Y%m%d}")
         kinds = KINDS[self._options.kind]
         first = PartitionRelease(self.store, KEY, "273.0").manifest("records")
@@ -257,9 +270,18 @@ class Case:
         for stage in (build_records, build_unique_records):
             stage(partition, settings=self._settings, progress=note, run_id="bench")
         self._checkpoint()
-        begun = time.perf_counter()
+        before, begun = self._pages(), time.perf_counter()
         apply_day(partition, settings=self._settings, progress=note, run_id="bench")
-        return time.perf_counter() - begun
+        seconds = time.perf_counter() - begun
+        return Day(seconds, *(after - count for after, count in zip(self._pages(), before, strict=True)))
+
+    def _pages(self) -> tuple[int, ...]:
+        with psycopg.connect(self.url) as connection:
+            row = connection.execute(
+                "SELECT w.wal_fpi, d.blks_read, d.blks_hit FROM pg_stat_wal w, pg_stat_database d "
+                "WHERE d.datname = current_database()"
+            ).fetchone()
+        return tuple(int(count) for count in row or ())
 
     def _checkpoint(self) -> None:
         """Begin as a day or a release does, hours after the one before: the first change of a page logs all of it."""
