@@ -19,7 +19,7 @@ from genbank_assets.connection_reasons import is_lasting
 from genbank_assets.objects.etags import PART_BYTES, Parts
 
 _STATUS = re.compile(r"status code: (\d{3})")
-_TRANSIENT_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504}
+TRANSIENT_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504}
 # Error codes with status 400 for a body that arrived damaged or too slowly.
 _TRANSIENT_CODES = re.compile(
     "<Code>(BadDigest|InvalidDigest|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch|RequestTimeout)</Code>"
@@ -146,4 +146,4 @@ def is_transient(error: Exception) -> bool:
     if not isinstance(error, GenericError | AlreadyExistsError) or _LASTING.search(str(error)) or is_lasting(error):
         return False
     status = status_of(error)
-    return status is None or status in _TRANSIENT_STATUSES or bool(_TRANSIENT_CODES.search(str(error)))
+    return status is None or status in TRANSIENT_STATUSES or bool(_TRANSIENT_CODES.search(str(error)))

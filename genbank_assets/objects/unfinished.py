@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from genbank_assets.errors import ObjectStoreError
 from genbank_assets.objects.keys import MOLECULE_CLASSES, is_content_key, is_manifest_key, is_membership_key
 from genbank_assets.objects.prune_plan import Planned
+from genbank_assets.objects.requests import TRANSIENT_STATUSES
 from genbank_assets.objects.store import open_boto3
 from genbank_assets.settings import Settings
 
@@ -82,8 +84,13 @@ def _refusals(done: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        may_pass = isinstance(error, HTTPClientError)  # connection errors
-        raise ObjectStoreError(f"unfinished uploads cannot be {done}: {error}", transient=may_pass) from error
+        raise ObjectStoreError(f"unfinished uploads cannot be {done}: {error}", transient=_may_pass(error)) from error
+
+
+def _may_pass(error: BotoCoreError | ClientError) -> bool:
+    if isinstance(error, ClientError):
+        return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in TRANSIENT_STATUSES
+    return isinstance(error, HTTPClientError | NoConnectionError) and not isinstance(error, SSLError)
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ from genbank_assets.objects.repair import repair_objects
 from genbank_assets.objects.store import lock_objects, open_objects
 from genbank_assets.objects.verify import verify_objects
 from genbank_assets.settings import Settings
-from genbank_assets.store import PartitionKey, PartitionRelease
+from genbank_assets.store import PartitionKey, PartitionRelease, publish_manifest
 from genbank_assets.tables.unique_tables import memberships_table
 from genbank_assets_tests.fix_faults import is_locked
 from genbank_assets_tests.fix_s3 import Asked, Fault, FaultyProxy, S3Server
@@ -293,7 +293,12 @@ def test_what_cannot_be_repaired_is_named_with_what_to_do(sampled: Settings, buc
     assert len(done.problems) == 1
 
 
-def test_damaged_memberships_are_found_and_sent_again(settings: Settings, tmp_path: Path) -> None:
+def test_damaged_memberships_and_tables_are_found_and_sent_again(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*arguments: object) -> None:
+        raise ObjectStoreError("503", transient=True)
+
     settings = dataclasses.replace(settings, source=SAMPLE.as_uri(), objects=(tmp_path / "set").as_uri())
     mirror(VRL, settings)
     (path,) = (tmp_path / "set" / "memberships").rglob("*.parquet")
@@ -305,6 +310,31 @@ def test_damaged_memberships_are_found_and_sent_again(settings: Settings, tmp_pa
         done = repair_objects(settings, sample=0)
         assert (done.problem_count, done.objects_put, done.problems) == (1, 0, ())
         assert path.read_bytes() == whole
+    # A table that is damaged here and in the set is made anew; a store that fails for the moment is an error.
+    table = table_path(PartitionRelease(settings.store, VRL, "1.0"))
+    (copy,) = (tmp_path / "set" / "manifests").rglob("*.parquet")
+    for damaged in (table, copy):
+        damaged.write_bytes(b"not a table")
+    with monkeypatch.context() as patch:
+        patch.setattr(repair, "copy_object", failing)
+        with pytest.raises(ObjectStoreError, match="503"):
+            repair_objects(settings, sample=0)
+    done = repair_objects(settings, sample=0)
+    assert (done.repaired, done.problems) == (("genbank/vrl 1.0",), ())
+    assert table.read_bytes() == copy.read_bytes()
+
+
+def test_a_publication_that_lacks_a_sequence_is_not_published(settings: Settings, tmp_path: Path) -> None:
+    settings = dataclasses.replace(settings, source=SAMPLE.as_uri(), objects=(tmp_path / "set").as_uri())
+    mirror(VRL, settings, stages=4)
+    partition = PartitionRelease(settings.store, VRL, "1.0")
+    unique = partition.manifest("unique_records")
+    assert unique is not None
+    more = dataclasses.replace(unique, extra=unique.extra | {"distinct_sequences": 8})
+    publish_manifest(more, partition=partition)
+    with pytest.raises(IntegrityError, match="has 8 distinct sequences, the set 7 of them"):
+        republish(settings, VRL)
+    assert partition.manifest("object_set") is None
 
 
 def test_a_publication_that_fails_leaves_the_old_table_and_manifest(

@@ -9,9 +9,11 @@ from pathlib import Path
 import obstore
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from genbank_assets.errors import IntegrityError
+from genbank_assets.objects import packs, read, send_file
 from genbank_assets.objects.requests import Outgoing, Stored
 from genbank_assets.objects.send_file import WANTED, FileSender
 from genbank_assets.objects.store import open_objects
@@ -77,3 +79,47 @@ def test_what_is_there_is_believed_by_its_digest_alone(
             uploader.send_all(iter([Outgoing(key, residues, digest(2), stored.append)]))
         assert (uploader.counts.put, uploader.counts.found, stored[0].bytes) == (1 - found, found, len(residues))
         assert bytes(obstore.get(store, key).bytes()) == residues
+
+
+@pytest.mark.parametrize("packing", [True, False])
+def test_many_batches_groups_and_packs_leave_one_row_a_sequence(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, packing: bool
+) -> None:
+    """Row groups with nothing wanted, sequences of several chunks, digests of what is in the set already."""
+    monkeypatch.setattr(send_file, "BATCH_ROWS", 2)
+    monkeypatch.setattr(send_file, "PACK_BYTES", 40)
+    monkeypatch.setattr(send_file, "MAX_PACKED_RESIDUES", 100)
+    monkeypatch.setattr(packs, "_COMPRESS_AT_ONCE_RESIDUES", 50)
+    residues = {ordinal: f"{'ACGT' * ordinal}{ordinal:b}".replace("0", "A").replace("1", "C") for ordinal in range(40)}
+    is_wanted = {ordinal for ordinal in residues if ordinal % 3 and not 10 <= ordinal < 20}
+    is_in_set = {ordinal for ordinal in is_wanted if ordinal % 4 == 1}
+    path = tmp_path / "sequences.parquet"
+    schema = pa.schema([SEQUENCE_SCHEMA.field(name) for name in ("record_ordinal", "chunk_ordinal", "residues")])
+    with pq.ParquetWriter(path, schema) as writer:
+        for group in range(0, 40, 5):
+            rows = [
+                {"record_ordinal": ordinal, "chunk_ordinal": number, "residues": residues[ordinal][at : at + 120]}
+                for ordinal in range(group, group + 5)
+                for number, at in enumerate(range(0, len(residues[ordinal]), 120))
+            ]
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+    digests = {ordinal: hashlib.sha256(text.encode()).digest() for ordinal, text in residues.items()}
+    rows = [(n, digests[n], "nucleotide", len(residues[n]), n in is_in_set) for n in sorted(is_wanted, reverse=True)]
+    store = open_objects(dataclasses.replace(settings, objects=(tmp_path / "set").as_uri()), retries=0)
+    uploader = Uploader(store, retrying_store=store, concurrency=2)
+    sent = FileSender(uploader, packing=packing, refget=True).send(
+        path, pl.DataFrame(rows, schema=WANTED, orient="row")
+    )
+    found = {row["sequence_sha256"]: row for row in sent.iter_rows(named=True)}
+    assert len(found) == len(sent) == len(is_wanted)
+    for ordinal in is_wanted:
+        row, text = found[digests[ordinal]], residues[ordinal].encode()
+        assert row["refget"] == send_file._refget(hashlib.sha512(text))
+        assert (row["key"] is None) == (ordinal in is_in_set)
+        if row["key"] is not None:
+            assert row["encoding"] == ("zstd" if packing and len(text) <= 100 else "identity")
+            assert b"".join(read.residues(settings, row, store=store)) == text
+    if packing:
+        assert sent.filter(pl.col("encoding") == "zstd")["key"].n_unique() > 1
+    assert uploader.counts.put == sent["key"].drop_nulls().n_unique()
+    assert uploader.counts.put == sum(1 for batch in obstore.list(store) for _ in batch)

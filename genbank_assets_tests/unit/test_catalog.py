@@ -13,6 +13,7 @@ from genbank_assets.ncbi.catalog import (
     division_of_file,
     file_sort_key,
     parse_partition,
+    section_of_record,
 )
 
 EVERY = [(collection, division) for collection in COLLECTIONS.values() for division in collection.divisions]
@@ -61,3 +62,33 @@ def test_parts_sort_as_numbers() -> None:
 def test_the_error_for_a_wrong_partition_lists_valid_ones(text: str, message: str) -> None:
     with pytest.raises(NotFoundError, match=message):
         parse_partition(text)
+
+
+@pytest.mark.parametrize(
+    ("collection", "division", "lineage", "section"),
+    [
+        (GENBANK, "PHG", ["Viruses"], "phg"),
+        (GENBANK, "XXX", ["Bacteria"], None),
+        (GENBANK, None, ["Bacteria"], None),
+        (REFSEQ, "PHG", [], "viral"),
+        (REFSEQ, "VRL", ["Eukaryota"], "viral"),
+        (REFSEQ, "ENV", ["Viruses", "Riboviria"], "viral"),
+        (REFSEQ, "BCT", ["Archaea", "Euryarchaeota"], "archaea"),
+        (REFSEQ, "BCT", ["Bacteria"], "bacteria"),
+        (REFSEQ, "PLN", ["Eukaryota", "Fungi"], "fungi"),
+        (REFSEQ, "PLN", ["Eukaryota", "Viridiplantae"], "plant"),
+        (REFSEQ, "PLN", ["Eukaryota", "Sar"], "protozoa"),
+        (REFSEQ, "ROD", ["Eukaryota", "Metazoa", "Vertebrata", "Mammalia"], "vertebrate_mammalian"),
+        (REFSEQ, "VRT", ["Eukaryota", "Metazoa", "Vertebrata", "Aves"], "vertebrate_other"),
+        (REFSEQ, "INV", ["Eukaryota", "Metazoa", "Arthropoda"], "invertebrate"),
+        (REFSEQ, "SYN", ["other sequences"], "other"),
+        (REFSEQ, "ENV", [], "other"),
+        (REFSEQ, "UNA", [], "other"),
+        (REFSEQ, "BCT", [], None),
+        (REFSEQ, None, ["unclassified"], None),
+    ],
+)
+def test_where_a_record_of_a_day_belongs(
+    collection: Collection, division: str | None, lineage: list[str], section: str | None
+) -> None:
+    assert section_of_record(collection, division=division, taxonomy=lineage) == section

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -11,15 +12,36 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import obstore
 import polars as pl
 import pytest
-from obstore.exceptions import GenericError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+    SSLError,
+)
+from obstore.exceptions import GenericError, NotSupportedError
 from obstore.store import LocalStore, MemoryStore
 
-from genbank_assets.errors import GenbankAssetsError, ObjectStoreError, SettingsError
-from genbank_assets.objects import lease, object_index, publish, requests, store, throttle
-from genbank_assets.objects.etags import Parts
+from genbank_assets.errors import IntegrityError, ObjectStoreError, SettingsError
+from genbank_assets.objects import (
+    division_tables,
+    lease,
+    object_index,
+    prune,
+    publish,
+    requests,
+    store,
+    throttle,
+    unfinished,
+    upload,
+)
+from genbank_assets.objects.etags import Etags, Parts
+from genbank_assets.objects.packs import PackBuilder, unpacked
+from genbank_assets.objects.read import residues
 from genbank_assets.objects.resume import SentFiles
 from genbank_assets.objects.retry import retried
 from genbank_assets.settings import Settings
@@ -251,6 +273,8 @@ def test_a_table_is_used_only_while_its_manifest_object_is_this_stores(tmp_path:
     assert (tables(), is_published()) == ([folder / object_index.TABLE], True)
     write_atomically(partition.manifest_path("object_set"), manifest.to_json().encode())  # version 0.1.0 gave no time
     assert tables() == [folder / object_index.TABLE]
+    publish_manifest(dataclasses.replace(manifest, code_version="1"), partition=partition)  # has another layout
+    assert tables() == []
     publish_manifest(manifest, partition=partition)
     path.write_bytes(mine[1:])
     os.utime(path, (1e9, 1e9))
@@ -260,6 +284,7 @@ def test_a_table_is_used_only_while_its_manifest_object_is_this_stores(tmp_path:
     path.write_bytes(mine)
     (folder / object_index.TABLE).unlink()
     assert (tables(), is_published()) == ([], False)
+    assert not object_index.is_readable(settings, partition, None)
 
 
 # ---- leases
@@ -314,7 +339,12 @@ def test_a_lease_is_renewed_until_it_was_taken(bucket: LocalStore, monkeypatch: 
         return len(waits) > 5
 
     write = held._write
-    monkeypatch.setattr(held, "_write", lambda: (written.append(1), write()))
+
+    def writing() -> None:
+        written.append(1)
+        write()
+
+    monkeypatch.setattr(held, "_write", writing)
     monkeypatch.setattr(held._ended, "wait", wait)
     held._renew()
     assert (len(written), waits) == (2, [lease.RENEW_SECONDS] * 3)
@@ -376,7 +406,7 @@ def test_a_frame_is_read_again_with_its_error(monkeypatch: pytest.MonkeyPatch, t
     assert [problem.what for problem in found.problems] == ["503"]
 
 
-def _failing(error: GenbankAssetsError) -> Callable[..., None]:
+def _failing(error: Exception) -> Callable[..., None]:
     def failing(*arguments: object, **options: object) -> None:
         raise error
 
@@ -396,3 +426,175 @@ def test_a_set_is_compared_with_each_table_in_any_order(tmp_path: Path) -> None:
     broken = pl.Series("key", ["broken"])
     assert object_index.rows_in(tables, wanted, broken=broken)["key"].to_list() == ["whole"]
     assert object_index.rows_in(tables[:1], wanted, broken=broken)["key"].to_list() == []
+
+
+# ---- what goes wrong on the way
+
+
+BOTO: dict[str, tuple[Exception, bool]] = {
+    "the connection is refused": (EndpointConnectionError(endpoint_url="http://x"), True),
+    "the server does not answer": (ReadTimeoutError(endpoint_url="http://x"), True),
+    "the certificate is not trusted": (SSLError(endpoint_url="https://x", error=OSError("expired")), False),
+    "there are no credentials": (NoCredentialsError(), False),
+    "the server is busy": (
+        ClientError({"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}}, "x"), True  # type: ignore[typeddict-item]
+    ),
+    "it is not allowed": (
+        ClientError({"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "x"), False  # type: ignore[typeddict-item]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BOTO)
+def test_which_failures_to_find_unfinished_uploads_may_pass(what: str) -> None:
+    error, passes = BOTO[what]
+    with pytest.raises(ObjectStoreError, match="cannot be listed") as caught, unfinished._refusals("listed"):
+        raise error
+    assert caught.value.transient is passes
+
+
+def test_an_upload_that_ended_meanwhile_is_none_and_other_answers_are_errors() -> None:
+    def answer(code: str) -> None:
+        with unfinished._none_where("NoSuchUpload"):
+            raise ClientError({"Error": {"Code": code}}, "x")
+
+    answer("NoSuchUpload")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        answer("AccessDenied")
+
+
+def test_a_file_is_stored_only_with_its_digest_and_if_the_store_keeps_it(
+    bucket: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "table"
+    path.write_bytes(b"ACGT")
+    digest = hashlib.sha256(b"ACGT").digest()
+    with pytest.raises(IntegrityError, match="does not have its digest"):
+        division_tables.put_file(bucket, "key", path, sha256=b"0" * 32, at_once=1)
+    assert requests.stored_as(bucket, "key") is None
+    assert division_tables.put_file(bucket, "key", path, sha256=digest, at_once=1).bytes == 4
+    monkeypatch.setattr(Etags, "verify_stored", lambda *_, **__: False)
+    with pytest.raises(GenericError, match="returned different bytes"):
+        division_tables.put_file(bucket, "key", path, sha256=digest, at_once=1)
+
+
+def test_a_long_object_that_cannot_be_stored_counts_as_an_error(
+    bucket: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploader = upload.Uploader(bucket, retrying_store=bucket, concurrency=2)
+    for status, passes in ((503, True), (403, False)):
+        monkeypatch.setattr(upload, "put_parts", _failing(GenericError(f"status code: {status}")))
+        with pytest.raises(ObjectStoreError, match=f"cannot store key: {status}") as caught:
+            uploader.send_long("key", iter([b"A"]), length=1, sha256=b"")
+        assert caught.value.transient is passes
+    assert (uploader.counts.attempts, uploader.counts.errors, uploader.counts.put) == (2, 2, 0)
+
+
+def test_a_store_without_conditional_requests_is_asked_once(
+    bucket: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, modes = obstore.put, list[object]()
+
+    def without(*arguments: Any, **options: Any) -> Any:
+        modes.append(options.get("mode"))
+        if options.get("mode") == "create":
+            raise NotSupportedError("no")
+        return put(*arguments, **options)
+
+    monkeypatch.setattr(obstore, "put", without)
+    uploader = upload.Uploader(bucket, retrying_store=bucket, concurrency=1)
+    digest = hashlib.sha256(b"A").digest()
+    uploader.send_all(iter([requests.Outgoing(f"key{n}", b"A", digest, lambda stored: None) for n in range(3)]))
+    assert modes == ["create", None, None, None]
+    assert uploader.counts.put == 3
+
+
+@pytest.mark.parametrize(("status", "passes"), [(503, True), (403, False)])
+def test_a_sequence_that_cannot_be_read_is_an_error_that_may_pass(
+    monkeypatch: pytest.MonkeyPatch, bucket: LocalStore, tmp_path: Path, status: int, passes: bool
+) -> None:
+    row = {"length": 4, "key": "nucleotide/a", "encoding": "identity", "offset": 0, "bytes": 4, "object_bytes": 4,
+           "sequence_sha256": hashlib.sha256(b"ACGT").digest()}  # fmt: skip
+    settings = Settings(store=tmp_path)
+    with pytest.raises(ObjectStoreError, match="the object set has no nucleotide/a"):
+        list(residues(settings, row, store=bucket))
+    for content in (b"ACGT", b"ACGA"):
+        obstore.put(bucket, "nucleotide/a", content)
+        assert b"".join(residues(settings, row, start=1, end=3, store=bucket)) == b"ACG"
+        if content == b"ACGT":
+            assert b"".join(residues(settings, row, store=bucket)) == content
+        else:
+            with pytest.raises(IntegrityError, match="do not have their digest"):
+                list(residues(settings, row, store=bucket))
+    monkeypatch.setattr(obstore, "get", _failing(GenericError(f"status code: {status}")))
+    with pytest.raises(ObjectStoreError, match="cannot read nucleotide/a") as caught:
+        list(residues(settings, row, store=bucket))
+    assert caught.value.transient is passes
+
+
+ANSWERS: dict[str, tuple[httpx.Response | None, bytes | str]] = {
+    "the part": (httpx.Response(200, content=b"CG", headers={"Content-Range": "bytes 1-2/4"}), b"CG"),
+    "another part": (httpx.Response(200, content=b"AC", headers={"Content-Range": "bytes 0-1/4"}), "status 200"),
+    "too little": (httpx.Response(206, content=b"C", headers={"Content-Range": "bytes 1-2/4"}), "status 206"),
+    "everything": (httpx.Response(200, content=b"ACGT"), "does not send parts"),
+    "nothing": (None, "the connection to the store failed"),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_part_is_taken_only_if_it_is_the_one_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
+) -> None:
+    """Of a server that answers a range with status 200."""
+    response, expected = ANSWERS[answer]
+    asked: list[httpx.Request] = []
+
+    def answered(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if response is None:
+            raise httpx.ConnectError("refused")
+        return response
+
+    client = httpx.Client(transport=httpx.MockTransport(answered))
+    monkeypatch.setattr(store, "http_client", lambda *_, **__: client)
+    monkeypatch.setattr(obstore, "get_range", _failing(GenericError("non-partial response")))
+    options = {"endpoint": "http://127.0.0.1:9", "skip_signature": "true", "region": "x"}
+    s3 = store.open_objects(Settings(store=tmp_path, objects="s3://mirror/a b"), options=options)
+    if isinstance(expected, bytes):
+        assert store.read_range(s3, "key", start=1, end=3) == expected
+    else:
+        with pytest.raises(GenericError, match=expected):
+            store.read_range(s3, "key", start=1, end=3)
+    assert (str(asked[0].url), asked[0].headers["Range"]) == ("http://127.0.0.1:9/mirror/a%20b/key", "bytes=1-2")
+    for failure, opened in (("other", s3), ("non-partial response", MemoryStore())):
+        monkeypatch.setattr(obstore, "get_range", _failing(GenericError(failure)))
+        with pytest.raises(GenericError, match=failure):
+            store.read_range(opened, "key", start=1, end=3)
+    assert len(asked) == 1
+
+
+def test_objects_that_are_gone_do_not_keep_others_from_being_deleted(bucket: LocalStore) -> None:
+    for key in ("a", "c"):
+        obstore.put(bucket, key, b"x")
+    prune._delete(bucket, ["a", "b", "c"], progress=print)
+    assert [meta["path"] for batch in obstore.list(bucket) for meta in batch] == []
+
+
+def test_a_frame_of_another_length_is_refused() -> None:
+    builder = PackBuilder()
+    builder.add(memoryview(b"ACGT"), digest=b"d" * 32, molecule_class="nucleotide")
+    pack = builder.finish()
+    frame = bytes(pack.content[: pack.sizes[0]])
+    assert unpacked(frame, length=4) == b"ACGT"
+    for length in (3, 5):
+        with pytest.raises(IntegrityError, match="a frame of a pack"):
+            unpacked(frame, length=length)
+
+
+def test_statistics_of_several_uploads_add_up() -> None:
+    names = [field.name for field in dataclasses.fields(requests.Counts)]
+    one = requests.Counts(**{name: number for number, name in enumerate(names, 1)})
+    both = dataclasses.replace(one)
+    both.add(one)
+    assert [getattr(both, name) for name in names] == [2 * number for number, _ in enumerate(names, 1)]
+    assert both.minus(one) == one

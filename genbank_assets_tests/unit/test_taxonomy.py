@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import io
 import tarfile
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genbank_assets.errors import IntegrityError, NotFoundError, StoreError
+from genbank_assets.ncbi import tar_stream
 from genbank_assets.ncbi.tar_stream import members
 from genbank_assets.ncbi.taxonomy import archive_date
 from genbank_assets.ncbi.taxonomy_files import FetchedTaxonomy
@@ -228,3 +230,50 @@ def test_the_date_is_the_newest_members(tmp_path: Path) -> None:
     assert archive_date(archive(tmp_path / "a.tar.gz", content())).isoformat() == "2026-01-01"
     with pytest.raises(IntegrityError, match="no member has a plausible date"):
         archive_date(archive(tmp_path / "b.tar.gz", content(), mtime=0))
+    for day in ("2026-01-01", "2024-02-29"):  # a member of the distant future is not believed, nor one before NCBI
+        path = tmp_path / f"{day}.tar.gz"
+        with tarfile.open(path, "w:gz", format=tarfile.GNU_FORMAT) as tar:
+            for seconds in (0, int(dt.datetime.fromisoformat(f"{day}T12:00Z").timestamp()), 2**36, 1):
+                entry = tarfile.TarInfo("x")
+                entry.mtime = seconds
+                tar.addfile(entry)
+        assert archive_date(path).isoformat() == day
+
+
+def test_an_archive_is_read_member_by_member_and_refused_where_it_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.tar.gz"
+    files = {f"{number}.dmp": bytes([65 + number]) * (500 * number + 13) for number in range(4)}
+    link = tarfile.TarInfo("link")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
+        tar.addfile(link)
+        for name, text in files.items():
+            entry = tarfile.TarInfo(f"./{name}")
+            entry.size, entry.mtime = len(text), 2**33 + 7  # more than eleven octal digits hold
+            tar.addfile(entry, io.BytesIO(text))
+    whole = path.read_bytes()
+    path.write_bytes(gzip.compress(whole))
+    found = [(one.name, one.size_bytes, one.modified_seconds, b"".join(one.pieces)) for one in members(path)]
+    assert found == [(name, len(text), 2**33 + 7, text) for name, text in files.items()]
+    assert [one.name for one in members(path)] == list(files)  # whatever the caller does not read is passed over
+    monkeypatch.setattr(tar_stream, "MAX_MEMBERS", 4)
+    assert len(list(members(path))) == 4
+    monkeypatch.setattr(tar_stream, "MAX_MEMBERS", 3)
+    with pytest.raises(IntegrityError, match="more than 3 members"):
+        list(members(path))
+    monkeypatch.undo()
+    for damaged, says in (
+        (whole[:700], "in the middle of a header"),
+        (whole[:600] + b"?" + whole[601:], "checksum of a member's header"),
+        (whole[:5200], "before the end of a member"),
+        (whole[:124] + b"8" * 11 + whole[135:], "for a number|checksum"),
+        (whole[:148] + b"notoctal" + whole[156:], "for a number"),
+    ):
+        path.write_bytes(gzip.compress(damaged))
+        with pytest.raises(IntegrityError, match=says):
+            list(members(path))
+    path.write_bytes(gzip.compress(whole)[:-30])
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        list(members(path))
