@@ -15,6 +15,7 @@ from genbank_assets.extract.metadata_terms import EDAM, RIGHTS, RIGHTS_URL, SOFT
 from genbank_assets.extract.output import WrittenFile
 
 CRATE_NAME = "ro-crate-metadata.json"
+PUBLISHER_ID = "https://ror.org/02meqm098"  # NCBI in the Research Organization Registry
 
 
 def ro_crate(extract: Extract, *, name: str) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def ro_crate(extract: Extract, *, name: str) -> dict[str, Any]:
         "name": name,
         "description": cited.sentence,
         "license": {"@id": RIGHTS_URL},
-        "publisher": {"@id": f"{HOME}/"},
+        "publisher": {"@id": PUBLISHER_ID},
         "creditText": cited.sentence,
         "version": _version(cited),
         "hasPart": parts,
@@ -48,7 +49,7 @@ def ro_crate(extract: Extract, *, name: str) -> dict[str, Any]:
         "name": "genbank-assets extract",
         "description": cited.query,
         "instrument": {"@id": SOFTWARE_URL},
-        "object": [{"@id": _source_id(one)} for one in cited.sources],
+        "object": _value([{"@id": _source_id(one)} for one in cited.sources]),
         "result": parts,
     }
     format_ = extract.query["format"]
@@ -69,9 +70,10 @@ def ro_crate(extract: Extract, *, name: str) -> dict[str, Any]:
             "@type": "SoftwareApplication",
             "name": "genbank-assets",
             "url": SOFTWARE_URL,
+            "version": extract.version,
             "softwareVersion": extract.version,
         },
-        {"@id": f"{HOME}/", "@type": "Organization", "name": PUBLISHER, "url": f"{HOME}/"},
+        {"@id": PUBLISHER_ID, "@type": "Organization", "name": PUBLISHER, "url": f"{HOME}/"},
         {"@id": RIGHTS_URL, "@type": "CreativeWork", "name": "NCBI's policies", "description": RIGHTS},
         *_edam_entities(format_),
     ]
@@ -88,13 +90,18 @@ def _file_entity(file: WrittenFile, format_: str) -> dict[str, Any]:
         "description": counted_entries(file.entries),
         "contentSize": str(file.bytes),
         "sha256": file.sha256,
-        "encodingFormat": kinds,
+        "encodingFormat": _value(kinds),
     }
 
 
 def _edam_entities(format_: str) -> Iterator[dict[str, Any]]:
     if format_ in EDAM:
-        yield {"@id": f"http://edamontology.org/{EDAM[format_]}", "@type": "Standard", "name": format_}
+        yield {"@id": f"http://edamontology.org/{EDAM[format_]}", "@type": ["WebPage", "Standard"], "name": format_}
+
+
+def _value(values: list[Any]) -> Any:
+    """Return a single value as itself: JSON-LD of RO-Crate has no lists of one value, except for ``hasPart``."""
+    return values[0] if len(values) == 1 else values
 
 
 def _source_id(one: Citation) -> str:
@@ -109,7 +116,7 @@ def _source(one: Citation) -> dict[str, Any]:
         "name": one.named,
         "url": one.url,
         "version": one.release,
-        "publisher": {"@id": f"{HOME}/"},
+        "publisher": {"@id": PUBLISHER_ID},
         "identifier": f"sha256:{one.digest}",
         "description": one.sentence,
     }

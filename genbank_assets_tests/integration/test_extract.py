@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import gzip
 import hashlib
@@ -24,9 +25,13 @@ from genbank_assets.extract import Extract, FormatOptions, Selection, extract
 from genbank_assets.extract.citation import cite
 from genbank_assets.extract.hints import hints_of
 from genbank_assets.extract.output import Shards
+from genbank_assets.ncbi.taxonomy import fetch_taxonomy
 from genbank_assets.settings import Settings
 from genbank_assets.store import PartitionKey, PartitionRelease
 from genbank_assets.tables.derived import build_derived
+from genbank_assets.tables.taxonomy import build_taxonomy
+from genbank_assets_tests.fix_extract import quiet
+from genbank_assets_tests.paths import SAMPLE
 
 StoreOf = Callable[..., Settings]
 
@@ -394,6 +399,40 @@ def test_a_folder_is_no_file_to_write(store_of: StoreOf, tmp_path: Path) -> None
     (tmp_path / "out").mkdir()
     with pytest.raises(SettingsError, match="out is a folder: specify a file in it"):
         run(settings, tmp_path / "out")
+
+
+def test_reference_sets_have_the_formats_of_their_programs(store_of: StoreOf) -> None:
+    settings = store_of(phg=record("AB000001", "acgt") + record("AB000002", "acgg").replace("taxon:10847", "taxon:1"))
+    sample = dataclasses.replace(settings, source=SAMPLE.as_uri())
+    build_taxonomy(fetch_taxonomy(settings=sample, progress=quiet), store=settings.store, progress=quiet)
+    names = ["Viruses", "Phixviricota", "Malgrandaviricetes", "Petitvirales", "Microviridae", "Sinsheimervirus"]
+    names.append("Sinsheimervirus phiX174")
+    ranks = dict(zip(["d", "p", "c", "o", "f", "g", "s"], names, strict=True))
+    crabs = [["AB000001", "Some phage", "10847", *names, "ACGT"], ["AB000002", "Some phage", "1", *["NA"] * 7, "ACGG"]]
+    assert text_of(settings, format_="crabs") == "".join("\t".join(line) + "\n" for line in crabs)
+    sintax = ",".join(f"{letter}:{name.replace(' ', '_')}" for letter, name in ranks.items())
+    wanted = f">AB000001.1;tax={sintax};\nACGT\n>AB000002.1;tax=;\nACGG\n"
+    assert text_of(settings, format_="sintax") == wanted
+    assert text_of(settings, format_="qiime2") == ">AB000001.1\nACGT\n>AB000002.1\nACGG\n"
+    lines = [
+        "Feature ID\tTaxon",
+        "AB000001.1\t" + "; ".join(f"{letter}__{name}" for letter, name in ranks.items()),
+        "AB000002.1\t" + "; ".join(f"{letter}__" for letter in ranks),
+    ]
+    assert text_of(settings, format_="qiime2-taxonomy") == "\n".join(lines) + "\n"
+    table = text_of(settings, format_="qiime2-taxonomy", ranks=("family", "subfamily", "species"))
+    assert table.splitlines()[1] == "AB000001.1\tf__Microviridae; fs__Bullavirinae; s__Sinsheimervirus phiX174"
+    for format_, rank in (("sintax", "subfamily"), ("crabs", "famly")):
+        with pytest.raises(SettingsError, match=f"rank .*{rank}"):
+            text_of(settings, format_=format_, ranks=("family", rank))
+
+
+def test_accession2taxid_has_the_gi_of_older_files(store_of: StoreOf) -> None:
+    old = record("AB000001", "acgt").replace("VERSION     AB000001.1", "VERSION     AB000001.1  GI:4514523")
+    settings = store_of(phg=old + record("AB000002", "acgt"))
+    header = "accession\taccession.version\ttaxid\tgi\n"
+    rows = "AB000001\tAB000001.1\t10847\t4514523\nAB000002\tAB000002.1\t10847\t0\n"
+    assert text_of(settings, format_="accession2taxid") == header + rows
 
 
 def test_a_pipe_is_written_in_place_and_never_replaced(store_of: StoreOf, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from genbank_assets import __version__
 from genbank_assets.cli import main
 from genbank_assets.errors import NotFoundError, SettingsError
 from genbank_assets.extract import Extract, FormatOptions, Selection, extract
@@ -103,7 +104,8 @@ def test_a_crate_names_every_file_and_what_it_was_made_of(
             assert int(entity["contentSize"]) == len(content)
     (run,) = [entity for entity in crate.get_entities() if entity.type == "CreateAction"]
     assert run["instrument"]["name"] == "genbank-assets"
-    (source,) = run["object"]
+    assert run["instrument"]["version"] == __version__
+    source = run["object"]
     assert source["identifier"] == f"sha256:{cite(settings.store, ['genbank/phg'])[0].digest}"
     assert (source["version"], source["datePublished"]) == ("9.0", "2026-11-24")
     assert crate.root_dataset["license"]["name"]

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from genbank_assets.errors import SettingsError
 from genbank_assets.extract.formats.base import Block, FormatOptions
 from genbank_assets.extract.formats.fasta import NO_RESIDUES, record_blocks
 from genbank_assets.extract.formats.features import FeatureFasta
@@ -27,17 +28,23 @@ from genbank_assets.tables.clades import Taxonomy
 from genbank_assets.tables.cutting import Cut
 from genbank_assets.tables.feature_arrays import FeatureArrays
 
+# Abbreviations of ranks in SINTAX, and further ones of RESCRIPt for QIIME 2. NCBI's superkingdom became domain in 2025.
+_LETTERS = {
+    "superkingdom": "d", "domain": "d", "kingdom": "k", "phylum": "p", "class": "c", "order": "o", "family": "f",
+    "genus": "g", "species": "s", "strain": "t",
+}  # fmt: skip
+_PREFIXES = _LETTERS | {
+    "subkingdom": "ks", "superphylum": "sp", "subphylum": "ps", "infraphylum": "pi", "superclass": "sc",
+    "subclass": "cs", "infraclass": "ci", "cohort": "co", "superorder": "so", "suborder": "os", "infraorder": "oi",
+    "parvorder": "op", "superfamily": "sf", "subfamily": "fs", "tribe": "t", "subtribe": "ts", "subgenus": "gs",
+    "species group": "ss", "species subgroup": "sgs", "subspecies": "ssb",
+}  # fmt: skip
 LOWER_RANKS = ("phylum", "class", "order", "family", "genus", "species")
 
 
 def default_ranks(taxonomy: Taxonomy) -> tuple[str, ...]:
     """Return domain (called superkingdom until 2025) and the main ranks below it."""
     return ("domain" if "domain" in taxonomy.ranks else "superkingdom", *LOWER_RANKS)
-
-
-def _letter(rank: str) -> str:
-    """Return the letter of a rank; superkingdom gives d like domain, because s is species."""
-    return "d" if rank == "superkingdom" else rank[0]
 
 
 class LineageFormat(FeatureFasta):
@@ -51,6 +58,10 @@ class LineageFormat(FeatureFasta):
         assert taxonomy is not None  # needs_taxonomy
         self._taxonomy = taxonomy
         self.ranks = options.ranks or default_ranks(taxonomy)
+        for rank in self.ranks:
+            if rank not in _PREFIXES and rank not in taxonomy.ranks:
+                known = ", ".join(sorted(taxonomy.ranks))
+                raise SettingsError(f"the taxonomy has no rank {rank!r}: its ranks are {known}")
         self._fields = ("organism", "taxon_id")
         self._columns = list(dict.fromkeys([*self._columns, *self._fields]))
         self.options = FormatOptions(width=0)
@@ -122,9 +133,17 @@ class Sintax(LineageFormat):
     name = "sintax"
     suffix = "fasta"
 
+    def __init__(self, selection: Selection, options: FormatOptions, taxonomy: Taxonomy | None) -> None:
+        super().__init__(selection, options, taxonomy)
+        letters = [_LETTERS.get(rank) for rank in self.ranks]
+        for rank, letter in zip(self.ranks, letters, strict=True):
+            if letter is None or letters.count(letter) > 1:
+                known = ", ".join(rank for rank in _LETTERS if rank != "superkingdom")
+                raise SettingsError(f"SINTAX has no rank of its own for {rank}: choose --ranks from {known}")
+
     def line(self) -> pl.Expr:
         ranks = [
-            pl.concat_str([pl.lit(f"{_letter(rank)}:"), value.str.replace_all(r"[\s:]+", "_")])
+            pl.concat_str([pl.lit(f"{_LETTERS[rank]}:"), value.str.replace_all(r"[\s:]+", "_")])
             for rank, value in zip(self.ranks, self._ranks(), strict=True)
         ]
         lineage = pl.concat_str(ranks, separator=",", ignore_nulls=True)
@@ -153,7 +172,7 @@ class Qiime2Taxonomy(LineageFormat):
 
     def line(self) -> pl.Expr:
         ranks = [
-            pl.concat_str([pl.lit(f"{_letter(rank)}__"), value.fill_null("")])
+            pl.concat_str([pl.lit(f"{_PREFIXES.get(rank, rank.replace(' ', '_'))}__"), value.fill_null("")])
             for rank, value in zip(self.ranks, self._ranks(), strict=True)
         ]
         return pl.concat_str(["name", pl.lit("\t"), pl.concat_str(ranks, separator="; "), pl.lit("\n")])

@@ -134,12 +134,22 @@ ACCESSION2TAXID_COLUMNS = (
     Column("accession", pa.string(), nullable=False, meaning="Accession"),
     Column("accession.version", pa.string(), nullable=False, meaning="Accession and version"),
     Column("taxid", pa.int64(), nullable=False, meaning="Taxon in NCBI's taxonomy; 0 for none"),
-    Column("gi", pa.int64(), nullable=False, meaning="0: NCBI gives none any more"),
+    Column("gi", pa.int64(), nullable=False, meaning="GI; 0 for none, as in all records since 2017"),
 )
 
 
+def _gi(batch: pa.RecordBatch) -> pl.Series:
+    """Return the GI of each record, which NCBI's files gave until 2017; 0 for none, and in tables of version 0.1.0."""
+    if "other_lines" not in batch.schema.names:
+        return pl.Series(np.zeros(batch.num_rows, np.int64))
+    lines = pl.DataFrame({"lines": pl.from_arrow(batch.column("other_lines"))})
+    is_gi = pl.element().struct.field("keyword") == "GI"
+    text = pl.col("lines").list.eval(pl.element().filter(is_gi).struct.field("text")).list.first()
+    return lines.select(text.cast(pl.Int64, strict=False).fill_null(0)).to_series()
+
+
 class AccessionToTaxid(Format):
-    """NCBI's four columns: accession, accession.version, taxid, gi (0, because NCBI no longer assigns them).
+    """NCBI's four columns: accession, accession.version, taxid, gi (0 if the file has none).
 
     Merged taxa are followed if there is a taxonomy; records without a taxon have 0.
     """
@@ -152,7 +162,7 @@ class AccessionToTaxid(Format):
         return b"accession\taccession.version\ttaxid\tgi\n"
 
     def blocks(self, scan: Scan) -> Iterator[Block]:
-        for batch in scan.batches(["accession", "accession_version", "taxon_id"]):
+        for batch in scan.batches(["accession", "accession_version", "taxon_id", "other_lines"]):
             taxa = pl.Series(pl.from_arrow(batch.column("taxon_id"))).fill_null(0).to_numpy()
             if self.taxonomy is not None:
                 different, at = np.unique(taxa, return_inverse=True)
@@ -162,7 +172,7 @@ class AccessionToTaxid(Format):
                     "accession": pl.from_arrow(batch.column("accession")),
                     "accession_version": pl.from_arrow(batch.column("accession_version")),
                     "taxon_id": taxa,
-                    "gi": np.zeros(len(taxa), np.int8),
+                    "gi": _gi(batch),
                 }
             )
             text = frame.write_csv(separator="\t", include_header=False, quote_style="never")
