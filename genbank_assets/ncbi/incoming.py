@@ -163,11 +163,12 @@ class IncomingFiles:
         return file.is_whole(folder, recheck=True)
 
     def _is_whole(self, published: Manifest) -> bool:
-        """Return whether the published generation is intact; a file that had to be fetched again was damaged."""
-        names = [str(entry["name"]) for entry in published.files]
-        fetched = any(name not in self._linked and (self.folder / name).is_file() for name in names)
-        damaged = fetched or damaged_files(published, partition=self._partition, recheck=False)
-        return bool(published.generation) and not damaged
+        """Return whether the published generation is intact; a file that was found elsewhere was damaged."""
+        folder = self._partition.folder_of(published)
+        found = all(self._linked.get(str(entry["name"])) == folder / str(entry["name"]) for entry in published.files)
+        return bool(published.generation) and found and not damaged_files(
+            published, partition=self._partition, recheck=False
+        )  # fmt: skip
 
     def discard(self) -> None:
         """Delete all staged files."""

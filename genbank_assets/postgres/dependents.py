@@ -71,12 +71,25 @@ def restore(session: Session, dependents: Sequence[Dependent], *, progress: Call
                     _run(session, statement)
         except psycopg.Error as error:
             reason = str(error).strip().splitlines()[0]
-            session.execute(query("dependents.aside"))
-            session.execute(
-                "INSERT INTO genbank.view_aside (name, definition, reason) VALUES (%s, %s, %s)",
-                [one.name, ";\n".join(one.statements), reason],
-            )
+            _save(session, one.name, ";\n".join(one.statements), reason=reason)
             progress(f"the {one.kind} {one.name} cannot be recreated ({reason}): see genbank.view_aside")
+
+
+def set_functions_aside(session: Session, names: Sequence[str], *, progress: Callable[[str], None]) -> None:
+    """Save users' functions that have names of ours, before all functions of these names are dropped.
+
+    This package's own functions of the current schema version all have comments.
+    """
+    for name, definition in session.execute(query("dependents.namesakes"), {"functions": list(names)}):
+        _save(session, name, definition, reason="a function of genbank-assets has this name")
+        progress(f"the function {name} gives way to one of genbank-assets: see genbank.view_aside")
+
+
+def _save(session: Session, name: str, definition: str, *, reason: str) -> None:
+    session.execute(query("dependents.aside"))
+    session.execute(
+        "INSERT INTO genbank.view_aside (name, definition, reason) VALUES (%s, %s, %s)", [name, definition, reason]
+    )
 
 
 def grant_defaults(session: Session, relation: str) -> None:

@@ -14,7 +14,7 @@ from importlib.resources import files
 from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.ddl import record_columns
-from genbank_assets.postgres.dependents import find_dependents, grant_defaults, restore
+from genbank_assets.postgres.dependents import Dependent, find_dependents, grant_defaults, restore
 from genbank_assets.postgres.partitions import partition_name, table_statement
 from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.statements import PARTITIONED, indexes, table_statements
@@ -50,6 +50,7 @@ def repartition(database: Database, *, progress: Callable[[str], None], finish: 
     """
     totals = SqlTotals()
     with database.transaction() as session:
+        _dependents(session)  # fails early if it must fail
         _begin(session, progress)
         divisions = [
             (str(row[0]), str(row[1]))
@@ -148,8 +149,7 @@ def _swap(
             "an earlier version of this package has loaded while the schema was brought to version 5: stop it and run "
             "this again"
         )
-    known = [*(index.name for index in indexes()), *_OLD_INDEXES]
-    dependents = find_dependents(session, [*_OLD, *_OLD_VIEWS], functions=_OLD_FUNCTIONS, indexes=known)
+    dependents = _dependents(session)
     _run(session, (files("genbank_assets.postgres") / "migrations" / "0005_partitions.sql").read_text("utf-8"))
     drop_functions(session, _OLD_FUNCTIONS)
     _run(session, f"DROP VIEW IF EXISTS {', '.join(f'genbank.{view}' for view in _OLD_VIEWS)} CASCADE")
@@ -178,6 +178,11 @@ def _swap(
     session.execute("DROP SCHEMA genbank_next CASCADE")
     finish(session)
     restore(session, dependents, progress=progress)
+
+
+def _dependents(session: Session) -> list[Dependent]:
+    known = [*(index.name for index in indexes()), *_OLD_INDEXES]
+    return find_dependents(session, [*_OLD, *_OLD_VIEWS], functions=_OLD_FUNCTIONS, indexes=known)
 
 
 def drop_functions(session: Session, names: Sequence[str]) -> None:

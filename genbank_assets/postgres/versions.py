@@ -19,7 +19,7 @@ from genbank_assets.errors import DatabaseError
 from genbank_assets.postgres import leases
 from genbank_assets.postgres.connection import Database, Session, SqlTotals
 from genbank_assets.postgres.ddl import comment_statement
-from genbank_assets.postgres.dependents import find_dependents, restore
+from genbank_assets.postgres.dependents import find_dependents, restore, set_functions_aside
 from genbank_assets.postgres.repartition import drop_functions, repartition
 from genbank_assets.postgres.sql_files import query
 from genbank_assets.postgres.statements import REFRESHED, sql_text, table_statements
@@ -122,6 +122,7 @@ def _replace(session: Session, text: str, *, progress: Callable[[str], None]) ->
     except (psycopg.errors.InvalidTableDefinition, psycopg.errors.InvalidFunctionDefinition):
         views, functions = _VIEW.findall(text), _FUNCTION.findall(text)
         dependents = find_dependents(session, views, functions=functions)
+        set_functions_aside(session, functions, progress=progress)
         drop_functions(session, functions)
         for name in reversed(views):
             _run(session, f"DROP VIEW IF EXISTS genbank.{name} CASCADE")

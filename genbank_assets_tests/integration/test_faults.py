@@ -33,7 +33,7 @@ def short_folder() -> Iterator[Path]:
 def test_a_killed_run_ends_like_an_undisturbed_one(short_folder: Path) -> None:
     lines: list[str] = []
     ways = [way for way in WAYS if " at a " not in way]  # those are for the long form
-    result = run_suite(short_folder, points=4, seed=4, ways=ways, tell=lines.append)
+    result = run_suite(short_folder, points=4, seed=4, ways=ways, is_short=True, tell=lines.append)
     assert result.problems == [], "\n".join(lines)
     assert result.points == 4
     assert result.outcomes["done"] < 4, "nothing was disturbed"

@@ -194,6 +194,22 @@ def test_a_release_that_is_issued_again_is_a_new_generation_and_the_old_one_stay
     assert not path.exists()
 
 
+def test_a_damaged_file_is_replaced_by_that_of_an_earlier_generation(
+    settings: Settings, partition: PartitionRelease
+) -> None:
+    lists = settings.store.with_name("source") / "genbank" / "gbdel.txt"
+    lists.write_text("GBPHG|AB000001\n")
+    fetch(settings)
+    good = place(partition).read_bytes()
+    lists.write_text("GBPHG|AB000001\nGBPHG|AB000002\n")
+    damaged = fetch(settings).generation
+    place(partition).unlink()  # a link to that of the earlier generation
+    place(partition).write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    again = fetch(settings, recheck=True)
+    assert (again.report.files_now, place(partition).read_bytes()) == (0, good)
+    assert again.generation != damaged
+
+
 def stopped(settings: Settings, what: str) -> None:
     """A fetch that a full disk stops at this function of the publication."""
 

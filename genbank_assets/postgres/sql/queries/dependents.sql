@@ -117,6 +117,11 @@ UNION ALL
 SELECT 'grant', c.oid::regclass::text, (SELECT array_agg(g.statement) FROM ({grants}) g)
 FROM ours c WHERE EXISTS (SELECT FROM ({grants}) g);
 
+-- name: namesakes
+SELECT p.oid::regprocedure::text, pg_get_functiondef(p.oid) FROM pg_proc p
+WHERE p.pronamespace = 'genbank'::regnamespace AND p.proname = ANY (%(functions)s) AND p.prokind <> 'a'
+      AND obj_description(p.oid, 'pg_proc') IS NULL;
+
 -- name: default_grants
 -- Statements that give a relation the default privileges of the schema, which one that was made in another schema lacks.
 SELECT format('GRANT %%s ON genbank.%%I TO %%s%%s', a.privilege_type, %(relation)s::text,
