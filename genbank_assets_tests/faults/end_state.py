@@ -88,7 +88,12 @@ def store_files(store: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _without_run(manifest: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in manifest.items() if name not in _REPORT}
+    """Return a manifest, and manifests within it, without what differs between runs."""
+    return {
+        name: _without_run(value) if isinstance(value, dict) else value
+        for name, value in manifest.items()
+        if name not in _REPORT
+    }
 
 
 def _objects(folder: Path) -> Iterator[tuple[str, Any]]:
@@ -97,12 +102,8 @@ def _objects(folder: Path) -> Iterator[tuple[str, Any]]:
         name = str(path.relative_to(folder))
         if path.is_file():
             content = path.read_bytes()
-            yield (
-                name,
-                json.dumps(_without_run(json.loads(content)))
-                if path.suffix == ".json"
-                else (hashlib.sha256(content).hexdigest()),
-            )
+            is_manifest = path.suffix == ".json"
+            yield name, _without_run(json.loads(content)) if is_manifest else hashlib.sha256(content).hexdigest()
 
 
 def table_rows(url: str) -> Iterator[tuple[str, Any]]:

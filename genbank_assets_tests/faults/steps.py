@@ -1,9 +1,9 @@
 """One step of the scenario in its own process, run like Dagster's assets; this is what the fault suite kills.
 
 ``python -m genbank_assets_tests.faults.steps STEP``: ``release``, ``prune``, ``refused`` (the source offers an older
-release), ``verify``, or a day such as ``2026-09-02``. Prints ``begun`` after all imports and ``stage NAME`` before each
-stage. Exits with 3 and a message after an error of the package; any other error is a traceback, which the suite counts
-as a failure.
+release), ``tables`` (derived tables, and their publication), ``verify``, or a day such as ``2026-09-02``. Prints
+``begun`` after all imports and ``stage NAME`` before each stage. Exits with 3 and a message after an error of the
+package; any other error is a traceback, which the suite counts as a failure.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ from genbank_assets.postgres.load import load_division
 from genbank_assets.postgres.preflight import compared_totals
 from genbank_assets.settings import Settings, settings_from_environment
 from genbank_assets.store import PartitionKey, PartitionRelease, current_release
+from genbank_assets.table_set.prune import prune_tables
+from genbank_assets.table_set.publish import publish_tables
 from genbank_assets.tables.dedup import build_unique_records
+from genbank_assets.tables.derived import build_derived
 from genbank_assets.tables.records import build_records
 
 SECTIONS = ("bct", "vrl")
@@ -39,6 +42,7 @@ STAGES = {
     "release": tuple(f"{section} {name}" for section in SECTIONS for name in _NAMES),
     "refused": tuple(f"{section} raw_files" for section in SECTIONS),
     "prune": ("prune",),
+    "tables": tuple(f"{section} {name}" for section in SECTIONS for name in ("samples", "cds", "table_set")),
 }
 DAY_STAGES = tuple(f"daily {name}" for name in _NAMES)
 Stage = Callable[..., Any]
@@ -83,6 +87,18 @@ def refused(settings: Settings) -> None:
             raise AssertionError(f"{key}: an older release was taken")
 
 
+def tables(settings: Settings) -> None:
+    """Build the derived tables of both divisions, publish all tables to the bucket, and prune it."""
+    for section in SECTIONS:
+        key = PartitionKey("genbank", section)
+        partition = current_release(settings.store, key=key, stage="unique_records")
+        assert partition is not None
+        for name in ("samples", "cds"):
+            _alone(settings, key, name, functools.partial(build_derived, partition, stage=name))
+        _alone(settings, key, "table_set", functools.partial(publish_tables, key=key))
+    prune_tables(settings, older_than=dt.timedelta(seconds=-900), progress=say)
+
+
 def verify(settings: Settings) -> None:
     """Verify everything: bytes against manifests, the database and the set against the tables."""
     problems = [str(problem) for problem in verify_store(settings, sample=20).problems]
@@ -111,7 +127,7 @@ def _alone(settings: Settings, key: PartitionKey, name: str, stage: Stage, *argu
 def main() -> int:
     """Run the step named on the command line."""
     settings = settings_from_environment()
-    steps = {"release": release, "prune": prune, "refused": refused, "verify": verify}
+    steps = {"release": release, "prune": prune, "refused": refused, "tables": tables, "verify": verify}
     say("begun")
     try:
         if sys.argv[1] in steps:

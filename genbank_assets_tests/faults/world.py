@@ -172,6 +172,7 @@ class World:
             "GENBANK_ASSETS_SOURCE": self.source.folder.as_uri(),
             "GENBANK_ASSETS_POSTGRES_URL": self.server.url(self.database),
             "GENBANK_ASSETS_OBJECTS": "s3://mirror/set",
+            "GENBANK_ASSETS_TABLES": "s3://mirror/tables",
             "GENBANK_ASSETS_WORKERS": "2",
             "GENBANK_ASSETS_KEEP_RELEASES": "1",
             "GENBANK_ASSETS_KEEP_REPLACED_SECONDS": "0",
