@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from genbank_assets.compute.fitness import Demands, has_written, prove, worker_name
+from genbank_assets.compute.fitness import Demands, prove, refusal, worker_name
 from genbank_assets.errors import SettingsError, WorkerLostError, WorkerRefusedError
 from genbank_assets.settings import Settings
 
@@ -184,7 +184,7 @@ def _reason(answer: object, wanted: Demands) -> str:
     if not isinstance(answer, tuple):
         return f"it has no genbank-assets of this version ({type(answer).__name__}: {answer})"
     name, why = answer
-    return why or ("" if has_written(wanted, name) else "what it wrote into the store is not seen here")
+    return why or refusal(wanted, name)
 
 
 def _bounded(resource: str, most: int, function: Callable[..., R], *arguments: Any) -> R:

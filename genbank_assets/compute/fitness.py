@@ -1,4 +1,4 @@
-"""Checks that a worker can run tasks: it must have the same version, see the same store and reach the same database.
+"""Checks that a worker can run tasks: it must have the same version and time, the same store and the same database.
 
 The caller writes a token to the store and locks it; the worker reads the token, checks that it is locked, and writes
 its own, which the caller looks for. This detects different folders of the same name, and file systems whose locks do
@@ -15,6 +15,7 @@ import os
 import secrets
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ from genbank_assets.settings import Settings, settings_from_environment
 
 FOLDER = ".workers"
 CONNECT_SECONDS = 10
+MAX_CLOCK_DIFFERENCE_SECONDS = 3600
 Proof = Callable[[], str]
 T = TypeVar("T")
 
@@ -98,7 +100,7 @@ def prove(wanted: Demands) -> str:
                 f"a lock on a file of the store {wanted.store} does not hold between its host and the caller's: mount "
                 "it so that locks do (docs/machines.md)"
             )
-        (folder / worker_name()).write_text(wanted.token)
+        (folder / worker_name()).write_text(str(time.time()))
     except OSError as error:
         return f"it cannot use the store {wanted.store}: {error.strerror or error}"
     if wanted.database and (why := _reaches(wanted.database)):
@@ -119,9 +121,20 @@ def _is_locked(path: Path) -> bool:
     return False
 
 
-def has_written(wanted: Demands, worker: str) -> bool:
-    """Return whether the token reported by a worker is in this process's store."""
-    return (wanted.store / FOLDER / wanted.token / worker).is_file()
+def refusal(wanted: Demands, worker: str) -> str:
+    """Return what is wrong with the token that a worker wrote into this process's store; "" for nothing.
+
+    The clocks of all hosts must agree roughly, because files of dead processes are recognised by their age.
+    """
+    try:
+        ahead = float((wanted.store / FOLDER / wanted.token / worker).read_text()) - time.time()
+    except (OSError, ValueError):
+        return "what it wrote into the store is not seen here"
+    if abs(ahead) > MAX_CLOCK_DIFFERENCE_SECONDS:
+        return (
+            f"its clock is {abs(ahead) / 3600:,.1f} hours {'ahead' if ahead > 0 else 'behind'}: set one of the clocks"
+        )
+    return ""
 
 
 def worker_name() -> str:

@@ -20,7 +20,7 @@ from genbank_assets.lookup.names import Missing, is_digest, is_sha256, named_rec
 from genbank_assets.lookup.records import Found, Lookup
 from genbank_assets.objects.contact import open_required_objects
 from genbank_assets.objects.keys import MOLECULE_CLASSES
-from genbank_assets.objects.object_index import locate, locate_all, locate_refget
+from genbank_assets.objects.object_index import locate, locate_all, locate_refgets
 from genbank_assets.objects.read import residues
 from genbank_assets.settings import Settings
 
@@ -72,11 +72,13 @@ def located(
     titles: dict[str, str] = {}
     identities: dict[str, list[tuple[bytes, str]]] = {}
     rows: dict[str, dict[str, Any]] = {}
+    refgets = {name: refget for name in names if (refget := refget_of(name))}
+    by_refget = locate_refgets(settings, refgets.values()) if refgets else {}
     for name in names:
-        if refget := refget_of(name):
+        if refget := refgets.get(name):
             titles[name] = refget
-            if (row := locate_refget(settings, refget)) is not None:
-                rows[name] = row
+            if refget in by_refget:
+                rows[name] = by_refget[refget]
             else:
                 hint = "" if settings.refget else " (GENBANK_ASSETS_REFGET is off: few or none are known)"
                 missing(name, NotFoundError(f"the object set has no sequence {name}{hint}"))

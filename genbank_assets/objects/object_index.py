@@ -10,7 +10,7 @@ import dataclasses
 import datetime as dt
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -289,10 +289,11 @@ def locate(
     return None
 
 
-def locate_refget(settings: Settings, identifier: str) -> dict[str, Any] | None:
-    """Return the row with a refget digest (``SQ.…``), reading that column of every table."""
+def locate_refgets(settings: Settings, identifiers: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return the rows with some refget digests (``SQ.…``) by digest, reading that column of every table once."""
+    found: dict[str, dict[str, Any]] = {}
     for listed, _ in published(settings):
-        rows = pl.scan_parquet(table_path(listed)).filter(pl.col("refget") == identifier).head(1).collect()
-        if len(rows):
-            return rows.row(0, named=True)
-    return None
+        if wanted := [one for one in identifiers if one not in found]:
+            rows = pl.scan_parquet(table_path(listed)).filter(pl.col("refget").is_in(wanted)).collect()
+            found |= {row["refget"]: row for row in rows.iter_rows(named=True)}
+    return found

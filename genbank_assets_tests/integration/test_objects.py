@@ -23,7 +23,7 @@ from Bio import SeqIO
 
 from genbank_assets.errors import GenbankAssetsError, IntegrityError, NotFoundError, ObjectStoreError
 from genbank_assets.lineage.trace import trace
-from genbank_assets.lookup.fetch import fetch
+from genbank_assets.lookup.fetch import fetch, fetch_all
 from genbank_assets.objects import listing, packs, store
 from genbank_assets.objects.packs import PackBuilder, index_of, unpacked
 from genbank_assets.objects.prune import prune_objects
@@ -240,6 +240,11 @@ def test_refget_digests_are_those_of_the_specification(sampled: Settings, bucket
 
         assert identifier == "SQ." + base64.urlsafe_b64encode(hashlib.sha512(sequence.encode()).digest()[:24]).decode()
         assert b"".join(fetch(with_refget, identifier, format_="raw")).decode() == sequence
+    missing: list[str] = []
+    names = ["SQ." + "A" * 32, *rows.values()]
+    together = fetch_all(with_refget, iter(names), format_="raw", missing=lambda name, error: missing.append(name))
+    one_by_one = b"".join(b"".join(fetch(with_refget, name, format_="raw")) for name in names[1:])
+    assert (b"".join(together), missing) == (one_by_one, names[:1])
 
 
 def test_the_published_example_of_refget() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,21 @@ def test_only_the_callers_lock_counts_not_that_of_another_worker_that_looks(tmp_
             fcntl.flock(looking, fcntl.LOCK_SH)
             assert "does not hold between its host and the caller" in fitness.prove(wanted)
     assert not (tmp_path / fitness.FOLDER).exists()
+
+
+@pytest.mark.parametrize(("hours", "says"), [(0, ""), (26, "26.0 hours ahead"), (-3, "3.0 hours behind")])
+def test_a_worker_with_another_time_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int, says: str
+) -> None:
+    now = time.time()
+    with fitness.demands(Settings(store=tmp_path), database=False) as wanted:
+        assert "not seen here" in fitness.refusal(wanted, fitness.worker_name())
+        monkeypatch.setattr(time, "time", lambda: now + 3600 * hours)
+        assert fitness.prove(wanted) == ""
+        monkeypatch.setattr(time, "time", lambda: now)
+        why = fitness.refusal(wanted, fitness.worker_name())
+        assert says in why
+        assert bool(why) == bool(says)
 
 
 def test_a_store_without_locks_is_refused_before_any_worker_is_asked(
