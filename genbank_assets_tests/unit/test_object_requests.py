@@ -598,3 +598,30 @@ def test_statistics_of_several_uploads_add_up() -> None:
     both.add(one)
     assert [getattr(both, name) for name in names] == [2 * number for number, _ in enumerate(names, 1)]
     assert both.minus(one) == one
+
+
+def test_an_upload_that_fails_alone_gets_a_second_chance_after_the_others(
+    bucket: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is not away as long as it takes other objects."""
+    monkeypatch.setattr(upload, "FIRST_PAUSE_SECONDS", 0.0)
+    uploader = upload.Uploader(bucket, retrying_store=bucket, concurrency=1)
+    stored: list[str] = []
+    bad, good = (
+        requests.Outgoing(key, b"A", hashlib.sha256(b"A").digest(), lambda one: stored.append(one.key))
+        for key in ("bad", "good")
+    )
+    put, tries = uploader._put, list[int]()
+
+    def failing(outgoing: requests.Outgoing) -> requests.Stored:
+        if outgoing.key == "bad":
+            tries.append(1)
+            if len(tries) <= upload.TRIES:
+                uploader._send_with_retries(good)
+                raise GenericError("status code: 503")
+        return put(outgoing)
+
+    monkeypatch.setattr(uploader, "_put", failing)
+    uploader.send_all(iter([bad, good]))
+    assert stored == ["good", "bad"]
+    assert (len(tries), uploader.counts.errors, uploader.counts.slow_downs) == (upload.TRIES + 1, 1, upload.TRIES)
