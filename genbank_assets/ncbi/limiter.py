@@ -185,7 +185,6 @@ class Limiter:
                 file.seek(0)
                 file.truncate()
                 json.dump(state, file)
-                file.flush()
 
 
 def _pause_sentence(url: str, until: float) -> str:

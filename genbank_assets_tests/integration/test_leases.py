@@ -149,6 +149,7 @@ def test_who_takes_over_waits_for_what_is_being_written(database: Database, monk
             assert thread.is_alive()
         thread.join(15)
         assert not thread.is_alive()
+    assert "(process" in lines[0]  # its row is locked, and says all the same who it is
     assert "is free after" in lines[-1]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import os
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,7 @@ from genbank_assets.postgres.daily_rows import check_year
 from genbank_assets.postgres.digests import Digest
 from genbank_assets.processes import started
 from genbank_assets.schema.tables import QUALIFIER
+from genbank_assets.settings import Settings
 
 
 def member(version: int | None, file: str, ordinal: int) -> dict[str, Any]:
@@ -188,3 +190,33 @@ def test_pieces_of_a_copy_come_in_order_and_so_does_their_error() -> None:
     totals = connection.SqlTotals(1, 2, 3, 4.0)
     totals.add(connection.SqlTotals(10, 20, 30, 40.0))
     assert dataclasses.astuple(totals) == (11, 22, 33, 44.0)
+
+
+def test_those_who_open_a_database_at_once_share_it_and_the_last_one_closes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    class Pool:
+        def __init__(self, url: str, *, pool_size: int) -> None:
+            self.url = url
+
+        def __enter__(self) -> Pool:
+            done.append(f"open {self.url}")
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            done.append(f"close {self.url}")
+
+    monkeypatch.setattr(connection, "Database", Pool)
+    monkeypatch.setattr(connection, "genbank_url", lambda settings, create: str(settings.postgres_pool_size))
+    settings = Settings(store=tmp_path, postgres_pool_size=2)
+    other = dataclasses.replace(settings, postgres_pool_size=3)
+    for _ in range(2):
+        with connection.open_database(settings) as one, connection.open_database(other) as another:
+            with connection.open_database(settings) as again:
+                assert again is one
+            assert another is not one
+            assert "close 2" not in done
+        assert done == ["open 2", "open 3", "close 3", "close 2"]
+        done.clear()

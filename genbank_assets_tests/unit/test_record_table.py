@@ -60,6 +60,18 @@ def test_what_is_wanted_comes_in_order_for_each_set_of_columns(table: Path, rows
         assert [i + 1 for batch, _ in ordinals for i in batch["record_ordinal"].to_pylist()] == expected
 
 
+@pytest.mark.parametrize(("gathered_bytes", "batches"), [(1, GROUPS), (10**9, 1)])
+def test_selected_records_come_in_batches_of_some_bytes(
+    table: Path, monkeypatch: pytest.MonkeyPatch, gathered_bytes: int, batches: int
+) -> None:
+    monkeypatch.setattr(record_table, "GATHERED_BYTES", gathered_bytes)
+    with RecordTable(table) as opened:
+        (found,) = opened.wanted([["comment"]], wanting(list(range(40))))
+        sizes = [len(ids) for _, ids in found]
+    assert sum(sizes) == 40 * GROUPS
+    assert len(sizes) == batches
+
+
 def test_few_records_that_are_most_of_the_bytes_are_not_all_read_ahead(
     table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
