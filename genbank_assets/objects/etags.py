@@ -24,6 +24,11 @@ def md5_of(content: Any) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
+def bare_etag(etag: str | None) -> str:
+    """Return an ETag without quotes, "" for none: some servers quote it in a response, but not in a listing."""
+    return (etag or "").strip('"')
+
+
 class Etags:
     """Compares the ETags of one store with the expected ones."""
 
@@ -46,7 +51,7 @@ class Etags:
         Raises:
             obstore.exceptions.BaseError: the object cannot be read.
         """
-        form = _FORM.fullmatch((etag or "").strip('"')) if self._are_md5 else None
+        form = _FORM.fullmatch(bare_etag(etag)) if self._are_md5 else None
         if form is None:
             return just_sent or self.read(key) == sha256
         promised = expected()

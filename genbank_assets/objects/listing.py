@@ -15,6 +15,7 @@ import obstore
 import polars as pl
 from obstore.store import ObjectStore
 
+from genbank_assets.objects.etags import bare_etag
 from genbank_assets.objects.keys import MOLECULE_CLASSES, PACKS, is_content_key, is_manifest_key
 from genbank_assets.objects.retry import no_progress, retried
 
@@ -88,7 +89,7 @@ def objects_under(
 
     def keep(batch: Sequence[ObjectMeta]) -> None:
         found = [
-            (meta["path"], meta["size"], meta["last_modified"], (meta["e_tag"] or "").strip('"') or None)
+            (meta["path"], meta["size"], meta["last_modified"], bare_etag(meta["e_tag"]) or None)
             for meta in batch
             if is_content_key(meta["path"])
         ]

@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 from obstore.store import ObjectStore
 
+from genbank_assets.objects.etags import bare_etag
 from genbank_assets.objects.listing import objects_under, ranges
 from genbank_assets.objects.requests import Stored, stored_as
 from genbank_assets.objects.retry import no_progress, retried
@@ -117,7 +118,7 @@ def _found(store: ObjectStore, keys: list[str], *, concurrency: int, progress: C
 
     with ThreadPoolExecutor(concurrency, thread_name_prefix="compare") as pool:
         found = [stored for stored in pool.map(ask, keys) if stored is not None]
-    rows = [(stored.key, stored.bytes, (stored.etag or "").strip('"') or None) for stored in found]
+    rows = [(stored.key, stored.bytes, bare_etag(stored.etag) or None) for stored in found]
     return pl.DataFrame(rows, schema={"key": pl.String, "size": pl.Int64, "etag_now": pl.String}, orient="row")
 
 

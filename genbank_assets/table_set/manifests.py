@@ -25,6 +25,7 @@ from genbank_assets.catalog.table_layout import (
     taxonomy_at_key,
 )
 from genbank_assets.errors import IntegrityError, ObjectStoreError, SettingsError
+from genbank_assets.objects.etags import bare_etag
 from genbank_assets.objects.listing import listed
 from genbank_assets.objects.requests import status_of
 from genbank_assets.objects.retry import no_progress, retried
@@ -196,7 +197,7 @@ def present(
         ObjectStoreError: the store failed.
     """
     there = listed(store, prefix, progress=progress)
-    return {meta["path"]: (meta["size"], str(meta["e_tag"] or "")) for meta in there}
+    return {meta["path"]: (meta["size"], bare_etag(meta["e_tag"])) for meta in there}
 
 
 def remove_manifest(store: ObjectStore, key: str, *, progress: Callable[[str], None]) -> None:

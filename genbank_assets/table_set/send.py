@@ -20,7 +20,7 @@ from obstore.store import ObjectStore
 from genbank_assets.catalog.table_layout import TableObject
 from genbank_assets.compute.tasks import run_tasks
 from genbank_assets.errors import IntegrityError
-from genbank_assets.objects.etags import PART_BYTES, Etags, Parts, md5_of
+from genbank_assets.objects.etags import PART_BYTES, Etags, Parts, bare_etag, md5_of
 from genbank_assets.objects.requests import Stored, put_parts
 from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.objects.spread import MIN_SPREAD_FILES, opened, proof_of
@@ -86,7 +86,7 @@ class TableSender:
             return dataclasses.replace(table, etag=etag), False
         put = functools.partial(self._put, outgoing)
         stored = retried(put, doing=f"store {table.key}", progress=self._progress)
-        return dataclasses.replace(table, etag=stored.etag or ""), True
+        return dataclasses.replace(table, etag=bare_etag(stored.etag)), True
 
     def _present(self, outgoing: OutgoingTable) -> str | None:
         """Return the ETag of the table if it is already in the bucket and intact."""
@@ -213,7 +213,7 @@ def send_tables(
 def _is_known(table: TableObject, *, there: dict[str, tuple[int, str]], known: dict[str, str]) -> bool:
     """Return whether the object with a table's key is the one confirmed by a published manifest."""
     size, etag = there.get(table.key, (-1, ""))
-    return size == table.bytes and bool(etag) and known.get(table.key) == etag
+    return size == table.bytes and bool(etag) and bare_etag(known.get(table.key)) == etag
 
 
 def _send_table(task: _TableTask) -> tuple[TableObject, bool]:

@@ -22,7 +22,7 @@ from genbank_assets.catalog.table_layout import (
     taxonomy_key,
 )
 from genbank_assets.errors import IntegrityError
-from genbank_assets.objects.etags import Etags
+from genbank_assets.objects.etags import Etags, bare_etag
 from genbank_assets.objects.listing import listed
 from genbank_assets.objects.retry import no_progress, retried
 from genbank_assets.settings import Settings
@@ -170,7 +170,7 @@ class _Comparison:
         size, etag = there[table.key]
         if size != table.bytes:
             return f"has {size:,} bytes instead of {table.bytes:,}"
-        if etag and etag == table.etag and not read:
+        if etag and etag == bare_etag(table.etag) and not read:
             return ""
         self.reread += 1
         digest = retried(
