@@ -7,7 +7,7 @@ import pickle
 
 import psycopg
 import pytest
-from obstore.exceptions import GenericError, PermissionDeniedError
+from obstore.exceptions import AlreadyExistsError, GenericError, PermissionDeniedError
 
 from genbank_assets import errors
 from genbank_assets.compute.local import run_tasks
@@ -96,8 +96,14 @@ def test_which_refusals_of_a_connection_is_transient(text: str, passes: bool) ->
     ("error", "passes"),
     [
         (GenericError("error sending request"), True),
-        (GenericError("status code: 503 Service Unavailable"), True),
-        (GenericError("status code: 400 <Code>RequestTimeout</Code>"), True),
+        *((GenericError(f"status code: {n}"), True) for n in (408, 409, 425, 429, 500, 502, 503, 504)),
+        *((GenericError(f"status code: {n}"), False) for n in (301, 400, 411, 501, 505)),
+        *(
+            (GenericError(f"status code: 400 <Code>{code}</Code>"), True)
+            for code in ("RequestTimeout", "BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch")
+        ),
+        (AlreadyExistsError("status code: 409"), True),
+        (GenericError("Generic LocalFileSystem error: No space left on device"), False),
         (GenericError("status code: 400 <Code>InvalidArgument</Code>"), False),
         (PermissionDeniedError("status code: 403"), False),
         (FileNotFoundError("status code: 404"), False),

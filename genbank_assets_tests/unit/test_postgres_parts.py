@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genbank_assets.errors import DatabaseError, ReleaseError, SettingsError
-from genbank_assets.postgres import arrays, comparison, connection, leases, partitions, preflight, versions
+from genbank_assets.postgres import arrays, comparison, connection, ddl, leases, partitions, preflight, versions
 from genbank_assets.postgres.daily_rows import check_year
 from genbank_assets.postgres.digests import Digest
 from genbank_assets.processes import started
@@ -220,3 +220,10 @@ def test_those_who_open_a_database_at_once_share_it_and_the_last_one_closes_it(
             assert "close 2" not in done
         assert done == ["open 2", "open 3", "close 3", "close 2"]
         done.clear()
+
+
+def test_every_description_of_a_column_of_a_view_is_written() -> None:
+    written = ddl.comment_statement()
+    for view, comments in ddl._VIEW_COLUMN_COMMENTS.items():
+        for name, text in comments.items():
+            assert f"COMMENT ON COLUMN genbank.{view}.{name} IS {ddl._quoted(text)}" in written
