@@ -143,7 +143,8 @@ def test_a_longer_pause_than_is_waited_for_is_refused_to_everybody(tmp_path: Pat
     assert state(tmp_path)["paused_until"] - time.time() < 24 * 3600 + 1, "no server may ask for more than a day"
 
 
-def test_the_settings_reach_the_limiter(tmp_path: Path) -> None:
+def test_the_settings_reach_the_limiter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genbank_assets.ncbi.limiter.SLOT_POLL_SECONDS", 0.01)
     settings = Settings(
         store=tmp_path, requests_per_second=4, download_files=1, source_pauses=2, source_pause_seconds=7
     )
