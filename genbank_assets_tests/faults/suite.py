@@ -219,14 +219,19 @@ def run_suite(
 ) -> Result:
     """Rounds until so many points are done, of these ways alone; round N has the seed ``seed + N``.
 
-    The short form, for ``make test``, leaves optional steps out.
+    The short form, for ``make test``, leaves optional steps out, and loads small divisions as what they are.
     """
     result = Result()
     server_folder = folder / "server"
     folder.chmod(0o755)
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(postgres(server_folder))
-        options: dict[str, Any] = {"server": server, "server_folder": server_folder, "seed": DATA_SEED}
+        options: dict[str, Any] = {
+            "server": server,
+            "server_folder": server_folder,
+            "seed": DATA_SEED,
+            "is_large": not is_short,
+        }
         told: dict[str, Any] = {"seconds": {}, "tell": tell, "result": result, "ways": ways, "is_short": is_short}
         with world(folder / "undisturbed", **options) as there:
             Round(there, seed=0, **told).run(points=0)

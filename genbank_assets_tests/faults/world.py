@@ -124,6 +124,7 @@ class World:
         folder: parent folder of everything.
         server: the PostgreSQL server, which several worlds may use in turn.
         is_mounted: whether the store has its own file system, which can be filled or remounted read-only.
+        is_large: whether its divisions are loaded like large ones.
     """
 
     folder: Path
@@ -132,6 +133,7 @@ class World:
     source: Source
     database: str
     is_mounted: bool
+    is_large: bool
     mark: str = dataclasses.field(default_factory=lambda: uuid.uuid4().hex)
     s3_port: int = dataclasses.field(default_factory=free_port)
     s3_process: subprocess.Popen[bytes] | None = None
@@ -185,7 +187,7 @@ class World:
             "FAULTS_CLOCK": str(self.clock),
             "PYTHONFAULTHANDLER": "1",
         }
-        return ours
+        return ours | ({"FAULTS_LARGE": "1"} if self.is_large else {})
 
     def start(self, name: str, **more: str) -> Step:
         """Start a step; keyword arguments are further variables of its environment."""
@@ -297,7 +299,7 @@ def postgres(folder: Path) -> Iterator[EmbeddedServer]:
 
 
 @contextlib.contextmanager
-def world(folder: Path, *, server: EmbeddedServer, server_folder: Path, seed: int) -> Iterator[World]:
+def world(folder: Path, *, server: EmbeddedServer, server_folder: Path, seed: int, is_large: bool) -> Iterator[World]:
     """Give an empty store with a source generated from the seed, and running servers."""
     volume = folder / "volume"
     volume.mkdir(parents=True)
@@ -306,7 +308,7 @@ def world(folder: Path, *, server: EmbeddedServer, server_folder: Path, seed: in
     database = f"faults_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
-    made = World(folder, server, server_folder, Source(folder.parent / "ncbi", seed=seed), database, mounted)
+    made = World(folder, server, server_folder, Source(folder.parent / "ncbi", seed=seed), database, mounted, is_large)
     made.scratch.mkdir()
     made.step_clock(0)
     made.start_s3()

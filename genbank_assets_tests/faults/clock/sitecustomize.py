@@ -3,7 +3,7 @@
 And where FAULTS_RENAME is ``full 7``, the disk is full from the seventh name on that a process wants to give a file, or
 it is killed there (``kill 7``): a publication is such a moment. ``full 2 manifest.json`` counts such names only.
 
-The small divisions of the suite are loaded like large ones: pages frozen after each file, indexes built in parallel.
+With FAULTS_LARGE, small divisions are loaded like large ones: pages frozen after each file, indexes built in parallel.
 
 Python's clock alone, not the file system's: files have the true time, as when a file server has another clock. Only
 this project's modules get another ``datetime``: extension modules derive C types from the true one.
@@ -52,7 +52,7 @@ def _import(name: str, globals: Any = None, *arguments: Any, **options: Any) -> 
     if name == "datetime" and globals and str(globals.get("__name__")).startswith("genbank_assets"):
         return _stepped
     imported = _true_import(name, globals, *arguments, **options)
-    for module, (attribute, value) in _SET.items():
+    for module, (attribute, value) in _SET.items() if "FAULTS_LARGE" in os.environ else ():
         if attribute in vars(sys.modules.get(module, dt)):
             setattr(sys.modules[module], attribute, value)
     return imported
