@@ -86,6 +86,7 @@ setup(
         "numpy>=1.26",
         "pyarrow>=20",
         "isal>=1.7",
+        "deflate>=0.8",
         "obstore>=0.12",
         "psycopg[binary,pool]>=3.2.1",
         "pgpq>=0.12",

@@ -6,6 +6,7 @@ Paths and renaming belong to ``output``.
 from __future__ import annotations
 
 import abc
+import functools
 import hashlib
 import struct
 import zlib
@@ -13,10 +14,12 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, BinaryIO
 
+import deflate
 import zstandard
-from isal import isal_zlib
 
 BGZF_BLOCK_BYTES = 65_280
+BGZF_LEVEL = 1
+BGZF_THREADS = 2
 MIN_THREAD_BYTES = 1024 * 1024
 MAX_WAITING_PIECES = 3
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -100,10 +103,14 @@ class _Bgzf(Encoder):
     def write(self, data: Any) -> None:
         self._rest += data
         whole = len(self._rest) - len(self._rest) % BGZF_BLOCK_BYTES
-        view = memoryview(self._rest)
-        for at in range(0, whole, BGZF_BLOCK_BYTES):
-            self._put(_member(view[at : at + BGZF_BLOCK_BYTES]))
-        view.release()
+        if not whole:
+            return
+        with memoryview(self._rest) as view:
+            blocks = [view[at : at + BGZF_BLOCK_BYTES] for at in range(0, whole, BGZF_BLOCK_BYTES)]
+            for member in _threads().map(_member, blocks):
+                self._put(member)
+            for block in blocks:
+                block.release()
         del self._rest[:whole]
 
     def finish(self) -> None:
@@ -112,9 +119,13 @@ class _Bgzf(Encoder):
         self._put(_BGZF_END)
 
 
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(BGZF_THREADS, thread_name_prefix="bgzf")
+
+
 def _member(text: Any) -> bytes:
-    packer = isal_zlib.compressobj(level=2, wbits=-15)
-    packed = packer.compress(text) + packer.flush()
+    packed = bytes(deflate.deflate_compress(text, BGZF_LEVEL))  # not ISA-L: docs/decisions/0091
     if len(packed) + 26 > 0x10000:  # store incompressible data
         packed = b"\x01" + struct.pack("<HH", len(text), len(text) ^ 0xFFFF) + bytes(text)
     head = struct.pack("<4BI2BH2BHH", 31, 139, 8, 4, 0, 0, 255, 6, 66, 67, 2, len(packed) + 25)

@@ -81,7 +81,7 @@ def header_lines(parts, *, int64_t rows, int64_t words):
             inside = len(offsets) == rows + 1 and offsets[0] >= 0 and offsets[rows] <= len(held)
             if not inside or (np.diff(offsets) < 0).any():
                 raise IndexError("a text lies outside of its buffer")
-            size += int(offsets[-1] - offsets[0])
+            size += int(offsets[rows] - offsets[0])
         every.append(offsets)
     bases = np.array([held.ctypes.data for held in buffers], np.uintp)
     starts = np.array([offsets.ctypes.data for offsets in every], np.uintp)
