@@ -50,8 +50,8 @@ def find_dependents(
     """
     names = {"relations": list(relations), "functions": list(functions), "indexes": list(indexes)}
     found = [
-        *session.execute(_inserted("dependents.find"), names),
-        *session.execute(_inserted("dependents.on_ours"), names),
+        *session.execute(complete(query("dependents.find")), names),
+        *session.execute(complete(query("dependents.on_ours")), names),
     ]
     for _, name, statements in found:
         if statements is None:
@@ -98,11 +98,10 @@ def grant_defaults(session: Session, relation: str) -> None:
         _run(session, statement)
 
 
-def _inserted(name: LiteralString) -> LiteralString:
-    text = query(name)
-    for part in ("dependents.grants", "dependents.policies"):
-        text = text.replace("{" + part.split(".")[1] + "}", query(part))
-    return text
+def complete(statement: LiteralString) -> LiteralString:
+    """Insert the parts that several statements share, where they name them in braces."""
+    grants, policies = query("dependents.grants"), query("dependents.policies")
+    return statement.replace("{grants}", grants).replace("{policies}", policies)
 
 
 def _run(session: Session, statement: str) -> None:

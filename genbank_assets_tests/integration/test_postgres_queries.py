@@ -10,6 +10,7 @@ import pytest
 
 from genbank_assets.postgres import sql_files
 from genbank_assets.postgres.connection import Database
+from genbank_assets.postgres.dependents import complete
 from genbank_assets.postgres.sql_files import queries
 from genbank_assets.postgres.versions import ensure_schema
 from genbank_assets_tests.paths import ROOT
@@ -19,6 +20,8 @@ GROUPS = sorted(path.stem for path in FOLDER.glob("*.sql"))
 NAMES = {f"{group}.{name}" for group in GROUPS for name in queries(group)}
 # Over the tables of version 4: the upgrade's own tests run them.
 OLDER_SCHEMA = {"repartition"}
+# Refers to a table of the statements that it becomes a part of.
+PARTS = {"dependents.grants"}
 PARAMETER = re.compile(r"%\((\w+)\)s|%s|%%")
 
 
@@ -59,7 +62,9 @@ def test_postgresql_prepares_every_statement(postgres_url: str) -> None:
             connection.execute(queries(group)[one])
         for group in set(GROUPS) - OLDER_SCHEMA:
             for name, statement in queries(group).items():
-                text = numbered(statement.replace("{name}", "record"))  # noqa: RUF027 -- its own placeholder
+                if f"{group}.{name}" in PARTS:
+                    continue
+                text = numbered(complete(statement).replace("{name}", "record"))  # noqa: RUF027 -- its own placeholder
                 if not text.startswith("CREATE"):
                     connection.execute(f"PREPARE {group}_{name} AS {text}")
                 elif " TEMP " not in text:
