@@ -14,8 +14,8 @@ SEED ?=
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 # Tests of signals, killed processes and clusters: run after all others, in separate processes.
 ALONE := $(addprefix genbank_assets_tests/,integration/test_dask.py integration/test_cli_stops.py integration/test_faults.py)
-# Waits minutes for ticks of Dagster's daemon: run in a separate process, in parallel with the others.
-BESIDE := genbank_assets_tests/defs/test_daemon.py
+# Wait minutes for ticks of Dagster's daemon and for pauses before retries: run in a separate process, in parallel with the others.
+BESIDE := genbank_assets_tests/defs/test_daemon.py genbank_assets_tests/defs/test_retries.py
 BESIDE_LOG := build/test-beside.log
 PYTEST := -n $(WORKERS) --dist loadscope
 MAJORS ?=
